@@ -1,0 +1,126 @@
+"""A corpus: the items, every rater's judgements, and a card that says where they come from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from affectspace.errors import InputError
+
+__all__ = ["ITEM_COLUMNS", "MEDIA_COLUMNS", "RATING_COLUMNS", "Card", "Corpus", "Scale"]
+
+ITEM_COLUMNS = (
+    "id",  # unique within the corpus
+    "corpus",
+    "language",  # ISO 639-1
+    "speaker",
+    "session",
+    "split",  # the corpus's own train / validate / test, where it has one
+    "script",  # which sentence is spoken; two items with one script say the same words
+    "audio",  # path relative to the root
+    "image",  # path relative to the root
+    "text",  # the words themselves
+    "start",  # seconds within the audio file; missing: from its beginning
+    "end",  # seconds within the audio file; missing: to its end
+    "label",  # the corpus's own label
+)
+MEDIA_COLUMNS = ("audio", "image", "text")
+RATING_COLUMNS = ("item", "rater", "dimension", "value")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The ends of a numeric rating scale, ``low < high``; 1 and 5 for a five-point scale."""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        if not self.low < self.high:
+            raise InputError(f"a scale runs from {self.low} to {self.high}; low must be less than high")
+
+
+@dataclass(frozen=True)
+class Card:
+    """Where a corpus comes from and how its labels read.
+
+    Args:
+        name: the corpus's short name, used in every table and protocol.
+        licence: as its owners state it.
+        citation: what to cite.
+        language: ISO 639-1, for items that name none.
+        scales: numeric rating dimensions and their ends; a dimension not listed is categorical.
+        label_map: own label -> shared label; ``""`` leaves items with that label out.
+        note: anything a reader of results must know, such as a known confounding.
+    """
+
+    name: str
+    licence: str = ""
+    citation: str = ""
+    language: str = ""
+    scales: dict[str, Scale] = field(default_factory=dict)
+    label_map: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Two tables and a card.
+
+    Args:
+        root: the folder that media paths are relative to.
+        items: one row an item, the columns of ``ITEM_COLUMNS`` first (strings, ``start`` and
+            ``end`` floats; what is not known is missing), then any others the source has.
+        ratings: one row a judgement, the columns of ``RATING_COLUMNS`` (all strings; ``value`` is
+            a category, or a number in text for a dimension in ``card.scales``). A published mean
+            counts as one judgement by the rater ``"mean"``. An unknown rater is missing.
+        card: licence, citation, scales, label map.
+    """
+
+    root: Path
+    items: pd.DataFrame
+    ratings: pd.DataFrame
+    card: Card
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """``rows`` with every column of ``ITEM_COLUMNS``, in order and of its type, other columns after them.
+
+    ``corpus`` and ``language`` are filled from the card where they are missing; a missing
+    ``script`` is the item's text, lower-cased and without punctuation, since two items with the
+    same words share a script.
+    """
+    items = rows.reset_index(drop=True).copy()
+    for column in ITEM_COLUMNS:
+        if column not in items:
+            items[column] = pd.NA
+        kind = "Float64" if column in {"start", "end"} else "string"
+        try:
+            items[column] = items[column].astype("string").astype(kind)
+        except ValueError as error:
+            raise InputError(f"column {column!r} of corpus {card.name!r} holds text where seconds belong: {error}") from error
+    items["corpus"] = items["corpus"].fillna(card.name)
+    items["language"] = items["language"].fillna(card.language or pd.NA)
+    words = items["text"].str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ")
+    items["script"] = items["script"].fillna(words.replace("", pd.NA))
+    others = [column for column in items if column not in ITEM_COLUMNS]
+    return items[[*ITEM_COLUMNS, *others]]
+
+
+def make_ratings(rows: pd.DataFrame | None) -> pd.DataFrame:
+    """``rows`` as a table of ``RATING_COLUMNS``, all strings; empty when there are none."""
+    if rows is None:
+        rows = pd.DataFrame(columns=list(RATING_COLUMNS))
+    missing = [column for column in RATING_COLUMNS if column not in rows]
+    if missing:
+        raise InputError(
+            f"the ratings lack {', '.join(missing)}; their columns are {', '.join(RATING_COLUMNS)}, one row a judgement"
+        )
+    return rows[list(RATING_COLUMNS)].astype("string").reset_index(drop=True)

@@ -1,0 +1,41 @@
+"""What an encoder is given: padded values with their true lengths."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Batch", "pad"]
+
+
+@dataclass
+class Batch:
+    """Items side by side, and what a term may need to know of them.
+
+    Args:
+        values: ``(items, frames, bands)`` padded sequences, or ``(items, features)`` vectors.
+        lengths: ``(items,)`` true numbers of frames; 1 for vectors.
+        targets: ``(items, classes)`` probabilities, where they are known.
+        anchors: how many leading items the classification terms look at; the others are there only
+            to be compared with. None: all.
+        triplets: ``(triplets, 3)`` rows of anchor, similar and dissimilar item within this batch.
+    """
+
+    values: Tensor
+    lengths: Tensor
+    targets: Tensor | None = None
+    anchors: int | None = None
+    triplets: Tensor | None = None
+
+
+def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Sequences ``(frames, bands)`` as ``(items, longest, bands)`` padded with zeros, and their lengths.
+
+    Example:
+        >>> values, lengths = pad([torch.ones(2, 3), torch.ones(4, 3)])
+        >>> values.shape, lengths
+        (torch.Size([2, 4, 3]), tensor([2, 4]))
+    """
+    lengths = torch.tensor([len(sequence) for sequence in sequences])
+    return torch.nn.utils.rnn.pad_sequence(list(sequences), batch_first=True), lengths

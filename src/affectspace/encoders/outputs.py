@@ -1,0 +1,22 @@
+"""What an encoder gives back."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+__all__ = ["Outputs"]
+
+
+@dataclass
+class Outputs:
+    """The learned vectors of a batch.
+
+    Args:
+        embedding: ``(items, dimensions)``, the space that losses shape and people search.
+        logits: ``(items, classes)``, before the softmax.
+        layers: other layers by name, for a term that reads one.
+    """
+
+    embedding: Tensor
+    logits: Tensor
+    layers: dict[str, Tensor] = field(default_factory=dict)

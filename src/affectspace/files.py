@@ -1,0 +1,112 @@
+"""Files that are either whole or absent, and paths that stay below their root."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from affectspace.errors import InputError
+
+__all__ = ["atomic_directory", "atomic_path", "inside", "sha256", "write_text"]
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` and rename it there once the block ends well.
+
+    A reader sees the old file or the whole new one. An exception (a full disk included) leaves
+    the old file as it was and no trace of the new one.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with atomic_path(folder / "a.txt") as path:
+        ...     _ = path.write_text("whole")
+        >>> [f.name for f in folder.iterdir()]
+        ['a.txt']
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    os.close(handle)
+    path = Path(name)
+    try:
+        yield path
+        _flush(path)
+        os.chmod(path, 0o666 & ~_umask())
+        os.replace(path, target)
+        _flush(target.parent)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(target: str | Path) -> Iterator[Path]:
+    """Like :func:`atomic_path` for a new folder with its files.
+
+    When ``target`` already exists, written by somebody faster, theirs is kept and ours dropped.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    try:
+        yield path
+        for file in path.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        os.chmod(path, 0o777 & ~_umask())
+        try:
+            os.rename(path, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+        _flush(target.parent)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    with atomic_path(target) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+def inside(root: str | Path, relative: str) -> Path:
+    """The path ``root / relative``, refused when it leaves ``root``, by ``..`` or by a link.
+
+    Raises:
+        InputError: the path is absolute or points outside the root.
+
+    Example:
+        >>> inside("/corpus", "../secret.wav")
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: path '../secret.wav' leaves its root /corpus; paths in a table must stay below the root
+    """
+    root = Path(root)
+    path = root / relative
+    if Path(relative).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"path {relative!r} leaves its root {root}; paths in a table must stay below the root")
+    return path
+
+
+def sha256(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

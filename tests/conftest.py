@@ -1,0 +1,18 @@
+"""Small nets and tests run with one thread: two on a busy machine can be many times slower."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Root of the real corpora; tests that ask for it are skipped where there are none."""
+    root = Path(os.environ.get("AFFECTSPACE_DATA", Path(__file__).parents[1] / "../shared/data")).resolve()
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root}; set AFFECTSPACE_DATA")
+    return root
