@@ -1,0 +1,8 @@
+"""Arrays to embeddings."""
+
+from affectspace.encoders.batch import Batch, pad
+from affectspace.encoders.conv_pool import ConvPool
+from affectspace.encoders.mlp import MLP
+from affectspace.encoders.outputs import Outputs
+
+__all__ = ["MLP", "Batch", "ConvPool", "Outputs", "pad"]

@@ -1,0 +1,56 @@
+"""A multi-layer perceptron for vectors: functionals, word vectors, precomputed embeddings."""
+
+import torch
+from torch import nn
+
+from affectspace.encoders.batch import Batch
+from affectspace.encoders.outputs import Outputs
+
+__all__ = ["MLP"]
+
+
+class MLP(nn.Module):
+    """Vectors to an embedding and class logits, through the same head as :class:`ConvPool`.
+
+    Linear, ReLU, dropout -> FC1 (ReLU; the embedding, non-negative) -> FC2 (ReLU) -> logits.
+    A sequence is averaged over its valid frames first.
+
+    Args:
+        bands: features per vector.
+        classes: number of classes.
+        hidden: units of every layer.
+        dropout: share of inputs of FC1 left out while training, in ``[0, 1)``.
+
+    Shape:
+        batch values ``(items, features)`` or ``(items, frames, features)``; embedding
+        ``(items, hidden)``; logits ``(items, classes)``.
+
+    Raises:
+        ValueError: dropout outside ``[0, 1)``.
+
+    Example:
+        >>> outputs = MLP(bands=88, classes=2)(Batch(torch.randn(3, 88), torch.ones(3)))
+        >>> outputs.embedding.shape
+        torch.Size([3, 128])
+    """
+
+    def __init__(self, bands: int, classes: int, hidden: int = 128, dropout: float = 0.0):
+        super().__init__()
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}; it is a share in [0, 1)")
+        self.input = nn.Linear(bands, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.fc1 = nn.Linear(hidden, hidden)
+        self.fc2 = nn.Linear(hidden, hidden)
+        self.output = nn.Linear(hidden, classes)
+
+    def forward(self, batch: Batch) -> Outputs:
+        values = batch.values
+        if values.ndim == 3:
+            lengths = batch.lengths.to(values.device)
+            inside = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
+            values = values.masked_fill(~inside[..., None], 0).sum(1) / lengths[:, None]
+        hidden = self.dropout(self.input(values).relu())
+        embedding = self.fc1(hidden).relu()
+        fc2 = self.fc2(embedding).relu()
+        return Outputs(embedding, self.output(fc2), {"fc2": fc2})
