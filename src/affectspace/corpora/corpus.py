@@ -105,7 +105,9 @@ def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
         try:
             items[column] = items[column].astype("string").astype(kind)
         except ValueError as error:
-            raise InputError(f"column {column!r} of corpus {card.name!r} holds text where seconds belong: {error}") from error
+            raise InputError(
+                f"column {column!r} of corpus {card.name!r} holds text where seconds belong: {error}"
+            ) from error
     items["corpus"] = items["corpus"].fillna(card.name)
     items["language"] = items["language"].fillna(card.language or pd.NA)
     words = items["text"].str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ")
