@@ -1,0 +1,6 @@
+"""Which items meet in a batch."""
+
+from affectspace.samplers.balanced import BalancedTriplets, TripletIndices
+from affectspace.samplers.shuffled import ShuffledBatches
+
+__all__ = ["BalancedTriplets", "ShuffledBatches", "TripletIndices"]

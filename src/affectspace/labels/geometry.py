@@ -1,0 +1,213 @@
+r"""How alike two labels are, and how alike two embeddings are, on one scale.
+
+Similarity runs from 0 (as different as can be) over 1 (neutral) to 2 (equal). Each side measures a
+distance :math:`d \in [0, 1]` and calls :math:`2 - 2d` the similarity: *C* for labels, *S* for
+embeddings. Three pairs of distances are offered:
+
+============== ================================== ================================== =======================
+name           label distance                     embedding distance                 S = C for all pairs
+============== ================================== ================================== =======================
+``chord``      total variation                    chord of the unit sphere / sqrt 2  hard labels, two graded
+``angle``      total variation                    angle / (pi / 2)                   two classes
+``fisher_rao`` angle between roots / (pi / 2)     angle / (pi / 2)                   any number of classes
+============== ================================== ================================== =======================
+
+``chord`` is the one of Zhang et al.; three graded labels lie on a straight line in it, and a sphere
+holds none. ``angle`` bends two classes round a quarter circle. In ``fisher_rao`` the embedding
+:math:`z = \sqrt p` has :math:`S = C` exactly, and it lives where ReLU and normalisation put it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["GEOMETRIES", "Geometry", "fisher_rao_angle", "geometry", "total_variation"]
+
+
+def total_variation(p: Tensor, q: Tensor) -> Tensor:
+    r"""Total variation distance of distributions, :math:`\frac12 \sum_i |p_i - q_i|`.
+
+    Args:
+        p: probabilities, shape ``(..., classes)``, rows summing to one.
+        q: probabilities; the leading dimensions broadcast.
+
+    Returns:
+        Distances, shape ``(...)``, in ``[0, 1]``; 1 where the two share no class.
+
+    Example:
+        >>> total_variation(torch.tensor([0.75, 0.25]), torch.eye(2)).tolist()
+        [0.25, 0.75]
+    """
+    return TOTAL_VARIATION.paired(p, q)
+
+
+def fisher_rao_angle(p: Tensor, q: Tensor) -> Tensor:
+    r"""Angle between the square roots of distributions, :math:`\arccos \sum_i \sqrt{p_i q_i}`.
+
+    Half of the Fisher-Rao geodesic distance (Rao 1945; Bhattacharyya 1943). It is computed as
+    :math:`2 \arcsin(\lVert\sqrt p - \sqrt q\rVert / 2)`, which keeps its digits where the two are
+    nearly equal and arccos loses half of them.
+
+    Args:
+        p: probabilities, shape ``(..., classes)``, rows summing to one.
+        q: probabilities; the leading dimensions broadcast.
+
+    Returns:
+        Angles in radians, shape ``(...)``, in ``[0, pi / 2]``; pi / 2 where the two share no class.
+
+    Example:
+        >>> fisher_rao_angle(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0])) * 4 / torch.pi
+        tensor(1.0000)
+    """
+    return ROOT_ANGLE.paired(p, q) * (math.pi / 2)
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A distance in [0, 1] between rows: map them to points, take a norm, and rescale it.
+
+    Args:
+        points: rows ``(..., n)`` to the points that are compared, same shape.
+        order: of the norm between the points, 1 or 2.
+        share: the norm to its share of the largest distance there can be.
+    """
+
+    points: Callable[[Tensor], Tensor]
+    order: float
+    share: Callable[[Tensor], Tensor]
+
+    def paired(self, a: Tensor, b: Tensor) -> Tensor:
+        """``(..., n)`` and ``(..., n)`` to ``(...)``."""
+        a, b = self._points(a, b)
+        return self.share(torch.linalg.vector_norm(a - b, ord=self.order, dim=-1))
+
+    def matrix(self, a: Tensor, b: Tensor) -> Tensor:
+        """``(n, k)`` and ``(m, k)`` to ``(n, m)``, holding nothing larger."""
+        a, b = self._points(a, b)
+        # The faster form |a|^2 + |b|^2 - 2 a.b loses half of the digits of a small distance.
+        return self.share(torch.cdist(a, b, p=self.order, compute_mode="donot_use_mm_for_euclid_dist"))
+
+    def _points(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        dtype = torch.promote_types(torch.float32, torch.promote_types(a.dtype, b.dtype))
+        return self.points(a.to(dtype)), self.points(b.to(dtype))
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What similarity means for labels and for embeddings; both lie in [0, 2], and 1 is neutral.
+
+    Embeddings are compared by direction only, and their entries must be 0 or more, as after ReLU:
+    then no two are further apart than a right angle. A zero vector has no direction: it is neutral
+    (1) to everything and receives no gradient. Values are float32, or float64 where the input is.
+    Between equal embeddings the distance has a corner; its gradient there is taken as 0.
+
+    Args:
+        name: the key in :data:`GEOMETRIES`.
+        labels: distance of two rows of probabilities.
+        embeddings: distance of two rows of non-negative numbers.
+
+    Example:
+        >>> half, sure = torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]])
+        >>> geometry("fisher_rao").label_similarity(half, sure)
+        tensor([1.])
+        >>> geometry("chord").embedding_similarity_matrix(torch.eye(2), torch.eye(2))
+        tensor([[2., 0.],
+                [0., 2.]])
+    """
+
+    name: str
+    labels: Distance
+    embeddings: Distance
+
+    def label_similarity(self, p: Tensor, q: Tensor) -> Tensor:
+        """C of probabilities ``(..., classes)`` row by row, in [0, 2]; leading dimensions broadcast."""
+        return _similarity(self.labels.paired(p, q))
+
+    def label_similarity_matrix(self, p: Tensor, q: Tensor) -> Tensor:
+        """C of every row of ``(n, classes)`` with every row of ``(m, classes)``: ``(n, m)`` in [0, 2]."""
+        return _similarity(self.labels.matrix(p, q))
+
+    def embedding_similarity(self, z: Tensor, w: Tensor) -> Tensor:
+        """S of embeddings ``(..., dimensions)`` row by row, in [0, 2]; leading dimensions broadcast.
+
+        Raises:
+            ValueError: a negative entry.
+        """
+        empty = _without_direction(z) | _without_direction(w)
+        return _similarity(self.embeddings.paired(z, w)).masked_fill(empty, 1.0)
+
+    def embedding_similarity_matrix(self, z: Tensor, w: Tensor) -> Tensor:
+        """S of every row of ``(n, dimensions)`` with every row of ``(m, dimensions)``: ``(n, m)`` in [0, 2].
+
+        Raises:
+            ValueError: a negative entry.
+        """
+        empty = _without_direction(z)[:, None] | _without_direction(w)
+        return _similarity(self.embeddings.matrix(z, w)).masked_fill(empty, 1.0)
+
+
+def geometry(name: str) -> Geometry:
+    """The geometry of that name.
+
+    Raises:
+        ValueError: there is none of that name; the message lists those there are.
+
+    Example:
+        >>> geometry("angle").name
+        'angle'
+    """
+    if name not in GEOMETRIES:
+        raise ValueError(f"geometry {name!r} is unknown; choose one of {', '.join(GEOMETRIES)}")
+    return GEOMETRIES[name]
+
+
+def _similarity(distance: Tensor) -> Tensor:
+    similarity = 2 - 2 * distance
+    # A distance may round to more than 1. Its value is set right; its gradient is left as it is,
+    # or two embeddings at a right angle could never be drawn together.
+    return similarity + (similarity.clamp(0, 2) - similarity).detach()
+
+
+def _peak(z: Tensor) -> Tensor:
+    return z.detach().abs().amax(-1, keepdim=True)
+
+
+def _without_direction(z: Tensor) -> Tensor:
+    return (_peak(z) == 0).squeeze(-1)
+
+
+def _unit(z: Tensor) -> Tensor:
+    if not torch.compiler.is_compiling() and (z < 0).any():
+        raise ValueError(
+            f"an embedding holds {z.min().item():.4g}; similarity needs entries of 0 or more: "
+            "put a ReLU (or softplus, or abs) after the layer"
+        )
+    # Dividing by the largest entry first keeps the squares of very small and large vectors in range.
+    # It cancels in the unit vector, so that it needs no gradient.
+    peak = _peak(z)
+    z = z / peak.masked_fill(peak == 0, 1.0)
+    length = torch.linalg.vector_norm(z, dim=-1, keepdim=True)
+    return z / length.masked_fill(length == 0, 1.0)
+
+
+def _quarter_turns(chord: Tensor) -> Tensor:
+    return torch.asin((chord / 2).clamp(max=1.0)) * (4 / math.pi)
+
+
+TOTAL_VARIATION = Distance(points=lambda p: p, order=1.0, share=lambda norm: norm / 2)
+ROOT_ANGLE = Distance(points=torch.sqrt, order=2.0, share=_quarter_turns)
+CHORD = Distance(points=_unit, order=2.0, share=lambda norm: norm / math.sqrt(2))
+ANGLE = Distance(points=_unit, order=2.0, share=_quarter_turns)
+
+GEOMETRIES: dict[str, Geometry] = {
+    each.name: each
+    for each in (
+        Geometry("chord", labels=TOTAL_VARIATION, embeddings=CHORD),
+        Geometry("angle", labels=TOTAL_VARIATION, embeddings=ANGLE),
+        Geometry("fisher_rao", labels=ROOT_ANGLE, embeddings=ANGLE),
+    )
+}
+"""The geometries by name."""
