@@ -1,0 +1,294 @@
+"""A corpus whose truth is known: invented speakers say how they feel, and invented raters judge it.
+
+One call writes one corpus in one language; :func:`make_synthetic_world` writes one per language, side by
+side, since a cross-corpus protocol takes corpora by their names. Each has its own sentences, sounds,
+rhythm, intonation, speakers and recording channel, so that there is a real gap between them.
+
+Files: ``items.csv``, ``ratings.csv`` and ``corpus.toml`` as :mod:`affectspace.corpora.table` reads them,
+``audio/*.flac`` at 16 kHz, and ``truth.csv``, one row an item in the order of ``items.csv``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import soundfile
+import tomli_w
+from numpy.typing import NDArray
+from scipy.signal import firwin2, lfilter
+
+from affectspace.corpora.planted import FAULTS, plant
+from affectspace.corpora.speakers import LANGUAGES, make_sentences, make_speaker, utter
+from affectspace.errors import InputError
+from affectspace.files import atomic_directory
+
+__all__ = ["EMOTION_CENTRES", "Truth", "make_synthetic", "make_synthetic_world"]
+
+SAMPLE_RATE = 16000
+SENTENCES = 6
+
+#: Where each emotion lies in the plane of valence and activation, on scales from 1 to 5.
+EMOTION_CENTRES = {"angry": (1.8, 4.3), "happy": (4.2, 4.0), "neutral": (3.0, 2.7), "sad": (1.9, 1.7)}
+SPREAD = 0.45  # standard deviation of an item's truth around the centre of its emotion
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a synthetic corpus is made of.
+
+    Args:
+        root: the corpus's folder.
+        name: the corpus's name.
+        items: ``truth.csv``: id, speaker, valence and activation (1..5), emotion (what was meant), label
+            (what the corpus says, in shared words), wrong_label, fault (a name of ``planted.FAULTS``, or missing).
+        raters: rater, bias_valence, bias_activation, noise (both in points of the scale), careless.
+    """
+
+    root: Path
+    name: str
+    items: pd.DataFrame
+    raters: pd.DataFrame
+
+    @property
+    def faults(self) -> pd.DataFrame:
+        """The rows of ``items`` in which a fault was planted."""
+        return self.items[self.items["fault"].notna()]
+
+
+def make_synthetic(
+    root: str | Path,
+    language: str = "alva",
+    *,
+    name: str | None = None,
+    speakers: int = 6,
+    items_per_speaker: int = 24,
+    raters: int = 5,
+    rater_noise: float = 0.6,
+    careless: int = 1,
+    wrong_labels: int = 0,
+    faults: Literal["none", "media", "all"] = "none",
+    seed: int = 0,
+) -> Truth:
+    """Write a corpus whose truth is known; the same arguments give the same bytes.
+
+    Emotions and sentences are crossed within a speaker, so no sentence gives its emotion away; with 24
+    items a speaker each of 4 emotions meets each of 6 sentences once. Two speakers, one with a low and
+    one with a high voice, share a session. An item's audio and votes depend on nothing but the seed, the
+    corpus's name and its own id: a smaller corpus is a part of a larger one.
+
+    Args:
+        root: folder to write; it must not exist, or be empty.
+        language: one of ``LANGUAGES``: alva, boro, cirin.
+        name: name of the corpus; by default the language. Another name means other speakers and another channel.
+        speakers: how many, at least 1.
+        items_per_speaker: how many, at least 1.
+        raters: raters of every item, at least 0. Each gives a valence and an activation (whole numbers 1..5)
+            and an emotion, from how the item seems to them: the truth plus their bias plus noise.
+        rater_noise: standard deviation of that noise in points of the scale, at least 0.
+        careless: how many of the raters vote at random.
+        wrong_labels: how many items get a label that was not meant.
+        faults: ``"media"`` plants one of each fault of the recordings, of which training sets the unreadable
+            aside and goes on; ``"all"`` plants those of the tables, too, which training refuses. They are
+            told, with what becomes of each, in :data:`affectspace.corpora.planted.FAULTS`.
+        seed: of everything drawn.
+
+    Raises:
+        InputError: an unknown language or kind of faults, a count out of its range, or a folder with files in it.
+
+    Example:
+        >>> import tempfile
+        >>> truth = make_synthetic(Path(tempfile.mkdtemp()) / "alva", speakers=1, items_per_speaker=4)
+        >>> truth.items[["id", "emotion"]].values.tolist()
+        [['s01-00', 'angry'], ['s01-01', 'happy'], ['s01-02', 'neutral'], ['s01-03', 'sad']]
+        >>> sorted(path.name for path in truth.root.iterdir())
+        ['audio', 'corpus.toml', 'items.csv', 'ratings.csv', 'truth.csv']
+    """
+    root = Path(root)
+    _refuse(root, language, speakers, items_per_speaker, raters, rater_noise, careless, wrong_labels, faults)
+    name = name or language
+    tongue = LANGUAGES[language]
+    items, truth = _items(name, language, speakers, items_per_speaker, seed)
+    _mislabel(truth, wrong_labels, _generator(seed, name, "wrong labels"))
+    items["label"] = truth["label"].map(tongue.labels)
+    people = _raters(raters, rater_noise, careless, seed, name)
+    ratings = _ratings(truth, people, tongue.labels, seed, name)
+    with atomic_directory(root) as folder:
+        (folder / "audio").mkdir()
+        sentences = make_sentences(tongue, SENTENCES)
+        for speaker, rows in truth.groupby("speaker", sort=False):
+            number = int(str(speaker)[1:]) - 1
+            voice = make_speaker(number, _generator(seed, name, "speaker", speaker))
+            channel = _channel(_generator(seed, name, "channel"))
+            for row in rows.index:
+                generator = _generator(seed, name, "audio", truth.at[row, "id"])
+                valence, activation = truth.at[row, "valence"], truth.at[row, "activation"]
+                sentence = sentences[int(items.at[row, "script"][1:]) - 1]
+                speech = utter(tongue, voice, sentence, valence, activation, generator)
+                samples = channel.record(speech, generator)
+                soundfile.write(folder / items.at[row, "audio"], samples, SAMPLE_RATE, subtype="PCM_16")
+        items, ratings, truth = plant(folder, items, ratings, truth, faults, _generator(seed, name, "faults"))
+        items.to_csv(folder / "items.csv", index=False)
+        ratings.to_csv(folder / "ratings.csv", index=False)
+        truth.to_csv(folder / "truth.csv", index=False)
+        (folder / "corpus.toml").write_bytes(tomli_w.dumps(_card(name, language, seed)).encode())
+    return Truth(root, name, truth, people)
+
+
+def make_synthetic_world(
+    root: str | Path, languages: tuple[str, ...] = tuple(LANGUAGES), *, seed: int = 0, **settings
+) -> dict[str, Truth]:
+    """One corpus a language, each in the folder ``root / language``.
+
+    Args:
+        root: folder to write into; made when it is not there.
+        languages: names of ``LANGUAGES``.
+        seed: of everything drawn; corpora differ by their names.
+        settings: as for :func:`make_synthetic`.
+
+    Raises:
+        InputError: as for :func:`make_synthetic`.
+
+    Example:
+        >>> import tempfile
+        >>> world = make_synthetic_world(tempfile.mkdtemp(), ("alva", "boro"), speakers=1, items_per_speaker=1)
+        >>> [truth.root.name for truth in world.values()]
+        ['alva', 'boro']
+    """
+    return {language: make_synthetic(Path(root) / language, language, seed=seed, **settings) for language in languages}
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """A room and a microphone: level in dBFS, colour as a filter, background noise in dBFS."""
+
+    level: float
+    colour: NDArray[np.float64]
+    noise: float
+
+    def record(self, speech: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+        before, after = (generator.integers(int(0.05 * SAMPLE_RATE), int(0.15 * SAMPLE_RATE)) for _ in range(2))
+        padded = np.pad(speech, (before, after)) * 10 ** (self.level / 20)
+        hum = np.asarray(lfilter([0.3], [1, -0.7], generator.standard_normal(len(padded)))) * 10 ** (self.noise / 20)
+        heard = np.asarray(lfilter(self.colour, 1, padded)) + hum
+        return heard * min(1.0, 0.98 / np.abs(heard).max())
+
+
+def _channel(generator: np.random.Generator) -> _Channel:
+    level = generator.uniform(-31, -25)
+    frequencies = [0, 80, 300, 1000, 2500, 5000, 8000]
+    gains = 10 ** (np.concatenate([[-30, -10], generator.uniform(-4, 4, 5)]) / 20)
+    colour = firwin2(129, frequencies, gains, fs=SAMPLE_RATE)
+    return _Channel(level, np.asarray(colour, dtype=float), level - generator.uniform(28, 40))
+
+
+def _generator(seed: int, *words: object) -> np.random.Generator:
+    """Its own stream for everything that has a name, so that nothing depends on the order of things."""
+    digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
+    return np.random.default_rng(np.random.SeedSequence(int.from_bytes(digest[:16], "little")))
+
+
+def _items(
+    name: str, language: str, speakers: int, items_per_speaker: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    sentences = make_sentences(LANGUAGES[language], SENTENCES)
+    items, truth = [], []
+    for speaker in range(1, speakers + 1):
+        for k in range(items_per_speaker):
+            key = f"s{speaker:02}-{k:02}"
+            emotion = list(EMOTION_CENTRES)[k % len(EMOTION_CENTRES)]
+            sentence = (k // len(EMOTION_CENTRES)) % SENTENCES
+            point = _generator(seed, name, "truth", key).normal(EMOTION_CENTRES[emotion], SPREAD).clip(1, 5).round(3)
+            items.append(
+                {
+                    "id": key,
+                    "language": LANGUAGES[language].code,
+                    "speaker": f"s{speaker:02}",
+                    "session": f"session{(speaker + 1) // 2}",
+                    "script": f"t{sentence + 1:02}",
+                    "audio": f"audio/{key}.flac",
+                    "text": sentences[sentence].text,
+                }
+            )
+            truth.append({"id": key, "speaker": f"s{speaker:02}", "valence": point[0], "activation": point[1]})
+            truth[-1] |= {"emotion": emotion, "label": emotion, "wrong_label": False}
+    return pd.DataFrame(items), pd.DataFrame(truth)
+
+
+def _mislabel(truth: pd.DataFrame, count: int, generator: np.random.Generator) -> None:
+    for row in generator.permutation(len(truth))[:count]:
+        others = [emotion for emotion in EMOTION_CENTRES if emotion != truth.at[row, "emotion"]]
+        truth.loc[row, ["label", "wrong_label"]] = [others[generator.integers(len(others))], True]
+
+
+def _raters(count: int, noise: float, careless: int, seed: int, name: str) -> pd.DataFrame:
+    rows = []
+    for k in range(1, count + 1):
+        bias = _generator(seed, name, "rater", k).normal(0, 0.25, 2)
+        rows.append((f"r{k:02}", *bias, noise, k > count - careless))
+    return pd.DataFrame(rows, columns=["rater", "bias_valence", "bias_activation", "noise", "careless"])
+
+
+def _ratings(truth: pd.DataFrame, people: pd.DataFrame, labels: dict[str, str], seed: int, name: str) -> pd.DataFrame:
+    centres = np.array(list(EMOTION_CENTRES.values()))
+    rows = []
+    for item in truth.itertuples():
+        for rater in people.itertuples():
+            generator = _generator(seed, name, "vote", item.id, rater.rater)
+            seen = np.array([item.valence + rater.bias_valence, item.activation + rater.bias_activation])
+            seen += generator.normal(0, 1, 2) * rater.noise
+            if rater.careless:
+                seen = generator.uniform(0.5, 5.5, 2)
+            chances = np.exp(-((seen - centres) ** 2).sum(1) / (2 * 0.6**2))
+            if rater.careless or chances.sum() == 0:
+                chances = np.ones(len(centres))
+            vote = list(EMOTION_CENTRES)[generator.choice(len(centres), p=chances / chances.sum())]
+            points = np.clip(np.round(seen), 1, 5).astype(int)
+            rows += [(item.id, rater.rater, "valence", points[0]), (item.id, rater.rater, "activation", points[1])]
+            rows.append((item.id, rater.rater, "emotion", labels[vote]))
+    return pd.DataFrame(rows, columns=["item", "rater", "dimension", "value"])
+
+
+def _card(name: str, language: str, seed: int) -> dict:
+    return {
+        "name": name,
+        "licence": "CC0-1.0",
+        "citation": f"affectspace, synthetic corpus in the invented language {language}, seed {seed}",
+        "language": LANGUAGES[language].code,
+        "note": "Synthetic speech: results on it say that the machinery works, not how people feel.",
+        "scales": {dimension: {"low": 1, "high": 5} for dimension in ("valence", "activation")},
+        "label_map": {own: shared for shared, own in LANGUAGES[language].labels.items()},
+    }
+
+
+def _refuse(
+    root: Path,
+    language: str,
+    speakers: int,
+    items_per_speaker: int,
+    raters: int,
+    rater_noise: float,
+    careless: int,
+    wrong_labels: int,
+    faults: str,
+) -> None:
+    if language not in LANGUAGES:
+        raise InputError(f"language {language!r} is unknown; the invented languages are {', '.join(LANGUAGES)}")
+    if faults not in {"none", "media", "all"}:
+        raise InputError(f"faults is {faults!r}; legal are 'none', 'media' and 'all'")
+    items = speakers * items_per_speaker
+    planted = 0 if faults == "none" else len(FAULTS)
+    for what, value, low, high in (
+        ("speakers", speakers, 1, 99),
+        ("items_per_speaker", items_per_speaker, 1, 1000),
+        ("raters", raters, 0, 1000),
+        ("rater_noise", rater_noise, 0, float("inf")),
+        ("careless", careless, 0, raters),
+        ("wrong_labels", wrong_labels, 0, items - planted),
+    ):
+        if not low <= value <= high:
+            raise InputError(f"{what} is {value}; legal are {low} to {high}")
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise InputError(f"{root} exists and is not an empty folder; give a new one, or delete it first")
