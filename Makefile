@@ -1,0 +1,44 @@
+# Everything runs in .venv, made on first use. With a GPU: make ... CONSTRAINTS=
+PYTHON ?= python3
+CONSTRAINTS ?= -c constraints.txt
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS)
+
+.PHONY: demo test check bench format clean
+
+demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings of your own
+	$(BIN)/affectspace demo $(if $(DATA),--data "$(DATA)" --out runs/demo-$(notdir $(DATA:/=)))
+
+test: check  ## everything that must hold, with the real data too where they are
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: .venv/test  ## style, types, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+bench: .venv/bench  ## measure against named peers in one run
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
+
+format: .venv/test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/core: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e .
+	touch $@
+
+.venv/test: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e ".[test]"
+	touch $@ .venv/core
+
+.venv/bench: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e ".[test,bench]"
+	touch $@ .venv/test .venv/core
