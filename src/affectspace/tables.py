@@ -7,7 +7,9 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["read_table"]
+__all__ = ["TABLE_SUFFIXES", "read_table"]
+
+TABLE_SUFFIXES = {".csv", ".tsv", ".parquet"}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:

@@ -1,0 +1,65 @@
+"""``affectspace check``"""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from affectspace.cli.tell import next_commands
+
+
+def check(
+    path: Path,
+    *,
+    adapter: str | None = None,
+    media: bool = True,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Validate a corpus and list every fault with its row, its value and what is legal.
+
+    Exit code 1 when there is a fault.
+
+    Parameters
+    ----------
+    path
+        A corpus folder, a table (CSV or Parquet) or a corpus.toml.
+    adapter
+        Read it as this corpus, where the layout does not tell.
+    media
+        Also decode every recording; --no-media looks at the tables only.
+    as_json
+        Print the faults as JSON, for machines.
+    """
+    from affectspace.corpora import check as check_corpus
+    from affectspace.corpora import open_corpus
+
+    corpus = open_corpus(path, adapter)
+    faults = check_corpus(corpus, read_media=media)
+    if as_json:
+        print(json.dumps({"corpus": corpus.name, "items": len(corpus), "faults": [asdict(f) for f in faults]}, ensure_ascii=False))
+        sys.exit(bool(faults))
+    print(
+        f"{corpus.name}: {len(corpus)} items, {corpus.items['speaker'].nunique()} speakers, "
+        f"{len(corpus.ratings)} ratings, labels: "
+        + (", ".join(f"{label} {count}" for label, count in corpus.items["label"].value_counts().items()) or "none")
+    )
+    if faults:
+        table = Table()
+        for heading in ("row", "item", "column", "problem"):
+            table.add_column(heading, overflow="fold")
+        table.add_column("what", overflow="fold", ratio=1)
+        for fault in faults:
+            table.add_row(str(fault.row or ""), fault.item, fault.column, fault.problem, fault.message)
+        Console(markup=False).print(table)
+        problems = Counter(fault.problem for fault in faults)
+        print(f"{len(faults)} faults: " + ", ".join(f"{count} x {problem}" for problem, count in problems.most_common()))
+        print("\nTraining leaves faulty items out and lists them in the run's report; mend the rows above to keep them.")
+        sys.exit(1)
+    print("no faults")
+    next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")

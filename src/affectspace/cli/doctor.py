@@ -1,0 +1,64 @@
+"""``affectspace doctor``"""
+
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from affectspace.cli.tell import next_commands
+
+
+def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
+    """Say whether this machine can run affectspace, and what would make it faster.
+
+    Exit code 1 when something essential is missing.
+
+    Parameters
+    ----------
+    as_json
+        Print the findings as JSON, for machines.
+    """
+    import numpy as np
+    import torch
+
+    from affectspace.media import decoders
+    from affectspace.training.data import cache_folder
+
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(cache).free / 2**30
+    product = torch.ones(2, 2) @ torch.ones(2, 2)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; training runs on the CPU"
+    extra = [name for name in ("torchaudio", "torchvision") if importlib.util.find_spec(name)]
+    findings = [
+        ("python", sys.version_info >= (3, 11), f"{platform.python_version()} (3.11 or later is needed)"),
+        ("torch", bool((product == 2).all()), f"{version('torch')}, {torch.get_num_threads()} threads by default"),
+        ("GPU", None, device),
+        ("audio", "FLAC" in decoders() and "WAV" in decoders(), f"reads {', '.join(decoders())}"),
+        ("numpy", int(np.__version__.split(".")[0]) >= 2, f"{np.__version__} (2 or later is needed)"),
+        ("cache", os.access(cache, os.W_OK), f"{cache} (AFFECTSPACE_CACHE chooses another folder)"),
+        ("disk", free > 1, f"{free:.1f} GiB free for features (at least 1 is needed)"),
+        ("cores", None, f"{os.cpu_count()}; small nets train fastest with training.threads = 1 or 2"),
+    ]
+    for name in ("kaldi-native-fbank",):
+        try:
+            findings.append((name, None, f"{version(name)} (a peer in the benchmarks)"))
+        except PackageNotFoundError:
+            findings.append((name, None, "absent; only benchmarks use it"))
+    if extra:
+        findings.append((", ".join(extra), None, "installed, not used; affectspace needs neither"))
+    well = all(ok is not False for _, ok, _ in findings)
+    if as_json:
+        rows = [{"what": what, "ok": ok, "found": found} for what, ok, found in findings]
+        print(json.dumps({"well": well, "findings": rows}))
+    else:
+        for what, ok, found in findings:
+            print(f"{'  ' if ok is None else 'ok' if ok else 'NO'}  {what:20s} {found}")
+        next_commands("affectspace demo" if well else "mend the lines that say NO, then: affectspace doctor")
+    sys.exit(not well)

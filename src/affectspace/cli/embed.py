@@ -1,0 +1,57 @@
+"""``affectspace embed``"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from affectspace.cli.tell import next_commands
+from affectspace.errors import InputError
+
+
+def embed(
+    run: Path,
+    *sources: Path,
+    out: Path = Path("embeddings.parquet"),
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Write the vectors and class probabilities of audio files or of a corpus as Parquet.
+
+    Columns: id, vector, probabilities (in the order of the classes kept in the file's metadata under
+    "affectspace"), prediction. Files that cannot be read are listed and left out.
+
+    Parameters
+    ----------
+    run
+        A finished run folder, or a model folder.
+    sources
+        Audio files, folders of audio files, or corpora.
+    out
+        The Parquet file to write.
+    as_json
+        Print what was done as JSON, for machines.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from affectspace.files import atomic_path
+    from affectspace.space.embed import embed as embed_sources
+    from affectspace.training import load_model
+
+    if not sources:
+        raise InputError("name what to embed: affectspace embed RUN clip.wav, a folder, or a corpus")
+    model = load_model(run)
+    found = embed_sources(model, sources, quiet=as_json)
+    table = pa.Table.from_pandas(found.table, preserve_index=False)
+    about = {"classes": list(model.classes), "model": model.recipe.name}
+    with atomic_path(out) as path:
+        pq.write_table(table.replace_schema_metadata({"affectspace": json.dumps(about, ensure_ascii=False)}), path)
+    quarantine = found.quarantine[["id", "reason"]].to_dict("records")
+    if as_json:
+        print(json.dumps({"out": str(out), "items": len(found.table), **about, "quarantine": quarantine}, ensure_ascii=False))
+        return
+    print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {', '.join(model.classes)})")
+    for row in quarantine:
+        print(f"left out: {row['id']}: {row['reason']}")
+    next_commands(f'python -c "import pandas; print(pandas.read_parquet({str(out)!r}))"')

@@ -1,0 +1,56 @@
+"""``affectspace train``"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from affectspace.cli.tell import comparison, next_commands
+from affectspace.errors import InputError
+
+
+def train(
+    recipe: Path | None = None,
+    *overrides: str,
+    out: Path | None = None,
+    resume: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Train what a recipe describes and leave a run folder behind.
+
+    A protocol with folds trains each of them and pools the answers; protocol.fold=N trains one.
+
+    Parameters
+    ----------
+    recipe
+        A TOML file; see recipes/ and docs/.
+    overrides
+        Settings in place of the recipe's, such as training.epochs=10 data=/corpora.
+    out
+        The run folder [default: runs/NAME].
+    resume
+        A run folder to go on with; it brings its own recipe.
+    as_json
+        Print the final figures as JSON, for machines.
+    """
+    from affectspace.training import load_recipe, train_recipe
+
+    if (recipe is None) == (resume is None):
+        raise InputError("name one recipe, or one run folder with --resume: affectspace train RECIPE.toml")
+    if resume is not None:
+        if overrides or out:
+            raise InputError("--resume goes on with the run's own recipe and folder; leave out overrides and --out")
+        if not (resume / "recipe.toml").is_file():
+            raise InputError(f"{resume} holds no run (no recipe.toml); give the folder that affectspace train printed")
+        loaded, folder = load_recipe(resume / "recipe.toml"), resume
+    else:
+        assert recipe is not None
+        loaded = load_recipe(recipe, overrides)
+        folder = out or Path("runs") / loaded.name
+    run = train_recipe(loaded, folder, resume=resume is not None, quiet=as_json)
+    if as_json:
+        print(json.dumps({"run": str(folder), **run.metrics}, ensure_ascii=False))
+        return
+    comparison([run])
+    next_commands(f"affectspace report {folder}", f"affectspace embed {folder} MEDIA... --out embeddings.parquet")

@@ -1,0 +1,85 @@
+"""Checkpoints of everything: written aside, renamed, checksums last; damaged ones are passed over."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from affectspace.files import atomic_directory, sha256
+
+__all__ = ["Checkpoint", "load_optimiser", "newest_checkpoint", "optimiser_state", "save_checkpoint"]
+
+KEPT = 2  # the newest may be lost with a disk; the one before it is then still there
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on to the bit: tensors by part and name, and plain values."""
+
+    tensors: dict[str, dict[str, Tensor]]
+    state: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
+    """Write ``folder/step-NNNNNNNN``: one safetensors file a part, ``state.json``, ``checksums.json``.
+
+    The folder appears under its name only when every file is on the disk, and older checkpoints are
+    removed only after that, so a kill at any moment leaves at least one whole checkpoint.
+    """
+    target = folder / f"step-{step:08d}"
+    if target.exists():  # left by an earlier life of this run; it may be damaged, ours is not
+        shutil.rmtree(target)
+    with atomic_directory(target) as path:
+        for part, named in tensors.items():
+            save_file({name: value.detach().cpu().contiguous() for name, value in named.items()}, path / f"{part}.safetensors")
+        (path / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        sums = {file.name: sha256(file) for file in sorted(path.iterdir())}
+        (path / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
+    for old in sorted(folder.glob("step-*"))[:-KEPT]:
+        shutil.rmtree(old)
+    for leftover in folder.glob(".step-*.partial"):  # of a process that was killed while writing
+        shutil.rmtree(leftover, ignore_errors=True)
+    return target
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint whose files match their checksums; None where there is none."""
+    for path in sorted(folder.glob("step-*"), reverse=True):
+        try:
+            sums = json.loads((path / "checksums.json").read_text(encoding="utf-8"))
+            if any(sha256(path / name) != digest for name, digest in sums.items()):
+                continue
+            tensors = {file.stem: load_file(file) for file in path.glob("*.safetensors")}
+            return Checkpoint(tensors, json.loads((path / "state.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors by ``parameter.name``; its settings come from the recipe, not from here."""
+    states = optimiser.state_dict()["state"]
+    return {f"{index}.{name}": torch.as_tensor(value) for index, state in states.items() for name, value in state.items()}
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what :func:`optimiser_state` gave.
+
+    Example:
+        >>> weight = nn.Parameter(torch.ones(2))
+        >>> adam = torch.optim.Adam([weight]); weight.sum().backward(); adam.step()
+        >>> other = torch.optim.Adam([weight]); load_optimiser(other, optimiser_state(adam))
+        >>> other.state[weight]["exp_avg"].tolist() == adam.state[weight]["exp_avg"].tolist()
+        True
+    """
+    states: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        states.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -1,0 +1,296 @@
+"""From a recipe to items that can be trained on: corpora, targets, features, a split without leaks."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from affectspace.corpora import Corpus, check, open_corpus
+from affectspace.encoders import Batch
+from affectspace.errors import InputError
+from affectspace.features import Features, FeatureStore, LogMel, Normaliser, VectorTable
+from affectspace.files import sha256
+from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
+from affectspace.protocols import Split, cross_corpus, grouped_k_fold, leave_one_group_out, refuse_leaks
+from affectspace.samplers import TripletIndices
+from affectspace.training.recipe import (
+    ClassLabels,
+    CrossCorpus,
+    FSimilarityEntry,
+    GroupedFolds,
+    LeaveOneOut,
+    LevelLabels,
+    LogMelFeatures,
+    PoleLabels,
+    Recipe,
+    VectorFeatures,
+)
+
+__all__ = ["Data", "Gathered", "cache_folder", "gather", "make_frontend", "make_label_space", "make_split", "prepare"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The items of one run, by row.
+
+    Args:
+        items: the usable items of all corpora; ``key`` is corpus/id, ``audio_sha`` what is heard.
+        targets: ``(items, classes)`` probabilities.
+        classes: the classes' names.
+        split: rows to train on, validate on and test on.
+        features: the arrays of each corpus.
+        places: ``(items, 2)`` which corpus's features, and which row in them.
+        normaliser: the mean and scale for each item.
+        protocol: what the split keeps apart and allows, for the records.
+        geometry: the geometry in which similarity is reported.
+        about: the content of ``data.json``.
+    """
+
+    items: pd.DataFrame
+    targets: Tensor
+    classes: tuple[str, ...]
+    split: Split
+    features: list[Features]
+    places: np.ndarray
+    normaliser: Normaliser
+    protocol: dict[str, Any]
+    geometry: str
+    about: dict[str, Any]
+
+    @property
+    def dimensions(self) -> int:
+        return self.features[0].values.shape[1]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Frames of each item."""
+        return np.array([self.features[source].lengths[row] for source, row in self.places])
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The items of ``rows``, normalised and padded."""
+        clips = [np.asarray(self.features[source][row]) for source, row in self.places[rows]]
+        lengths = [len(clip) for clip in clips]
+        values = np.zeros((len(clips), max(lengths), self.dimensions), dtype=np.float32)
+        for place, (row, clip) in enumerate(zip(rows, clips)):
+            mean, scale = self.normaliser(row)
+            values[place, : len(clip)] = (clip - mean) / scale
+        return Batch(torch.from_numpy(values), torch.tensor(lengths), self.targets[rows])
+
+    def training_batch(self, indices: np.ndarray | TripletIndices) -> Batch:
+        """What a sampler over the training items asks for: anchors first, then their partners."""
+        if not isinstance(indices, TripletIndices):
+            return self.batch(self.split.train[indices])
+        anchor, similar, dissimilar = indices
+        count = len(anchor)
+        whole = np.flatnonzero(similar >= 0)
+        batch = self.batch(self.split.train[np.concatenate([anchor, similar[whole], dissimilar[whole]])])
+        partner = count + np.arange(len(whole))
+        batch.anchors = count
+        batch.triplets = torch.from_numpy(np.stack([whole, partner, partner + len(whole)], 1))
+        return batch
+
+    def training_ids(self, indices: np.ndarray | TripletIndices) -> list[str]:
+        """The items of a training batch by key, in its order."""
+        if isinstance(indices, TripletIndices):
+            whole = indices.similar >= 0
+            indices = np.concatenate([indices.anchor, indices.similar[whole], indices.dissimilar[whole]])
+        return self.items["key"].iloc[self.split.train[indices]].tolist()
+
+    def split_table(self) -> pd.DataFrame:
+        """One row an item: key, part, speaker, what is heard; so that a later test can prove that it is none."""
+        parts = {part: getattr(self.split, part) for part in ("train", "validate", "test")}
+        tables = [self.items.iloc[rows][["key", "corpus", "speaker", "audio_sha"]].assign(part=part) for part, rows in parts.items()]
+        return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The usable items of a recipe's corpora, before they are split; folds of one protocol share it."""
+
+    items: pd.DataFrame
+    targets: Tensor
+    names: tuple[str, ...]
+    features: list[Features]
+    places: np.ndarray
+    about: list[dict[str, Any]]
+    fingerprint: str
+
+
+def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
+    """Open the corpora, make targets and features.
+
+    Items at fault (a broken file, a duplicate id) are quarantined with their reason, items without a
+    target are left out and counted; all of it is told in ``about``.
+
+    Raises:
+        InputError: nothing usable, labels outside the space, or too many items at fault.
+    """
+    space = make_label_space(recipe)
+    frontend = make_frontend(recipe)
+    tables, targets, features, places, about = [], [], [], [], []
+    for entry in recipe.corpora:
+        corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
+        if any(corpus.name == other["name"] for other in about):
+            raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
+        usable, values, left_out, quarantine = _labelled(corpus, space, recipe)
+        found = _extract(corpus, usable, frontend, quiet)
+        quarantine += found.quarantine.to_dict("records")
+        held = {item: row for row, item in enumerate(found.ids)}
+        kept = usable["id"].isin(held).to_numpy()
+        usable, values = usable[kept], values[kept]
+        rows = np.array([held[item] for item in usable["id"]], dtype=np.int64)
+        usable = usable.assign(key=corpus.name + "/" + usable["id"], audio_sha=np.asarray(found.audio_sha)[rows])
+        places.append(np.stack([np.full(len(rows), len(features)), rows], 1))
+        tables.append(usable)
+        targets.append(values)
+        features.append(found)
+        about.append(_about(corpus, usable, values, space, left_out, quarantine))
+    items = pd.concat(tables, ignore_index=True)
+    if not len(items):
+        raise InputError("no item of the recipe's corpora has both a target and features; see affectspace check")
+    soft = torch.from_numpy(np.concatenate(targets)).float()
+    return Gathered(items, soft, space.names, features, np.concatenate(places), about, frontend.fingerprint)
+
+
+def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = False) -> Data:
+    """Split the recipe's items, and prove that nothing leaks.
+
+    Raises:
+        InputError: a class without training items, a protocol that these corpora cannot fill, or
+            what :func:`gather` raises.
+        LeakError: a group that must stay apart crosses over.
+    """
+    gathered = gathered or gather(recipe, quiet=quiet)
+    items, soft = gathered.items, gathered.targets
+    split = make_split(recipe, items, soft.argmax(1).numpy())
+    refuse_leaks(items, split, recipe.protocol.allow)
+    empty = [name for name, mass in zip(gathered.names, soft[split.train].sum(0)) if mass == 0]
+    if empty:
+        raise InputError(
+            f"class {', '.join(empty)} has no training item; leave it out of labels.names, or train on a corpus that has it"
+        )
+    normalise = recipe.features.normalise
+    normaliser = Normaliser.fit(
+        gathered.features, gathered.places, items, split.train, normalise.scope, normalise.transductive
+    )
+    protocol = {
+        "protocol": split.name,
+        "keeps_apart": list(split.keeps_apart),
+        "allowed": list(recipe.protocol.allow),
+        "transductive": normalise.transductive,
+    }
+    geometries = [term.geometry for term in recipe.terms if isinstance(term, FSimilarityEntry)]
+    about = {
+        "corpora": gathered.about,
+        "features": gathered.fingerprint,
+        "normalise": normalise.model_dump(),
+        **protocol,
+    }
+    return Data(
+        items, soft, gathered.names, split, gathered.features, gathered.places, normaliser, protocol,
+        (geometries or ["fisher_rao"])[0], about,
+    )  # fmt: skip
+
+
+def _labelled(
+    corpus: Corpus, space: LabelSpace, recipe: Recipe
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], list[dict[str, str]]]:
+    """Items with a target, their targets, why others have none, and the rows at fault."""
+    faults = check(corpus, read_media=False)
+    reasons = {fault.row - 1: fault.message for fault in reversed(faults) if fault.row}
+    faulty = corpus.items.index.isin(list(reasons))
+    quarantine = [{"id": str(corpus.items["id"].iloc[row]), "reason": reasons[row]} for row in sorted(reasons)]
+    items = corpus.items[~faulty].reset_index(drop=True)
+    ratings = corpus.ratings[corpus.ratings["item"].isin(items["id"])].reset_index(drop=True)
+    label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
+    made = space.targets(items, ratings, recipe.labels.dimension, label_map)
+    has = ~np.isnan(made.values).any(1)
+    left_out = Counter(str(reason) for reason, ok in zip(made.reasons, has) if not ok)
+    return items[has].reset_index(drop=True), made.values[has], dict(left_out), quarantine
+
+
+def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> Features:
+    if isinstance(frontend, VectorTable):
+        return frontend.read(items["id"])
+    media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items["audio"]])
+    return FeatureStore(cache_folder()).extract(media, frontend, progress=not quiet)
+
+
+def _about(corpus, items, values, space, left_out, quarantine) -> dict[str, Any]:
+    counts = Counter(space.names[best] for best in values.argmax(1))
+    scales = corpus.card.scales
+    agreements = {
+        str(dimension): vars(agreement(corpus.ratings, str(dimension), scales.get(str(dimension))))
+        for dimension in corpus.ratings["dimension"].dropna().unique()
+    }
+    return {
+        "name": corpus.name,
+        "path": str(corpus.root),
+        "licence": corpus.card.licence,
+        "citation": corpus.card.citation,
+        "language": sorted(items["language"].dropna().unique()),
+        "note": corpus.card.note,
+        "items": len(corpus),
+        "used": len(items),
+        "left_out": left_out,
+        "quarantine": quarantine,
+        "classes": {name: counts.get(name, 0) for name in space.names},
+        "agreement": agreements,
+        "sha256": pd.util.hash_pandas_object(corpus.items, index=False).sum().item().to_bytes(8, "big").hex(),
+    }
+
+
+def make_label_space(recipe: Recipe) -> LabelSpace:
+    """The label space that the recipe names."""
+    match recipe.labels:
+        case ClassLabels() as labels:
+            return Classes(labels.names, soft=labels.soft, others=labels.others)
+        case PoleLabels() as labels:
+            return Poles(labels.names, low=labels.low, high=labels.high)
+        case LevelLabels() as labels:
+            return Levels(labels.names, thresholds=labels.thresholds)
+
+
+def make_frontend(recipe: Recipe) -> LogMel | VectorTable:
+    """The front end that the recipe names."""
+    match recipe.features:
+        case LogMelFeatures() as features:
+            return LogMel(bands=features.bands, level=features.level)
+        case VectorFeatures() as features:
+            paths = [features.path] if isinstance(features.path, str) else features.path
+            return VectorTable(
+                [str(Path(recipe.data) / path) for path in paths], id_column=features.id_column, columns=features.columns
+            )
+
+
+def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
+    """The recipe's protocol on these items; ``labels`` ``(items,)`` help to keep classes in validation."""
+    match recipe.protocol:
+        case CrossCorpus() as p:
+            return cross_corpus(
+                items, train=p.train, test=p.test, validate_share=p.validate_share, validate_by=p.validate_by,
+                seed=recipe.seed, labels=labels,
+            )  # fmt: skip
+        case LeaveOneOut() as p:
+            return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold))
+        case GroupedFolds() as p:
+            return grouped_k_fold(items, by=p.by, folds=p.folds, fold=_one_fold(p.fold))
+
+
+def _one_fold(fold: int | str) -> int:
+    if not isinstance(fold, int):
+        raise InputError('protocol.fold is "all", and one run trains one fold; name one, or train all with train_folds')
+    return fold
+
+
+def cache_folder() -> Path:
+    """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("AFFECTSPACE_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(chosen) if chosen else home / "affectspace"

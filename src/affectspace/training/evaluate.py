@@ -1,0 +1,94 @@
+"""A net's answers for many items, and the figures and tables made of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from affectspace.labels.geometry import geometry
+from affectspace.metrics import scores
+from affectspace.training.data import Data
+from affectspace.training.recipe import Recipe
+
+__all__ = ["Predictions", "figures", "predict", "prediction_table", "snapshot_table"]
+
+PAIRED_ITEMS = 2000  # similarity figures look at the pairs of at most so many items
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows of the data and what the net says of each.
+
+    Args:
+        rows: ``(n,)`` rows of the data's items.
+        targets: ``(n, classes)``.
+        probabilities: ``(n, classes)``.
+        embeddings: ``(n, dimensions)``.
+    """
+
+    rows: np.ndarray
+    targets: np.ndarray
+    probabilities: np.ndarray
+    embeddings: np.ndarray
+
+
+@torch.inference_mode()
+def predict(encoder: nn.Module, data: Data, rows: np.ndarray, batch_size: int = 128) -> Predictions:
+    """Probabilities and embeddings of ``rows``, in their order.
+
+    Items of like length share a batch, which saves padding; padding never changes a result.
+    """
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    order = np.argsort(data.lengths[rows], kind="stable")
+    probabilities = torch.empty(len(rows), len(data.classes))
+    embeddings: torch.Tensor | None = None
+    for part in np.array_split(order, max(1, -(-len(order) // batch_size))):
+        batch = data.batch(rows[part])
+        batch.values, batch.lengths = batch.values.to(device), batch.lengths.to(device)
+        outputs = encoder(batch)
+        probabilities[part] = outputs.logits.float().softmax(-1).cpu()
+        if embeddings is None:
+            embeddings = torch.empty(len(rows), outputs.embedding.shape[-1])
+        embeddings[part] = outputs.embedding.float().cpu()
+    assert embeddings is not None, "predict is never asked about no rows"
+    return Predictions(rows, data.targets[rows].numpy(), probabilities.numpy(), embeddings.numpy())
+
+
+def figures(predictions: Predictions, recipe: Recipe, similarity: str | None = None) -> dict[str, float]:
+    """The scores of :func:`affectspace.metrics.scores`; with a geometry named, those of similarity too."""
+    label, embedding = None, None
+    if similarity is not None:
+        # A seeded subset keeps the pairs of a large test set within memory.
+        picked = np.random.default_rng(recipe.seed).permutation(len(predictions.rows))[:PAIRED_ITEMS]
+        chosen = geometry(similarity)
+        targets = torch.from_numpy(predictions.targets[picked]).float()
+        vectors = torch.from_numpy(predictions.embeddings[picked])
+        label = chosen.label_similarity_matrix(targets, targets).numpy()
+        embedding = chosen.embedding_similarity_matrix(vectors, vectors).numpy()
+    return scores(predictions.targets, predictions.probabilities, label, embedding)
+
+
+def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:
+    """One row an item: item, split, speaker, target, probabilities, embedding."""
+    tables = []
+    for part, found in parts.items():
+        items = data.items.iloc[found.rows]
+        columns = {
+            "item": items["key"].to_numpy(),
+            "split": part,
+            "speaker": items["speaker"].to_numpy(),
+            "target": list(found.targets),
+            "probabilities": list(found.probabilities),
+            "embedding": list(found.embeddings),
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def snapshot_table(encoder: nn.Module, data: Data, recipe: Recipe) -> pd.DataFrame:
+    """item, target, embedding of a seeded subset of the test items, the same in every run of these data."""
+    rows = np.sort(np.random.default_rng(0).permutation(data.split.test)[: recipe.monitor.snapshot_items])
+    return prediction_table(data, {"test": predict(encoder, data, rows)})[["item", "target", "embedding"]]

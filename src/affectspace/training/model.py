@@ -1,0 +1,125 @@
+"""A trained net as a folder: config.json, model.safetensors and a card; no code, no pickle."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from affectspace.encoders import MLP, Batch, ConvPool
+from affectspace.errors import InputError
+from affectspace.features import LogMel, Normaliser
+from affectspace.training.data import Data, make_frontend
+from affectspace.training.recipe import ConvPoolEncoder, Encoder, MLPEncoder, Recipe, make_recipe
+
+__all__ = ["Model", "load_model", "make_encoder", "save_model"]
+
+FORMAT = 1
+
+
+def make_encoder(entry: Encoder, bands: int, classes: int) -> nn.Module:
+    """The net that a recipe names, for features of ``bands`` dimensions."""
+    match entry:
+        case ConvPoolEncoder():
+            return ConvPool(bands, classes, entry.channels, entry.kernel, entry.hidden)
+        case MLPEncoder():
+            return MLP(bands, classes, entry.hidden, entry.dropout)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A net ready for new items.
+
+    Args:
+        encoder: the net, in evaluation mode.
+        classes: the names of its classes.
+        recipe: what it was trained by.
+        normaliser: the statistics that new items are given.
+    """
+
+    encoder: nn.Module
+    classes: tuple[str, ...]
+    recipe: Recipe
+    normaliser: Normaliser
+
+    @property
+    def frontend(self) -> LogMel:
+        """The front end that makes this net's features; only media can be embedded anew."""
+        frontend = make_frontend(self.recipe)
+        if not isinstance(frontend, LogMel):
+            raise InputError("this model reads precomputed vectors, so it cannot embed audio; train one on log_mel features")
+        return frontend
+
+    @torch.inference_mode()
+    def __call__(self, clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Features ``(frames, bands)`` of new items to embeddings ``(items, dimensions)`` and probabilities."""
+        normal = [self.normaliser.apply_new(clip) for clip in clips]
+        lengths = torch.tensor([len(clip) for clip in normal])
+        values = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(clip) for clip in normal], batch_first=True)
+        outputs = self.encoder(Batch(values, lengths))
+        return outputs.embedding.numpy(), outputs.logits.softmax(-1).numpy()
+
+
+def save_model(folder: Path, encoder: nn.Module, recipe: Recipe, data: Data) -> None:
+    """Write the folder of a model; its card says what it was trained on and how far to trust it."""
+    config = {
+        "format": FORMAT,
+        "classes": list(data.classes),
+        "dimensions": data.dimensions,
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        "normaliser": data.normaliser.to_dict(),
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
+    save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, folder / "model.safetensors")
+    (folder / "README.md").write_text(_card(recipe, data), encoding="utf-8")
+
+
+def load_model(folder: str | Path) -> Model:
+    """The model of a run folder, or of a model folder itself.
+
+    Raises:
+        InputError: no model there, a newer format, or a damaged file.
+    """
+    folder = Path(folder)
+    folder = folder / "model" if (folder / "model").is_dir() else folder
+    if not (folder / "config.json").is_file():
+        raise InputError(f"there is no model in {folder}; give a finished run's folder (affectspace train --resume ends one)")
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if config["format"] != FORMAT:
+            raise InputError(f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it")
+        recipe = make_recipe(config["recipe"], str(folder / "config.json"))
+        encoder = make_encoder(recipe.encoder, config["dimensions"], len(config["classes"]))
+        encoder.load_state_dict(load_file(folder / "model.safetensors"))
+        normaliser = Normaliser.from_dict(config["normaliser"])
+    except (KeyError, RuntimeError, json.JSONDecodeError, OSError) as error:
+        raise InputError(f"the model in {folder} is damaged: {error}") from error
+    return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser)
+
+
+def _card(recipe: Recipe, data: Data) -> str:
+    corpora = "\n".join(
+        f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items; "
+        f"licence: {c['licence'] or 'not stated'}"
+        for c in data.about["corpora"]
+    )
+    transductive = "yes: unlabelled test items shaped the normalisation" if data.protocol["transductive"] else "no"
+    return f"""# {recipe.name}
+
+Classes: {", ".join(data.classes)}
+
+## Data
+{corpora}
+
+Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["keeps_apart"])};
+allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
+
+## Use and limits
+Made by affectspace for research on expressed emotion. It says how a clip's expression would be labelled
+by people like the raters of these corpora, not what anybody feels. Expect lower scores on other languages,
+microphones and speakers than `metrics.json` gives. Do not use it to judge individuals.
+"""
