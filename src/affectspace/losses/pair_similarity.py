@@ -58,7 +58,8 @@ def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
         tensor([0.1600, 0.1600, 0.1600, 0.3200, 0.2000])
     """
     c = c.detach()
-    mask = torch.ones_like(c, dtype=torch.bool) if mask is None else mask
+    if mask is None:
+        mask = torch.ones_like(c, dtype=torch.bool)
     excess = torch.where(mask, c - 1, 0)
     neutral = excess.abs() <= 16 * torch.finfo(c.dtype).eps
     above, below = mask & ~neutral & (excess > 0), mask & ~neutral & (excess < 0)
@@ -132,16 +133,15 @@ class InBatchFSimilarityLoss(nn.Module):
         # bfloat16 holds three digits, which a difference of nearly equal vectors does not survive
         with torch.autocast(embeddings.device.type, enabled=False):
             if reference is None or reference_targets is None:
-                c = self.geometry.label_similarity_matrix(labels, labels)
-                s = self.geometry.embedding_similarity_matrix(embeddings, embeddings)
-                weights = balanced_pair_weights(c, ~torch.eye(len(c), dtype=torch.bool, device=c.device))
+                c = self.geometry.label_similarity_pairs(labels)
+                s = self.geometry.embedding_similarity_pairs(embeddings)
             else:
                 others = _rows("reference", reference, as_distribution(reference_targets, classes))
                 c = self.geometry.label_similarity_matrix(labels, others)
                 s = self.geometry.embedding_similarity_matrix(embeddings, reference)
-                weights = balanced_pair_weights(c)
+            weights = balanced_pair_weights(c)
             if not torch.compiler.is_compiling() and not weights.any():
-                return nothing_to_learn(s, _why_unbalanced(c, pairs_with_themselves=reference is None))
+                return nothing_to_learn(embeddings, _why_unbalanced(c))
             return 2 * (weights * f_spl(s, c, self.divergence)).sum()
 
 
@@ -217,7 +217,7 @@ def _rows(name: str, embeddings: Tensor, labels: Tensor) -> Tensor:
 def _check_triplets(triplets: Tensor, items: int) -> None:
     if triplets.ndim != 2 or triplets.shape[-1] != 3 or triplets.is_floating_point():
         raise ValueError(
-            f"triplets are {triplets.dtype} of shape {tuple(triplets.shape)}; expected integers (triplets, 3)"
+            f"triplets: {triplets.dtype} of shape {tuple(triplets.shape)}; expected integers (triplets, 3)"
         )
     if torch.compiler.is_compiling():
         return
@@ -228,9 +228,7 @@ def _check_triplets(triplets: Tensor, items: int) -> None:
         )
 
 
-def _why_unbalanced(c: Tensor, pairs_with_themselves: bool) -> str:
-    if pairs_with_themselves:
-        c = c[~torch.eye(len(c), dtype=torch.bool, device=c.device)]
+def _why_unbalanced(c: Tensor) -> str:
     if not c.numel():
         return "there is no pair of items; use a batch of at least two"
     side, other = ("above", "below") if c.max() > 1 else ("below", "above")

@@ -48,9 +48,7 @@ class ShuffledBatches:
         if not 0 <= rank < world_size:
             raise InputError(f"rank is {rank}; with world_size {world_size} it must be 0..{world_size - 1}")
         if n_items < world_size:
-            raise InputError(
-                f"{n_items} items cannot be shared out over {world_size} processes; each needs at least one"
-            )
+            raise InputError(f"{n_items} items cannot be shared out over {world_size} processes; each needs one")
         self.n_items, self.batch_size, self.seed = n_items, batch_size, seed
         self.rank, self.world_size = rank, world_size
         self.epoch = 0
