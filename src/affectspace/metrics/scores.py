@@ -1,0 +1,85 @@
+"""All figures of a set of predictions at once, and what each of them means."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from affectspace.metrics._inputs import distributions
+from affectspace.metrics.chance import chance_uar
+from affectspace.metrics.classification import accuracy, macro_f1, uar, weighted_f1
+from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
+from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
+
+__all__ = ["FIGURES", "Figure", "scores"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a figure is called, between what it lies, and which way is better (None: neither)."""
+
+    title: str
+    low: float
+    high: float
+    better: Literal["higher", "lower"] | None
+
+
+FIGURES = {
+    "uar": Figure("unweighted average recall", 0, 1, "higher"),
+    "chance_uar": Figure("UAR of random predictions", 0, 1, None),
+    "accuracy": Figure("accuracy", 0, 1, "higher"),
+    "macro_f1": Figure("macro F1", 0, 1, "higher"),
+    "weighted_f1": Figure("weighted F1", 0, 1, "higher"),
+    "jensen_shannon": Figure("Jensen-Shannon divergence from the raters (bits)", 0, 1, "lower"),
+    "ece": Figure("expected calibration error", 0, 1, "lower"),
+    "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
+    "similarity_error": Figure("mean difference of label and embedding similarity", 0, 2, "lower"),
+}
+"""Every figure of :func:`scores`, the one to select by first."""
+
+
+def scores(
+    truth: ArrayLike,
+    probabilities: ArrayLike,
+    label_similarity: ArrayLike | None = None,
+    embedding_similarity: ArrayLike | None = None,
+) -> dict[str, float]:
+    """Every figure of :data:`FIGURES`; those of similarity when both matrices are given.
+
+    Args:
+        truth: class indices ``(items,)`` or probabilities ``(items, classes)``.
+        probabilities: predicted, shape ``(items, classes)``.
+        label_similarity, embedding_similarity: in [0, 2], shape ``(items, items)``, the same items in
+            the same order.
+
+    Raises:
+        ValueError: as the single figures; or one matrix without the other, or of other items.
+
+    Example:
+        >>> figures = scores([[1.0, 0.0], [0.5, 0.5]], [[0.8, 0.2], [0.4, 0.6]])
+        >>> figures["uar"], round(figures["jensen_shannon"], 3)
+        (1.0, 0.058)
+    """
+    given = distributions(probabilities, None, "probabilities")
+    target = distributions(truth, given.shape[1])
+    figures = {
+        "uar": uar(target, given),
+        "chance_uar": chance_uar(target),
+        "accuracy": accuracy(target, given),
+        "macro_f1": macro_f1(target, given),
+        "weighted_f1": weighted_f1(target, given),
+        "jensen_shannon": jensen_shannon(target, given),
+        "ece": expected_calibration_error(given, target),
+    }
+    if (label_similarity is None) != (embedding_similarity is None):
+        raise ValueError("one similarity matrix was given without the other; give both or neither")
+    if label_similarity is not None and embedding_similarity is not None:
+        if len(np.asarray(label_similarity)) != len(target):
+            raise ValueError(
+                f"the similarities are of {len(np.asarray(label_similarity))} items and truth of {len(target)}; "
+                "give both for the same items"
+            )
+        figures["similarity_rho"] = similarity_preservation(label_similarity, embedding_similarity)
+        figures["similarity_error"] = mean_similarity_error(label_similarity, embedding_similarity)
+    return figures
