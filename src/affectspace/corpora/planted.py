@@ -1,28 +1,38 @@
 """Faults planted in a synthetic corpus, one of each, so that what finds them can be tested."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import soundfile
 from scipy.signal import resample_poly
 
-__all__ = ["FAULTS", "plant"]
+__all__ = ["FAULTS", "PlantedFault", "plant"]
 
-#: Fault -> (where it lies, what training does about it).
-FAULTS: dict[str, tuple[str, str]] = {
-    "missing_file": ("media", "sets the item aside"),
-    "empty_file": ("media", "sets the item aside"),
-    "truncated_file": ("media", "sets the item aside"),
-    "not_finite": ("media", "sets the item aside"),
-    "silent": ("media", "uses the item, which holds digital silence"),
-    "other_rate": ("media", "uses the item, 96 kHz stereo, resampled and mixed down"),
-    "identical_audio": ("media", "uses the item; a split with it and its twin on two sides is a leak"),
-    "duplicate_id": ("table", "refuses the corpus"),
-    "vote_off_scale": ("table", "refuses the corpus"),
-    "path_outside": ("table", "refuses the corpus"),
-    "start_after_end": ("table", "refuses the corpus"),
+
+class PlantedFault(NamedTuple):
+    """Where a fault lies (``"media"`` or ``"table"``), the code :func:`check` finds it by, what training does."""
+
+    where: str
+    problem: str
+    consequence: str
+
+
+FAULTS: dict[str, PlantedFault] = {
+    "missing-file": PlantedFault("media", "missing-file", "sets the item aside"),
+    "empty-file": PlantedFault("media", "empty-file", "sets the item aside"),
+    "truncated": PlantedFault("media", "unreadable", "sets the item aside: half of its bytes are there"),
+    "not-finite": PlantedFault("media", "unreadable", "sets the item aside: a float WAV with a NaN"),
+    "silent": PlantedFault("media", "silent", "uses the item: digital silence"),
+    "sample-rate": PlantedFault("media", "sample-rate", "uses the item, resampled and mixed down: 96 kHz stereo"),
+    "identical-audio": PlantedFault("media", "identical-audio", "uses the item, and refuses to split it from its twin"),
+    "duplicate-id": PlantedFault("table", "duplicate-id", "refuses the corpus"),
+    "off-scale": PlantedFault("table", "off-scale", "refuses the corpus: a valence of 9 on a scale from 1 to 5"),
+    "outside-root": PlantedFault("table", "outside-root", "refuses the corpus: the path is ../outside.flac"),
+    "bad-times": PlantedFault("table", "bad-times", "refuses the corpus: the start is after the end"),
 }
+"""What :func:`plant` plants, by its name in ``truth.csv``."""
 
 
 def plant(
@@ -37,54 +47,75 @@ def plant(
 
     Args:
         folder: where the corpus is written; its audio is there, its tables are not.
-        items, ratings, truth: the tables, without faults; at least as many items with a right label as faults.
+        items: the items, with more right labels among them than there are faults.
+        ratings: the ratings; without any no vote is off the scale.
+        truth: one row an item.
         kind: ``"none"``, ``"media"`` or ``"all"``.
         generator: chooses the items.
 
     Returns:
-        items, ratings and truth, the last with a column ``fault``. A duplicate id is a row more.
+        items, ratings and truth, the last with the columns ``fault`` and ``fault_row``. A duplicate id
+        is a row more in items and truth.
     """
     items, ratings, truth = items.copy(), ratings.copy(), truth.copy()
     items["start"], items["end"] = pd.NA, pd.NA
-    truth["fault"] = pd.NA
-    names = [name for name, (where, _) in FAULTS.items() if kind == "all" or where == kind]
-    rows = generator.permutation(truth.index[~truth["wrong_label"]])[: len(names)]
+    truth["fault"], truth["fault_row"] = pd.NA, pd.NA
+    names = [name for name, fault in FAULTS.items() if kind == "all" or fault.where == kind]
+    if ratings.empty:
+        names = [name for name in names if name != "off-scale"]
+    right = generator.permutation(np.flatnonzero(~truth["wrong_label"].to_numpy(dtype=bool)))
+    rows, free = right[: len(names)], right[len(names) :]
     for name, row in zip(names, rows):
+        if name == "identical-audio":
+            # Nearest, so that they are of one speaker; the second of the two is the copy.
+            twin, row = sorted((int(row), int(free[np.abs(free - row).argmin()])))
+            (folder / items.at[row, "audio"]).write_bytes((folder / items.at[twin, "audio"]).read_bytes())
+        elif name == "duplicate-id":
+            items = pd.concat([items, items.loc[[row]]], ignore_index=True)
+            truth = pd.concat([truth, truth.loc[[row]]], ignore_index=True)
+            row = len(items) - 1
+            audio = Path(items.at[row, "audio"])
+            items.loc[row, "audio"] = str(audio.with_stem(f"{audio.stem}-again"))
+            _quieter(folder / audio, folder / items.at[row, "audio"])
+        elif name == "off-scale":
+            mine = (ratings["item"] == items.at[row, "id"]) & (ratings["dimension"] == "valence")
+            ratings.loc[mine.idxmax(), "value"] = 9
+            truth.loc[row, "fault_row"] = int(mine.to_numpy().argmax()) + 1
+        elif name == "outside-root":
+            (folder / items.at[row, "audio"]).unlink()
+            items.loc[row, "audio"] = "../outside.flac"
+        elif name == "bad-times":
+            items.loc[row, ["start", "end"]] = [0.8, 0.3]
+        else:
+            items.loc[row, "audio"] = _break(folder, items.at[row, "audio"], name)
         truth.loc[row, "fault"] = name
-        path = folder / items.at[row, "audio"]
-        match name:
-            case "missing_file":
-                path.unlink()
-            case "empty_file":
-                path.write_bytes(b"")
-            case "truncated_file":
-                path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-            case "not_finite":
-                samples, rate = soundfile.read(path)
-                samples[len(samples) // 2] = np.nan
-                path.unlink()
-                items.loc[row, "audio"] = str(Path(items.at[row, "audio"]).with_suffix(".wav"))
-                soundfile.write(folder / items.at[row, "audio"], samples, rate, subtype="FLOAT")
-            case "silent":
-                samples, rate = soundfile.read(path)
-                soundfile.write(path, np.zeros_like(samples), rate, subtype="PCM_16")
-            case "other_rate":
-                samples, rate = soundfile.read(path)
-                soundfile.write(path, np.stack([resample_poly(samples, 6, 1)] * 2, axis=1), 6 * rate, subtype="PCM_16")
-            case "identical_audio":
-                # Its twin is a neighbour that no other fault touches.
-                free = items.index.difference(rows)
-                twin = free[np.abs(free - row).argmin()]
-                path.write_bytes((folder / items.at[twin, "audio"]).read_bytes())
-            case "duplicate_id":
-                items = pd.concat([items, items.loc[[row]]], ignore_index=True)
-                truth = pd.concat([truth, truth.loc[[row]]], ignore_index=True)
-            case "vote_off_scale":
-                mine = ratings.index[(ratings["item"] == items.at[row, "id"]) & (ratings["dimension"] == "valence")]
-                ratings.loc[mine[0], "value"] = 9
-            case "path_outside":
-                path.unlink()
-                items.loc[row, "audio"] = "../outside.flac"
-            case "start_after_end":
-                items.loc[row, ["start", "end"]] = [0.8, 0.3]
+        if pd.isna(truth.at[row, "fault_row"]):
+            truth.loc[row, "fault_row"] = row + 1
     return items, ratings, truth
+
+
+def _break(folder: Path, audio: str, name: str) -> str:
+    """Break one recording; returns its path, which ends in another way for what FLAC cannot hold."""
+    path = folder / audio
+    samples, rate = soundfile.read(path)
+    content = path.read_bytes()
+    path.unlink()
+    if name == "empty-file":
+        path.touch()
+    elif name == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif name == "silent":
+        soundfile.write(path, np.zeros_like(samples), rate, subtype="PCM_16")
+    elif name == "sample-rate":
+        soundfile.write(path, np.stack([resample_poly(samples, 6, 1)] * 2, axis=1), 6 * rate, subtype="PCM_16")
+    elif name == "not-finite":
+        path = path.with_suffix(".wav")
+        samples[len(samples) // 2] = np.nan
+        soundfile.write(path, samples, rate, subtype="FLOAT")
+    return path.relative_to(folder).as_posix()
+
+
+def _quieter(source: Path, target: Path) -> None:
+    """A recording of its own, so that a duplicate id is not identical audio as well."""
+    samples, rate = soundfile.read(source)
+    soundfile.write(target, 0.7 * samples, rate, subtype="PCM_16")

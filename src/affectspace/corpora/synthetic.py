@@ -21,17 +21,16 @@ from numpy.typing import NDArray
 from scipy.signal import firwin2, lfilter
 
 from affectspace.corpora.planted import FAULTS, plant
+from affectspace.corpora.raters import EMOTION_CENTRES, Rater
 from affectspace.corpora.speakers import LANGUAGES, make_sentences, make_speaker, utter
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory
 
-__all__ = ["EMOTION_CENTRES", "Truth", "make_synthetic", "make_synthetic_world"]
+__all__ = ["Truth", "make_synthetic", "make_synthetic_world"]
 
 SAMPLE_RATE = 16000
 SENTENCES = 6
 
-#: Where each emotion lies in the plane of valence and activation, on scales from 1 to 5.
-EMOTION_CENTRES = {"angry": (1.8, 4.3), "happy": (4.2, 4.0), "neutral": (3.0, 2.7), "sad": (1.9, 1.7)}
 SPREAD = 0.45  # standard deviation of an item's truth around the centre of its emotion
 
 
@@ -43,19 +42,20 @@ class Truth:
         root: the corpus's folder.
         name: the corpus's name.
         items: ``truth.csv``: id, speaker, valence and activation (1..5), emotion (what was meant), label
-            (what the corpus says, in shared words), wrong_label, fault (a name of ``planted.FAULTS``, or missing).
-        raters: rater, bias_valence, bias_activation, noise (both in points of the scale), careless.
+            (what the corpus says, in shared words), wrong_label, fault (a key of ``planted.FAULTS``, or missing) and
+            fault_row (its row from 1: of the ratings for a vote off the scale, else of the items).
+        raters: who judges, with what bias and noise, and who votes at random.
     """
 
     root: Path
     name: str
     items: pd.DataFrame
-    raters: pd.DataFrame
+    raters: list[Rater]
 
     @property
     def faults(self) -> pd.DataFrame:
         """The rows of ``items`` in which a fault was planted."""
-        return self.items[self.items["fault"].notna()]
+        return self.items.loc[self.items["fault"].notna()]
 
 
 def make_synthetic(
@@ -112,7 +112,7 @@ def make_synthetic(
     tongue = LANGUAGES[language]
     items, truth = _items(name, language, speakers, items_per_speaker, seed)
     _mislabel(truth, wrong_labels, _generator(seed, name, "wrong labels"))
-    items["label"] = truth["label"].map(tongue.labels)
+    items["label"] = [tongue.labels[label] for label in truth["label"]]
     people = _raters(raters, rater_noise, careless, seed, name)
     ratings = _ratings(truth, people, tongue.labels, seed, name)
     with atomic_directory(root) as folder:
@@ -223,31 +223,21 @@ def _mislabel(truth: pd.DataFrame, count: int, generator: np.random.Generator) -
         truth.loc[row, ["label", "wrong_label"]] = [others[generator.integers(len(others))], True]
 
 
-def _raters(count: int, noise: float, careless: int, seed: int, name: str) -> pd.DataFrame:
-    rows = []
+def _raters(count: int, noise: float, careless: int, seed: int, name: str) -> list[Rater]:
+    people = []
     for k in range(1, count + 1):
-        bias = _generator(seed, name, "rater", k).normal(0, 0.25, 2)
-        rows.append((f"r{k:02}", *bias, noise, k > count - careless))
-    return pd.DataFrame(rows, columns=["rater", "bias_valence", "bias_activation", "noise", "careless"])
+        bias = _generator(seed, name, "rater", k).normal(0, 0.25, 2).round(3)
+        people.append(Rater(f"r{k:02}", float(bias[0]), float(bias[1]), noise, careless=k > count - careless))
+    return people
 
 
-def _ratings(truth: pd.DataFrame, people: pd.DataFrame, labels: dict[str, str], seed: int, name: str) -> pd.DataFrame:
-    centres = np.array(list(EMOTION_CENTRES.values()))
+def _ratings(truth: pd.DataFrame, people: list[Rater], labels: dict[str, str], seed: int, name: str) -> pd.DataFrame:
     rows = []
-    for item in truth.itertuples():
-        for rater in people.itertuples():
-            generator = _generator(seed, name, "vote", item.id, rater.rater)
-            seen = np.array([item.valence + rater.bias_valence, item.activation + rater.bias_activation])
-            seen += generator.normal(0, 1, 2) * rater.noise
-            if rater.careless:
-                seen = generator.uniform(0.5, 5.5, 2)
-            chances = np.exp(-((seen - centres) ** 2).sum(1) / (2 * 0.6**2))
-            if rater.careless or chances.sum() == 0:
-                chances = np.ones(len(centres))
-            vote = list(EMOTION_CENTRES)[generator.choice(len(centres), p=chances / chances.sum())]
-            points = np.clip(np.round(seen), 1, 5).astype(int)
-            rows += [(item.id, rater.rater, "valence", points[0]), (item.id, rater.rater, "activation", points[1])]
-            rows.append((item.id, rater.rater, "emotion", labels[vote]))
+    for key, valence, activation in truth[["id", "valence", "activation"]].itertuples(index=False, name=None):
+        for rater in people:
+            seen = rater.judge(valence, activation, _generator(seed, name, "vote", key, rater.name))
+            votes = {"valence": seen.valence, "activation": seen.activation, "emotion": labels[seen.emotion]}
+            rows += [(key, rater.name, dimension, value) for dimension, value in votes.items()]
     return pd.DataFrame(rows, columns=["item", "rater", "dimension", "value"])
 
 
@@ -279,7 +269,7 @@ def _refuse(
     if faults not in {"none", "media", "all"}:
         raise InputError(f"faults is {faults!r}; legal are 'none', 'media' and 'all'")
     items = speakers * items_per_speaker
-    planted = 0 if faults == "none" else len(FAULTS)
+    planted = 0 if faults == "none" else len(FAULTS) + 1  # and a twin for identical audio
     for what, value, low, high in (
         ("speakers", speakers, 1, 99),
         ("items_per_speaker", items_per_speaker, 1, 1000),

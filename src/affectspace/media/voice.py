@@ -176,8 +176,8 @@ def speak(
 
     def gate(per_step: Array) -> Array:
         # An amplitude begins and ends at nothing, where a formant holds its first and last place.
-        silent = np.zeros(3)
-        return _smooth(np.concatenate([silent, per_step, silent]), 5)[3:-3]
+        per_step[:3] = per_step[-3:] = 0
+        return _smooth(per_step, 5)
 
     def fine(track: Array) -> Array:
         return np.interp(np.arange(samples), (np.arange(steps) + 0.5) * step, track)
