@@ -168,16 +168,11 @@ def speak(
     step = sample_rate // STEPS_PER_SECOND
     samples = round(ends[-1] * sample_rate)
     steps = -(-samples // step)
-    now = (np.arange(steps) + 0.5) / STEPS_PER_SECOND
+    now = (np.arange(steps) + 0.5) * step / sample_rate
     at = np.minimum(np.searchsorted(ends, now), len(segments) - 1)
 
     def smooth(per_segment: Sequence[float], milliseconds: float) -> Array:
         return _smooth(np.asarray(per_segment, dtype=float)[at], round(milliseconds * STEPS_PER_SECOND / 1000))
-
-    def gate(per_step: Array) -> Array:
-        # An amplitude begins and ends at nothing, where a formant holds its first and last place.
-        per_step[:3] = per_step[-3:] = 0
-        return _smooth(per_step, 5)
 
     def fine(track: Array) -> Array:
         return np.interp(np.arange(samples), (np.arange(steps) + 0.5) * step, track)
@@ -186,10 +181,11 @@ def speak(
     pitch = np.exp(np.interp(np.arange(samples) / sample_rate, middles, np.log([s.pitch for s in segments])))
     pulses, opened = _glottis(pitch, voice, generator, sample_rate)
     loudness = fine(smooth([s.loudness for s in segments], 40))
-    voicing = fine(gate(np.array([p.voicing for p in phones])[at])) * loudness
+    voicing = fine(smooth([p.voicing for p in phones], 25)) * loudness
     # A voiceless stop is silent until it opens, then lets some breath out.
-    aspirated = np.array([0.2 * (p.burst and p.voicing == 0) for p in phones])[at] * (ends[at] - now < 0.035)
-    breath = fine(gate(np.array([p.breath for p in phones])[at] + aspirated)) * loudness
+    stopped = np.array([p.burst and p.voicing == 0 for p in phones])[at]
+    aspiration = _smooth(0.2 * stopped * (ends[at] - now < 0.035), 5)
+    breath = fine(smooth([p.breath for p in phones], 25) + aspiration) * loudness
     hiss = generator.standard_normal(samples)
     source = voicing * (pulses + voice.breath * (0.3 + opened) * hiss) + 0.3 * breath * hiss
 
@@ -203,6 +199,10 @@ def speak(
     bandwidths = BANDWIDTHS + damped * (NASAL_BANDWIDTHS - BANDWIDTHS)
     speech = _cascade(source, formants, bandwidths, step, sample_rate)
     speech = speech + _constriction(segments, phones, ends, samples, voice, generator, sample_rate)
+    # Formants hold their first and last places, sound fades to nothing.
+    speech *= np.minimum(
+        1, np.minimum(np.arange(samples), np.arange(samples)[::-1]) / min(0.015 * sample_rate, samples / 4)
+    )
     return speech / np.sqrt(np.mean(speech**2))
 
 
