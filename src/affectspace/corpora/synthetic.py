@@ -269,16 +269,18 @@ def _refuse(
     if faults not in {"none", "media", "all"}:
         raise InputError(f"faults is {faults!r}; legal are 'none', 'media' and 'all'")
     items = speakers * items_per_speaker
-    planted = 0 if faults == "none" else len(FAULTS) + 1  # and a twin for identical audio
+    right = 0 if faults == "none" else len(FAULTS) + 1  # and a twin for identical audio
     for what, value, low, high in (
         ("speakers", speakers, 1, 99),
         ("items_per_speaker", items_per_speaker, 1, 1000),
         ("raters", raters, 0, 1000),
         ("rater_noise", rater_noise, 0, float("inf")),
         ("careless", careless, 0, raters),
-        ("wrong_labels", wrong_labels, 0, items - planted),
+        ("wrong_labels", wrong_labels, 0, max(items - right, 0)),
     ):
         if not low <= value <= high:
             raise InputError(f"{what} is {value}; legal are {low} to {high}")
+    if items < right:
+        raise InputError(f"faults={faults!r} needs {right} items, there are {items}; add speakers or items")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise InputError(f"{root} exists and is not an empty folder; give a new one, or delete it first")
