@@ -16,6 +16,7 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -38,8 +39,10 @@ class Classes:
     votes, or the majority where ``soft`` is false (equal leaders share it). Else the item's own
     label is, one-hot; ``dimension="label"`` asks for it even where there are votes.
 
-    A label finds its class through the label maps (the space's own before the corpus's; ``""``
-    leaves it out), then by its exact name, then by :func:`shared_emotion`, then as a number.
+    A label finds its class through the label maps (the space's own before the corpus's, one leading on
+    into the other; ``""`` leaves it out), then by its exact name, then by :func:`shared_emotion`, then
+    as a number. A map may name a label by its shared emotion, so ``{"excited": "happy"}`` takes
+    ``exc`` along.
 
     With labels left out, an item is kept only when its leading label lies in the space, ahead of
     every label outside; its votes inside are then shared out anew. So one stray vote for *angry*
@@ -146,7 +149,7 @@ class Classes:
         classes = np.full(len(labels), -1, np.int64)
         left_out, unknown = [], []
         for place, label in enumerate(labels):
-            shared = mapping.get(label, label)
+            shared = _follow(str(label), mapping, lookup)
             found = _class_of(shared, lookup) if shared else None
             if found is not None:
                 classes[place] = found
@@ -184,7 +187,8 @@ class Poles:
 
     Example:
         >>> items = pd.DataFrame({"id": ["a"]})
-        >>> ratings = pd.DataFrame({"item": ["a", "a"], "rater": ["1", "2"], "dimension": "valence", "value": ["1", "3"]})
+        >>> ratings = pd.DataFrame({"item": ["a", "a"], "rater": ["1", "2"],
+        ...                         "dimension": "valence", "value": ["1", "3"]})
         >>> Poles().targets(items, ratings, "valence").values
         array([[0.75, 0.25]])
     """
@@ -251,12 +255,12 @@ class Levels:
         cuts = None if self.thresholds is None else tuple(float(cut) for cut in self.thresholds)
         object.__setattr__(self, "thresholds", cuts)
         if cuts is not None:
-            if not cuts or not np.isfinite(cuts).all() or any(b <= a for a, b in zip(cuts, cuts[1:])):
+            if not cuts or not np.isfinite(cuts).all() or any(b <= a for a, b in pairwise(cuts)):
                 raise InputError(
                     f"thresholds are {list(cuts)}; give finite numbers that increase strictly, at least one"
                 )
             if not self.names:
-                between = [f"{a:g} to {b:g}" for a, b in zip(cuts, cuts[1:])]
+                between = [f"{a:g} to {b:g}" for a, b in pairwise(cuts)]
                 object.__setattr__(self, "names", (f"below {cuts[0]:g}", *between, f"{cuts[-1]:g} and above"))
             if len(self.names) != len(cuts) + 1:
                 raise InputError(
@@ -335,6 +339,17 @@ def _lookup(names: tuple[str, ...]) -> dict[str, int]:
             if others.count(other) == 1 and lookup.get(other, place) == place
         }
     return lookup
+
+
+def _follow(label: str, mapping: Mapping[str, str], lookup: Mapping[str, int]) -> str:
+    """Where the maps lead a label: on through a corpus's map and a space's, until a class or a dead end."""
+    seen = set()
+    while (key := label if label in mapping else shared_emotion(label)) in mapping and key not in seen:
+        seen.add(key)
+        label = mapping[key]
+        if not label or _class_of(label, lookup) is not None:
+            break
+    return label
 
 
 def _class_of(label: str, lookup: Mapping[str, int]) -> int | None:

@@ -78,7 +78,8 @@ def mean_ratings(
 
     Example:
         >>> items = pd.DataFrame({"id": ["a", "b"]})
-        >>> ratings = pd.DataFrame({"item": ["a", "a"], "rater": ["x", "y"], "dimension": "valence", "value": ["1", "4"]})
+        >>> ratings = pd.DataFrame({"item": ["a", "a"], "rater": ["x", "y"],
+        ...                         "dimension": "valence", "value": ["1", "4"]})
         >>> mean_ratings(items, ratings, "valence", 1, 5)
         (array([2.5, nan]), 0)
     """

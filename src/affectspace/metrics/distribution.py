@@ -12,7 +12,7 @@ __all__ = ["expected_calibration_error", "jensen_shannon"]
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
     r"""Jensen-Shannon divergence in bits, mean over items. In [0, 1], lower is better; 0 only for equal rows.
 
-    .. math:: JS(p, q) = \tfrac12 KL\left(p \,\|\, \tfrac{p+q}{2}\right) + \tfrac12 KL\left(q \,\|\, \tfrac{p+q}{2}\right)
+    .. math:: JS(p, q) = \tfrac12 KL(p \,\|\, m) + \tfrac12 KL(q \,\|\, m), \qquad m = \tfrac{p + q}{2}
 
     The divergence, not its square root (the distance). Symmetric, and finite where a probability is 0.
     Rows are scaled to sum to one exactly.
@@ -30,12 +30,12 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
         0.5
     """
     width = next((np.shape(x)[1] for x in (p, q) if np.ndim(x) == 2), None)
-    p, q = distributions(p, width, "p"), distributions(q, width, "q")
-    if p.shape != q.shape:
-        raise ValueError(f"p has shape {p.shape} and q {q.shape}; give the same items and classes")
-    p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
-    middle = (p + q) / 2
-    bits = (rel_entr(p, middle) + rel_entr(q, middle)).sum(1) / (2 * np.log(2))
+    first, second = distributions(p, width, "p"), distributions(q, width, "q")
+    if first.shape != second.shape:
+        raise ValueError(f"p has shape {first.shape} and q {second.shape}; give the same items and classes")
+    first, second = first / first.sum(1, keepdims=True), second / second.sum(1, keepdims=True)
+    middle = (first + second) / 2
+    bits = (rel_entr(first, middle) + rel_entr(second, middle)).sum(1) / (2 * np.log(2))
     return float(np.clip(bits, 0, 1).mean())
 
 

@@ -96,6 +96,7 @@ def _matrices(label_similarity: ArrayLike, embedding_similarity: ArrayLike) -> t
         if not np.isfinite(matrix).all():
             row, column = np.argwhere(~np.isfinite(matrix))[0]
             raise ValueError(
-                f"{name} is {matrix[row, column]} for items {row} and {column}; leave out items that have no embedding or label"
+                f"{name} is {matrix[row, column]} for items {row} and {column}; "
+                "leave out items that have no embedding or label"
             )
     return labels, embeddings

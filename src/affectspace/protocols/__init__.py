@@ -1,0 +1,20 @@
+"""Splits that keep groups apart, and the audit that proves it."""
+
+from affectspace.protocols.audit import Leak, audit, kept_apart, refuse_leaks
+from affectspace.protocols.groups import GROUPS, group_names, groups_of
+from affectspace.protocols.split import Split
+from affectspace.protocols.splits import cross_corpus, grouped_k_fold, leave_one_group_out
+
+__all__ = [
+    "GROUPS",
+    "Leak",
+    "Split",
+    "audit",
+    "cross_corpus",
+    "group_names",
+    "grouped_k_fold",
+    "groups_of",
+    "kept_apart",
+    "leave_one_group_out",
+    "refuse_leaks",
+]

@@ -1,0 +1,151 @@
+"""Proof that nothing which must stay apart is on two sides of a split."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from affectspace.errors import LeakError
+from affectspace.protocols.groups import GROUPS, groups_of, item_name, legal
+from affectspace.protocols.split import PARTS, Split
+
+__all__ = ["Leak", "audit", "kept_apart", "refuse_leaks"]
+
+_REMEDY = {
+    "speaker": "split by speaker",
+    "session": "split by session",
+    "script": "split by script",
+    "audio": "remove one copy of each recording",
+}
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A kind of group that is on two sides.
+
+    Args:
+        group: ``"speaker"``, ``"session"``, ``"script"`` or ``"audio"``.
+        parts: the two sides, such as ``("train", "test")``.
+        groups: how many groups are on both.
+        items: how many items of these groups each side holds.
+        example: the name of one such group.
+        example_items: an item of it on each side.
+    """
+
+    group: str
+    parts: tuple[str, str]
+    groups: int
+    items: tuple[int, int]
+    example: str
+    example_items: tuple[str, str]
+
+    def __str__(self) -> str:
+        what = {"audio": "recording"}.get(self.group, self.group)
+        several = self.groups != 1
+        one, other = self.parts
+        return (
+            f"{self.groups} {what}{'s are' if several else ' is'} in both {one} ({_count(self.items[0])}) and "
+            f"{other} ({_count(self.items[1])}), such as {_short(self.example)!r} "
+            f"({self.example_items[0]} and {self.example_items[1]}); {_REMEDY[self.group]}, "
+            f'or accept it and say so with allow = ["{self.group}"] in [protocol]'
+        )
+
+
+def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[Leak]:
+    """Every leak between train, validate and test, for every kind of group.
+
+    Looked at are speaker, session, script and audio (identical recordings, by the column
+    ``audio_sha``), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of
+    a kind cannot leak by it. Validation is held to the same rule as test, since a model selected
+    on speakers it has trained on is selected for knowing them.
+
+    Args:
+        items: the table that the split's rows count in.
+        split: what to look at.
+        allow: kinds of groups that may cross, besides ``split.allowed``.
+
+    Returns:
+        leaks, in the order speaker, session, script, audio, and train/test first.
+
+    Raises:
+        InputError: a word in ``allow`` that is no kind of group.
+
+    Example:
+        >>> items = pd.DataFrame({"id": list("123"), "corpus": "a", "speaker": ["x", "y", "x"]})
+        >>> for leak in audit(items, Split("by hand", [0], [1], [2])):
+        ...     print(leak)
+        1 speaker is in both train (1 item) and test (1 item), such as 'a/x' ('a/1' and 'a/3'); split by speaker,
+        or accept it and say so with allow = ["speaker"] in [protocol]
+    """
+    allowed = {*split.allowed, *([allow] if isinstance(allow, str) else allow)}
+    for word in sorted(allowed):
+        legal(word, GROUPS, "kind of group to allow,")
+    leaks = []
+    for kind in GROUPS:
+        if kind not in allowed:
+            leaks += _leaks(items, split, kind)
+    return leaks
+
+
+def refuse_leaks(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> None:
+    """Raise when :func:`audit` finds anything.
+
+    Raises:
+        LeakError: one sentence a leak: what crosses, how much of it, an example, and the remedy.
+        InputError: a word in ``allow`` that is no kind of group.
+    """
+    leaks = audit(items, split, allow)
+    if leaks:
+        sentences = "\n".join(f"- {leak}" for leak in leaks)
+        raise LeakError(f"split {split.name!r} leaks:\n{sentences}")
+
+
+def kept_apart(items: pd.DataFrame, split: Split) -> tuple[str, ...]:
+    """The kinds of groups that this split keeps apart in fact: every item names its group, and none crosses.
+
+    More than ``split.keeps_apart`` promises, where the data happen to grant it, and what may be
+    claimed in a report.
+
+    Example:
+        >>> items = pd.DataFrame({"id": list("123"), "corpus": "a", "speaker": list("xyz"),
+        ...                       "session": ["1", "1", pd.NA]})
+        >>> kept_apart(items, Split("by hand", [0], [1], [2]))
+        ('speaker',)
+    """
+    rows = np.concatenate([getattr(split, part) for part in PARTS])
+    return tuple(
+        kind for kind in GROUPS if not groups_of(items, kind).iloc[rows].isna().any() and not _leaks(items, split, kind)
+    )
+
+
+def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
+    codes, names = pd.factorize(groups_of(items, kind))
+    found = []
+    for parts in sorted(combinations(PARTS, 2), key=lambda pair: "test" not in pair or "train" not in pair):
+        one, other = (getattr(split, part) for part in parts)
+        both = np.intersect1d(codes[one], codes[other])
+        both = both[both >= 0]
+        if len(both):
+            sides = [rows[np.isin(codes[rows], both)] for rows in (one, other)]
+            first = [int(rows[codes[rows] == both[0]][0]) for rows in sides]
+            found.append(
+                Leak(
+                    kind,
+                    parts,
+                    len(both),
+                    (len(sides[0]), len(sides[1])),
+                    str(names[both[0]]),
+                    (item_name(items, first[0]), item_name(items, first[1])),
+                )
+            )
+    return found
+
+
+def _count(items: int) -> str:
+    return f"{items:,} item{'s' if items != 1 else ''}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else name[:57] + "..."

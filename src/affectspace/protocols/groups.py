@@ -1,0 +1,133 @@
+"""Which items belong together: speaker, session, script, recording."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from affectspace.errors import InputError
+
+__all__ = ["GROUPS", "column_of", "group_names", "groups_of", "item_name", "legal", "number_groups"]
+
+GROUPS = ("speaker", "session", "script", "audio")
+
+
+def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
+    """The group of each item, by position; missing where the item names none.
+
+    - ``speaker`` and ``session`` names are unique within a corpus only: ``corpus/name``.
+    - ``script``: two items share one when their corpus gives them the same script, or when their
+      words are the same, without case and punctuation, in the same language, be it in two corpora.
+      Words are the text, or a script that is more than one word; an item whose script is its own id
+      is free speech, and shares none even when two people say the same "yes".
+    - ``audio``: the column ``audio_sha``, over all corpora, where there is one.
+
+    Raises:
+        InputError: no such kind of group.
+
+    Example:
+        >>> items = pd.DataFrame({"id": ["1", "2"], "corpus": ["a", "b"], "speaker": ["03", "03"]})
+        >>> groups_of(items, "speaker").tolist()
+        ['a/03', 'b/03']
+    """
+    legal(by, GROUPS, "kind of group")
+    column = column_of(items, "audio_sha" if by == "audio" else by)
+    if by == "audio":
+        return column
+    if by == "script":
+        return _scripts(items, column)
+    return column_of(items, "corpus").fillna("") + "/" + column
+
+
+def group_names(items: pd.DataFrame, by: str, rows: np.ndarray | None = None) -> list[str]:
+    """The groups among ``rows`` (default all), in the order of folds: numbers in names by their value.
+
+    Raises:
+        InputError: an item names no group; it says how many and which.
+
+    Example:
+        >>> items = pd.DataFrame({"id": ["1", "2", "3"], "corpus": "a", "session": ["s10", "s9", "s10"]})
+        >>> group_names(items, "session")
+        ['a/s9', 'a/s10']
+    """
+    return list(number_groups(items, by, rows)[1])
+
+
+def number_groups(items: pd.DataFrame, by: str, rows: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
+    """The place of each row's group among the group names, and these."""
+    groups = groups_of(items, by)
+    chosen = groups if rows is None else groups.iloc[rows]
+    if not len(chosen):
+        raise InputError("there are no items to split; check that the corpora have items with targets and features")
+    if chosen.isna().any():
+        nameless = np.flatnonzero(chosen.isna())
+        row = int(nameless[0] if rows is None else rows[nameless[0]])
+        others = [
+            kind for kind in ("speaker", "session", "script") if kind != by and not groups_of(items, kind).isna().any()
+        ]
+        instead = f", or group by {' or '.join(others)}" if others else ""
+        raise InputError(
+            f"{len(nameless)} of {len(chosen)} items have no {by}, such as {item_name(items, row)}; "
+            f"fill the column {by!r}{instead}"
+        )
+    codes, names = pd.factorize(chosen)
+    order = sorted(range(len(names)), key=lambda place: _natural(names[place]))
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return rank[codes], [str(names[place]) for place in order]
+
+
+def item_name(items: pd.DataFrame, row: int) -> str:
+    """``'corpus/id'``, quoted."""
+    return repr(f"{column_of(items, 'corpus').iloc[row]}/{column_of(items, 'id').iloc[row]}")
+
+
+def legal(value: str, choices: Iterable[str], what: str) -> None:
+    """Refuse a word that is none of ``choices``, naming the nearest."""
+    choices = list(choices)
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, 1, 0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"there is no {what} {value!r}; {hint}legal: {', '.join(choices)}")
+
+
+def column_of(items: pd.DataFrame, name: str) -> pd.Series:
+    """A column as strings, by position; all missing where the table has none of that name."""
+    if name not in items:
+        return pd.Series(pd.NA, index=range(len(items)), dtype="string")
+    return items[name].astype("string").reset_index(drop=True)
+
+
+def _natural(name: str) -> tuple:
+    """Sorts s9 before s10; the name itself parts what reads alike, such as s1 and s01."""
+    parts = re.findall(r"\d+|\D+", name)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts), name
+
+
+def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
+    corpus, language = column_of(items, "corpus").fillna(""), column_of(items, "language").fillna("")
+    words = _words(column_of(items, "text"))
+    spelled = script.where(script.str.contains(r"\s", regex=True).fillna(False))
+    words = words.fillna(_words(spelled)).mask((script == column_of(items, "id")).fillna(False))
+    own, said = corpus + "/" + script, language + "/" + words
+    # An item joins its corpus's script with the words it says; what is joined, however far, is one group.
+    nodes, names = pd.factorize(pd.concat([own, "words:" + said], ignore_index=True))
+    left, right = nodes[: len(items)], nodes[len(items) :]
+    joined = (left >= 0) & (right >= 0)
+    edges = coo_array((np.ones(joined.sum(), bool), (left[joined], right[joined])), shape=(len(names), len(names)))
+    part = connected_components(edges, directed=False)[1] if len(names) else np.empty(0, np.int64)
+    node = np.where(left >= 0, left, right)
+    if not len(names):
+        return pd.Series(pd.NA, index=range(len(items)), dtype="string")
+    first = pd.Series(names).groupby(part).first()
+    return pd.Series(first.reindex(part[node]).to_numpy(), dtype="string").mask(pd.Series(node < 0))
+
+
+def _words(text: pd.Series) -> pd.Series:
+    """Lower-cased, without punctuation and extra space; missing where nothing is left."""
+    bare = text.str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ").astype("string")
+    return bare.mask((bare == "").fillna(False))
