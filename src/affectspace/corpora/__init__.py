@@ -1,15 +1,23 @@
 """Media and ratings on disk as a :class:`Corpus`: a user's own table, or a corpus as it is published."""
 
+from affectspace.corpora.check import PROBLEMS, Fault, check
 from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.registry import ADAPTERS, open_corpus
+from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
 
 __all__ = [
     "ADAPTERS",
     "ITEM_COLUMNS",
     "MEDIA_COLUMNS",
+    "PROBLEMS",
     "RATING_COLUMNS",
     "Card",
     "Corpus",
+    "Fault",
     "Scale",
+    "Truth",
+    "check",
+    "make_synthetic",
+    "make_synthetic_world",
     "open_corpus",
 ]

@@ -111,7 +111,7 @@ def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
     items["corpus"] = items["corpus"].fillna(card.name)
     items["language"] = items["language"].fillna(card.language or pd.NA)
     words = items["text"].str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ")
-    items["script"] = items["script"].fillna(words.replace("", pd.NA))
+    items["script"] = items["script"].fillna(words.mask(words.eq("")))
     others = [column for column in items if column not in ITEM_COLUMNS]
     return items[[*ITEM_COLUMNS, *others]]
 

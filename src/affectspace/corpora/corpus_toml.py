@@ -12,7 +12,6 @@ from affectspace.errors import InputError
 __all__ = ["Description", "read_description", "refuse_unknown"]
 
 _TEXTS = ("name", "licence", "citation", "language", "note", "root")
-_FILES = ("items", "ratings")
 _MAPS = ("label_map", "columns", "ratings_columns", "mean_ratings", "vote_counts")
 
 
@@ -51,7 +50,7 @@ def read_description(path: Path) -> Description:
         given = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise InputError(f"{path} cannot be read: {error}") from error
-    refuse_unknown(given, [*_TEXTS, *_FILES, *_MAPS, "scales"], f"{path}")
+    refuse_unknown(given, [*_TEXTS, "items", "ratings", "scales", *_MAPS], f"{path}")
     for key in _TEXTS:
         if not isinstance(given.get(key, ""), str):
             raise InputError(f"{path}: {key} is {given[key]!r}; it must be a text in quotes")
@@ -71,7 +70,8 @@ def read_description(path: Path) -> Description:
             label_map=maps.pop("label_map"),
         ),
         root=(path.parent / given.get("root", ".")).resolve(),
-        **{key: _patterns(path, key, given.get(key, [])) for key in _FILES},
+        items=_patterns(path, "items", given.get("items", [])),
+        ratings=_patterns(path, "ratings", given.get("ratings", [])),
         **maps,
     )
 
@@ -80,10 +80,10 @@ def refuse_unknown(given: Iterable[str], legal: Iterable[str], where: str) -> No
     """Raise for a key that is not legal, naming the nearest one that is.
 
     Example:
-        >>> refuse_unknown(["lable_map"], ["label_map", "scales"], "corpus.toml")
+        >>> refuse_unknown(["rout"], ["name", "root"], "corpus.toml")
         Traceback (most recent call last):
         ...
-        affectspace.errors.InputError: corpus.toml: unknown key 'lable_map'; did you mean 'label_map'? Legal: label_map, scales
+        affectspace.errors.InputError: corpus.toml: unknown key 'rout'; did you mean 'root'? Legal: name, root
     """
     legal = list(legal)
     for key in given:

@@ -4,13 +4,15 @@ import difflib
 from pathlib import Path
 from types import ModuleType
 
-from affectspace.corpora import table
+from affectspace.corpora import ased, cafe, crema_d, emodb, esd, iemocap, meld, msp_improv, ravdess, table, urdu
 from affectspace.corpora.corpus import Corpus
 from affectspace.errors import InputError
 
 __all__ = ["ADAPTERS", "open_corpus"]
 
-ADAPTERS: dict[str, ModuleType] = {module.NAME: module for module in (table,)}
+# Those that are known by one file come before those whose folders have to be searched for names.
+_MODULES = (table, iemocap, msp_improv, crema_d, meld, ravdess, emodb, urdu, ased, cafe, esd)
+ADAPTERS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 """Name -> module with ``NAME``, ``matches(path) -> bool`` and ``read(path) -> Corpus``, tried in this order."""
 
 
@@ -44,8 +46,9 @@ def open_corpus(path: str | Path, adapter: str | None = None) -> Corpus:
     for module in ADAPTERS.values():
         if module.matches(path):
             return module.read(path)
+    known = ", ".join(name for name in ADAPTERS if name != table.NAME)
     raise InputError(
-        f"{path} is no corpus that is known. Looked for a table ({', '.join(table.ITEM_TABLES)}), a corpus.toml, and the "
-        f"layouts of {', '.join(name for name in ADAPTERS if name != table.NAME)}. For data of your own, put an items.csv "
-        f"with the columns id, audio, label and speaker there; for a known corpus, give its top folder"
+        f"{path} is no corpus that is known. Looked for a table ({', '.join(table.ITEM_TABLES)}), a corpus.toml, "
+        f"and the layouts of {known}. For data of your own, put an items.csv with the columns id, audio, label and "
+        f"speaker there; for a known corpus, give its top folder"
     )

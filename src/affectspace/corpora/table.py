@@ -97,11 +97,12 @@ Example: three raters' valence, one column a dimension, and a label named "wut":
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from affectspace.corpora.corpus import ITEM_COLUMNS, RATING_COLUMNS, Card, Corpus, make_items, make_ratings
+from affectspace.corpora.columns import ids_from_paths, rename_items
+from affectspace.corpora.corpus import Card, Corpus, make_items, make_ratings
 from affectspace.corpora.corpus_toml import Description, read_description
+from affectspace.corpora.judgements import judgements, means
 from affectspace.errors import InputError
 from affectspace.files import inside
 from affectspace.tables import read_table
@@ -111,29 +112,6 @@ __all__ = ["ITEM_TABLES", "NAME", "RATING_TABLES", "matches", "read"]
 NAME = "table"
 ITEM_TABLES = ("items.parquet", "items.csv", "utterances.csv", "manifest.csv", "metadata.csv")
 RATING_TABLES = ("ratings.parquet", "ratings.csv")
-AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64", ".caf")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
-
-_LOCATIONS = ("path", "file", "filename", "file_name", "filepath", "file_path", "name")
-_ITEM_ALIASES = {
-    "id": ("utterance_id", "utt_id"),
-    "audio": (*_LOCATIONS, "wav", "audio_path", "audio_file"),
-    "image": (*_LOCATIONS, "image_path", "image_file"),
-    "text": ("transcript", "transcription"),
-    "label": ("emotion", "class"),
-    "speaker": ("speaker_id", "actor"),
-    "split": ("partition", "subset"),
-    "language": ("lang",),
-    "start": ("start_time",),
-    "end": ("end_time",),
-}
-_RATING_ALIASES = {
-    "item": ("id", "utterance_id", "utt_id", "file", "filename", "path"),
-    "rater": ("annotator", "worker", "listener"),
-    "value": ("rating", "vote", "label", "emotion"),
-}
-_ENDINGS = {"audio": AUDIO_ENDINGS, "image": IMAGE_ENDINGS}
-_NAMES = ("id", "speaker", "session", "item", "rater")  # identifiers, which are never fractions
 
 
 def matches(path: Path) -> bool:
@@ -158,18 +136,17 @@ def read(path: str | Path) -> Corpus:
         raise InputError(f"there is no table of items in {description.root}; looked for {', '.join(ITEM_TABLES)}")
     where = " + ".join(file.name for file in files)
     rows = pd.concat([read_table(file) for file in files], ignore_index=True)
-    renamed = _rename(rows, description.columns, ITEM_COLUMNS, _ITEM_ALIASES, where, "columns")
+    renamed = rename_items(rows, description.columns, where)
     ids_are_paths = "id" not in renamed
     if ids_are_paths:
-        renamed["id"] = _ids_from_paths(renamed, where)
+        renamed["id"] = ids_from_paths(renamed, where)
 
-    card = _complete(
-        description.card, renamed, path if table_given and path.name not in ITEM_TABLES else files[0].parent
-    )
-    ratings = [_means(rows, renamed["id"], description, where)]
+    named_after = path if table_given and path.name not in ITEM_TABLES else files[0].parent
+    card = _complete(description.card, renamed, named_after)
+    ratings = [means(rows, renamed["id"], description, where)]
     if rating_files := _tables(description, "ratings", RATING_TABLES):
         judged = pd.concat([read_table(file) for file in rating_files], ignore_index=True)
-        ratings.append(_judgements(judged, description, " + ".join(file.name for file in rating_files), ids_are_paths))
+        ratings.append(judgements(judged, description, " + ".join(file.name for file in rating_files), ids_are_paths))
     elif description.ratings_columns or description.vote_counts:
         raise InputError(
             f"corpus {card.name!r} has [ratings_columns] or [vote_counts], but no ratings table; "
@@ -208,161 +185,11 @@ def _tables(description: Description, key: str, usual: tuple[str, ...]) -> list[
     return found
 
 
-def _rename(
-    rows: pd.DataFrame,
-    columns: dict[str, str],
-    ours: tuple[str, ...],
-    aliases: dict[str, tuple[str, ...]],
-    where: str,
-    section: str,
-) -> pd.DataFrame:
-    """``rows`` with their columns under our names: those the user named, else exact names, else aliases.
-
-    A column of theirs that bears one of our names but means something else becomes ``source_<name>``.
-    """
-    theirs = {str(column).strip().lower(): column for column in reversed(rows.columns)}
-    theirs |= {column: column for column in rows.columns}
-    chosen = {}
-    for column, name in columns.items():
-        if name and name not in rows:
-            raise InputError(f"[{section}] {column} = {name!r}, but {where} has no such column; it has: {_list(rows)}")
-        chosen[column] = name
-    free = [name for name in ours if name not in chosen]
-    chosen |= {name: theirs[name] for name in free if name in theirs and theirs[name] not in chosen.values()}
-    for name in free:
-        if name in chosen:
-            continue
-        found = [theirs[alias] for alias in aliases.get(name, ()) if alias in theirs]
-        found = [column for column in found if column not in chosen.values()]
-        if name in _ENDINGS:
-            found = [column for column in found if _ends_with(rows[column], _ENDINGS[name])]
-        if len(found) > 1:
-            raise InputError(
-                f"{where}: columns {found[0]!r} and {found[1]!r} could both be {name!r}; "
-                f'say which one in corpus.toml: [{section}] {name} = "{found[0]}"'
-            )
-        if found:
-            chosen[name] = found[0]
-    result = rows.rename(columns={column: f"source_{column}" for column in rows if column in ours})
-    for name, column in chosen.items():
-        if column:
-            result[name] = _plain(rows[column]) if name in _NAMES else rows[column]
-    used = {column for column in chosen.values() if column and column not in ours}
-    used |= {f"source_{column}" for column in chosen.values() if column in ours}
-    return result.drop(columns=used)
-
-
-def _list(rows: pd.DataFrame) -> str:
-    return ", ".join(map(str, rows.columns))
-
-
-def _ends_with(values: pd.Series, endings: tuple[str, ...]) -> bool:
-    present = values.dropna()
-    return len(present) > 0 and bool(present.astype(str).str.lower().str.endswith(endings).all())
-
-
-def _plain(values: pd.Series) -> pd.Series:
-    """Whole numbers without a fraction: a column of numbers with gaps is read as 1.0, 2.0, missing."""
-    if pd.api.types.is_float_dtype(values.dtype) and bool((values.dropna() % 1 == 0).all()):
-        return values.astype("Int64")
-    return values
-
-
-def _ids_from_paths(rows: pd.DataFrame, where: str) -> pd.Series:
-    for column in ("audio", "image"):
-        if column in rows:
-            return _without_ending(rows[column])
-    raise InputError(
-        f"{where} has no id column and no media to name its items by; add a column id, or say in corpus.toml "
-        f'which one it is: [columns] id = "..."; it has: {_list(rows)}'
-    )
-
-
-def _without_ending(paths: pd.Series) -> pd.Series:
-    return paths.astype("string").str.replace(r"\.[^./\\]+$", "", regex=True)
-
-
 def _complete(card: Card, rows: pd.DataFrame, place: Path) -> Card:
     """The card with its name and language, from the table where the table agrees with itself."""
     found = {}
     for field, column in (("name", "corpus"), ("language", "language")):
         values = rows[column].dropna().unique() if column in rows else []
         found[field] = str(values[0]) if len(values) == 1 else ""
-    name = place.stem if place.is_file() else place.resolve().name
-    return dataclasses.replace(
-        card, name=card.name or found["name"] or name, language=card.language or found["language"]
-    )
-
-
-def _means(rows: pd.DataFrame, ids: pd.Series, description: Description, where: str) -> pd.DataFrame:
-    _refuse_absent(rows, description.mean_ratings, "mean_ratings", where)
-    parts = [
-        pd.DataFrame({"item": ids, "rater": "mean", "dimension": dimension, "value": rows[column]}).dropna(
-            subset="value"
-        )
-        for dimension, column in description.mean_ratings.items()
-    ]
-    return _stack(parts)
-
-
-def _judgements(rows: pd.DataFrame, description: Description, where: str, ids_are_paths: bool) -> pd.DataFrame:
-    """A table of ratings as one row a judgement, however it is laid out."""
-    named = {column: name for column, name in description.ratings_columns.items() if column in RATING_COLUMNS}
-    wide = {column: name for column, name in description.ratings_columns.items() if column not in RATING_COLUMNS}
-    _refuse_absent(rows, wide, "ratings_columns", where)
-    _refuse_absent(rows, description.vote_counts, "vote_counts", where)
-    if sum([bool(wide), bool(description.vote_counts), "value" in named]) > 1:
-        raise InputError(
-            f"{where}: value, columns per dimension and vote counts are three layouts of one table; choose one of them"
-        )
-    layout = wide or description.vote_counts
-    ours = tuple(column for column in RATING_COLUMNS if not (layout and column == "value"))
-    # A column that the layout speaks for is no candidate for another role.
-    long = _rename(rows.drop(columns=set(layout.values())), named, ours, _RATING_ALIASES, where, "ratings_columns")
-    if "item" not in long:
-        raise InputError(f'{where} has no column that names the item; say which one: [ratings_columns] item = "..."')
-    if ids_are_paths:
-        long["item"] = _without_ending(long["item"])
-    for column, default in (("rater", pd.NA), ("dimension", "emotion")):
-        if column not in long:
-            long[column] = default
-    keys = ["item", "rater", "dimension"]
-    if wide:
-        parts = [long[keys].assign(dimension=name, value=rows[column]) for name, column in wide.items()]
-        return _stack([part.dropna(subset="value") for part in parts])
-    if description.vote_counts:
-        parts = [
-            long[keys].assign(value=category).loc[np.repeat(long.index, _counts(rows[column], column, where))]
-            for category, column in description.vote_counts.items()
-        ]
-        return _stack(parts)
-    if "value" not in long:
-        raise InputError(
-            f'{where} has no column of values; it has: {_list(rows)}. Say which one: [ratings_columns] value = "...", '
-            f"or name a column per dimension"
-        )
-    return long[list(RATING_COLUMNS)]
-
-
-def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """Judgements of several columns as one table, an item's judgements together."""
-    if not parts:
-        return make_ratings(None)
-    return pd.concat([make_ratings(part.sort_index()).set_axis(part.index) for part in parts]).sort_index(kind="stable")
-
-
-def _counts(values: pd.Series, column: str, where: str) -> np.ndarray:
-    numbers = pd.to_numeric(values, errors="coerce").fillna(0 if values.isna().any() else np.nan)
-    bad = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"{where} row {row + 1}: {column} is {values.iloc[row]!r}; vote counts are whole numbers from 0"
-        )
-    return numbers.astype(int).to_numpy()
-
-
-def _refuse_absent(rows: pd.DataFrame, named: dict[str, str], section: str, where: str) -> None:
-    for key, column in named.items():
-        if column not in rows:
-            raise InputError(f"[{section}] {key} = {column!r}, but {where} has no such column; it has: {_list(rows)}")
+    name = card.name or found["name"] or (place.stem if place.is_file() else place.resolve().name)
+    return dataclasses.replace(card, name=name, language=card.language or found["language"])

@@ -1,0 +1,157 @@
+r"""IEMOCAP: English, acted in pairs, 10,039 turns of 10 actors in five sessions, judged by several raters each.
+
+Layout (the release's own README and Documentation)::
+
+    Session1/dialog/EmoEvaluation/Ses01F_impro01.txt
+    Session1/dialog/transcriptions/Ses01F_impro01.txt      Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
+    Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
+
+An evaluation is a block of one turn and every judgement of it::
+
+    [6.2901 - 8.2357]\tSes01F_impro01_F000\tneu\t[2.5000, 2.5000, 2.5000]
+    C-E2:\tNeutral;\t()                             categories by evaluator E2; several are possible
+    C-F1:\tNeutral;\t(curious)                      by the actress herself
+    A-E3:\tval 3; act 2; dom  2;\t()                attributes by evaluator E3
+
+What is made of it:
+
+- Every category that a rater names is one rating of ``emotion``; attributes are ``valence``,
+  ``activation`` and ``dominance``, 1 to 5. Some attributes are empty in the release and left out.
+- What actors say of their own turns is kept apart as ``emotion_self``, ``valence_self`` and so on, by the
+  rater ``self-F1`` or ``self-M1``, so that it never mixes with what listeners perceived.
+- The recordings are cut into turns already: ``start`` and ``end`` stay empty, and the times within the
+  dialogue are in ``dialog_start`` and ``dialog_end``.
+- The speaker is session and sex, such as ``Ses01F``: the letter in the name of the dialogue says who wore
+  the markers, the letter of the turn says who speaks.
+- Scripted dialogues are the same in all sessions, so the script is the text, or the dialogue's script where
+  there is no transcript. Improvised turns share no script, even if two people happen to say "yeah".
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from affectspace.corpora.corpus import Card, Corpus, Scale
+from affectspace.corpora.layout import make_corpus, read_lines
+from affectspace.errors import InputError
+
+__all__ = ["NAME", "matches", "read"]
+
+NAME = "iemocap"
+_EVALUATIONS = "Session*/dialog/EmoEvaluation/*.txt"
+_TRANSCRIPTS = "Session*/dialog/transcriptions/*.txt"
+_TURN = re.compile(
+    r"\[(?P<start>[\d.]+)\s*-\s*(?P<end>[\d.]+)\]\s+(?P<id>Ses\w+)\s+(?P<label>\w+)\s+\[(?P<means>[^\]]*)\]"
+)
+_JUDGEMENT = re.compile(r"(?P<kind>[CA])-(?P<rater>[EFM]\d*)\s*:(?P<values>[^(]*)")
+_SPOKEN = re.compile(r"(?P<id>Ses\w+_[FM]\w+)\s+\[[^\]]*\]\s*:\s*(?P<text>.*)")
+_ATTRIBUTES = {"val": "valence", "act": "activation", "dom": "dominance"}
+_VALUE = re.compile(r"(val|act|dom)\s+(\d+(?:\.\d+)?)")
+_SCALES = {name + suffix: Scale(1, 5) for suffix in ("", "_self") for name in _ATTRIBUTES.values()}
+_CARD = Card(
+    name=NAME,
+    licence="signed release form of USC, research only",
+    citation="Busso, Bulut, Lee, Kazemzadeh, Mower, Kim, Chang, Lee & Narayanan, IEMOCAP: interactive emotional dyadic "
+    "motion capture database, Language Resources and Evaluation 42, 2008",
+    language="en",
+    scales=_SCALES,
+    label_map={
+        "ang": "angry",
+        "hap": "happy",
+        "sad": "sad",
+        "neu": "neutral",
+        "fru": "frustrated",
+        "exc": "excited",
+        "fea": "fearful",
+        "sur": "surprised",
+        "dis": "disgusted",
+        "oth": "",
+        "xxx": "",
+        "Anger": "angry",
+        "Happiness": "happy",
+        "Sadness": "sad",
+        "Neutral": "neutral",
+        "Neutral state": "neutral",
+        "Frustration": "frustrated",
+        "Excited": "excited",
+        "Fear": "fearful",
+        "Surprise": "surprised",
+        "Disgust": "disgusted",
+        "Other": "",
+    },
+    note="Label xxx means that raters did not agree. Scripted dialogues repeat in every session, so that words "
+    "leak over sessions. Both actors of a session share a room and a microphone set: keep sessions apart, not only "
+    "speakers. Four-class results usually merge excited into happy; say so.",
+)
+
+
+def matches(path: Path) -> bool:
+    """Whether ``path`` holds sessions with evaluations, as IEMOCAP's release does."""
+    return any(_visible(path, _EVALUATIONS))
+
+
+def read(path: Path) -> Corpus:
+    """IEMOCAP in ``path``, the folder of ``Session1`` to ``Session5`` (those that are there).
+
+    Raises:
+        InputError: no evaluations, or neither recordings nor transcripts.
+    """
+    path = Path(path)
+    turns, ratings = [], []
+    for file in _visible(path, _EVALUATIONS):
+        _read_evaluation(file, path, turns, ratings)
+    if not turns:
+        raise InputError(f"{path} holds no evaluations of IEMOCAP; looked for {_EVALUATIONS}")
+    items = pd.DataFrame(turns).drop_duplicates("id")
+    spoken = [_SPOKEN.match(line.strip()) for file in _visible(path, _TRANSCRIPTS) for line in read_lines(file)]
+    items["text"] = items["id"].map({fit["id"]: fit["text"] for fit in spoken if fit}).astype("string")
+    if items["audio"].isna().all() and items["text"].isna().all():
+        raise InputError(
+            f"{path} holds evaluations of IEMOCAP, but neither recordings nor transcripts; "
+            f"looked for Session*/sentences/wav and {_TRANSCRIPTS}"
+        )
+    improvised = items["id"].str.contains("_impro")
+    items["script"] = items["id"].where(improvised, items["script"].mask(items["text"].notna()))
+    judged = pd.DataFrame(ratings, columns=["item", "rater", "dimension", "value"]).drop_duplicates()
+    return make_corpus(path, items, _CARD, judged)
+
+
+def _visible(path: Path, pattern: str) -> list[Path]:
+    return [file for file in sorted(path.glob(pattern)) if not file.name.startswith(".")] if path.is_dir() else []
+
+
+def _read_evaluation(file: Path, root: Path, turns: list[dict], ratings: list[tuple]) -> None:
+    session = file.parents[2]
+    recordings = session / "sentences" / "wav"
+    has_audio = recordings.is_dir()
+    turn = ""
+    for line in read_lines(file):
+        if fit := _TURN.match(line.strip()):
+            turn = fit["id"]
+            dialogue = turn.rsplit("_", 1)[0]
+            speaker = f"{turn[:5]}{turn.rsplit('_', 1)[1][0]}"
+            turns.append(
+                {
+                    "id": turn,
+                    "audio": (recordings / dialogue / f"{turn}.wav").relative_to(root).as_posix()
+                    if has_audio
+                    else None,
+                    "speaker": speaker,
+                    "session": turn[:5],
+                    "script": dialogue.split("_", 1)[1],
+                    "label": fit["label"],
+                    "sex": {"F": "female", "M": "male"}.get(speaker[-1]),
+                    "dialog": dialogue,
+                    "dialog_start": float(fit["start"]),
+                    "dialog_end": float(fit["end"]),
+                }
+            )
+        elif turn and (fit := _JUDGEMENT.match(line.strip())):
+            own = not fit["rater"].startswith("E")
+            rater, suffix = (f"self-{fit['rater']}", "_self") if own else (fit["rater"], "")
+            if fit["kind"] == "C":
+                named = [category.strip() for category in fit["values"].split(";")]
+                ratings += [(turn, rater, f"emotion{suffix}", category) for category in named if category]
+            else:
+                ratings += [(turn, rater, _ATTRIBUTES[k] + suffix, v) for k, v in _VALUE.findall(fit["values"])]

@@ -1,0 +1,97 @@
+"""Ratings as one row a judgement, whether they come as rows, as a column per dimension, as counts or as means."""
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora.columns import column_list, refuse_absent, rename_columns, without_ending
+from affectspace.corpora.corpus import RATING_COLUMNS, make_ratings
+from affectspace.corpora.corpus_toml import Description
+from affectspace.errors import InputError
+
+__all__ = ["judgements", "means"]
+
+_RATING_ALIASES = {
+    "item": ("id", "utterance_id", "utt_id", "file", "filename", "path"),
+    "rater": ("annotator", "worker", "listener"),
+    "value": ("rating", "vote", "label", "emotion"),
+}
+
+
+def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are_paths: bool) -> pd.DataFrame:
+    """A table of ratings as one row a judgement, however it is laid out.
+
+    Args:
+        rows: the table as its owner has it.
+        description: which of their columns mean what.
+        where: what to call the table in an error.
+        ids_are_paths: items are called by their path without its ending, so ratings may name the path.
+
+    Raises:
+        InputError: no column of items or values, two layouts at once, or a count that is none.
+    """
+    named = {column: name for column, name in description.ratings_columns.items() if column in RATING_COLUMNS}
+    wide = {column: name for column, name in description.ratings_columns.items() if column not in RATING_COLUMNS}
+    refuse_absent(rows, wide, "ratings_columns", where)
+    refuse_absent(rows, description.vote_counts, "vote_counts", where)
+    if sum([bool(wide), bool(description.vote_counts), "value" in named]) > 1:
+        raise InputError(
+            f"{where}: value, columns per dimension and vote counts are three layouts of one table; choose one of them"
+        )
+    layout = wide or description.vote_counts
+    ours = tuple(column for column in RATING_COLUMNS if not (layout and column == "value"))
+    # A column that the layout speaks for is no candidate for another role.
+    long = rename_columns(
+        rows.drop(columns=set(layout.values())), named, ours, _RATING_ALIASES, where, "ratings_columns"
+    )
+    if "item" not in long:
+        raise InputError(f'{where} has no column that names the item; say which one: [ratings_columns] item = "..."')
+    if ids_are_paths:
+        long["item"] = without_ending(long["item"])
+    for column, default in (("rater", pd.NA), ("dimension", "emotion")):
+        if column not in long:
+            long[column] = default
+    keys = ["item", "rater", "dimension"]
+    if wide:
+        parts = [long[keys].assign(dimension=name, value=rows[column]) for name, column in wide.items()]
+        return _stack([part.dropna(subset="value") for part in parts])
+    if description.vote_counts:
+        parts = [
+            long[keys].assign(value=category).loc[np.repeat(long.index, _counts(rows[column], column, where))]
+            for category, column in description.vote_counts.items()
+        ]
+        return _stack(parts)
+    if "value" not in long:
+        raise InputError(
+            f"{where} has no column of values; it has: {column_list(rows)}. "
+            f'Say which one: [ratings_columns] value = "...", or name a column per dimension'
+        )
+    return long[list(RATING_COLUMNS)]
+
+
+def means(rows: pd.DataFrame, ids: pd.Series, description: Description, where: str) -> pd.DataFrame:
+    """Published means in the table of items as judgements by the rater ``"mean"``; a missing mean is none."""
+    refuse_absent(rows, description.mean_ratings, "mean_ratings", where)
+    given = pd.DataFrame({"item": ids, "rater": "mean"})
+    parts = [
+        given.assign(dimension=dimension, value=rows[column])[rows[column].notna()]
+        for dimension, column in description.mean_ratings.items()
+    ]
+    return _stack(parts)
+
+
+def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Judgements of several columns as one table, an item's judgements together."""
+    if not parts:
+        return make_ratings(None)
+    return pd.concat([make_ratings(part.sort_index()).set_axis(part.index) for part in parts]).sort_index(kind="stable")
+
+
+def _counts(values: pd.Series, column: str, where: str) -> np.ndarray:
+    numbers = pd.to_numeric(values, errors="coerce").mask(values.isna(), 0)
+    bad = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(
+            f"{where} row {row + 1}: {column} is {values.iloc[row]!r}; vote counts are whole numbers from 0"
+        )
+    return numbers.astype(int).to_numpy()
