@@ -20,8 +20,17 @@ app = App(
     help_epilogue="Exit codes: 0 done; 1 faults found; 2 unusable input; 3 training diverged; 130 interrupted.",
 )
 # Each command imports what it needs only when it is called, so that --help and errors answer at once.
-for name in ("demo", "check", "train", "evaluate", "embed", "report", "doctor"):
-    app.command(f"affectspace.cli.{name}:{name}")
+COMMANDS = {
+    "demo": "Train three spaces, compare them, write a report.",
+    "check": "Validate a corpus and list every fault.",
+    "train": "Train what a recipe describes.",
+    "evaluate": "Show a run's scores, or measure it on another corpus.",
+    "embed": "Write vectors and probabilities of audio files or a corpus.",
+    "report": "Compare runs on one self-contained page.",
+    "doctor": "Say whether this machine can run affectspace.",
+}
+for name, line in COMMANDS.items():
+    app.command(f"affectspace.cli.{name}:{name}", help=line)
 
 
 def main() -> None:

@@ -1,11 +1,13 @@
 """What several commands print: a table of scores, and what to type next."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from affectspace.training.run import Run
+if TYPE_CHECKING:  # importing training takes seconds, and --help has no use for it
+    from affectspace.training.run import Run
 
 __all__ = ["comparison", "next_commands"]
 
@@ -20,7 +22,7 @@ COLUMNS = {
 }
 
 
-def comparison(runs: Sequence[Run]) -> None:
+def comparison(runs: "Sequence[Run]") -> None:
     """One line a run: its test figures, its validation UAR, the epoch that validation chose."""
     console = Console()
     first = runs[0].metrics

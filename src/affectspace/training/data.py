@@ -17,7 +17,7 @@ from affectspace.errors import InputError
 from affectspace.features import Features, FeatureStore, LogMel, Normaliser, VectorTable
 from affectspace.files import sha256
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
-from affectspace.protocols import Split, cross_corpus, grouped_k_fold, leave_one_group_out, refuse_leaks
+from affectspace.protocols import Split, cross_corpus, grouped_k_fold, kept_apart, leave_one_group_out, refuse_leaks
 from affectspace.samplers import TripletIndices
 from affectspace.training.recipe import (
     ClassLabels,
@@ -181,7 +181,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     )
     protocol = {
         "protocol": split.name,
-        "keeps_apart": list(split.keeps_apart),
+        "keeps_apart": list(kept_apart(items, split)),
         "allowed": list(recipe.protocol.allow),
         "transductive": normalise.transductive,
     }
@@ -198,20 +198,30 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     )  # fmt: skip
 
 
+# What keeps an item from being used; other faults that check finds, such as clipping, do not.
+TABLE_FAULTS = {"missing-id", "duplicate-id"}
+MEDIA_FAULTS = {"no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
+
+
 def _labelled(
     corpus: Corpus, space: LabelSpace, recipe: Recipe
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], list[dict[str, str]]]:
-    """Items with a target, their targets, why others have none, and the rows at fault."""
-    faults = check(corpus, read_media=False)
-    reasons = {fault.row - 1: fault.message for fault in reversed(faults) if fault.row}
-    faulty = corpus.items.index.isin(list(reasons))
-    quarantine = [{"id": str(corpus.items["id"].iloc[row]), "reason": reasons[row]} for row in sorted(reasons)]
-    items = corpus.items[~faulty].reset_index(drop=True)
-    ratings = corpus.ratings[corpus.ratings["item"].isin(items["id"])].reset_index(drop=True)
+    """Items with a target, their targets, why others have none, and what is at fault."""
+    fatal = TABLE_FAULTS | (MEDIA_FAULTS if isinstance(recipe.features, LogMelFeatures) else set())
+    bad_items, bad_ratings = {}, {}
+    for fault in check(corpus, read_media=False):
+        if fault.column.startswith("ratings."):
+            bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"rating left out: {fault.message}"})
+        elif fault.problem in fatal:
+            bad_items.setdefault(fault.row - 1, {"id": fault.item, "reason": fault.message})
+    items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
+    ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
+    ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
     made = space.targets(items, ratings, recipe.labels.dimension, label_map)
     has = ~np.isnan(made.values).any(1)
-    left_out = Counter(str(reason) for reason, ok in zip(made.reasons, has) if not ok)
+    left_out = Counter(str(reason) for reason in np.asarray(made.reasons, dtype=object)[~has])
+    quarantine = [*bad_items.values(), *bad_ratings.values()]
     return items[has].reset_index(drop=True), made.values[has], dict(left_out), quarantine
 
 
@@ -280,7 +290,9 @@ def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split
         case LeaveOneOut() as p:
             return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold))
         case GroupedFolds() as p:
-            return grouped_k_fold(items, by=p.by, folds=p.folds, fold=_one_fold(p.fold))
+            return grouped_k_fold(
+                items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), seed=recipe.seed, labels=labels
+            )
 
 
 def _one_fold(fold: int | str) -> int:

@@ -1,0 +1,44 @@
+"""A tiny corpus of synthetic voices, and a recipe that trains on it in about a second."""
+
+import copy
+
+import pytest
+
+from affectspace.corpora import make_synthetic_world
+from affectspace.training import make_recipe
+
+TINY = {
+    "name": "tiny",
+    "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
+    "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
+    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.3, "allow": ["script"]},
+    "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
+    "training": {"epochs": 3, "batch_size": 5, "learning_rate": 3e-3},
+    "monitor": {"snapshots": [1, 3], "snapshot_items": 10},
+}
+TERMS = {
+    "ce": [{"kind": "cross_entropy"}],
+    "triplets": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],
+    "batch": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "batch", "geometry": "fisher_rao"}],
+}
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    make_synthetic_world(root, ("alva", "boro"), speakers=3, items_per_speaker=8)
+    return root
+
+
+@pytest.fixture
+def tiny(world):
+    """``tiny(terms="ce", training={...})``: the tiny recipe with changes to its sections."""
+
+    def make(terms="ce", **changes):
+        values = copy.deepcopy(TINY) | {"data": str(world), "corpora": [{"path": "alva"}, {"path": "boro"}]}
+        values["terms"] = TERMS[terms]
+        for key, change in changes.items():
+            values[key] = {**values.get(key, {}), **change} if isinstance(change, dict) and "kind" not in change else change
+        return make_recipe(values)
+
+    return make

@@ -1,0 +1,97 @@
+"""Train once undisturbed; then again and again, each time killed at a random call and resumed.
+
+Usage: python kill_and_resume.py WORLD OUT KILLS
+
+A profile hook counts the calls of functions, Python's and C's, and sends SIGKILL to its own process at a
+number drawn at random, so that the moments cover all that a run does without looking at a clock. Prints
+JSON: how many kills there were, and how many struck while a checkpoint was being written.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from affectspace.training import make_recipe, train
+
+torch.set_num_threads(1)
+
+world, out, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+os.environ["AFFECTSPACE_CACHE"] = str(out / "cache")
+recipe = make_recipe(
+    {
+        "name": "killed",
+        "data": world,
+        "corpora": [{"path": "alva"}, {"path": "boro"}],
+        "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
+        "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
+        "protocol": {
+            "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.3, "allow": ["script"],
+        },
+        "encoder": {"kind": "mlp", "hidden": 8, "dropout": 0.3},
+        "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],
+        "training": {"epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2},
+        "monitor": {"snapshots": [2]},
+    }
+)  # fmt: skip
+
+
+def attempt(folder: Path, calls: int | None) -> tuple[bool, int, bool]:
+    """Train in a child; with ``calls``, killed at that call. Finished? how many calls? in a checkpoint?"""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writer)
+        told = os.read(reader, 100).decode().split()
+        os.close(reader)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status):
+            sys.exit(f"training failed with exit code {os.WEXITSTATUS(status)}")
+        return not os.WIFSIGNALED(status), int(told[0]), told[1] == "True"
+    try:
+        seen = 0
+
+        def count(frame, event, argument):
+            nonlocal seen
+            seen += event in ("call", "c_call")
+            if seen == calls:
+                sys.setprofile(None)
+                names = []
+                while frame:
+                    names.append(frame.f_code.co_name)
+                    frame = frame.f_back
+                os.write(writer, f"{seen} {'save_checkpoint' in names}".encode())
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(count)
+        train(recipe, folder, resume=True, quiet=True)
+        sys.setprofile(None)
+        os.write(writer, f"{seen} False".encode())
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(1)
+
+
+_, total, _ = attempt(out / "undisturbed", None)
+generator = random.Random(0)
+struck = inside = number = 0
+while struck < kills:
+    folder = out / f"killed-{number:02d}"
+    number += 1
+    for _ in range(4):  # up to four kills in one run's life, then it may finish
+        if struck == kills:
+            break
+        finished, _, in_checkpoint = attempt(folder, generator.randint(1, total))
+        if finished:
+            break
+        struck += 1
+        inside += in_checkpoint
+    attempt(folder, None)
+print(json.dumps({"kills": struck, "inside_checkpoint": inside, "calls": total}))

@@ -1,0 +1,44 @@
+"""A checkpoint is whole or passed over."""
+
+import pytest
+import torch
+
+from affectspace.training.checkpoint import newest_checkpoint, save_checkpoint
+
+
+def save(folder, step):
+    return save_checkpoint(folder, step, {"model": {"w": torch.full((3,), float(step))}}, {"step": step, "loss": 0.1})
+
+
+def test_what_is_saved_comes_back_to_the_bit(tmp_path):
+    save(tmp_path, 5)
+    found = newest_checkpoint(tmp_path)
+    assert found.state == {"step": 5, "loss": 0.1}
+    assert torch.equal(found.tensors["model"]["w"], torch.full((3,), 5.0))
+
+
+def test_none_where_there_is_none(tmp_path):
+    assert newest_checkpoint(tmp_path / "checkpoints") is None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "state.json", "checksums.json"])
+@pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, name, harm):
+    save(tmp_path, 5)
+    path = save(tmp_path, 6) / name
+    content = bytearray(path.read_bytes())
+    if harm == "remove":
+        path.unlink()
+    elif harm == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    assert newest_checkpoint(tmp_path).state["step"] == 5
+
+
+def test_only_the_newest_are_kept_and_leftovers_of_a_killed_writer_go(tmp_path):
+    (tmp_path / ".step-00000001.x.partial").mkdir(parents=True)
+    for step in range(1, 6):
+        save(tmp_path, step)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000004", "step-00000005"]

@@ -1,0 +1,125 @@
+"""A recipe says what is wrong with it in the user's own words, and survives a round trip."""
+
+import copy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from affectspace.errors import InputError
+from affectspace.training.recipe import dump_recipe, load_recipe, make_recipe
+
+BASE = {
+    "name": "base",
+    "corpora": [{"path": "emodb"}],
+    "labels": {"kind": "classes", "names": ["angry", "sad"]},
+    "protocol": {"kind": "leave_one_out", "by": "speaker"},
+}
+
+
+def changed(**values):
+    return copy.deepcopy(BASE) | values
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": {"epcohs": 3}}, "training: unknown key 'epcohs'; did you mean 'epochs'? legal: epochs, batch_size"),
+        ({"training": {"epochs": 0}}, "training.epochs is 0; input should be greater than or equal to 1"),
+        ({"protocol": {"kind": "leave_on"}}, "protocol.kind is 'leave_on'; did you mean 'leave_one_out'? legal: cross_corpus"),
+        ({"protocol": {"by": "speaker"}}, "protocol.kind is missing"),
+        ({"protocol": {"kind": "cross_corpus", "train": ["a"]}}, "protocol.test is missing"),
+        ({"terms": [{"kind": "f_similarity", "wieght": 2}]}, "terms.0: unknown key 'wieght'; did you mean 'weight'?"),
+        ({"terms": [{"kind": "f_similarity", "f": "kll"}]}, "terms.0.f is 'kll'; input should be 'kl', 'reverse_kl'"),
+        ({"labels": {"kind": "classes", "names": ["a"]}}, "labels.names is ['a']"),
+        ({"encoder": "mlp"}, "encoder is 'mlp'; it is a table with keys of its own, such as encoder.kind"),
+        ({"name": "../x"}, "name is '../x'"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate is nan"),
+    ],
+)
+def test_a_fault_names_key_value_and_what_is_legal(change, message):
+    with pytest.raises(InputError) as caught:
+        make_recipe(changed(**change), "my.toml")
+    assert str(caught.value).startswith(f"my.toml: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_fault_is_told_at_once():
+    with pytest.raises(InputError) as caught:
+        make_recipe(changed(training={"epochs": 0, "batch_size": 1}))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@given(
+    epochs=st.integers(1, 10**6),
+    rate=st.floats(1e-12, 1e3),
+    names=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"))), min_size=2, max_size=4),
+    level=st.none() | st.floats(-90, 0),
+)
+def test_what_is_written_reads_back_equal(tmp_path_factory, epochs, rate, names, level):
+    recipe = make_recipe(
+        changed(
+            data="/",
+            training={"epochs": epochs, "learning_rate": rate},
+            labels={"kind": "classes", "names": names},
+            features={"kind": "log_mel", "level": level},
+        )
+    )
+    path = tmp_path_factory.mktemp("recipe") / "r.toml"
+    path.write_text(dump_recipe(recipe), encoding="utf-8")
+    assert load_recipe(path) == recipe
+
+
+def written(tmp_path, text):
+    path = tmp_path / "r.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+TEXT = dump_recipe(make_recipe(BASE))
+
+
+def test_overrides_reach_nested_keys_and_entries_of_lists(tmp_path):
+    recipe = load_recipe(
+        written(tmp_path, TEXT), ["training.epochs=7", "corpora.0.path=x/y", 'labels.names=["u","v"]', "protocol.fold=2"]
+    )
+    assert (recipe.training.epochs, recipe.corpora[0].path, recipe.labels.names) == (7, "x/y", ("u", "v"))
+    assert recipe.protocol.fold == 2
+
+
+def test_data_of_the_file_is_relative_to_the_file_and_that_of_an_override_to_here(tmp_path, monkeypatch):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    path = written(tmp_path, TEXT.replace('data = "."', 'data = "corpora"'))
+    assert load_recipe(path).data == str(tmp_path / "corpora")
+    assert load_recipe(path, ["data=corpora"]).data == str(folder / "corpora")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.epochs", "override 'training.epochs' has no '='; write it as key.sub=value"),
+        ("trainig.epochs=3", "unknown key 'trainig'; did you mean 'training'?"),
+        ("corpora.4.path=x", "override 'corpora.4.path=x': '4' is not one of the entries 0..0"),
+        ("name.x=3", "override 'name.x=3': 'name' is the value 'base' and has no keys below it"),
+    ],
+)
+def test_overrides_that_cannot_be(tmp_path, override, message):
+    with pytest.raises(InputError) as caught:
+        load_recipe(written(tmp_path, TEXT), [override])
+    assert message in str(caught.value)
+
+
+def test_files_that_are_no_recipe(tmp_path):
+    with pytest.raises(InputError, match="there is no recipe"):
+        load_recipe(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="not valid TOML"):
+        load_recipe(written(tmp_path, "a = = 2"))
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes('name = "é"'.encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8; save it as UTF-8"):
+        load_recipe(latin)
+    bom = tmp_path / "bom.toml"
+    bom.write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
+    assert load_recipe(bom).name == "base"
