@@ -1,7 +1,7 @@
 """Invented languages and speakers, and how what they feel colours what they say.
 
 The rules follow what the literature agrees on: activation raises pitch, its range, level and rate and
-flattens the spectrum (Banse & Scherer 1996; Goudbeer & Scherer 2010); a smile shortens the vocal tract
+flattens the spectrum (Banse & Scherer 1996; Goudbeek & Scherer 2010); a smile shortens the vocal tract
 (Tartter 1980), displeasure roughens the voice and lets the contour fall. Speakers differ from each other
 in pitch and level by more than one speaker's feelings do, so only a cue relative to the speaker helps.
 """
