@@ -7,7 +7,7 @@ import krippendorff
 import numpy as np
 import pandas as pd
 
-from affectspace.errors import InputError
+from affectspace.labels.votes import judgements, numbers
 
 __all__ = ["Agreement", "agreement"]
 
@@ -59,7 +59,8 @@ def agreement(ratings: pd.DataFrame, dimension: str, scale: Ends | None = None) 
         scale: the ends of a numeric scale (anything with ``low`` and ``high``); None for categories.
 
     Raises:
-        InputError: a value of a numeric scale that is no number or lies outside it.
+        InputError: a value of a numeric scale that is no number or lies outside it; it names the item
+            and the rater.
 
     Source: Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011; Hayes & Krippendorff, 2007.
 
@@ -71,48 +72,34 @@ def agreement(ratings: pd.DataFrame, dimension: str, scale: Ends | None = None) 
         (0.444, 2, 3)
     """
     level = "nominal" if scale is None else "interval"
-    mine = ratings[(ratings["dimension"] == dimension).fillna(False).to_numpy(bool)]
-    judged = mine[mine["value"].notna() & mine["item"].notna() & ~(mine["rater"] == MEAN).fillna(False)]
-    raters = None if judged["rater"].isna().any() else int(judged["rater"].nunique())
-    items = pd.factorize(judged["item"])[0]
-    per_item = np.bincount(items) if len(items) else np.zeros(0, int)
-    facts = (level, raters, int((per_item > 1).sum()), float(per_item.mean()) if len(per_item) else 0.0)
+    found = judgements(ratings, dimension)
+    judged = found.where((found.raters != MEAN) & (found.items != None))  # noqa: E711 - elementwise
+    raters = None if any(rater is None for rater in judged.raters) else len({*judged.raters})
+    items = pd.factorize(judged.items)[0]
+    per_item = np.bincount(items)
+    average = len(judged) / len(per_item) if len(per_item) else 0.0
+    facts = (level, raters, int((per_item > 1).sum()), average)
+    if scale is not None:
+        domain, places = np.unique(numbers(judged, dimension, scale.low, scale.high), return_inverse=True)
+    else:
+        places = pd.factorize(judged.values)[0]
+        domain = np.arange(places.max(initial=-1) + 1)
 
     if not len(judged):
-        published = f"{dimension!r} has published means only" if len(mine) else f"there are no ratings of {dimension!r}"
-        return Agreement(None, *facts, reason=published)
-    values, domain = _values(judged, dimension, scale)
+        reason = f"{dimension!r} has published means only" if len(found) else f"there are no ratings of {dimension!r}"
+        return Agreement(None, *facts, reason=reason)
     if facts[2] == 0:
         return Agreement(None, *facts, reason="no item has two ratings or more")
     paired = per_item[items] > 1
-    if len(np.unique(values[paired])) < 2:
-        return Agreement(
-            None, *facts, reason=f"all ratings of {dimension!r} are equal, so chance cannot be told from agreement"
-        )
-    items, values = pd.factorize(items[paired])[0], values[paired]
-    if (items.max() + 1) * len(domain) ** 2 > DENSE:
-        return Agreement(_alpha(items, domain[values] if scale else values, level), *facts)
-    counts = np.zeros((items.max() + 1, len(domain)), np.int64)
-    np.add.at(counts, (items, values), 1)
+    items, places = pd.factorize(items[paired])[0], places[paired]
+    if (places == places[0]).all():
+        return Agreement(None, *facts, reason="all ratings are equal, so agreement cannot be told from chance")
+    shape = (items.max() + 1, len(domain))
+    if shape[0] * shape[1] ** 2 > DENSE:
+        return Agreement(_alpha(items, domain[places], level), *facts)
+    counts = np.bincount(items * shape[1] + places, minlength=shape[0] * shape[1]).reshape(shape)
     alpha = krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement=level)
     return Agreement(float(alpha), *facts)
-
-
-def _values(judged: pd.DataFrame, dimension: str, scale: Ends | None) -> tuple[np.ndarray, np.ndarray]:
-    """The place of each value among the distinct ones, and these: numbers of a scale, else their places."""
-    if scale is None:
-        places, names = pd.factorize(judged["value"])
-        return places, np.arange(len(names))
-    numbers = pd.to_numeric(judged["value"], errors="coerce").to_numpy(float, na_value=np.nan)
-    illegal = np.flatnonzero(~((numbers >= scale.low) & (numbers <= scale.high)))
-    if len(illegal):
-        bad = judged.iloc[illegal[0]]
-        raise InputError(
-            f"item {bad['item']!r}: {dimension!r} has the rating {bad['value']!r}; the scale runs from "
-            f"{scale.low:g} to {scale.high:g}; correct the rating or state the scale's true ends"
-        )
-    domain, places = np.unique(numbers, return_inverse=True)
-    return places, domain
 
 
 def _alpha(items: np.ndarray, values: np.ndarray, level: str) -> float:
@@ -126,9 +113,8 @@ def _alpha(items: np.ndarray, values: np.ndarray, level: str) -> float:
         """Over ordered pairs within each group, the sum of squared differences, or of differing pairs."""
         size = np.bincount(groups).astype(float)
         if level == "nominal":
-            _, same = np.unique(np.stack([groups, values]), axis=1, return_counts=True)
-            first = np.unique(np.stack([groups, values]), axis=1)[0]
-            return size**2 - np.bincount(first, weights=same.astype(float) ** 2)
+            cells, same = np.unique(np.stack([groups, values]), axis=1, return_counts=True)
+            return size**2 - np.bincount(cells[0], weights=same.astype(float) ** 2)
         centred = values - values.mean()  # keeps the difference of large sums exact enough
         return 2 * (size * np.bincount(groups, centred**2) - np.bincount(groups, centred) ** 2)
 

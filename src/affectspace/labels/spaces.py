@@ -24,7 +24,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.labels.emotions import shared_emotion
-from affectspace.labels.votes import Targets, mean_ratings, select_ratings, vote_shares
+from affectspace.labels.votes import Targets, judgements, mean_ratings, rows_of, texts, vote_shares
 
 __all__ = ["Classes", "LabelSpace", "Levels", "Poles", "ground_distance"]
 
@@ -108,25 +108,27 @@ class Classes:
         mapping = {**(label_map or {}), **self.label_map}
         if dimension and dimension != OWN_LABEL and _has_votes(ratings, dimension):
             assert ratings is not None
-            chosen, rows, skipped = select_ratings(items, ratings, dimension)
-            return self._from_votes(len(items), rows, chosen["value"], mapping, dimension, skipped)
+            judged = judgements(ratings, dimension)
+            rows = rows_of(items, judged.items)
+            skipped = int((rows_of(items, judged.missing) >= 0).sum())
+            return self._from_votes(len(items), rows[rows >= 0], judged.values[rows >= 0], mapping, dimension, skipped)
         return self._from_labels(items, mapping)
 
     def _from_labels(self, items: pd.DataFrame, mapping: Mapping[str, str]) -> Targets:
-        codes, labels = pd.factorize(items["label"])
-        classes, _ = self._resolve(labels, Counter(codes[codes >= 0].tolist()), mapping, "items")
+        codes, labels = pd.factorize(texts(items, "label"))
+        classes, _ = self._resolve(np.asarray(labels), Counter(codes[codes >= 0].tolist()), mapping, "items")
         classes = np.append(classes, -1)  # a missing label has the code -1
         values = np.full((len(items), len(self.names)), np.nan)
         found = classes[codes] >= 0
         values[found] = np.eye(len(self.names))[classes[codes[found]]]
-        texts = np.array([*[f"label {label!r} is left out" for label in labels], "no label"], dtype=object)
-        return Targets(values, _reasons(np.where(found, None, texts[codes])), "label")
+        why = np.array([*[f"label {label!r} is left out" for label in labels], "no label"], dtype=object)
+        return Targets(values, _reasons(why[codes], found), "label")
 
     def _from_votes(
-        self, n: int, rows: np.ndarray, votes: pd.Series, mapping: Mapping[str, str], dimension: str, skipped: int
+        self, n: int, rows: np.ndarray, votes: np.ndarray, mapping: Mapping[str, str], dimension: str, skipped: int
     ) -> Targets:
         codes, labels = pd.factorize(votes)
-        classes, left_out = self._resolve(labels, Counter(codes.tolist()), mapping, "votes")
+        classes, left_out = self._resolve(np.asarray(labels), Counter(codes.tolist()), mapping, "votes")
         # votes per item and class, and beside them per item and label that is left out
         columns = classes.copy()
         columns[left_out] = len(self.names) + np.arange(len(left_out))
@@ -136,13 +138,11 @@ class Classes:
         values = vote_shares(inside, self.soft)
         stray = (outside.max(1) >= inside.max(1)) & (outside.max(1) > 0) if len(left_out) else np.zeros(n, bool)
         values[stray] = np.nan
-        reasons = np.full(n, None, dtype=object)
-        reasons[counts.sum(1) == 0] = f"no vote on {dimension!r}"
-        reasons[stray] = "most voted label is left out"
-        return Targets(values, _reasons(reasons), "ratings", skipped)
+        why = np.where(stray, "the most voted label is left out", f"no vote on {dimension!r}")
+        return Targets(values, _reasons(why, ~np.isnan(values[:, 0])), "ratings", skipped)
 
     def _resolve(
-        self, labels: pd.Index, counts: Counter, mapping: Mapping[str, str], what: str
+        self, labels: np.ndarray, counts: Counter, mapping: Mapping[str, str], what: str
     ) -> tuple[np.ndarray, list[int]]:
         """The class of each distinct label (-1: left out), and the places of those left out."""
         lookup = _lookup(self.names)
@@ -219,8 +219,7 @@ class Poles:
         mean, skipped = _scale_means(items, ratings, dimension, self.low, self.high)
         width = self.high - self.low
         values = np.stack([(self.high - mean) / width, (mean - self.low) / width], 1)
-        reasons = np.where(np.isnan(mean), f"no rating of {dimension!r}", None)
-        return Targets(values, _reasons(reasons), "ratings", skipped)
+        return Targets(values, _reasons(f"no rating of {dimension!r}", ~np.isnan(mean)), "ratings", skipped)
 
 
 @dataclass(frozen=True)
@@ -294,8 +293,8 @@ class Levels:
         rated = ~np.isnan(mean)
         values = np.full((len(items), len(self.names)), np.nan)
         values[rated] = np.eye(len(self.names))[level[rated]]
-        reasons = np.where(rated, None, "no label" if own else f"no rating of {dimension!r}")
-        return Targets(values, _reasons(reasons), "label" if own else "ratings", 0 if own else skipped)
+        why = _reasons("no label" if own else f"no rating of {dimension!r}", rated)
+        return Targets(values, why, "label" if own else "ratings", 0 if own else skipped)
 
 
 LabelSpace = Classes | Poles | Levels
@@ -393,5 +392,5 @@ def _scale_means(
     return mean_ratings(items, ratings, dimension, low, high)
 
 
-def _reasons(reasons: np.ndarray) -> pd.Series:
-    return pd.Series(reasons, dtype="string")
+def _reasons(why: np.ndarray | str, has_target: np.ndarray) -> pd.Series:
+    return pd.Series(why, index=range(len(has_target)), dtype="string").mask(has_target)

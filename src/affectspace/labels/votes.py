@@ -8,7 +8,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["Targets", "mean_ratings", "select_ratings", "vote_shares"]
+__all__ = ["Judgements", "Targets", "judgements", "mean_ratings", "numbers", "rows_of", "texts", "vote_shares"]
 
 
 @dataclass(frozen=True)
@@ -39,42 +39,86 @@ class Targets:
         return {str(reason): int(count) for reason, count in self.reasons.value_counts().items()}
 
 
-def select_ratings(items: pd.DataFrame, ratings: pd.DataFrame, dimension: str) -> tuple[pd.DataFrame, np.ndarray, int]:
-    """The judgements of one dimension on these items.
+@dataclass(frozen=True)
+class Judgements:
+    """The judgements of one dimension that have a value: parallel arrays of strings.
 
-    Judgements on other items are ignored, and those without a value are skipped and counted.
+    Args:
+        items: ids.
+        raters: names; None where unknown.
+        values: as they were written.
+        missing: the items (with repetition) of the judgements that were skipped for want of a value.
+    """
 
-    Returns:
-        the judgements, the row of ``items`` that each belongs to (int64), and how many were skipped.
+    items: np.ndarray
+    raters: np.ndarray
+    values: np.ndarray
+    missing: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def where(self, mask: np.ndarray) -> "Judgements":
+        """Those for which ``mask`` holds."""
+        return Judgements(self.items[mask], self.raters[mask], self.values[mask], self.missing)
+
+
+def judgements(ratings: pd.DataFrame, dimension: str) -> Judgements:
+    """The judgements of ``dimension``; missing values, and the word NaN that tables write for them, are set aside."""
+    chosen = texts(ratings, "dimension") == dimension
+    items, raters, values = (texts(ratings, column)[chosen] for column in ("item", "rater", "value"))
+    missing = np.array([value is None or value.strip().lower() == "nan" for value in values], bool)
+    return Judgements(items[~missing], raters[~missing], values[~missing], items[missing])
+
+
+def rows_of(items: pd.DataFrame, names: np.ndarray) -> np.ndarray:
+    """The row of ``items`` that each id names; -1 where none is.
 
     Raises:
         InputError: two items have one id, so that a judgement could belong to either.
     """
-    chosen = ratings[(ratings["dimension"] == dimension).fillna(False).to_numpy(bool)]
-    ids = pd.Index(items["id"].astype("string"))
-    if len(chosen) and not ids.is_unique:
-        twice = ids[ids.duplicated()][0]
+    ids = pd.Index(texts(items, "id"))
+    if len(names) and not ids.is_unique:
         raise InputError(
-            f"item id {twice!r} occurs more than once, so its ratings are ambiguous; "
+            f"item id {ids[ids.duplicated()][0]!r} occurs more than once, so its ratings are ambiguous; "
             "ids are unique within a corpus, and targets are made one corpus at a time"
         )
-    rows = ids.get_indexer(pd.Index(chosen["item"].astype("string"))) if len(chosen) else np.empty(0, np.int64)
-    missing = chosen["value"].isna().to_numpy(bool) & (rows >= 0)
-    kept = (rows >= 0) & ~missing
-    return chosen[kept], rows[kept].astype(np.int64), int(missing.sum())
+    return ids.get_indexer(pd.Index(names)) if len(names) else np.empty(0, np.int64)
+
+
+def numbers(judged: Judgements, dimension: str, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
+    """The values as float64.
+
+    Raises:
+        InputError: a value that is no finite number, or outside ``low..high``; it names the item, the
+            rater, the value and the scale.
+    """
+    values = np.asarray(pd.to_numeric(judged.values, errors="coerce"), float)
+    illegal = np.flatnonzero(~((values >= low) & (values <= high) & np.isfinite(values)))
+    if len(illegal):
+        first = illegal[0]
+        others = f" (and {len(illegal) - 1:,} more ratings are illegal)" if len(illegal) > 1 else ""
+        rater = "an unnamed rater" if judged.raters[first] is None else f"rater {judged.raters[first]!r}"
+        known = np.isfinite([low, high]).all()
+        raise InputError(
+            f"item {judged.items[first]!r}: {rater} gave {dimension!r} the value {judged.values[first]!r}{others}; "
+            + (f"the scale runs from {low:g} to {high:g}; " if known else "a rating here is a finite number; ")
+            + "correct or remove the rating, or state the true scale"
+        )
+    return values
 
 
 def mean_ratings(
     items: pd.DataFrame, ratings: pd.DataFrame, dimension: str, low: float = -np.inf, high: float = np.inf
 ) -> tuple[np.ndarray, int]:
-    """The mean over raters of a numeric dimension.
+    """The mean over raters of a numeric dimension; judgements on other items are ignored.
 
     Returns:
         float64, shape ``(items,)``, NaN for an item that nobody rated; and how many judgements were
         skipped since their value is missing.
 
     Raises:
-        InputError: a value that is no number, or outside ``low..high``; it names the item and rater.
+        InputError: as :func:`numbers` and :func:`rows_of`.
 
     Example:
         >>> items = pd.DataFrame({"id": ["a", "b"]})
@@ -83,29 +127,13 @@ def mean_ratings(
         >>> mean_ratings(items, ratings, "valence", 1, 5)
         (array([2.5, nan]), 0)
     """
-    chosen, rows, skipped = select_ratings(items, ratings, dimension)
-    values = pd.to_numeric(chosen["value"], errors="coerce").to_numpy(float, na_value=np.nan)
-    # the word NaN, in any case, is a missing value that a table wrote out
-    written = np.isnan(values)
-    if written.any():
-        written &= (chosen["value"].astype("string").str.strip().str.lower() == "nan").to_numpy(bool)
-        chosen, rows, values, skipped = chosen[~written], rows[~written], values[~written], skipped + int(written.sum())
-    illegal = np.flatnonzero(~((values >= low) & (values <= high) & np.isfinite(values)))
-    if len(illegal):
-        bad = chosen.iloc[illegal[0]]
-        others = f" (and {len(illegal) - 1} more)" if len(illegal) > 1 else ""
-        rater = "an unnamed rater" if pd.isna(bad["rater"]) else f"rater {bad['rater']!r}"
-        bounds = (
-            f"the scale runs from {low:g} to {high:g}"
-            if np.isfinite([low, high]).all()
-            else "a rating is a finite number"
-        )
-        raise InputError(
-            f"item {bad['item']!r}: {rater} gave {dimension!r} the value {bad['value']!r}{others}; {bounds}; "
-            "correct the rating, remove it, or state the scale's true ends"
-        )
+    judged = judgements(ratings, dimension)
+    rows = rows_of(items, judged.items)
+    values = numbers(judged.where(rows >= 0), dimension, low, high)
+    rows = rows[rows >= 0]
     count = np.bincount(rows, minlength=len(items))
     total = np.bincount(rows, weights=values, minlength=len(items))
+    skipped = int((rows_of(items, judged.missing) >= 0).sum())
     return np.divide(total, count, out=np.full(len(items), np.nan), where=count > 0), skipped
 
 
@@ -132,3 +160,8 @@ def vote_shares(counts: np.ndarray, soft: bool = True) -> np.ndarray:
         votes = ((votes == votes.max(1, keepdims=True)) & (votes > 0)).astype(float)
     total = votes.sum(1, keepdims=True)
     return np.divide(votes, total, out=np.full_like(votes, np.nan), where=total > 0)
+
+
+def texts(table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as an array of strings, None where a cell is missing."""
+    return np.asarray(table[column].astype("string").to_numpy(dtype=object, na_value=None))

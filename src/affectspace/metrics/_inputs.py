@@ -1,5 +1,7 @@
 """Truth and predictions in their several forms, checked and brought into one."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,17 +11,16 @@ TIE = 1e-6  # far above what float32 rounding parts, far below the share of one 
 SUM = 1e-3
 
 
-def class_count(*arguments: ArrayLike | int | None) -> int:
-    """How many classes there are: columns where there are any, else what was said, else the largest index plus one."""
-    *arrays, stated = arguments
-    widths = {np.shape(a)[1] for a in arrays if np.ndim(a) == 2}  # pyright: ignore[reportArgumentType]
-    if isinstance(stated, int):
+def class_count(arrays: Sequence[ArrayLike], stated: int | None = None) -> int:
+    """How many classes there are: columns where there are any, else what is stated, else the largest index plus one."""
+    widths = {np.shape(array)[1] for array in arrays if np.ndim(array) == 2}
+    if stated is not None:
         widths.add(stated)
     if len(widths) > 1:
         raise ValueError(f"the arguments speak of {' and '.join(map(str, sorted(widths)))} classes; they need to agree")
     if widths:
         return widths.pop()
-    return int(max(np.max(a, initial=0) for a in arrays)) + 1  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return int(max(np.max(np.asarray(array), initial=0) for array in arrays)) + 1
 
 
 def distributions(values: ArrayLike, classes: int | None = None, name: str = "truth") -> np.ndarray:

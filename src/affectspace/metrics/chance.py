@@ -42,7 +42,7 @@ def chance_uar(truth: ArrayLike, classes: int | None = None) -> float:
         >>> round(chance_uar([[1, 0], [0, 1], [0.5, 0.5]]), 6)  # (1/2 + (1/2 + 1)/2) / 2 for either class
         0.625
     """
-    count = class_count(truth, classes)
+    count = class_count([truth], classes)
     leading = leading_classes(truth, count)
     sizes = leading.sum(1)
     own = leading[sizes == 1].sum(0)

@@ -46,7 +46,7 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int | None
                [0. , 1. , 0.5],
                [0. , 0. , 0. ]])
     """
-    count = class_count(truth, predicted, classes)
+    count = class_count([truth, predicted], classes)
     leading = leading_classes(truth, count)
     guess = predicted_classes(predicted, count)
     if len(leading) != len(guess):

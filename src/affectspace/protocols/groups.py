@@ -99,7 +99,7 @@ def column_of(items: pd.DataFrame, name: str) -> pd.Series:
     """A column as strings, by position; all missing where the table has none of that name."""
     if name not in items:
         return pd.Series(pd.NA, index=range(len(items)), dtype="string")
-    return items[name].astype("string").reset_index(drop=True)
+    return pd.Series(np.asarray(items[name]), dtype="string")
 
 
 def _natural(name: str) -> tuple:
@@ -123,11 +123,12 @@ def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
     node = np.where(left >= 0, left, right)
     if not len(names):
         return pd.Series(pd.NA, index=range(len(items)), dtype="string")
-    first = pd.Series(names).groupby(part).first()
-    return pd.Series(first.reindex(part[node]).to_numpy(), dtype="string").mask(pd.Series(node < 0))
+    first = np.full(part.max() + 1, len(names))
+    np.minimum.at(first, part, np.arange(len(names)))
+    return pd.Series(np.asarray(names)[first[part[node]]], dtype="string").mask(node < 0)
 
 
 def _words(text: pd.Series) -> pd.Series:
     """Lower-cased, without punctuation and extra space; missing where nothing is left."""
     bare = text.str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ").astype("string")
-    return bare.mask((bare == "").fillna(False))
+    return bare.replace("", pd.NA)
