@@ -43,11 +43,9 @@ class SoftCrossEntropyLoss(nn.Module):
     def __init__(self, class_weights: Tensor | None = None):
         super().__init__()
         if class_weights is not None:
-            class_weights = torch.as_tensor(class_weights, dtype=torch.float32)
-            if class_weights.ndim != 1 or not bool((class_weights >= 0).all()):
-                raise ValueError(
-                    f"class_weights are {class_weights.tolist()}; expected one number of 0 or more a class"
-                )
+            class_weights = class_weights.float()
+            if class_weights.ndim != 1 or not (class_weights >= 0).all():
+                raise ValueError(f"class_weights are {class_weights.tolist()}; expected a number of 0 or more for each")
         self.register_buffer("class_weights", class_weights)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:

@@ -208,9 +208,8 @@ def _count_classes(targets: Tensor, others: Tensor | None) -> int:
 
 def _rows(name: str, embeddings: Tensor, labels: Tensor) -> Tensor:
     if embeddings.ndim != 2 or len(embeddings) != len(labels):
-        raise ValueError(
-            f"{name} have shape {tuple(embeddings.shape)}; expected ({len(labels)}, dimensions), a row a target"
-        )
+        expected = f"({len(labels)}, dimensions), a row a target"
+        raise ValueError(f"{name}: shape {tuple(embeddings.shape)}; expected {expected}")
     return labels
 
 
