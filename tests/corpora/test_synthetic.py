@@ -277,6 +277,15 @@ def test_without_raters_there_is_no_vote_to_be_off_the_scale(tmp_path):
     assert len(truth.faults) == len(FAULTS) - 1
 
 
+def test_identical_recordings_are_of_one_speaker_and_one_emotion(tmp_path):
+    truth = make_synthetic(tmp_path / "a", faults="media", speakers=2)
+    (copy,) = truth.items.loc[truth.items["fault"] == "identical-audio", "id"]
+    sounds = digests(truth.root / "audio")
+    pair = [Path(name).stem for name, sound in sounds.items() if sound == sounds[f"{copy}.flac"]]
+    assert len(pair) == 2
+    assert (truth.items.set_index("id").loc[pair, ["speaker", "emotion"]].nunique() == 1).all()
+
+
 def test_planting_faults_leaves_the_other_recordings_as_they_were(tmp_path):
     whole, faulty = (make_synthetic(tmp_path / kind, faults=kind, **SMALL) for kind in ("none", "all"))
     changed = {row.id for row in faulty.faults.itertuples() if row.fault not in {"off-scale", "bad-times"}}

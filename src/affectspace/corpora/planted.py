@@ -26,11 +26,13 @@ FAULTS: dict[str, PlantedFault] = {
     "not-finite": PlantedFault("media", "unreadable", "sets the item aside: a float WAV with a NaN"),
     "silent": PlantedFault("media", "silent", "uses the item: digital silence"),
     "sample-rate": PlantedFault("media", "sample-rate", "uses the item, resampled and mixed down: 96 kHz stereo"),
-    "identical-audio": PlantedFault("media", "identical-audio", "uses the item, and refuses to split it from its twin"),
-    "duplicate-id": PlantedFault("table", "duplicate-id", "refuses the corpus"),
-    "off-scale": PlantedFault("table", "off-scale", "refuses the corpus: a valence of 9 on a scale from 1 to 5"),
-    "outside-root": PlantedFault("table", "outside-root", "refuses the corpus: the path is ../outside.flac"),
-    "bad-times": PlantedFault("table", "bad-times", "refuses the corpus: the start is after the end"),
+    "identical-audio": PlantedFault(
+        "media", "identical-audio", "uses the item, and refuses a split that parts it from its twin"
+    ),
+    "duplicate-id": PlantedFault("table", "duplicate-id", "sets the second item aside"),
+    "off-scale": PlantedFault("table", "off-scale", "leaves the vote out: a valence of 9 on a scale from 1 to 5"),
+    "outside-root": PlantedFault("table", "outside-root", "sets the item aside: its path is ../outside.flac"),
+    "bad-times": PlantedFault("table", "bad-times", "sets the item aside: its start is after its end"),
 }
 """What :func:`plant` plants, by its name in ``truth.csv``."""
 
@@ -67,8 +69,7 @@ def plant(
     rows, free = right[: len(names)], right[len(names) :]
     for name, row in zip(names, rows):
         if name == "identical-audio":
-            # Nearest, so that they are of one speaker; the second of the two is the copy.
-            twin, row = sorted((int(row), int(free[np.abs(free - row).argmin()])))
+            twin, row = sorted((int(row), _twin(truth, int(row), free)))
             (folder / items.at[row, "audio"]).write_bytes((folder / items.at[twin, "audio"]).read_bytes())
         elif name == "duplicate-id":
             items = pd.concat([items, items.loc[[row]]], ignore_index=True)
@@ -92,6 +93,12 @@ def plant(
         if pd.isna(truth.at[row, "fault_row"]):
             truth.loc[row, "fault_row"] = row + 1
     return items, ratings, truth
+
+
+def _twin(truth: pd.DataFrame, row: int, free: np.ndarray) -> int:
+    """The item most like another: of its speaker, so that no split by speaker parts them, and of its emotion."""
+    alike = 2 * (truth["speaker"] == truth.at[row, "speaker"]) + (truth["emotion"] == truth.at[row, "emotion"])
+    return int(free[alike.to_numpy()[free].argmax()])
 
 
 def _break(folder: Path, audio: str, name: str) -> str:

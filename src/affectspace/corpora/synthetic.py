@@ -90,9 +90,9 @@ def make_synthetic(
         rater_noise: standard deviation of that noise in points of the scale, at least 0.
         careless: how many of the raters vote at random.
         wrong_labels: how many items get a label that was not meant.
-        faults: ``"media"`` plants one of each fault of the recordings, of which training sets the unreadable
-            aside and goes on; ``"all"`` plants those of the tables, too, which training refuses. They are
-            told, with what becomes of each, in :data:`affectspace.corpora.planted.FAULTS`.
+        faults: ``"media"`` plants one of each fault of the recordings, ``"all"`` those of the tables, too;
+            :data:`affectspace.corpora.planted.FAULTS` names them. Training goes on without what is at fault and
+            counts it; code that makes targets from such tables by itself is refused the double id and the vote.
         seed: of everything drawn.
 
     Raises:
