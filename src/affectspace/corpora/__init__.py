@@ -1,7 +1,8 @@
 """Media and ratings on disk as a :class:`Corpus`: a user's own table, or a corpus as it is published."""
 
-from affectspace.corpora.check import PROBLEMS, Fault, check
+from affectspace.corpora.check import check
 from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, RATING_COLUMNS, Card, Corpus, Scale
+from affectspace.corpora.fault import PROBLEMS, Fault
 from affectspace.corpora.registry import ADAPTERS, open_corpus
 from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
 

@@ -1,0 +1,143 @@
+"""What is wrong with the files of a corpus."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora.corpus import Corpus
+from affectspace.corpora.fault import Fault
+from affectspace.errors import InputError, MediaError
+from affectspace.files import inside
+from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio
+
+__all__ = ["media_faults"]
+
+_SILENT_PEAK = 10 ** (-70 / 20)
+_FULL_SCALE = 0.999
+_CLIPPED_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class _Part:
+    """An item's recording, or the part of one that the item is."""
+
+    row: int
+    item: str
+    audio: str
+    start: float | None
+    end: float | None
+
+    def fault(self, problem: str, message: str, column: str = "audio", value: str | None = None) -> Fault:
+        return Fault(self.row, self.item, column, self.audio if value is None else value, problem, message)
+
+
+def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
+    """Paths, times and, if they are to be read, recordings; see :func:`affectspace.corpora.check`."""
+    ears = _Ears()
+    items = corpus.items
+    columns = ("id", "audio", "image", "start", "end")
+    for row, (name, audio, image, start, end) in enumerate(zip(*(items[column] for column in columns)), start=1):
+        name = "" if pd.isna(name) else name
+        if not pd.isna(image) and (found := _missing(corpus.root, image)):
+            yield Fault(row, name, "image", image, *found)
+        if pd.isna(audio):
+            continue
+        start, end = (None if pd.isna(second) else float(second) for second in (start, end))
+        part = _Part(row, name, audio, start, end)
+        found = _missing(corpus.root, audio)
+        fault = part.fault(*found) if found else _bad_times(part)
+        if fault is None and read_media:
+            fault = ears.listen(corpus.root / audio, part)
+        if fault:
+            yield fault
+    yield from ears.odd_rates()
+
+
+def _missing(root: Path, value: str) -> tuple[str, str] | None:
+    """Problem and message of a path that leads to no file with bytes below the root."""
+    try:
+        path = inside(root, value)
+    except InputError as error:
+        return "outside-root", str(error)
+    if not path.is_file():
+        return "missing-file", f"{value} is not below the corpus's folder; restore it or remove the row"
+    if path.stat().st_size == 0:
+        return "empty-file", f"{value} has no bytes; copy it again"
+    return None
+
+
+def _bad_times(part: _Part, seconds: float | None = None) -> Fault | None:
+    start, end = part.start, part.end
+    length = "" if seconds is None else f"; the recording has {seconds:g} seconds"
+    if start is not None and (start < 0 or (seconds is not None and start >= seconds)):
+        message = f"start is {start:g}{length or '; it must be 0 or more'}"
+        return part.fault("bad-times", message, "start", f"{start:g}")
+    if end is not None and end <= (start or 0):
+        return part.fault("bad-times", f"end {end:g} is not after start {start or 0:g}", "end", f"{end:g}")
+    if end is not None and seconds is not None and end > seconds + END_SLACK:
+        return part.fault("bad-times", f"end is {end:g}{length}", "end", f"{end:g}")
+    return None
+
+
+@dataclass
+class _Ears:
+    """Listens to recordings one after the other and remembers what has to be compared."""
+
+    headers: dict[Path, AudioInfo | MediaError] = field(default_factory=dict)
+    rates: list[tuple[_Part, int]] = field(default_factory=list)
+    heard: dict[bytes, _Part] = field(default_factory=dict)
+
+    def listen(self, path: Path, part: _Part) -> Fault | None:
+        """The first thing that is wrong with a recording."""
+        try:
+            info = self._header(path)
+            self.rates.append((part, info.sample_rate))
+            if fault := _bad_times(part, info.seconds):
+                return fault
+            samples = read_audio(path, sample_rate=info.sample_rate, start=part.start, end=part.end)
+        except MediaError as error:
+            return part.fault("unreadable", _reason(path, error))
+        level = np.abs(samples)
+        if level.max() < _SILENT_PEAK:
+            return part.fault("silent", f"{part.audio} is silent: its peak is {level.max():.1g} of full scale")
+        clipped = float((level >= _FULL_SCALE).mean())
+        if clipped >= _CLIPPED_SHARE:
+            return part.fault("clipped", f"{part.audio} has {clipped:.0%} of its samples at full scale")
+        # 16 bits are what every format keeps, so that a WAV and its FLAC are found to be one.
+        digest = hashlib.sha256(np.round(samples * 32767).astype(np.int16).tobytes()).digest()
+        twin = self.heard.setdefault(digest, part)
+        if twin is part:
+            return None
+        message = f"{part.audio} has the same samples as row {twin.row} ({twin.item}); "
+        return part.fault("identical-audio", message + "keep one, or keep them on one side of a split")
+
+    def odd_rates(self) -> Iterator[Fault]:
+        """Recordings whose rate is not that of most."""
+        usual = Counter(rate for _, rate in self.rates).most_common(1)
+        for part, rate in self.rates:
+            if rate != usual[0][0]:
+                message = f"{part.audio} has {rate} samples a second, most have {usual[0][0]}; find out why"
+                yield part.fault("sample-rate", message)
+
+    def _header(self, path: Path) -> AudioInfo:
+        if path not in self.headers:
+            try:
+                self.headers[path] = audio_info(path)
+            except MediaError as error:
+                self.headers[path] = error
+        header = self.headers[path]
+        if isinstance(header, MediaError):
+            raise header
+        return header
+
+
+def _reason(path: Path, error: MediaError) -> str:
+    with open(path, "rb") as file:
+        if file.read(40).startswith(b"version https://git-lfs.github.com"):
+            return f"{path.name} is a Git LFS pointer, not the recording; fetch it with: git lfs pull"
+    return str(error)

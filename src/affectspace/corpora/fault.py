@@ -1,0 +1,49 @@
+"""What can be wrong with a corpus, and where."""
+
+from dataclasses import dataclass
+
+__all__ = ["PROBLEMS", "Fault"]
+
+PROBLEMS = {
+    "missing-id": "an item has no id",
+    "duplicate-id": "two items have one id",
+    "no-media": "an item has neither audio nor image nor text",
+    "no-label": "an item has neither a label nor a rating",
+    "outside-root": "a path leaves the corpus's folder, by .. or by a link",
+    "missing-file": "a file is not there",
+    "empty-file": "a file has no bytes",
+    "unreadable": "a recording cannot be decoded, is truncated, or holds samples that are not finite",
+    "silent": "a recording never gets louder than -70 dB of full scale",
+    "clipped": "one sample in a hundred or more is at full scale",
+    "sample-rate": "a recording has another sample rate than most",
+    "identical-audio": "two items have the same samples",
+    "bad-times": "start or end lies outside the recording, or the end is not after the start",
+    "unknown-item": "a rating is of an item that is not in the table",
+    "missing-value": "a rating has no value",
+    "not-a-number": "a rating on a scale is no number",
+    "off-scale": "a rating lies outside its scale",
+}
+"""The codes of ``Fault.problem`` and what each means."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong.
+
+    Args:
+        row: the row of data, from 1 and not counting the header: of the ratings where ``column``
+            begins with ``ratings.``, else of the items; counted through where a table is in several
+            files. It is the position in ``corpus.items`` or ``corpus.ratings`` plus one.
+        item: the item's id, empty where it has none.
+        column: which cell, such as ``audio`` or ``ratings.value``.
+        value: what stands there, empty where nothing does.
+        problem: one of ``PROBLEMS``.
+        message: a sentence with what is wrong and what to do.
+    """
+
+    row: int
+    item: str
+    column: str
+    value: str
+    problem: str
+    message: str

@@ -1,0 +1,181 @@
+"""One fault of every kind is planted and found at its row; nothing else is."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from affectspace.corpora import PROBLEMS, check, open_corpus
+
+RATE = 16000
+
+
+def tone(seconds=0.2, rate=RATE, pitch=200.0, peak=0.5):
+    return (peak * np.sin(2 * np.pi * pitch * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+def corpus_of(root, rows, header="id,audio,label", ratings=None, toml=None):
+    (root / "items.csv").write_text("\n".join([header, *rows]) + "\n")
+    if ratings:
+        (root / "ratings.csv").write_text("\n".join(["item,rater,dimension,value", *ratings]) + "\n")
+    if toml:
+        (root / "corpus.toml").write_text(toml)
+    return open_corpus(root)
+
+
+def seen(corpus, **options):
+    return [(fault.row, fault.column, fault.problem) for fault in check(corpus, **options)]
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Some sound recordings, and one of every kind that is not."""
+    for number in range(4):
+        soundfile.write(tmp_path / f"good{number}.wav", tone(pitch=100 + 50 * number), RATE)
+    # The integers themselves, since libsndfile rounds a float otherwise for FLAC than for WAV.
+    soundfile.write(tmp_path / "twin.flac", soundfile.read(tmp_path / "good0.wav", dtype="int16")[0], RATE)
+    soundfile.write(tmp_path / "rate.wav", tone(rate=8000, pitch=300), 8000)
+    soundfile.write(tmp_path / "zeros.wav", np.zeros(3200), RATE)
+    soundfile.write(tmp_path / "whisper.wav", tone(peak=2e-4), RATE)
+    soundfile.write(tmp_path / "clipped.wav", np.clip(tone(peak=4.0), -1, 1), RATE)
+    broken = tone()
+    broken[7] = np.nan
+    soundfile.write(tmp_path / "nan.wav", broken, RATE, subtype="FLOAT")
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("not a recording")
+    (tmp_path / "cut.flac").write_bytes((tmp_path / "twin.flac").read_bytes()[:200])
+    (tmp_path / "lfs.wav").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    return tmp_path
+
+
+def test_a_good_corpus_has_no_fault(recordings):
+    rows = [f"{n},good{n}.wav,sad" for n in range(4)]
+    assert check(corpus_of(recordings, rows)) == []
+
+
+def test_every_fault_of_a_recording_at_its_row(recordings):
+    kinds = {
+        "twin.flac": "identical-audio",
+        "rate.wav": "sample-rate",
+        "zeros.wav": "silent",
+        "whisper.wav": "silent",
+        "clipped.wav": "clipped",
+        "nan.wav": "unreadable",
+        "empty.wav": "empty-file",
+        "text.wav": "unreadable",
+        "cut.flac": "unreadable",
+        "lfs.wav": "unreadable",
+        "absent.wav": "missing-file",
+        "../outside.wav": "outside-root",
+        "/etc/hostname": "outside-root",
+    }
+    names = [*(f"good{n}.wav" for n in range(4)), *kinds]
+    corpus = corpus_of(recordings, [f"{n},{name},sad" for n, name in enumerate(names)])
+    assert seen(corpus) == [(row, "audio", problem) for row, problem in enumerate(kinds.values(), start=5)]
+    found = {fault.value: fault for fault in check(corpus)}
+    assert found["twin.flac"].message.startswith("twin.flac has the same samples as row 1 (0); keep one")
+    assert found["rate.wav"].message.startswith("rate.wav has 8000 samples a second, most have 16000")
+    assert "git lfs pull" in found["lfs.wav"].message
+    assert found["absent.wav"].item == "14"
+
+
+def test_without_reading_only_what_the_tables_and_folders_tell(recordings):
+    names = ["good0.wav", "twin.flac", "zeros.wav", "text.wav", "empty.wav", "absent.wav"]
+    corpus = corpus_of(recordings, [f"{n},{name},sad" for n, name in enumerate(names)])
+    assert seen(corpus, read_media=False) == [(5, "audio", "empty-file"), (6, "audio", "missing-file")]
+
+
+def test_a_link_out_of_the_root(tmp_path):
+    soundfile.write(tmp_path / "real.wav", tone(), RATE)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link.wav").symlink_to(tmp_path / "real.wav")
+    assert seen(corpus_of(root, ["a,link.wav,sad"])) == [(1, "audio", "outside-root")]
+
+
+def test_parts_of_one_recording(recordings):
+    rows = ["a,good0.wav,sad,0,0.1", "b,good0.wav,sad,0.1,", "c,good0.wav,sad,-1,", "d,good0.wav,sad,0.1,0.1"]
+    rows += ["e,good0.wav,sad,0.2,0.3", "f,good0.wav,sad,0,9", "g,good0.wav,sad,,0.1"]
+    corpus = corpus_of(recordings, rows, header="id,audio,label,start,end")
+    assert seen(corpus) == [
+        # 0.1 s are ten periods of this tone, so that its second half sounds as the first
+        (2, "audio", "identical-audio"),
+        (3, "start", "bad-times"),
+        (4, "end", "bad-times"),
+        (5, "start", "bad-times"),
+        (6, "end", "bad-times"),
+        (7, "audio", "identical-audio"),
+    ]
+
+
+def test_ids_and_content(tmp_path):
+    rows = ["a,Hello,sad", ",Hello,sad", "a,Hello,sad", "b,,sad", "c,Hello,"]
+    corpus = corpus_of(tmp_path, rows, header="id,text,label")
+    assert seen(corpus) == [
+        (2, "id", "missing-id"),
+        (3, "id", "duplicate-id"),
+        (4, "audio", "no-media"),
+        (5, "label", "no-label"),
+    ]
+
+
+def test_a_rating_stands_in_for_a_label(tmp_path):
+    corpus = corpus_of(tmp_path, ["a,Hello", "b,Hello"], header="id,text", ratings=["a,r,emotion,sad"])
+    assert seen(corpus) == [(2, "label", "no-label")]
+
+
+def test_ratings_off_their_scale(tmp_path):
+    votes = ["1", "5", "0.9", "5.1", "three", "nan", "inf", ""]
+    corpus = corpus_of(
+        tmp_path,
+        ["a,Hello,sad"],
+        header="id,text,label",
+        ratings=[
+            *(f"a,r{n},valence,{vote}" for n, vote in enumerate(votes)),
+            "a,r,recognised_pct,90.0",
+            "z,r,valence,3",
+        ],
+        toml="scales.valence = {low = 1, high = 5}",
+    )
+    faults = check(corpus)
+    assert [(fault.row, fault.column, fault.problem) for fault in faults] == [
+        (3, "ratings.value", "off-scale"),
+        (4, "ratings.value", "off-scale"),
+        (5, "ratings.value", "not-a-number"),
+        (6, "ratings.value", "not-a-number"),
+        (7, "ratings.value", "off-scale"),
+        (8, "ratings.value", "missing-value"),
+        (10, "ratings.item", "unknown-item"),
+    ]
+    assert faults[0].message == "rater r2 gave '0.9'; valence runs from 1 to 5"
+    assert (faults[0].item, faults[0].value) == ("a", "0.9")
+
+
+def test_faults_of_items_come_by_row_and_before_those_of_ratings(tmp_path):
+    corpus = corpus_of(tmp_path, ["a,x.wav,", "a,,sad"], ratings=["q,r,emotion,sad"])
+    rows = seen(corpus)
+    assert [row for row, _, _ in rows] == [1, 1, 2, 2, 1]
+    assert rows[-1] == (1, "ratings.item", "unknown-item")
+
+
+def test_every_problem_is_documented(recordings):
+    rows = ["a,nan.wav,sad", "a,,", ",zeros.wav,sad"]
+    assert {problem for _, _, problem in seen(corpus_of(recordings, rows))} <= PROBLEMS.keys()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "items", "pairs"),
+    [
+        ("emodb", 535, []),
+        ("urdu", 400, []),
+        ("ravdess", 1440, [("03-01-03-01-02-02-07", "03-01-03-01-02-01-07")]),
+    ],
+)
+def test_real_corpora(real_data, name, items, pairs):
+    corpus = open_corpus(real_data / "speech" / name)
+    assert len(corpus) == items
+    faults = check(corpus)
+    assert [fault.problem for fault in faults] == ["identical-audio"] * len(pairs)
+    for fault, (item, twin) in zip(faults, pairs, strict=True):
+        assert fault.item == item
+        assert twin in fault.message
