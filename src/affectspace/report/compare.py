@@ -1,0 +1,147 @@
+"""What may be compared with what, and the answer in words."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from affectspace.training.run import Evaluated, Run
+
+__all__ = ["Comparison"]
+
+LEVEL = 0.0005  # UAR figures that print alike are called level
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side.
+
+    Args:
+        runs: finished runs, in the order in which they are shown.
+    """
+
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A name for each run, unique: the recipe's, with the seed and then the folder where several share it."""
+        names = [run.name for run in self.runs]
+        for more in (lambda run: f"seed {run.seed}", lambda run: str(run.path)):
+            twice = {name for name in names if names.count(name) > 1}
+            names = [f"{name} ({more(run)})" if name in twice else name for name, run in zip(names, self.runs)]
+        return tuple(names)
+
+    @cached_property
+    def splits(self) -> tuple[str, ...]:
+        """The split that each run is judged on: "test", or "validate" where nothing was tested."""
+        return tuple("test" if run.scores("test") else "validate" for run in self.runs)
+
+    @cached_property
+    def evaluated(self) -> tuple[Evaluated | None, ...]:
+        """The items of that split; None where a run kept no predictions."""
+        return tuple(run.evaluated(split) for run, split in zip(self.runs, self.splits))
+
+    @cached_property
+    def obstacles(self) -> tuple[str, ...]:
+        """Why the runs cannot be ranked, in sentences; empty where they can."""
+        reasons = []
+        first, name = self.runs[0], self.names[0]
+        for run, other, split, items in list(zip(self.runs, self.names, self.splits, self.evaluated))[1:]:
+            if run.classes != first.classes:
+                reasons.append(f"{name} tells {_listed(first.classes)} apart, {other} {_listed(run.classes)}.")
+            elif split != self.splits[0]:
+                reasons.append(f"{other if split != 'test' else name} was tested on no items, the other run was.")
+            elif difference := _items_differ(self.evaluated[0], items):
+                reasons.append(f"{name} and {other} were not judged on the same items: {difference}.")
+        return tuple(reasons)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether all runs answer the same question about the same items."""
+        return not self.obstacles
+
+    @cached_property
+    def models(self) -> dict[str, list[int]]:
+        """Rows of the runs of each model: runs whose recipes differ in nothing but the seed are one model."""
+        groups: dict[tuple[str, str], list[int]] = {}
+        for row, run in enumerate(self.runs):
+            recipe = {key: value for key, value in run.recipe.items() if key not in {"seed", "data"}}
+            groups.setdefault((run.name, json.dumps(recipe, sort_keys=True, default=str)), []).append(row)
+        return {self.runs[g[0]].name if len(g) > 1 else self.names[g[0]]: g for g in groups.values()}
+
+    def answer(self) -> list[str]:
+        """The result in words: who is ahead and by how much, beside chance, and what that proves."""
+        if not self.comparable:
+            return ["These runs cannot be ranked: they do not answer the same question.", *self.obstacles]
+        figures = [run.scores(split) for run, split in zip(self.runs, self.splits)]
+        if any(np.isnan(each.get("uar", np.nan)) for each in figures):
+            return ["At least one run has no UAR, so there is no order to tell."]
+        kind = "test" if self.splits[0] == "test" else "validation"
+        count = len(self.evaluated[0]) if self.evaluated[0] else 0
+        where = f"on {count:,} {kind} items" if count else f"on the {kind} items"
+        chance = figures[0].get("chance_uar", float("nan"))
+        beside = "" if np.isnan(chance) else f"; random predictions reach {chance:.1%}"
+        means = {name: float(np.mean([figures[row]["uar"] for row in rows])) for name, rows in self.models.items()}
+        order = sorted(means, key=lambda name: -means[name])
+        best, *others = order
+        if not others:
+            sentences = [f"{best} reaches {means[best]:.1%} UAR {where}{beside}."]
+        elif means[best] - means[others[0]] < LEVEL:
+            level = [name for name in order if means[best] - means[name] < LEVEL]
+            sentences = [f"{_listed(level)} are level at {means[best]:.1%} UAR {where}{beside}."]
+        else:
+            gap = 100 * (means[best] - means[others[0]])
+            sentences = [
+                f"{best} is ahead with {means[best]:.1%} UAR {where}, {gap:.1f} points above "
+                f"{others[0]} ({means[others[0]]:.1%}){beside}."
+            ]
+        if means[best] <= chance:
+            sentences.append("That is no better than chance: nothing was learned that carries over to these items.")
+        return [_percent(sentence) for sentence in [*sentences, *self._caution(figures, kind)]]
+
+    def _caution(self, figures: list[dict[str, float]], kind: str) -> list[str]:
+        sentences = []
+        if kind == "validation":
+            sentences.append(
+                "Nothing was tested: these are the validation items, on which the epoch was selected, so the figures flatter."
+            )
+        seeds = {name: len(rows) for name, rows in self.models.items()}
+        if max(seeds.values()) == 1:
+            sentences.append(
+                "One run proves nothing: with another seed the figure moves by some points. Train several seeds before "
+                "believing it."
+                if len(seeds) == 1
+                else "Each model was trained with one seed only, and one run proves nothing: with other seeds the order "
+                "may turn round. Train several seeds of each before believing it."
+            )
+        else:
+            spread = max(np.ptp([figures[row]["uar"] for row in rows]) for rows in self.models.values())
+            counts = ", ".join(f"{count} of {name}" for name, count in seeds.items())
+            sentences.append(
+                f"Means over seeds ({counts}); seeds of one model lie up to {100 * spread:.1f} points apart, so a smaller "
+                "difference between models is no evidence."
+            )
+        return sentences
+
+
+def _items_differ(one: Evaluated | None, other: Evaluated | None) -> str:
+    if one is None or other is None:
+        return "one of them kept no predictions"
+    if len(one) != len(other) or set(one.items) != set(other.items):
+        shared = len(set(one.items) & set(other.items))
+        return f"{len(one):,} and {len(other):,} items, {shared:,} of them shared"
+    a, b = np.argsort(one.items, kind="stable"), np.argsort(other.items, kind="stable")
+    if not np.allclose(one.targets[a], other.targets[b], atol=1e-4):
+        return "the items are the same, their labels are not"
+    return ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _percent(text: str) -> str:
+    """A thin, unbreakable space before the percent sign."""
+    return text.replace("%", "\u202f%")

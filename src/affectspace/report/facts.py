@@ -1,0 +1,247 @@
+"""Tables of a report: scores, who was trained and tested, corpora, recipes, what repeats it."""
+
+import math
+import re
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from affectspace.report.compare import Comparison
+from affectspace.training.run import Run
+
+__all__ = ["Cell", "commands", "corpora", "environments", "protocol", "recipe_differences", "score_table"]
+
+PERCENT = "\u202f%"
+
+# key, heading, which way is better, whether it is told in per cent
+COLUMNS = (
+    ("uar", "UAR", "higher", True),
+    ("chance_uar", "chance", None, True),
+    ("accuracy", "accuracy", "higher", True),
+    ("macro_f1", "macro F1", "higher", True),
+    ("weighted_f1", "weighted F1", "higher", True),
+    ("jensen_shannon", "Jensen-Shannon", "lower", False),
+    ("ece", "ECE", "lower", False),
+    ("similarity_rho", "similarity ρ", "higher", False),
+    ("similarity_error", "similarity error", "lower", False),
+)
+QUARANTINE_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure in words, whether it is the best of its column, and what stands small below it."""
+
+    text: str
+    best: bool = False
+    below: str = ""
+
+
+def score_table(comparison: Comparison) -> dict[str, Any]:
+    """Headings with their direction, and a row of cells a run."""
+    figures = [run.scores(split) for run, split in zip(comparison.runs, comparison.splits)]
+    geometries = {run.metrics.get("geometry") for run in comparison.runs}
+    best = {}
+    for key, _, better, _ in COLUMNS:
+        known = [f[key] for f in figures if math.isfinite(f.get(key, math.nan))]
+        same_measure = not key.startswith("similarity") or len(geometries) == 1
+        if comparison.comparable and len(known) > 1 and better and same_measure:
+            best[key] = max(known) if better == "higher" else min(known)
+    rows = []
+    for run, name, split, scores in zip(comparison.runs, comparison.names, comparison.splits, figures):
+        cells = []
+        for key, _, _, percent in COLUMNS:
+            value = scores.get(key, math.nan)
+            text = _figure(value, percent)
+            below = ""
+            if key == "uar" and split == "test":
+                below = "validation " + _figure(run.scores("validate").get("uar", math.nan), True)
+            # Figures that print alike are equally good.
+            cells.append(Cell(text, key in best and text == _figure(best[key], percent), below))
+        epochs = run.selected_epochs
+        selected = "–" if not epochs else str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}–{max(epochs)}"
+        seconds = run.timing.get("seconds")
+        cells += [Cell(selected), Cell("–" if seconds is None else f"{seconds:,.0f}")]
+        folds = f"{len(run.folds)} folds pooled" if run.folds else ""
+        rows.append((name, ", ".join(filter(None, [folds, "" if split == "test" else "validation items"])), cells))
+    headings = [(heading, {"higher": "↑", "lower": "↓", None: ""}[better]) for _, heading, better, _ in COLUMNS]
+    return {
+        "headings": [*headings, ("epoch", ""), ("seconds", "")],
+        "rows": rows,
+        "any_best": bool(best),
+        "geometries": sorted(str(g) for g in geometries),
+    }
+
+
+def protocol(comparison: Comparison) -> list[tuple[str, str]]:
+    """Who was trained and tested, what was kept apart and what was allowed: label and sentence."""
+    lines: dict[str, dict[str, list[str]]] = {}
+    for run, name in zip(comparison.runs, comparison.names):
+        for label, sentence in _protocol(run):
+            lines.setdefault(label, {}).setdefault(sentence, []).append(name)
+    told = []
+    for label, sentences in lines.items():
+        for sentence, names in sentences.items():
+            whose = "" if len(names) == len(comparison.runs) else f" ({', '.join(names)})"
+            told.append((label, sentence + whose))
+    return told
+
+
+def _protocol(run: Run) -> list[tuple[str, str]]:
+    metrics, lines = run.metrics, []
+    if metrics.get("protocol"):
+        lines.append(("Protocol", str(metrics["protocol"])))
+    words = {"train": "Trained on", "validate": "Selected on", "test": "Tested on"}
+    if run.folds:
+        items = run.evaluated("test")
+        if items is not None:
+            people = len({(str(i).split("/")[0], s) for i, s in zip(items.items, items.speakers) if s})
+            lines.append(("Tested on", f"{len(items):,} items{_speakers(people)}, each by the one of {len(run.folds)} folds that never trained on it"))  # fmt: skip
+    else:
+        counts = metrics.get("counts") or {}
+        for part, label in words.items():
+            rows = run.split[run.split["part"] == part]
+            if len(rows) and {"corpus", "speaker"} <= set(rows):
+                corpora = Counter(rows["corpus"].astype(str))
+                where = ", ".join(f"{name} ({count:,})" for name, count in corpora.items())
+                people = (rows["corpus"].astype(str) + "/" + rows["speaker"].astype(str))[rows["speaker"].notna()].nunique()
+                lines.append((label, f"{len(rows):,} items{_speakers(people)}: {where}"))
+            elif counts.get(part):
+                lines.append((label, f"{counts[part]:,} items"))
+            elif part == "test":
+                lines.append((label, "nothing"))
+    kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
+    lines.append(("Kept apart", f"{_join(kept)}: none occurs on both sides" if kept else "nothing"))
+    if allowed:
+        lines.append(("Allowed on both sides", f"{_join(allowed)}, at the recipe's word"))
+    if metrics.get("selection"):
+        how = {"validation": "the epoch with the best validation UAR", "last": "the last epoch"}
+        lines.append(("Kept", how.get(metrics["selection"], str(metrics["selection"])) + "; the test items had no say"))
+    return lines
+
+
+def corpora(comparison: Comparison) -> list[dict[str, Any]]:
+    """A card for each corpus, once for all runs that used it alike."""
+    cards: list[dict[str, Any]] = []
+    for run, name in zip(comparison.runs, comparison.names):
+        for about in run.data.get("corpora") or []:
+            same = next((card for card in cards if card["about"] == about), None)
+            if same:
+                same["runs"].append(name)
+            else:
+                cards.append({"about": about, "runs": [name], **_card(about)})
+    for card in cards:
+        card["whose"] = "" if len(card["runs"]) == len(comparison.runs) else ", ".join(card["runs"])
+    return cards
+
+
+def _card(about: dict[str, Any]) -> dict[str, Any]:
+    quarantine = about.get("quarantine") or []
+    left_out = dict(about.get("left_out") or {})
+    return {
+        "name": about.get("name", "?"),
+        "facts": [
+            (label, text)
+            for label, text in (
+                ("Language", _join(about.get("language") or []) or "not given"),
+                ("Licence", about.get("licence") or "not given"),
+                ("Citation", about.get("citation") or "not given"),
+                ("Note", about.get("note")),
+                ("Fingerprint", str(about.get("sha256") or "")[:16]),
+            )
+            if text
+        ],
+        "items": about.get("items"),
+        "used": about.get("used"),
+        "left_out": [*left_out.items(), *([("quarantined: at fault", len(quarantine))] if quarantine else [])],
+        "classes": _bars(about.get("classes") or {}),
+        "agreement": [_agreement(name, each) for name, each in (about.get("agreement") or {}).items()],
+        "quarantine": quarantine[:QUARANTINE_SHOWN],
+        "quarantine_more": max(0, len(quarantine) - QUARANTINE_SHOWN),
+        "quarantine_count": len(quarantine),
+    }
+
+
+def _bars(classes: dict[str, int]) -> list[tuple[str, int, float]]:
+    most = max(classes.values(), default=0) or 1
+    return [(name, count, round(100 * count / most, 1)) for name, count in classes.items()]
+
+
+def _agreement(dimension: str, each: dict[str, Any]) -> tuple[str, str]:
+    alpha = each.get("alpha")
+    if alpha is None or not math.isfinite(alpha):
+        return dimension, f"no α: {each.get('reason') or 'not enough ratings'}"
+    raters = f", {each['raters']:,} raters" if each.get("raters") else ""
+    per_item = f", {each['ratings_per_item']:.1f} ratings an item" if each.get("ratings_per_item") else ""
+    items = f", {each['items']:,} items rated twice or more" if each.get("items") else ""
+    return dimension, f"α {alpha:.2f} ({each.get('level', 'unknown level')}{raters}{per_item}{items})"
+
+
+def recipe_differences(comparison: Comparison) -> list[tuple[str, list[str], list[bool]]]:
+    """Settings in which the recipes differ: key, value of each run, and whether it differs from the most common one."""
+    flat = [_flat(run.recipe) for run in comparison.runs]
+    keys = list(dict.fromkeys(key for each in flat for key in each))
+    table = []
+    for key in keys:
+        values = [each.get(key, "–") for each in flat]
+        if len(set(values)) > 1 and key != "name":
+            common = Counter(values).most_common(1)[0][0]
+            table.append((key, values, [value != common for value in values]))
+    return table
+
+
+def environments(comparison: Comparison) -> list[tuple[str, str]]:
+    """Whose environment, and what it was; one entry where all are the same."""
+    groups: dict[str, list[str]] = {}
+    for run, name in zip(comparison.runs, comparison.names):
+        groups.setdefault(run.environment.strip(), []).append(name)
+    return [(", ".join(names) if len(groups) > 1 else "", text or "not recorded") for text, names in groups.items()]
+
+
+def commands(comparison: Comparison) -> list[str]:
+    """What to type to train these runs again and to write this page again."""
+    train = [
+        f"affectspace train {shlex.quote(str(run.path / 'recipe.toml'))} --out {shlex.quote(str(run.path) + '-again')}"
+        for run in comparison.runs
+    ]
+    again = " ".join(shlex.quote(f"{run.path}-again") for run in comparison.runs)
+    return [*train, f"affectspace report {again}"]
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        # Terms and corpora are known by their kind or path, so that the same one stands in the same line.
+        items = [(str(each.get("kind") or each.get("path") or n) if isinstance(each, dict) else str(n), each) for n, each in enumerate(value)]  # fmt: skip
+    else:
+        return {prefix: _plain(value)}
+    flat: dict[str, str] = {}
+    for key, inner in items:
+        flat |= _flat(inner, f"{prefix}.{key}" if prefix else key)
+    return flat
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
+
+
+def _figure(value: float, percent: bool) -> str:
+    if not np.isfinite(value):
+        return "–"
+    text = f"{100 * value:.1f}{PERCENT}" if percent else f"{value:.3f}"
+    return re.sub(r"^-", "−", text)
+
+
+def _speakers(count: int) -> str:
+    return f" of {count:,} speaker{'s' if count != 1 else ''}" if count else ""
+
+
+def _join(names: Sequence[Any] | str) -> str:
+    return names if isinstance(names, str) else ", ".join(map(str, names))

@@ -1,0 +1,103 @@
+"""The report: one page that holds everything and loads nothing."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import affectspace
+from affectspace.errors import InputError
+from affectspace.files import write_text
+from affectspace.report import facts, panels
+from affectspace.report.compare import Comparison
+from affectspace.report.style import RAMP
+from affectspace.training.run import Run
+
+__all__ = ["write_report"]
+
+MOST_RUNS = 24
+
+
+def write_report(runs: Sequence[Run], path: str | Path, *, date: datetime.date | None = None) -> Path:
+    """Write a self-contained page that compares finished runs, and return its path.
+
+    The page works offline: styles and figures are inside it, there are no scripts, and its content
+    security policy forbids everything external. Names, labels and reasons from the data are shown as
+    text, whatever they hold. The same runs give the same bytes on the same date.
+
+    Runs that do not answer the same question (other classes, other test items) are shown side by side
+    but not ranked, and the page says why.
+
+    Args:
+        runs: finished runs, in the order in which they are to be shown.
+        path: the HTML file, or a folder, which gets a ``report.html``.
+        date: printed at the end; today where None.
+
+    Raises:
+        InputError: no runs, too many for one page, the same run twice, one that is not finished (the
+            message holds the command that finishes it), or a damaged file.
+
+    Example:
+        >>> write_report([], "report.html")
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: no runs to report on; give at least one finished run folder
+    """
+    if not runs:
+        raise InputError("no runs to report on; give at least one finished run folder")
+    if len(runs) > MOST_RUNS:
+        raise InputError(f"{len(runs)} runs are too many for one page; give at most {MOST_RUNS}")
+    folders = [run.path.resolve() for run in runs]
+    if twice := {str(f) for f in folders if folders.count(f) > 1}:
+        raise InputError(f"run {min(twice)} was given more than once; name each run folder once")
+    for run in runs:
+        run.metrics  # noqa: B018  (an unfinished run is said before any work is done)
+    path = Path(path)
+    if path.is_dir():
+        path = path / "report.html"
+    write_text(path, _page(Comparison(tuple(runs)), date or datetime.date.today()))
+    return path
+
+
+def _page(comparison: Comparison, date: datetime.date) -> str:
+    environment = Environment(
+        loader=PackageLoader("affectspace.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    first = comparison.runs[0]
+    columns, rows, remarks = panels.map_grid(comparison)
+    ramp = panels.is_ordered(first) or len(first.classes) == 2
+    same_classes = len({run.classes for run in comparison.runs}) == 1
+    legends = [("", first)] if same_classes else list(zip(comparison.names, comparison.runs))
+    ends = [RAMP(x)[:3] for x in (0, 0.25, 0.5, 0.75, 1)]
+    return environment.get_template("report.html").render(
+        title=" · ".join(comparison.models) if len(comparison.models) <= 4 else f"{len(comparison.models)} models",
+        comparison=comparison,
+        several=len(comparison.runs) > 1,
+        answer=comparison.answer(),
+        transductive=[n for n, r in zip(comparison.names, comparison.runs) if r.metrics.get("transductive")],
+        protocol=facts.protocol(comparison),
+        scores=facts.score_table(comparison),
+        curves=panels.curve_panels(comparison),
+        map_columns=columns,
+        map_rows=rows,
+        map_remarks=remarks,
+        ramp=", ".join("#{:02x}{:02x}{:02x}".format(*(round(255 * c) for c in end)) for end in ends) if ramp else "",
+        legends=[(name, panels.legend(run)) for name, run in legends],
+        ends=(first.classes[0], first.classes[-1]),
+        confusions=panels.confusion_panels(comparison),
+        wide=max(len(run.classes) for run in comparison.runs) > 5,
+        similarities=panels.similarity_panels(comparison),
+        reliabilities=panels.reliability_panels(comparison),
+        corpora=facts.corpora(comparison),
+        differences=facts.recipe_differences(comparison),
+        recipes=[(name, run.recipe_text) for name, run in zip(comparison.names, comparison.runs)],
+        environments=facts.environments(comparison),
+        commands=facts.commands(comparison),
+        version=affectspace.__version__,
+        date=date.isoformat(),
+    )

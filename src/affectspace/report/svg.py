@@ -1,0 +1,42 @@
+"""A matplotlib figure as SVG inside a page: small, the same bytes for the same figure, nothing external."""
+
+import io
+import re
+
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+__all__ = ["inline_svg"]
+
+
+def inline_svg(figure: Figure, name: str, description: str) -> Markup:
+    """The figure as one ``<svg>`` element that fills the width it is given.
+
+    Args:
+        figure: drawn, and still within :func:`affectspace.report.style.figure_style`.
+        name: unique in the page; identifiers inside the SVG are made from it.
+        description: what the figure shows, for those who do not see it.
+    """
+    import matplotlib as mpl
+
+    buffer = io.StringIO()
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # The page styles strokes and text of all figures; a style element in here would leak into the page.
+    svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>", "", svg, count=1)
+    # Group names repeat from figure to figure, and an id may occur only once in a page.
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    svg = re.sub(r"(\d\.\d{2})\d+", r"\1", svg)
+    svg = re.sub(r"\n\s*", "\n", svg)
+    view = re.search(r'viewBox="[^"]*"', svg)
+    assert view, "matplotlib always writes a viewBox"
+    opening = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" class="plot" '
+        f'{view[0]} role="img" aria-label="{escape(description)}">'
+    )
+    return Markup(opening + svg[svg.index(">") + 1 :].rstrip())
