@@ -203,25 +203,55 @@ ITEMS = "id,audio,label\na,a.wav,sad\n"
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"items__csv": "id,path,wav\na,a.wav,b.wav\n"}, r"columns 'path' and 'wav' could both be 'audio'.*\[columns\] audio = \"path\""),
+        (
+            {"items__csv": "id,path,wav\na,a.wav,b.wav\n"},
+            r"'path' and 'wav' could both be 'audio'.*\[columns\] audio = \"path\"",
+        ),
         ({"items__csv": ITEMS, "metadata__csv": ITEMS}, r"holds both items\.csv and metadata\.csv; say which one"),
         ({"items__csv": "label\nsad\n"}, r"no id column and no media.*\[columns\] id"),
         ({"items__csv": ITEMS, "corpus__toml": "lisence = 'x'"}, r"unknown key 'lisence'; did you mean 'licence'\?"),
-        ({"items__csv": ITEMS, "corpus__toml": "columns.adio = 'x'"}, r"\[columns\]: unknown key 'adio'; did you mean 'audio'\?"),
-        ({"items__csv": ITEMS, "corpus__toml": "columns.audio = 'x'"}, r"\[columns\] audio = 'x', but items\.csv has no such column; it has: id, audio, label"),
-        ({"items__csv": ITEMS, "corpus__toml": "scales.v = {lo = 1}"}, r"\[scales\.v\]: unknown key 'lo'; did you mean 'low'\?"),
-        ({"items__csv": ITEMS, "corpus__toml": "scales.v = {low = 1}"}, r"low is 1 and high None; both must be numbers"),
-        ({"items__csv": ITEMS, "corpus__toml": "scales.v = {low = 5, high = 1}"}, r"from 5\.0 to 1\.0; low must be less than high"),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "columns.adio = 'x'"},
+            r"\[columns\]: unknown key 'adio'; did you mean 'audio'\?",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "columns.audio = 'x'"},
+            r"audio = 'x', but items\.csv has no such column; it has: id, audio",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "scales.v = {lo = 1}"},
+            r"\[scales\.v\]: unknown key 'lo'; did you mean 'low'\?",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "scales.v = {low = 1}"},
+            r"low is 1 and high None; both must be numbers",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "scales.v = {low = 5, high = 1}"},
+            r"from 5\.0 to 1\.0; low must be less than high",
+        ),
         ({"items__csv": ITEMS, "corpus__toml": "name = 3"}, r"name is 3; it must be a text in quotes"),
         ({"items__csv": ITEMS, "corpus__toml": "name = "}, r"corpus\.toml cannot be read"),
         ({"items__csv": ITEMS, "corpus__toml": "scales = 'x'"}, r"scales is 'x'; write a table: \[scales\]"),
-        ({"items__csv": ITEMS, "corpus__toml": "mean_ratings.valence = 'label'"}, r"add \[scales\.valence\] with low and high"),
-        ({"items__csv": ITEMS, "corpus__toml": "items = 'part*.csv'"}, r"items = 'part\*\.csv' matches no file in .*relative to root"),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "mean_ratings.valence = 'label'"},
+            r"add \[scales\.valence\] with low and high",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "items = 'part*.csv'"},
+            r"items = 'part\*\.csv' matches no file in .*relative to root",
+        ),
         ({"items__csv": ITEMS, "corpus__toml": "items = '../x.csv'"}, r"path '\.\./x\.csv' leaves its root"),
         ({"items__csv": ITEMS, "corpus__toml": "items = 3"}, r"items is 3; give a file, a pattern"),
-        ({"items__csv": ITEMS, "corpus__toml": "ratings_columns.item = 'x'"}, r"no ratings table; name it, as in ratings = "),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "ratings_columns.item = 'x'"},
+            r"no ratings table; name it, as in ratings = ",
+        ),
         ({"items__csv": ITEMS, "ratings__csv": "x,y\n1,2\n"}, r"ratings\.csv has no column that names the item"),
-        ({"items__csv": ITEMS, "ratings__csv": "item,y\n1,2\n"}, r"ratings\.csv has no column of values; it has: item, y"),
+        (
+            {"items__csv": ITEMS, "ratings__csv": "item,y\n1,2\n"},
+            r"ratings\.csv has no column of values; it has: item, y",
+        ),
         (
             {"items__csv": ITEMS, "ratings__csv": "item,A\na,2.5\n", "corpus__toml": "vote_counts.anger = 'A'"},
             r"ratings\.csv row 1: A is '2\.5'; vote counts are whole numbers from 0",
@@ -241,7 +271,7 @@ ITEMS = "id,audio,label\na,a.wav,sad\n"
         ({"corpus__toml": "name = 'x'"}, r"no table of items in .*; looked for items\.parquet, items\.csv"),
         ({"items__csv": "id,audio,start\na,a.wav,soon\n"}, r"column 'start' .* holds text where seconds belong"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_say_value_and_remedy(tmp_path, files, message):
     write(tmp_path, **files)
     with pytest.raises(InputError, match=message):
