@@ -1,5 +1,6 @@
 """Sound files to samples and back: one rate, one channel, and a sentence instead of a traceback."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import soxr
 from affectspace.errors import InputError, MediaError
 from affectspace.files import atomic_path
 
-__all__ = ["AudioInfo", "audio_info", "read_audio", "write_audio"]
+__all__ = ["AudioInfo", "audio_info", "read_audio", "samples_sha256", "write_audio"]
 
 END_SLACK = 0.05  # seconds that a part may end behind its file: tables round times to a tenth
 LOUDEST = 8.0  # a float file peaking above this (18 dB over full scale) holds integers, not samples
@@ -144,6 +145,19 @@ def write_audio(path: str | Path, samples: np.ndarray, sample_rate: int) -> None
     steps = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     with atomic_path(path) as partial:
         soundfile.write(partial, steps, sample_rate, format=kind, subtype="PCM_16")
+
+
+def samples_sha256(samples: np.ndarray) -> str:
+    """Hexadecimal SHA-256 of what is heard: samples in [-1, 1], rounded to 16 bits.
+
+    One recording under two names or in two lossless formats has one hash.
+
+    Example:
+        >>> samples_sha256(np.zeros(4)) == samples_sha256(np.zeros(4, dtype=np.float32))
+        True
+    """
+    steps = np.clip(np.rint(np.asarray(samples) * 32768.0), -32768, 32767).astype("<i2")
+    return hashlib.sha256(steps.tobytes()).hexdigest()
 
 
 def _open(path: Path) -> soundfile.SoundFile:

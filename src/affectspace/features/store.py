@@ -1,0 +1,187 @@
+"""Features kept on disk: made once, mapped into memory ever after."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+
+from affectspace.errors import InputError
+from affectspace.features.extract import Extracted, Frontend, Source, extract_all
+from affectspace.features.features import Features, refuse_duplicates, refuse_too_many
+from affectspace.files import atomic_directory
+
+__all__ = ["FeatureStore"]
+
+FORMAT = 1  # of an entry; it is part of the key, so that entries of another format are never opened
+ABANDONED_SECONDS = 24 * 3600.0  # a partial entry that nobody has written to for so long is of a killed run
+
+
+class FeatureStore:
+    """A folder of features, one entry for each front end and list of files.
+
+    An entry is found again by its front end's fingerprint and, for every item, its id, path, size,
+    time of change, start and end: touch a file, and its entry is made anew. It appears whole or not
+    at all, so two runs may make the same entry, and a run may be killed, at any moment.
+
+    An entry holds ``values.npy`` (float32, frames of all items x dimensions), ``index.parquet`` (id,
+    length, audio_sha), ``quarantine.parquet`` (id, reason) and ``about.json``. Any of them may be
+    deleted with their folder; they are only a cache.
+
+    Args:
+        root: the folder; made when it is needed.
+
+    Example:
+        >>> import tempfile
+        >>> from affectspace.features import LogMel
+        >>> from affectspace.media import write_audio
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_audio(folder / "a.flac", np.zeros(16000), 16000)
+        >>> media = pd.DataFrame({"id": ["a", "b"], "path": [folder / "a.flac", folder / "b.flac"]})
+        >>> features = FeatureStore(folder / "store").extract(media, LogMel(), max_bad_share=0.5)
+        >>> features["a"].shape, features.quarantine["id"].tolist()
+        ((98, 40), ['b'])
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+
+    def extract(
+        self,
+        media: pd.DataFrame,
+        frontend: Frontend,
+        workers: int | None = None,
+        max_bad_share: float = 0.1,
+        progress: bool = True,
+    ) -> Features:
+        """The features of every item, from the store or made and stored now.
+
+        Args:
+            media: one row an item: ``id`` (unique), ``path`` (absolute), and where an item is a part
+                of its file ``start`` and ``end`` in seconds.
+            frontend: makes the features; see :class:`~affectspace.features.LogMel`.
+            workers: processes; None: as many as pay, 1: none but this one. The result is the same.
+            max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in
+                ``quarantine`` of the result, each with its reason.
+            progress: show a bar, when standard error is a terminal.
+
+        Raises:
+            InputError: columns or ids that are missing or occur twice, too many unreadable items
+                (or all), a disk that is full, or a damaged entry.
+        """
+        ids, sources = _read_media(media)
+        key = _key(frontend.fingerprint, ids, sources)
+        entry = self.root / key
+        if not entry.is_dir():
+            try:
+                _sweep(self.root)
+                with atomic_directory(entry) as folder:
+                    made = extract_all(frontend, sources, workers)
+                    console = Console(stderr=True)
+                    quiet = not (progress and console.is_terminal)
+                    made = track(made, "Features", len(ids), console=console, disable=quiet)
+                    quarantine = _write(folder, ids, made, frontend)
+                    refuse_too_many(quarantine, len(ids), max_bad_share)
+            except OSError as error:
+                full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+                why = "the disk is full" if full else error.strerror or str(error)
+                remedy = "free some space" if full else "see to its permissions"
+                raise InputError(
+                    f"features cannot be stored in {self.root}: {why}; {remedy}, or choose another folder"
+                ) from error
+        features = _open(entry)
+        refuse_too_many(features.quarantine, len(ids), max_bad_share)
+        return features
+
+
+def _read_media(media: pd.DataFrame) -> tuple[list[str], list[Source]]:
+    missing = [column for column in ("id", "path") if column not in media]
+    if missing:
+        raise InputError(f"the media table lacks {', '.join(missing)}; it has {', '.join(map(str, media.columns))}")
+    if not len(media):
+        raise InputError("the media table has no items; nothing can be extracted")
+    ids = ["" if pd.isna(item) else str(item) for item in media["id"]]
+    if "" in ids:
+        raise InputError(f"row {ids.index('') + 1} of the media table has no id; give every item one")
+    refuse_duplicates(ids, "the media table")
+    paths = ["" if pd.isna(path) else str(path) for path in media["path"]]
+    starts, ends = (_seconds(media, column) for column in ("start", "end"))
+    return ids, [Source(*source) for source in zip(paths, starts, ends)]
+
+
+def _seconds(media: pd.DataFrame, column: str) -> list[float | None]:
+    if column not in media:
+        return [None] * len(media)
+    return [None if pd.isna(value) else float(value) for value in media[column]]
+
+
+def _key(fingerprint: str, ids: Sequence[str], sources: Sequence[Source]) -> str:
+    """One hash over what the features depend on."""
+    digest = hashlib.sha256(json.dumps([FORMAT, fingerprint]).encode())
+    for item, source in zip(ids, sources):
+        try:
+            status = os.stat(source.path)
+            state = [status.st_size, status.st_mtime_ns]
+        except OSError:  # the front end says what is wrong; once the file is there, the key is another
+            state = []
+        digest.update(json.dumps([item, *source, *state]).encode())
+    return digest.hexdigest()[:32]
+
+
+def _write(folder: Path, ids: Sequence[str], made: Iterable[Extracted], frontend: Frontend) -> pd.DataFrame:
+    """Stream the features into ``folder``, item by item; returns the quarantine."""
+    index, quarantine, frames = [], [], 0
+    with open(folder / "values.npy", "wb") as file:
+        _write_header(file, frames, frontend.dimensions)
+        for item, (values, audio_sha, reason) in zip(ids, made, strict=True):
+            if values is None:
+                quarantine.append((item, reason))
+                continue
+            file.write(values.data)
+            index.append((item, len(values), audio_sha))
+            frames += len(values)
+        file.seek(0)
+        _write_header(file, frames, frontend.dimensions)
+    pd.DataFrame(index, columns=["id", "length", "audio_sha"]).to_parquet(folder / "index.parquet", index=False)
+    table = pd.DataFrame(quarantine, columns=["id", "reason"], dtype="string")
+    table.to_parquet(folder / "quarantine.parquet", index=False)
+    about = {"format": FORMAT, "frontend": frontend.fingerprint, "dimensions": frontend.dimensions}
+    about |= {"items": len(index), "quarantined": len(quarantine), "frames": frames}
+    (folder / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    return table
+
+
+def _write_header(file, frames: int, dimensions: int) -> None:
+    # numpy pads a header so that the first length may grow without moving what follows
+    header = {"descr": "<f4", "fortran_order": False, "shape": (frames, dimensions)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _open(entry: Path) -> Features:
+    try:
+        about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
+        index = pd.read_parquet(entry / "index.parquet")
+        quarantine = pd.read_parquet(entry / "quarantine.parquet")
+        values = np.load(entry / "values.npy", mmap_mode="r")
+        if values.shape != (index["length"].sum(), about["dimensions"]) or len(index) != about["items"]:
+            raise ValueError(f"values of shape {values.shape} do not fit the index")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the stored features in {entry} are damaged ({error}); delete that folder") from error
+    ids, lengths, audio_sha = (index[column].to_numpy() for column in ("id", "length", "audio_sha"))
+    return Features(ids, lengths, values, audio_sha, quarantine)
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed runs have left behind."""
+    for folder in root.glob(".*.partial"):
+        files = [folder, *folder.glob("*")]
+        if time.time() - max(file.stat().st_mtime for file in files) > ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
