@@ -11,7 +11,7 @@ TINY = {
     "name": "tiny",
     "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
     "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
-    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.3, "allow": ["script"]},
+    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.3, "validate_by": "session", "allow": ["script"]},
     "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
     "training": {"epochs": 3, "batch_size": 5, "learning_rate": 3e-3},
     "monitor": {"snapshots": [1, 3], "snapshot_items": 10},

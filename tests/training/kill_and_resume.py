@@ -30,7 +30,7 @@ recipe = make_recipe(
         "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
         "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
         "protocol": {
-            "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.3, "allow": ["script"],
+            "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
         },
         "encoder": {"kind": "mlp", "hidden": 8, "dropout": 0.3},
         "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],

@@ -58,8 +58,7 @@ def test_the_saved_model_gives_the_saved_predictions(tiny, tmp_path):
     run = train(recipe, tmp_path / "run")
     data, model = prepare(recipe), load_model(tmp_path / "run")
     rows = data.split.test
-    clips = [np.asarray(data.features[source][row]) for source, row in data.places[rows]]
-    embeddings, probabilities = model(clips)
+    embeddings, probabilities = model([data.clips[row] for row in rows])
     saved = run.predictions.query("split == 'test'")
     np.testing.assert_allclose(probabilities, np.stack(list(saved["probabilities"])), atol=1e-5)
     np.testing.assert_allclose(embeddings, np.stack(list(saved["embedding"])), atol=1e-5)

@@ -53,7 +53,8 @@ def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path(
             "kind": "cross_corpus",
             "train": [name for name in names if name != tested],
             "test": [tested],
-            "allow": ["script"],
+            "validate_by": "session" if data is None else "speaker",
+            "allow": ["script"],  # within a corpus everybody says the same sentences
         },
         "training": {"epochs": 20, "batch_size": 64, "learning_rate": 5e-4, "weight_decay": 1e-4, "clip_gradient": 1.0, "threads": 2},
         "monitor": {"snapshots": [2, 8, 20], "snapshot_items": 400},

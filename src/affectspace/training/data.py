@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,22 @@ from affectspace.training.recipe import (
 __all__ = ["Data", "Gathered", "cache_folder", "gather", "make_frontend", "make_label_space", "make_split", "prepare"]
 
 
+class Clips(Sequence[np.ndarray]):
+    """The features of several corpora as one sequence; each stays where it is, mapped from its file."""
+
+    def __init__(self, sources: Sequence[Features], places: np.ndarray):
+        self.sources = list(sources)
+        self.places = places  # (items, 2): which source, and which row in it
+        self.lengths = np.array([self.sources[source].lengths[row] for source, row in places], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, row):
+        source, place = self.places[row]
+        return np.asarray(self.sources[source][int(place)])
+
+
 @dataclass(frozen=True)
 class Data:
     """The items of one run, by row.
@@ -44,8 +61,7 @@ class Data:
         targets: ``(items, classes)`` probabilities.
         classes: the classes' names.
         split: rows to train on, validate on and test on.
-        features: the arrays of each corpus.
-        places: ``(items, 2)`` which corpus's features, and which row in them.
+        clips: each item's features ``(frames, dimensions)``.
         normaliser: the mean and scale for each item.
         protocol: what the split keeps apart and allows, for the records.
         geometry: the geometry in which similarity is reported.
@@ -56,8 +72,7 @@ class Data:
     targets: Tensor
     classes: tuple[str, ...]
     split: Split
-    features: list[Features]
-    places: np.ndarray
+    clips: Clips
     normaliser: Normaliser
     protocol: dict[str, Any]
     geometry: str
@@ -65,22 +80,17 @@ class Data:
 
     @property
     def dimensions(self) -> int:
-        return self.features[0].values.shape[1]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Frames of each item."""
-        return np.array([self.features[source].lengths[row] for source, row in self.places])
+        """Numbers in a frame."""
+        return self.clips.sources[0].dimensions
 
     def batch(self, rows: np.ndarray) -> Batch:
         """The items of ``rows``, normalised and padded."""
-        clips = [np.asarray(self.features[source][row]) for source, row in self.places[rows]]
-        lengths = [len(clip) for clip in clips]
-        values = np.zeros((len(clips), max(lengths), self.dimensions), dtype=np.float32)
-        for place, (row, clip) in enumerate(zip(rows, clips)):
+        lengths = self.clips.lengths[rows]
+        values = np.zeros((len(rows), lengths.max(), self.dimensions), dtype=np.float32)
+        for place, row in enumerate(rows):
             mean, scale = self.normaliser(row)
-            values[place, : len(clip)] = (clip - mean) / scale
-        return Batch(torch.from_numpy(values), torch.tensor(lengths), self.targets[rows])
+            values[place, : lengths[place]] = (self.clips[row] - mean) / scale
+        return Batch(torch.from_numpy(values), torch.from_numpy(lengths), self.targets[torch.tensor(rows)])
 
     def training_batch(self, indices: np.ndarray | TripletIndices) -> Batch:
         """What a sampler over the training items asks for: anchors first, then their partners."""
@@ -116,8 +126,7 @@ class Gathered:
     items: pd.DataFrame
     targets: Tensor
     names: tuple[str, ...]
-    features: list[Features]
-    places: np.ndarray
+    clips: Clips
     about: list[dict[str, Any]]
     fingerprint: str
 
@@ -139,6 +148,9 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         if any(corpus.name == other["name"] for other in about):
             raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
         usable, values, left_out, quarantine = _labelled(corpus, space, recipe)
+        if not len(usable):
+            why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
+            raise InputError(f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check")
         found = _extract(corpus, usable, frontend, quiet)
         quarantine += found.quarantine.to_dict("records")
         held = {item: row for row, item in enumerate(found.ids)}
@@ -152,10 +164,12 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         features.append(found)
         about.append(_about(corpus, usable, values, space, left_out, quarantine))
     items = pd.concat(tables, ignore_index=True)
-    if not len(items):
-        raise InputError("no item of the recipe's corpora has both a target and features; see affectspace check")
     soft = torch.from_numpy(np.concatenate(targets)).float()
-    return Gathered(items, soft, space.names, features, np.concatenate(places), about, frontend.fingerprint)
+    clips = Clips(features, np.concatenate(places))
+    widths = {str(entry["name"]): found.dimensions for entry, found in zip(about, features)}
+    if len(set(widths.values())) > 1:
+        raise InputError(f"the corpora's features differ in size: {widths}; a run needs one")
+    return Gathered(items, soft, space.names, clips, about, frontend.fingerprint)
 
 
 def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = False) -> Data:
@@ -170,15 +184,14 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     items, soft = gathered.items, gathered.targets
     split = make_split(recipe, items, soft.argmax(1).numpy())
     refuse_leaks(items, split, recipe.protocol.allow)
-    empty = [name for name, mass in zip(gathered.names, soft[split.train].sum(0)) if mass == 0]
+    empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
             f"class {', '.join(empty)} has no training item; leave it out of labels.names, or train on a corpus that has it"
         )
     normalise = recipe.features.normalise
-    normaliser = Normaliser.fit(
-        gathered.features, gathered.places, items, split.train, normalise.scope, normalise.transductive
-    )
+    groups = {"corpus": items["corpus"], "speaker": items["corpus"] + "/" + items["speaker"]}.get(normalise.scope)
+    normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
     protocol = {
         "protocol": split.name,
         "keeps_apart": list(kept_apart(items, split)),
@@ -193,7 +206,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         **protocol,
     }
     return Data(
-        items, soft, gathered.names, split, gathered.features, gathered.places, normaliser, protocol,
+        items, soft, gathered.names, split, gathered.clips, normaliser, protocol,
         (geometries or ["fisher_rao"])[0], about,
     )  # fmt: skip
 
@@ -227,7 +240,7 @@ def _labelled(
 
 def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> Features:
     if isinstance(frontend, VectorTable):
-        return frontend.read(items["id"])
+        return frontend.read(items["id"].tolist())
     media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items["audio"]])
     return FeatureStore(cache_folder()).extract(media, frontend, progress=not quiet)
 

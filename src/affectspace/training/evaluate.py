@@ -42,7 +42,7 @@ def predict(encoder: nn.Module, data: Data, rows: np.ndarray, batch_size: int = 
     """
     encoder.eval()
     device = next(encoder.parameters()).device
-    order = np.argsort(data.lengths[rows], kind="stable")
+    order = np.argsort(data.clips.lengths[rows], kind="stable")
     probabilities = torch.empty(len(rows), len(data.classes))
     embeddings: torch.Tensor | None = None
     for part in np.array_split(order, max(1, -(-len(order) // batch_size))):
@@ -54,7 +54,7 @@ def predict(encoder: nn.Module, data: Data, rows: np.ndarray, batch_size: int = 
             embeddings = torch.empty(len(rows), outputs.embedding.shape[-1])
         embeddings[part] = outputs.embedding.float().cpu()
     assert embeddings is not None, "predict is never asked about no rows"
-    return Predictions(rows, data.targets[rows].numpy(), probabilities.numpy(), embeddings.numpy())
+    return Predictions(rows, data.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy())
 
 
 def figures(predictions: Predictions, recipe: Recipe, similarity: str | None = None) -> dict[str, float]:

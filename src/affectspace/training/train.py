@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from packaging.requirements import Requirement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import save_file
@@ -88,7 +88,7 @@ def train(
         settings = recipe.training
         torch.manual_seed(recipe.seed)
         fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
-        train_targets = data.targets[data.split.train]
+        train_targets = data.targets[torch.tensor(data.split.train)]
         model = make_encoder(recipe.encoder, data.dimensions, len(data.classes))
         objective = make_objective(recipe, train_targets)
         parameters = [*model.parameters(), *objective.parameters()]
@@ -139,7 +139,7 @@ def train(
                     fabric.backward(loss)
                     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_gradient or float("inf"))
                     if not torch.isfinite(loss.detach() + norm):
-                        raise _diverged(folder, state, batch, data.training_ids(indices), float(loss), values)
+                        raise _diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
                     optimiser.step()
                     optimiser.zero_grad()
                     state["step"] += 1

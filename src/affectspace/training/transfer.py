@@ -34,8 +34,7 @@ def evaluate_on(run: Run, corpus: str | Path, adapter: str | None = None, allow:
     _refuse_known(run, gathered.items, allow)
     embeddings, probabilities = [], []
     for part in np.array_split(np.arange(len(gathered.items)), -(-len(gathered.items) // 128)):
-        clips = [np.asarray(gathered.features[source][row]) for source, row in gathered.places[part]]
-        vectors, chances = model(clips)
+        vectors, chances = model([gathered.clips[row] for row in part])
         embeddings.append(vectors)
         probabilities.append(chances)
     chosen = geometry(run.metrics["geometry"])
