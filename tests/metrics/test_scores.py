@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from affectspace.metrics import FIGURES, scores
+
+
+def test_every_declared_figure_in_its_range():
+    rng = np.random.default_rng(0)
+    truth, probabilities = rng.dirichlet(np.ones(3), size=(2, 50))
+    labels, embeddings = 2 * rng.random((2, 50, 50))
+    found = scores(truth, probabilities, labels, embeddings)
+    assert list(found) == list(FIGURES)
+    for name, value in found.items():
+        assert type(value) is float
+        assert FIGURES[name].low <= value <= FIGURES[name].high
+
+
+def test_perfect_predictions_reach_the_better_end():
+    truth = np.eye(3).repeat(4, axis=0)
+    similarity = 2 * truth @ truth.T
+    found = scores(truth, truth, similarity, similarity)
+    for name, figure in FIGURES.items():
+        if figure.better:
+            assert found[name] == pytest.approx(figure.high if figure.better == "higher" else figure.low)
+
+
+def test_without_similarities_their_figures_are_left_out():
+    assert set(FIGURES) - set(scores([0, 1], np.eye(2))) == {"similarity_rho", "similarity_error"}
+
+
+def test_faults():
+    with pytest.raises(ValueError, match="give both or neither"):
+        scores([0, 1], np.eye(2), label_similarity=np.eye(2))
+    with pytest.raises(ValueError, match="of 3 items and truth of 2"):
+        scores([0, 1], np.eye(2), np.eye(3), np.eye(3))
+    with pytest.raises(ValueError, match=r"probabilities sums to 3\.0000 in row 0"):
+        scores([0, 1], [[1.0, 2.0], [0.0, 1.0]])
