@@ -201,6 +201,12 @@ def test_crema_d_without_git_lfs_falls_back_to_the_counts(tmp_path):
     assert corpus.items["audio"].isna().all()
 
 
+def test_crema_d_by_its_recordings_alone(tmp_path):
+    plant(tmp_path, *TREES["crema_d"])
+    assert open_corpus(tmp_path / "AudioWAV").items["audio"].tolist() == ["1001_DFA_ANG_XX.wav", "1091_WSI_SAD_HI.wav"]
+    assert len(open_corpus(tmp_path / "AudioMP3")) == 1
+
+
 def test_crema_d_describes_its_actors(tmp_path):
     plant(tmp_path, *TREES["crema_d"])
     (tmp_path / "VideoDemographics.csv").write_text(

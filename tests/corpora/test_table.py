@@ -1,9 +1,11 @@
 """What a user's own table may look like, and what each mistake in it says."""
 
+from collections import Counter
+
 import pandas as pd
 import pytest
 
-from affectspace.corpora import ITEM_COLUMNS, RATING_COLUMNS, Scale, open_corpus
+from affectspace.corpora import ITEM_COLUMNS, RATING_COLUMNS, Scale, check, open_corpus
 from affectspace.errors import InputError
 
 
@@ -286,3 +288,61 @@ def test_a_link_out_of_the_root_is_refused(tmp_path):
     write(root, corpus__toml="items = '*.csv'")
     with pytest.raises(InputError, match=r"path 'part\.csv' leaves its root"):
         open_corpus(root)
+
+
+@pytest.mark.real
+def test_ratings_that_are_no_votes_break_nothing(real_data):
+    corpus = open_corpus(real_data / "speech/emodb")
+    assert (len(corpus), len(corpus.ratings)) == (535, 1070)
+    assert corpus.items["speaker"].iloc[0] == "03"
+    assert corpus.items["label"].nunique() == 7
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("folder", "toml", "items", "ratings", "faults"),
+    [
+        (
+            "multimodal/iemocap",
+            """
+            items = "iemocap_session*.parquet"
+            scales = {valence = {low = 1, high = 5}, activation = {low = 1, high = 5}}
+            columns.label = "emotion_code"
+            mean_ratings = {valence = "valence", activation = "activation"}
+            """,
+            10039,
+            20078,
+            {"off-scale": 4},  # published means of 5.5
+        ),
+        (
+            "text/emobank",
+            """
+            items = "emobank_train_dev.parquet"
+            ratings = "ratings_train_dev.parquet"
+            scales.valence = {low = 1, high = 5}
+            ratings_columns.valence = "V"
+            """,
+            9062,
+            91227,
+            {"no-media": 1},  # a sentence without words
+        ),
+        (
+            "speech/cremad_votes",
+            """
+            ratings = "votes.csv"
+            ratings_columns.dimension = "condition"
+            vote_counts = {anger = "A", disgust = "D", fear = "F", happy = "H", neutral = "N", sad = "S"}
+            """,
+            7442,
+            212000,
+            {},
+        ),
+    ],
+)
+def test_real_tables_need_no_code(real_data, tmp_path, folder, toml, items, ratings, faults):
+    (tmp_path / "any.toml").write_text(f'root = "{real_data / folder}"\n{toml}')
+    corpus = open_corpus(tmp_path / "any.toml")
+    assert (len(corpus), len(corpus.ratings)) == (items, ratings)
+    assert corpus.items["id"].is_unique
+    assert corpus.ratings["item"].isin(corpus.items["id"]).all()
+    assert Counter(fault.problem for fault in check(corpus)) == faults

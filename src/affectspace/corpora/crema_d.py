@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from affectspace.corpora.corpus import Card, Corpus
-from affectspace.corpora.layout import audio_by_name, make_corpus
+from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus
+from affectspace.corpora.layout import audio_by_name, has_audio_named, make_corpus
 from affectspace.errors import InputError
 from affectspace.tables import read_table
 
@@ -64,11 +64,10 @@ _CARD = Card(
 
 
 def matches(path: Path) -> bool:
-    """Whether ``path`` holds one of CREMA-D's tables of judgements, or its folder of recordings."""
+    """Whether ``path`` holds one of CREMA-D's tables of judgements, or its recordings."""
     if any((path / name).is_file() for name in (_SINGLE, _COUNTS)):
         return True
-    audio = path / "AudioWAV"
-    return audio.is_dir() and any(_NAMES.fullmatch(file.stem) for file in audio.iterdir())
+    return has_audio_named(_recordings(path), _NAMES)
 
 
 def read(path: Path) -> Corpus:
@@ -79,7 +78,7 @@ def read(path: Path) -> Corpus:
     """
     path = Path(path)
     ratings = _ratings(path)
-    audio = audio_by_name(path, path / "AudioWAV")
+    audio = audio_by_name(path, _recordings(path))
     names = pd.Series(sorted({*audio, *ratings["item"]}), dtype="string")
     items = names.str.extract(f"^{_NAMES.pattern}$").assign(id=names).dropna()
     if items.empty:
@@ -92,6 +91,11 @@ def read(path: Path) -> Corpus:
         described = read_table(people).rename(columns=str.lower).rename(columns={"actorid": "speaker"})
         items = items.merge(described.assign(sex=described["sex"].str.lower()), on="speaker", how="left")
     return make_corpus(path, items, _CARD, ratings[ratings["item"].isin(items["id"])])
+
+
+def _recordings(path: Path) -> Path:
+    """The folder to search: the same clips lie in ``AudioMP3``, too."""
+    return path / "AudioWAV" if (path / "AudioWAV").is_dir() else path
 
 
 def _ratings(path: Path) -> pd.DataFrame:
@@ -123,4 +127,4 @@ def _ratings(path: Path) -> pd.DataFrame:
                     "value": np.repeat(np.array(list(_VOTES.values()))[letter], times),
                 }
             )
-    return pd.DataFrame(columns=["item", "rater", "dimension", "value"])
+    return pd.DataFrame(columns=list(RATING_COLUMNS))

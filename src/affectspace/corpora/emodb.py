@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from affectspace.corpora.corpus import Card, Corpus, Scale
+from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.layout import has_audio_named, items_from_names, make_corpus, read_lines
 
 __all__ = ["NAME", "matches", "read"]
@@ -83,4 +83,4 @@ def _percentages(path: Path, known: set[str]) -> pd.DataFrame:
                 judged += [
                     (item, "mean", dimension, figure) for dimension, figure in zip(_CARD.scales, figures, strict=True)
                 ]
-    return pd.DataFrame(judged, columns=["item", "rater", "dimension", "value"]).drop_duplicates(["item", "dimension"])
+    return pd.DataFrame(judged, columns=list(RATING_COLUMNS)).drop_duplicates(["item", "dimension"])

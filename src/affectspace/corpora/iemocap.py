@@ -32,7 +32,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from affectspace.corpora.corpus import Card, Corpus, Scale
+from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.layout import make_corpus, read_lines
 from affectspace.errors import InputError
 
@@ -82,7 +82,7 @@ _CARD = Card(
     },
     note="Label xxx means that raters did not agree. Scripted dialogues repeat in every session, so that words "
     "leak over sessions. Both actors of a session share a room and a microphone set: keep sessions apart, not only "
-    "speakers. Four-class results usually merge excited into happy; say so.",
+    "speakers. A few published means lie outside 1 to 5. Four-class results usually merge excited into happy; say so.",
 )
 
 
@@ -113,7 +113,7 @@ def read(path: Path) -> Corpus:
         )
     improvised = items["id"].str.contains("_impro")
     items["script"] = items["id"].where(improvised, items["script"].mask(items["text"].notna()))
-    judged = pd.DataFrame(ratings, columns=["item", "rater", "dimension", "value"]).drop_duplicates()
+    judged = pd.DataFrame(ratings, columns=list(RATING_COLUMNS)).drop_duplicates()
     return make_corpus(path, items, _CARD, judged)
 
 

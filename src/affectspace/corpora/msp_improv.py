@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from affectspace.corpora.corpus import Card, Corpus, Scale
+from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.layout import audio_by_name, make_corpus, read_lines
 from affectspace.errors import InputError
 
@@ -83,7 +83,7 @@ def read(path: Path) -> Corpus:
         raise InputError(f"{path} holds no evaluations of MSP-IMPROV; looked for {' and '.join(_FILES)}")
     recordings = audio_by_name(path)
     turns, ratings, means = [], [], []
-    turn = ""
+    turn, heard = "", set()
     for line in read_lines(evaluations):
         fields = [field.strip() for field in line.split(";")]
         attributes = [(_ATTRIBUTES[letter], value) for letter, value in _VALUE.findall(line)]
@@ -103,8 +103,9 @@ def read(path: Path) -> Corpus:
                     "acted": fit["acted"],
                 }
             )
-        elif turn and len(fields) > 2:
+        elif turn and len(fields) > 2 and (turn, fields[0]) not in heard:
             worker = fields[0]
+            heard.add((turn, worker))  # some workers judged a turn twice; their first judgement counts
             named = [("emotion", fields[1]), *(("emotion_secondary", c.strip()) for c in fields[2].split(","))]
             ratings += [(turn, worker, dimension, value) for dimension, value in [*named, *attributes] if value]
     if not turns:
@@ -112,12 +113,9 @@ def read(path: Path) -> Corpus:
             f"{evaluations} names no turn; expected lines like UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:2.6; ..."
         )
     items = pd.DataFrame(turns).drop_duplicates("id")
-    # Some workers judged a turn twice; their first judgement counts.
-    judged = pd.DataFrame(ratings, columns=["item", "rater", "dimension", "value"])
-    once = judged["dimension"].eq("emotion_secondary") | ~judged.duplicated(["item", "rater", "dimension"])
-    judged = judged[once].drop_duplicates()
-    published = pd.DataFrame(means, columns=judged.columns)
-    return make_corpus(path, items, _CARD, pd.concat([judged, published[~published["item"].isin(judged["item"])]]))
+    judged = {turn for turn, _ in heard}
+    ratings += [rating for rating in means if rating[0] not in judged]
+    return make_corpus(path, items, _CARD, pd.DataFrame(ratings, columns=list(RATING_COLUMNS)))
 
 
 def _evaluations(path: Path) -> Path | None:

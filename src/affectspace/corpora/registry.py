@@ -34,7 +34,7 @@ def open_corpus(path: str | Path, adapter: str | None = None) -> Corpus:
         >>> open_corpus(folder).items[["id", "audio", "label"]].values.tolist()
         [['a', 'a.wav', 'happy']]
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if adapter is not None and adapter not in ADAPTERS:
         near = difflib.get_close_matches(adapter, ADAPTERS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
