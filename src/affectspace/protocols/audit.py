@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from affectspace.errors import LeakError
+from affectspace.errors import InputError, LeakError
 from affectspace.protocols.groups import GROUPS, groups_of, item_name, legal
 from affectspace.protocols.split import PARTS, Split
 
@@ -70,7 +70,7 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
         leaks, in the order speaker, session, script, audio, and train/test first.
 
     Raises:
-        InputError: a word in ``allow`` that is no kind of group.
+        InputError: a word in ``allow`` that is no kind of group; a split of another table.
 
     Example:
         >>> items = pd.DataFrame({"id": list("123"), "corpus": "a", "speaker": ["x", "y", "x"]})
@@ -82,6 +82,9 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
     allowed = {*split.allowed, *([allow] if isinstance(allow, str) else allow)}
     for word in sorted(allowed):
         legal(word, GROUPS, "kind of group to allow,")
+    last = max(int(getattr(split, part)[-1]) for part in PARTS)
+    if last >= len(items):
+        raise InputError(f"split {split.name!r} holds row {last}, and the items have rows 0..{len(items) - 1}")
     leaks = []
     for kind in GROUPS:
         if kind not in allowed:

@@ -1,0 +1,130 @@
+"""Planted leaks are found, all of them; clean splits are accused of nothing."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from affectspace.errors import InputError, LeakError
+from affectspace.protocols import GROUPS, Split, audit, kept_apart, refuse_leaks
+
+COLUMNS = {"speaker": "speaker", "session": "session", "script": "script", "audio": "audio_sha"}
+
+
+def clean(seed, n=30):
+    """Items and a split in which every group lies within one part, by its name; some are not known."""
+    rng = np.random.default_rng(seed)
+    part = np.concatenate([[0, 1, 2], rng.integers(3, size=n - 3)])
+    items = pd.DataFrame({"id": [f"i{k}" for k in range(n)], "corpus": rng.choice(["a", "b"], n), "language": "en"})
+    for column in COLUMNS.values():
+        names = pd.Series([f"{column}{p}{rng.integers(3)}" for p in part], dtype="string")
+        items[column] = names.mask(pd.Series(rng.random(n) < 0.2))
+    return items, Split("clean", *(np.flatnonzero(part == p) for p in range(3)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000))
+def test_a_clean_split_is_never_accused(seed):
+    items, split = clean(seed)
+    assert audit(items, split) == []
+    refuse_leaks(items, split)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(GROUPS),
+    st.sampled_from([("train", "test"), ("train", "validate"), ("validate", "test")]),
+)
+def test_a_planted_leak_is_always_found_and_is_the_only_one(seed, group, sides):
+    items, split = clean(seed)
+    rng = np.random.default_rng(seed)
+    one, other = (int(rng.choice(getattr(split, side))) for side in sides)
+    if group != "audio":
+        items.loc[[one, other], "corpus"] = "a"
+    items.loc[[one, other], COLUMNS[group]] = "planted"
+    leaks = audit(items, split)
+    assert len(leaks) == 1
+    assert (leaks[0].group, leaks[0].parts, leaks[0].groups, leaks[0].items) == (group, sides, 1, (1, 1))
+    assert leaks[0].example_items == tuple(repr(f"{items['corpus'][row]}/i{row}") for row in (one, other))
+    with pytest.raises(LeakError):
+        refuse_leaks(items, split)
+    assert audit(items, split, allow=[group]) == []
+    assert audit(items, dataclasses.replace(split, allowed=(group,))) == []
+    assert group not in kept_apart(items, split)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000))
+def test_equals_a_comparison_of_every_pair(seed):
+    rng = np.random.default_rng(seed)
+    items = pd.DataFrame({"id": [f"i{k}" for k in range(15)], "corpus": rng.choice(["a", "b"], 15)})
+    items["speaker"] = pd.Series(rng.choice(["x", "y", "z", "w"], 15), dtype="string").mask(
+        pd.Series(rng.random(15) < 0.3)
+    )
+    split = Split("random", range(5), range(5, 10), range(10, 15))
+    named = [None if pd.isna(speaker) else (c, speaker) for c, speaker in zip(items["corpus"], items["speaker"])]
+    found = {leak.parts: leak for leak in audit(items, split)}
+    for parts in (("train", "test"), ("train", "validate"), ("validate", "test")):
+        one, other = (getattr(split, part) for part in parts)
+        pairs = [(i, j) for i in one for j in other if named[i] is not None and named[i] == named[j]]
+        assert (parts in found) == bool(pairs)
+        if pairs:
+            assert found[parts].items == (len({i for i, _ in pairs}), len({j for _, j in pairs}))
+            assert found[parts].groups == len({named[i] for i, _ in pairs})
+
+
+def speakers(*names):
+    return pd.DataFrame(
+        {"id": [f"i{k}" for k in range(len(names))], "corpus": "a", "speaker": pd.array(names, dtype="string")}
+    )
+
+
+def test_the_same_name_in_two_corpora_is_two_people():
+    items = speakers("x", "y", "x")
+    items["corpus"] = ["a", "a", "b"]
+    assert audit(items, Split("s", [0], [1], [2])) == []
+
+
+def test_validation_is_held_to_the_same_rule():
+    leaks = audit(speakers("x", "x", "y"), Split("s", [0], [1], [2]))
+    assert [leak.parts for leak in leaks] == [("train", "validate")]
+
+
+def test_each_leak_is_one_sentence_with_count_example_and_remedy():
+    items = speakers("x", "y", "z", "x", "y", "y")
+    with pytest.raises(LeakError) as error:
+        refuse_leaks(items, Split("mine", [0, 1], [2], [3, 4, 5]))
+    assert str(error.value) == (
+        "split 'mine' leaks:\n"
+        "- 2 speakers are in both train (2 items) and test (3 items), such as 'a/x' ('a/i0' and 'a/i3'); "
+        'split by speaker, or accept it and say so with allow = ["speaker"] in [protocol]'
+    )
+    assert error.value.exit_code == 2
+
+
+def test_rows_outside_the_split_do_not_count():
+    assert audit(speakers("x", "y", "z", "x"), Split("s", [0], [1], [2])) == []
+
+
+def test_an_allowed_group_must_exist():
+    with pytest.raises(InputError, match="no kind of group to allow, 'scripts'; did you mean 'script'"):
+        audit(speakers("x", "y", "z"), Split("s", [0], [1], [2]), allow=["scripts"])
+
+
+def test_one_word_may_be_given_as_it_is():
+    assert audit(speakers("x", "y", "x"), Split("s", [0], [1], [2]), allow="speaker") == []
+
+
+def test_what_is_not_known_is_not_claimed():
+    split = Split("s", [0], [1], [2])
+    assert kept_apart(speakers("x", "y", "z"), split) == ("speaker",)
+    assert kept_apart(speakers("x", "y", None), split) == ()
+
+
+def test_a_split_for_another_table_is_refused():
+    with pytest.raises(InputError, match=r"row 9, and the items have rows 0\.\.2"):
+        audit(speakers("x", "y", "z"), Split("s", [0], [1], [9]))

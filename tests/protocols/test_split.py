@@ -1,0 +1,50 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from affectspace.errors import InputError
+from affectspace.protocols import Split
+
+
+def test_rows_are_kept_sorted_and_cannot_be_written_to():
+    split = Split("x", [3, 1], np.array([0], np.int32), [2], keeps_apart=["speaker"])
+    assert split.train.tolist() == [1, 3]
+    assert all(rows.dtype == np.int64 for rows in (split.train, split.validate, split.test))
+    assert split.keeps_apart == ("speaker",)
+    with pytest.raises(ValueError, match="read-only"):
+        split.train[0] = 5
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        split.name = "y"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_it_leaves_the_callers_array_alone():
+    mine = np.array([3, 1])
+    Split("x", mine, [0], [2])
+    mine[0] = 7
+    assert mine.tolist() == [7, 1]
+
+
+def test_allowed_can_be_added():
+    split = dataclasses.replace(Split("x", [0], [1], [2]), allowed=("script",))
+    assert split.allowed == ("script",)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (([], [1], [2]), "leaves nothing to train"),
+        (([0], [], [2]), "leaves nothing to validate"),
+        (([0], [1], []), "leaves nothing to test"),
+        (([0, 1], [1], [2]), "1 rows in both train and validate, such as row 1"),
+        (([0], [1], [2, 0]), "1 rows in both train and test, such as row 0"),
+        (([0], [1, 2], [2]), "in both validate and test"),
+        (([0, 0], [1], [2]), "holds row 0 twice"),
+        (([-1], [1], [2]), "holds row -1; rows count from 0"),
+        (([0.5], [1], [2]), "type float64; give row numbers"),
+        (([True], [1], [2]), "type bool"),
+    ],
+)
+def test_faults(parts, message):
+    with pytest.raises(InputError, match=message):
+        Split("x", *parts)
