@@ -66,7 +66,7 @@ class TestClasses:
     def test_a_label_outside_names_itself_its_count_and_the_remedy(self):
         with pytest.raises(InputError) as error:
             Classes(("angry", "sad")).targets(labelled("sad", "calm", "calm", "bored"))
-        assert "labels 'calm' (2 items), 'bored' (1 items) outside the classes angry, sad" in str(error.value)
+        assert "labels 'calm' (2 items), 'bored' (1 item) are outside the classes angry, sad" in str(error.value)
         assert "label map" in str(error.value)
         assert 'others = "leave_out"' in str(error.value)
 

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
-from affectspace.labels.emotions import shared_emotion
+from affectspace.labels.naming import class_of, lookup_of, refuse, resolve
 from affectspace.labels.votes import Targets, judgements, mean_ratings, rows_of, texts, vote_shares
 
 __all__ = ["Classes", "LabelSpace", "Levels", "Poles", "ground_distance"]
@@ -78,9 +78,9 @@ class Classes:
         object.__setattr__(self, "names", _check_names(self.names))
         if self.others not in ("error", "leave_out"):
             raise InputError(f"others is {self.others!r}; legal: 'error', 'leave_out'")
-        lookup = _lookup(self.names)
+        lookup = lookup_of(self.names)
         for own, shared in self.label_map.items():
-            if shared and _class_of(shared, lookup) is None and self.others == "error":
+            if shared and class_of(shared, lookup) is None and self.others == "error":
                 raise InputError(
                     f"the label map leads {own!r} to {shared!r}, which is no class; legal: {', '.join(self.names)}, "
                     "or '' to leave it out"
@@ -116,7 +116,7 @@ class Classes:
 
     def _from_labels(self, items: pd.DataFrame, mapping: Mapping[str, str]) -> Targets:
         codes, labels = pd.factorize(texts(items, "label"))
-        classes, _ = self._resolve(np.asarray(labels), Counter(codes[codes >= 0].tolist()), mapping, "items")
+        classes = self._resolve(labels, codes[codes >= 0], mapping, "item")
         classes = np.append(classes, -1)  # a missing label has the code -1
         values = np.full((len(items), len(self.names)), np.nan)
         found = classes[codes] >= 0
@@ -128,7 +128,8 @@ class Classes:
         self, n: int, rows: np.ndarray, votes: np.ndarray, mapping: Mapping[str, str], dimension: str, skipped: int
     ) -> Targets:
         codes, labels = pd.factorize(votes)
-        classes, left_out = self._resolve(np.asarray(labels), Counter(codes.tolist()), mapping, "votes")
+        classes = self._resolve(labels, codes, mapping, "vote")
+        left_out = np.flatnonzero(classes < 0)
         # votes per item and class, and beside them per item and label that is left out
         columns = classes.copy()
         columns[left_out] = len(self.names) + np.arange(len(left_out))
@@ -141,31 +142,12 @@ class Classes:
         why = np.where(stray, "the most voted label is left out", f"no vote on {dimension!r}")
         return Targets(values, _reasons(why, ~np.isnan(values[:, 0])), "ratings", skipped)
 
-    def _resolve(
-        self, labels: np.ndarray, counts: Counter, mapping: Mapping[str, str], what: str
-    ) -> tuple[np.ndarray, list[int]]:
-        """The class of each distinct label (-1: left out), and the places of those left out."""
-        lookup = _lookup(self.names)
-        classes = np.full(len(labels), -1, np.int64)
-        left_out, unknown = [], []
-        for place, label in enumerate(labels):
-            shared = _follow(str(label), mapping, lookup)
-            found = _class_of(shared, lookup) if shared else None
-            if found is not None:
-                classes[place] = found
-            else:
-                left_out.append(place)
-                if shared and self.others == "error":
-                    unknown.append(place)
-        if unknown:
-            unknown.sort(key=lambda place: -counts[place])
-            named = ", ".join(f"{labels[place]!r} ({counts[place]} {what})" for place in unknown[:5])
-            more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-            raise InputError(
-                f"label{'s' if len(unknown) > 1 else ''} {named}{more} outside the classes {', '.join(self.names)}; "
-                "map them to a class, or to '' to leave them out, in the label map, or set others = \"leave_out\""
-            )
-        return classes, left_out
+    def _resolve(self, labels, codes: np.ndarray, mapping: Mapping[str, str], what: str) -> np.ndarray:
+        """The class of each distinct label, -1 where it is left out."""
+        classes, unknown = resolve(labels, self.names, mapping)
+        if len(unknown) and self.others == "error":
+            refuse(labels, np.bincount(codes, minlength=len(labels)), unknown, self.names, what)
+        return classes
 
 
 @dataclass(frozen=True)
@@ -325,45 +307,6 @@ def _check_names(names) -> tuple[str, ...]:
         fault = f"{twice[0]!r} is named twice" if twice else "give two names or more, none of them empty"
         raise InputError(f"the classes are {', '.join(map(repr, names)) or 'none'}; {fault}")
     return names
-
-
-def _lookup(names: tuple[str, ...]) -> dict[str, int]:
-    """Class names, their shared emotions and their numbers -> column, where that is one column."""
-    lookup = {name: place for place, name in enumerate(names)}
-    for alias in (shared_emotion, _number):
-        others = [alias(name) for name in names]
-        lookup |= {
-            other: place
-            for place, other in enumerate(others)
-            if others.count(other) == 1 and lookup.get(other, place) == place
-        }
-    return lookup
-
-
-def _follow(label: str, mapping: Mapping[str, str], lookup: Mapping[str, int]) -> str:
-    """Where the maps lead a label: on through a corpus's map and a space's, until a class or a dead end."""
-    seen = set()
-    while (key := label if label in mapping else shared_emotion(label)) in mapping and key not in seen:
-        seen.add(key)
-        label = mapping[key]
-        if not label or _class_of(label, lookup) is not None:
-            break
-    return label
-
-
-def _class_of(label: str, lookup: Mapping[str, int]) -> int | None:
-    for name in (label, shared_emotion(label), _number(label)):
-        if name in lookup:
-            return lookup[name]
-    return None
-
-
-def _number(label: str) -> str:
-    """A number in one spelling ("5.0" and "5" are one level); other text stays as it is."""
-    try:
-        return f"{float(label):g}"
-    except ValueError:
-        return label
 
 
 def _has_votes(ratings: pd.DataFrame | None, dimension: str) -> bool:

@@ -1,0 +1,80 @@
+"""Which class a corpus's own label means."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from affectspace.errors import InputError
+from affectspace.labels.emotions import shared_emotion
+
+__all__ = ["class_of", "lookup_of", "refuse", "resolve"]
+
+
+def resolve(labels: Iterable[str], names: Sequence[str], mapping: Mapping[str, str]) -> tuple[np.ndarray, list[int]]:
+    """The class of each label: through the map, by its exact name, by its shared emotion, as a number.
+
+    Returns:
+        int64, one a label, -1 where it has no class; and the places of those that have none though the
+        map does not leave them out.
+
+    Example:
+        >>> resolve(["anger", "exc", "calm", "bored"], ["angry", "happy"], {"excited": "happy", "calm": ""})
+        (array([ 0,  1, -1, -1]), [3])
+    """
+    lookup = lookup_of(names)
+    led = [_follow(str(label), mapping, lookup) for label in labels]
+    found = [class_of(name, lookup) if name else None for name in led]
+    unknown = [place for place, name in enumerate(led) if name and found[place] is None]
+    return np.array([-1 if place is None else place for place in found], np.int64), unknown
+
+
+def refuse(labels: Sequence[str], counts: np.ndarray, unknown: list[int], names: Sequence[str], what: str) -> None:
+    """Raise for labels outside the classes, the most frequent first, each with how many items or votes it has."""
+    order = sorted(unknown, key=lambda place: -counts[place])
+    each = [f"{labels[k]!r} ({counts[k]:,} {what}{'s' if counts[k] != 1 else ''})" for k in order[:5]]
+    more = f" and {len(order) - 5} more" if len(order) > 5 else ""
+    plural, verb = ("s", "are") if len(order) > 1 else ("", "is")
+    raise InputError(
+        f"label{plural} {', '.join(each)}{more} {verb} outside the classes {', '.join(names)}; "
+        "map them to a class, or to '' to leave them out, in the label map, or set others = \"leave_out\""
+    )
+
+
+def lookup_of(names: Sequence[str]) -> dict[str, int]:
+    """Class names, their shared emotions and their numbers -> column, where that is one column."""
+    lookup = {name: place for place, name in enumerate(names)}
+    for alias in (shared_emotion, _number):
+        others = [alias(name) for name in names]
+        lookup |= {
+            other: place
+            for place, other in enumerate(others)
+            if others.count(other) == 1 and lookup.get(other, place) == place
+        }
+    return lookup
+
+
+def class_of(label: str, lookup: Mapping[str, int]) -> int | None:
+    """The column of a label; None where it has none."""
+    for name in (label, shared_emotion(label), _number(label)):
+        if name in lookup:
+            return lookup[name]
+    return None
+
+
+def _follow(label: str, mapping: Mapping[str, str], lookup: Mapping[str, int]) -> str:
+    """Where the maps lead a label: on through a corpus's map and a space's, until a class or a dead end."""
+    seen = set()
+    while (key := label if label in mapping else shared_emotion(label)) in mapping and key not in seen:
+        seen.add(key)
+        label = mapping[key]
+        if not label or class_of(label, lookup) is not None:
+            break
+    return label
+
+
+def _number(label: str) -> str:
+    """A number in one spelling ("5.0" and "5" are one level); other text stays as it is."""
+    try:
+        return f"{float(label):g}"
+    except ValueError:
+        return label
