@@ -68,9 +68,9 @@ def read_audio(
     it is resampled; only the part is decoded.
 
     Every format of libsndfile is read (WAV, FLAC, OGG, MP3, AIFF, ...). A header that promises more
-    than the file holds is an error, not a shorter recording: compressed files and WAV, RF64 and AIFF
-    are checked; other raw formats are read as far as they go. So is a WAV whose writer could not
-    know its length and left the largest one.
+    than the file holds is an error, not a shorter recording; this is checked for all compressed
+    formats and for WAV, RF64 and AIFF, and other formats are read as far as they go. So is a WAV
+    whose writer could not know its length and left the largest one.
 
     Args:
         path: the file.
@@ -110,7 +110,7 @@ def read_audio(
     loudest = np.abs(samples).max()
     if loudest > LOUDEST:
         raise MediaError(
-            f"{path} has samples up to {loudest:.6g}, and full scale is 1; divide them by the scale they are on"
+            f"{path} has samples up to {loudest:.6g} where full scale is 1; divide them by their true scale"
         )
     if rate != sample_rate:
         samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
@@ -140,7 +140,7 @@ def write_audio(path: str | Path, samples: np.ndarray, sample_rate: int) -> None
         raise InputError(f"samples have shape {samples.shape}; mono samples have one dimension")
     if not (np.abs(samples) <= 1).all():  # NaN fails this too
         raise InputError(
-            f"samples reach {np.abs(samples).max():.6g}; divide them by their peak, they must lie in [-1, 1]"
+            f"samples reach {np.abs(samples).max():.6g} and must lie in [-1, 1]; divide them by their peak"
         )
     steps = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     with atomic_path(path) as partial:
@@ -165,6 +165,7 @@ def _open(path: Path) -> soundfile.SoundFile:
         with open(path, "rb") as file:  # the system's own words for what libsndfile calls a "System error"
             size = file.seek(0, 2)
             promised = _promised_bytes(file)
+            cut = _lacks_last_page(file, size)
     except FileNotFoundError:
         raise MediaError(f"there is no file {path}; check the path in the table") from None
     except OSError as error:
@@ -173,13 +174,15 @@ def _open(path: Path) -> soundfile.SoundFile:
         raise MediaError(f"{path} is an empty file of 0 bytes; copy it anew")
     if promised is not None and promised > size:
         raise _truncated(path, f"its header promises {promised} bytes and it has {size}")
+    if cut:
+        raise _truncated(path, "its last page is missing")
     try:
         sound = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: soundfile asks for the rate of a .raw file
-        told = str(getattr(error, "error_string", "it has no header"))
-        raise MediaError(
-            f"{path} is not audio that can be read: {told.rstrip('.')}; convert it to WAV or FLAC"
-        ) from error
+    except soundfile.LibsndfileError as error:
+        told = error.error_string.rstrip(".")
+        raise MediaError(f"{path} is not audio that can be read: {told}; convert it to WAV or FLAC") from error
+    except TypeError:  # soundfile asks for the rate of a .raw file
+        raise MediaError(f"{path} holds samples without a header; convert it to WAV or FLAC") from None
     if 0 < sound.frames < UNKNOWN_FRAMES:
         return sound
     sound.close()
@@ -206,6 +209,18 @@ def _promised_bytes(file: BinaryIO) -> int | None:
             wide = int.from_bytes(content[8:16], order)
         file.seek(size + size % 2 - len(content), 1)
     return None
+
+
+def _lacks_last_page(file: BinaryIO, size: int) -> bool:
+    """Whether an Ogg stream ends before the page that says so; libsndfile silently reads the pages that are there."""
+    file.seek(0)
+    if file.read(4) != b"OggS":
+        return False
+    file.seek(max(0, size - 65307))  # a page is never longer
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    whole = len(page) > 26 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])
+    return not (whole and page[5] & 4)
 
 
 def _part(path: Path, sound: soundfile.SoundFile, start: float | None, end: float | None) -> tuple[int, int]:
