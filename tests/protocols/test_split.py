@@ -7,22 +7,20 @@ from affectspace.errors import InputError
 from affectspace.protocols import Split
 
 
-def test_rows_are_kept_sorted_and_cannot_be_written_to():
+def test_rows_are_kept_sorted_and_parts_cannot_be_exchanged():
     split = Split("x", [3, 1], np.array([0], np.int32), [2], keeps_apart=["speaker"])
     assert split.train.tolist() == [1, 3]
     assert all(rows.dtype == np.int64 for rows in (split.train, split.validate, split.test))
     assert split.keeps_apart == ("speaker",)
-    with pytest.raises(ValueError, match="read-only"):
-        split.train[0] = 5
     with pytest.raises(dataclasses.FrozenInstanceError):
         split.name = "y"  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_it_leaves_the_callers_array_alone():
     mine = np.array([3, 1])
-    Split("x", mine, [0], [2])
-    mine[0] = 7
-    assert mine.tolist() == [7, 1]
+    split = Split("x", mine, [0], [2])
+    split.train[0] = 7
+    assert mine.tolist() == [3, 1]
 
 
 def test_allowed_can_be_added():

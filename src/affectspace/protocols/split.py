@@ -18,7 +18,7 @@ class Split:
 
     Args:
         name: what it is, for people to read.
-        train, validate, test: rows by position, kept as sorted int64 arrays that cannot be written to.
+        train, validate, test: rows by position, kept as sorted int64 arrays of its own.
             Selection only ever sees ``validate``.
         keeps_apart: the groups of which none is on two sides, by the way the split was made.
         allowed: the groups that are knowingly let across; :func:`affectspace.protocols.refuse_leaks`
@@ -54,7 +54,6 @@ class Split:
                 raise InputError(f"{part} of split {self.name!r} holds row {rows[0]}; rows count from 0")
             if (same := rows[1:][rows[1:] == rows[:-1]]).size:
                 raise InputError(f"{part} of split {self.name!r} holds row {same[0]} twice; name each row once")
-            rows.setflags(write=False)
             object.__setattr__(self, part, rows)
         for one, other in combinations(PARTS, 2):
             both = np.intersect1d(getattr(self, one), getattr(self, other))
