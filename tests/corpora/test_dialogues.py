@@ -125,6 +125,12 @@ def test_iemocap_without_transcripts_without_recordings_and_without_both(iemocap
     assert corpus.items["text"].notna().tolist() == [True, True, False]
 
 
+def test_iemocap_with_a_broken_turn(iemocap):
+    place(iemocap / "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt", SCRIPT.replace(" - 2.0000", ""))
+    with pytest.raises(InputError, match=r"Ses05M_script01_1b\.txt line 3 begins no turn: '\[1\.0000\]"):
+        open_corpus(iemocap)
+
+
 EVALUTION = """UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:2.600000; V:3.200000; D:3.000000 ; N:3.400000;
 WORKER00000001; Neutral; Neutral,Frustrated; A:3.000000; V:3.000000; D:NaN; N:4.000000;
 WORKER00000002; Happy; Happy; A:2.000000; V:4.000000; D:3.000000; N:3.000000;
@@ -180,6 +186,9 @@ def test_msp_improv_of_another_form(tmp_path):
     place(tmp_path / "Evalution.txt", "nothing of that kind\n")
     with pytest.raises(InputError, match=r"names no turn; expected lines like UTD-IMPROV-S01A"):
         open_corpus(tmp_path)
+    place(tmp_path / "Evalution.txt", EVALUTION.replace("S12H", "S1H"))
+    with pytest.raises(InputError, match=r"line 6 names no turn: 'UTD-IMPROV-S1H"):
+        open_corpus(tmp_path)
 
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
@@ -224,5 +233,8 @@ def test_meld(meld):
 
 def test_meld_of_another_form(tmp_path):
     place(tmp_path / "train_sent_emo.csv", "Utterance,Emotion\nx,joy\n")
-    with pytest.raises(InputError, match=r"lacks Speaker, Dialogue_ID, Utterance_ID; a table of MELD has"):
+    with pytest.raises(InputError, match=r"lacks Speaker, Dialogue_ID, Utterance_ID; it should have Utterance"):
+        open_corpus(tmp_path)
+    place(tmp_path / "train_sent_emo.csv", f"{HEADER}\n{LINE.format('x', 0)},and,more\n{LINE.format('x', 1)},,,,,\n")
+    with pytest.raises(InputError, match=r"train_sent_emo\.csv cannot be read as a table"):
         open_corpus(tmp_path)

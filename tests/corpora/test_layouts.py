@@ -207,6 +207,20 @@ def test_crema_d_by_its_recordings_alone(tmp_path):
     assert len(open_corpus(tmp_path / "AudioMP3")) == 1
 
 
+@pytest.mark.parametrize(
+    ("single", "counts", "message"),
+    [
+        (SINGLE.replace("localid", "who"), None, r"finishedResponses\.csv lacks localid; it should have localid"),
+        (None, COUNTS.replace('"D"', '"d"'), r"disgust = 'D', but .*tabulatedVotes\.csv has no such column"),
+        (None, COUNTS.replace(",1,1,0", ",1,x,0"), r"tabulatedVotes\.csv row 1: D is 'x'; vote counts are whole"),
+    ],
+)
+def test_crema_d_of_another_form(tmp_path, single, counts, message):
+    crema_d(tmp_path, single, counts)
+    with pytest.raises(InputError, match=message):
+        open_corpus(tmp_path)
+
+
 def test_crema_d_describes_its_actors(tmp_path):
     plant(tmp_path, *TREES["crema_d"])
     (tmp_path / "VideoDemographics.csv").write_text(

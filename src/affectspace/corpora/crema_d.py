@@ -13,11 +13,11 @@ are unknown. The label is the emotion that the actor intended.
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus
-from affectspace.corpora.layout import audio_by_name, has_audio_named, make_corpus
+from affectspace.corpora.judgements import counted_votes
+from affectspace.corpora.layout import audio_by_name, has_audio_named, make_corpus, require_columns
 from affectspace.errors import InputError
 from affectspace.tables import read_table
 
@@ -89,6 +89,7 @@ def read(path: Path) -> Corpus:
     people = path / "VideoDemographics.csv"
     if people.is_file():
         described = read_table(people).rename(columns=str.lower).rename(columns={"actorid": "speaker"})
+        require_columns(described, ("speaker", "sex"), people)
         items = items.merge(described.assign(sex=described["sex"].str.lower()), on="speaker", how="left")
     return make_corpus(path, items, _CARD, ratings[ratings["item"].isin(items["id"])])
 
@@ -99,32 +100,20 @@ def _recordings(path: Path) -> Path:
 
 
 def _ratings(path: Path) -> pd.DataFrame:
-    if (path / _SINGLE).is_file():
-        table = read_table(path / _SINGLE)
-        if "clipName" in table:  # a checkout without Git LFS holds a pointer of three lines instead
-            # Two of the published rows occur twice.
-            table = table.drop_duplicates(["localid", "queryType", "clipName"])
-            return pd.DataFrame(
-                {
-                    "item": table["clipName"],
-                    "rater": table["localid"],
-                    "dimension": table["queryType"].map(_DIMENSIONS),
-                    "value": table["respEmo"].map(_VOTES),
-                }
-            ).dropna()
-    if (path / _COUNTS).is_file():
-        table = read_table(path / _COUNTS)
-        if "fileName" in table:
-            table["dimension"] = table.iloc[:, 0].str[0].map(_DIMENSIONS)
-            counts = table[list(_VOTES)].astype(int)
-            row, letter = np.nonzero(counts.to_numpy() > 0)
-            times = counts.to_numpy()[row, letter]
-            return pd.DataFrame(
-                {
-                    "item": np.repeat(table["fileName"].to_numpy()[row], times),
-                    "rater": pd.NA,
-                    "dimension": np.repeat(table["dimension"].to_numpy()[row], times),
-                    "value": np.repeat(np.array(list(_VOTES.values()))[letter], times),
-                }
-            )
+    """Single judgements where they are, else the counts; a checkout without Git LFS holds mere pointers to them."""
+    single, counts = path / _SINGLE, path / _COUNTS
+    if single.is_file() and "clipName" in (table := read_table(single)):
+        require_columns(table, ("localid", "queryType", "respEmo"), single)
+        table = table.drop_duplicates(["localid", "queryType", "clipName"])  # two of the published rows occur twice
+        columns = (
+            table["clipName"],
+            table["localid"],
+            table["queryType"].map(_DIMENSIONS),
+            table["respEmo"].map(_VOTES),
+        )
+        return pd.DataFrame(dict(zip(RATING_COLUMNS, columns, strict=True))).dropna()
+    if counts.is_file() and "fileName" in (table := read_table(counts)):
+        dimension = table.iloc[:, 0].str[0].map(_DIMENSIONS)
+        keys = pd.DataFrame({"item": table["fileName"], "rater": pd.NA, "dimension": dimension})
+        return counted_votes(keys, table, {emotion: letter for letter, emotion in _VOTES.items()}, str(counts))
     return pd.DataFrame(columns=list(RATING_COLUMNS))

@@ -42,7 +42,7 @@ NAME = "iemocap"
 _EVALUATIONS = "Session*/dialog/EmoEvaluation/*.txt"
 _TRANSCRIPTS = "Session*/dialog/transcriptions/*.txt"
 _TURN = re.compile(
-    r"\[(?P<start>[\d.]+)\s*-\s*(?P<end>[\d.]+)\]\s+(?P<id>Ses\w+)\s+(?P<label>\w+)\s+\[(?P<means>[^\]]*)\]"
+    r"\[(?P<start>\d+(?:\.\d+)?)\s*-\s*(?P<end>\d+(?:\.\d+)?)\]\s+(?P<id>Ses\w+_[FM]\w+)\s+(?P<label>\w+)\s+\[[^\]]*\]"
 )
 _JUDGEMENT = re.compile(r"(?P<kind>[CA])-(?P<rater>[EFM]\d*)\s*:(?P<values>[^(]*)")
 _SPOKEN = re.compile(r"(?P<id>Ses\w+_[FM]\w+)\s+\[[^\]]*\]\s*:\s*(?P<text>.*)")
@@ -122,36 +122,42 @@ def _visible(path: Path, pattern: str) -> list[Path]:
 
 
 def _read_evaluation(file: Path, root: Path, turns: list[dict], ratings: list[tuple]) -> None:
-    session = file.parents[2]
-    recordings = session / "sentences" / "wav"
-    has_audio = recordings.is_dir()
+    recordings = file.parents[2] / "sentences" / "wav"
+    below = recordings.relative_to(root).as_posix() if recordings.is_dir() else None
     turn = ""
-    for line in read_lines(file):
-        if fit := _TURN.match(line.strip()):
+    for number, line in enumerate(read_lines(file), start=1):
+        if line.startswith("["):
+            fit = _TURN.match(line)
+            if not fit:  # what follows would be taken for judgements of the turn before
+                raise InputError(f"{file} line {number} begins no turn: {line!r}; copy the file again from the release")
             turn = fit["id"]
-            dialogue = turn.rsplit("_", 1)[0]
-            speaker = f"{turn[:5]}{turn.rsplit('_', 1)[1][0]}"
-            turns.append(
-                {
-                    "id": turn,
-                    "audio": (recordings / dialogue / f"{turn}.wav").relative_to(root).as_posix()
-                    if has_audio
-                    else None,
-                    "speaker": speaker,
-                    "session": turn[:5],
-                    "script": dialogue.split("_", 1)[1],
-                    "label": fit["label"],
-                    "sex": {"F": "female", "M": "male"}.get(speaker[-1]),
-                    "dialog": dialogue,
-                    "dialog_start": float(fit["start"]),
-                    "dialog_end": float(fit["end"]),
-                }
-            )
+            turns.append(_turn(fit, below))
         elif turn and (fit := _JUDGEMENT.match(line.strip())):
-            own = not fit["rater"].startswith("E")
-            rater, suffix = (f"self-{fit['rater']}", "_self") if own else (fit["rater"], "")
-            if fit["kind"] == "C":
-                named = [category.strip() for category in fit["values"].split(";")]
-                ratings += [(turn, rater, f"emotion{suffix}", category) for category in named if category]
-            else:
-                ratings += [(turn, rater, _ATTRIBUTES[k] + suffix, v) for k, v in _VALUE.findall(fit["values"])]
+            ratings += [(turn, *judgement) for judgement in _judgements(fit)]
+
+
+def _turn(fit: re.Match[str], recordings: str | None) -> dict:
+    turn = fit["id"]
+    dialogue, _, who = turn.rpartition("_")
+    return {
+        "id": turn,
+        "audio": None if recordings is None else f"{recordings}/{dialogue}/{turn}.wav",
+        "speaker": turn[:5] + who[0],
+        "session": turn[:5],
+        "script": dialogue.partition("_")[2],
+        "label": fit["label"],
+        "sex": {"F": "female", "M": "male"}[who[0]],
+        "dialog": dialogue,
+        "dialog_start": float(fit["start"]),
+        "dialog_end": float(fit["end"]),
+    }
+
+
+def _judgements(fit: re.Match[str]) -> list[tuple[str, str, str]]:
+    """Rater, dimension and value of everything that one line says."""
+    own = not fit["rater"].startswith("E")
+    rater, suffix = (f"self-{fit['rater']}", "_self") if own else (fit["rater"], "")
+    if fit["kind"] == "C":
+        named = [category.strip() for category in fit["values"].split(";")]
+        return [(rater, f"emotion{suffix}", category) for category in named if category]
+    return [(rater, _ATTRIBUTES[letters] + suffix, value) for letters, value in _VALUE.findall(fit["values"])]

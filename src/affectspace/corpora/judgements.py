@@ -8,7 +8,7 @@ from affectspace.corpora.corpus import RATING_COLUMNS, make_ratings
 from affectspace.corpora.corpus_toml import Description
 from affectspace.errors import InputError
 
-__all__ = ["judgements", "means"]
+__all__ = ["counted_votes", "judgements", "means"]
 
 _RATING_ALIASES = {
     "item": ("id", "utterance_id", "utt_id", "file", "filename", "path"),
@@ -55,17 +55,33 @@ def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are
         parts = [long[keys].assign(dimension=name, value=rows[column]) for name, column in wide.items()]
         return _stack([part.dropna(subset="value") for part in parts])
     if description.vote_counts:
-        parts = [
-            long[keys].assign(value=category).loc[np.repeat(long.index, _counts(rows[column], column, where))]
-            for category, column in description.vote_counts.items()
-        ]
-        return _stack(parts)
+        return counted_votes(long[keys], rows, description.vote_counts, where)
     if "value" not in long:
         raise InputError(
             f"{where} has no column of values; it has: {column_list(rows)}. "
             f'Say which one: [ratings_columns] value = "...", or name a column per dimension'
         )
     return long[list(RATING_COLUMNS)]
+
+
+def counted_votes(keys: pd.DataFrame, rows: pd.DataFrame, columns: dict[str, str], where: str) -> pd.DataFrame:
+    """As many judgements as columns of counts say.
+
+    Args:
+        keys: item, rater and dimension of each row.
+        rows: the table of counts, its rows in the same order.
+        columns: category -> column that counts the votes for it.
+        where: what to call the table in an error.
+
+    Raises:
+        InputError: a column that is not there, or a count that is no whole number from 0.
+    """
+    refuse_absent(rows, columns, "vote_counts", where)
+    parts = [
+        keys.assign(value=category).loc[np.repeat(keys.index, _counts(rows[column], column, where))]
+        for category, column in columns.items()
+    ]
+    return _stack(parts)
 
 
 def means(rows: pd.DataFrame, ids: pd.Series, description: Description, where: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ __all__ = [
     "items_from_names",
     "make_corpus",
     "read_lines",
+    "require_columns",
 ]
 
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64", ".caf")
@@ -79,6 +80,13 @@ def items_from_names(root: Path, pattern: re.Pattern[str], corpus: str, example:
 def make_corpus(root: Path, items: pd.DataFrame, card: Card, ratings: pd.DataFrame | None = None) -> Corpus:
     """A corpus of these rows, all columns as the contract has them."""
     return Corpus(root, make_items(items, card), make_ratings(ratings), card)
+
+
+def require_columns(table: pd.DataFrame, needed: tuple[str, ...], file: Path) -> None:
+    """Raise, naming them, when published columns are missing."""
+    missing = [column for column in needed if column not in table]
+    if missing:
+        raise InputError(f"{file} lacks {', '.join(missing)}; it should have {', '.join(needed)}")
 
 
 def read_lines(path: Path, fallback: str = "cp1252") -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from affectspace.corpora.corpus import Card, Corpus
-from affectspace.corpora.layout import audio_files, make_corpus, read_lines
+from affectspace.corpora.layout import audio_files, make_corpus, read_lines, require_columns
 from affectspace.errors import InputError
 
 __all__ = ["NAME", "matches", "read"]
@@ -89,11 +89,11 @@ def _split(file: Path) -> str:
 
 def _read_split(file: Path, split: str, sound: dict[tuple[str, str], str]) -> pd.DataFrame:
     text = io.StringIO("\n".join(read_lines(file)))
-    table = pd.read_csv(text, dtype="string", keep_default_na=False, na_values=[""])
-    needed = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
-    missing = [column for column in needed if column not in table]
-    if missing:
-        raise InputError(f"{file} lacks {', '.join(missing)}; a table of MELD has {', '.join(needed)}")
+    try:
+        table = pd.read_csv(text, dtype="string", keep_default_na=False, na_values=[""])
+    except ValueError as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{file} cannot be read as a table: {str(error).strip()}") from error
+    require_columns(table, ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"), file)
     clip = "dia" + table["Dialogue_ID"] + "_utt" + table["Utterance_ID"]
     ids = f"{split}_" + clip
     known = {"Season": "season", "Episode": "episode", "StartTime": "episode_start", "EndTime": "episode_end"}

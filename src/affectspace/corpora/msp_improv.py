@@ -84,7 +84,7 @@ def read(path: Path) -> Corpus:
     recordings = audio_by_name(path)
     turns, ratings, means = [], [], []
     turn, heard = "", set()
-    for line in read_lines(evaluations):
+    for number, line in enumerate(read_lines(evaluations), start=1):
         fields = [field.strip() for field in line.split(";")]
         attributes = [(_ATTRIBUTES[letter], value) for letter, value in _VALUE.findall(line)]
         if fit := _TURN.fullmatch(fields[0]):
@@ -102,6 +102,10 @@ def read(path: Path) -> Corpus:
                     "scenario": _SCENARIOS.get(fit["scenario"], fit["scenario"]),
                     "acted": fit["acted"],
                 }
+            )
+        elif "-IMPROV-" in fields[0]:  # what follows would be taken for judgements of the turn before
+            raise InputError(
+                f"{evaluations} line {number} names no turn: {line!r}; copy the file again from the release"
             )
         elif turn and len(fields) > 2 and (turn, fields[0]) not in heard:
             worker = fields[0]
