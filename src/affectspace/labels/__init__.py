@@ -1,18 +1,25 @@
 """Ratings to targets, and the geometry between targets."""
 
 from affectspace.labels.agreement import Agreement, agreement
+from affectspace.labels.distribution import as_distribution
 from affectspace.labels.emotions import shared_emotion
+from affectspace.labels.geometry import GEOMETRIES, Geometry, fisher_rao_angle, total_variation
 from affectspace.labels.spaces import Classes, LabelSpace, Levels, Poles, ground_distance
 from affectspace.labels.votes import Targets
 
 __all__ = [
+    "GEOMETRIES",
     "Agreement",
     "Classes",
+    "Geometry",
     "LabelSpace",
     "Levels",
     "Poles",
     "Targets",
     "agreement",
+    "as_distribution",
+    "fisher_rao_angle",
     "ground_distance",
     "shared_emotion",
+    "total_variation",
 ]
