@@ -93,7 +93,7 @@ _GUARD = 'a script that starts workers needs: if __name__ == "__main__":'
 
 
 def _as_it_pays(frontend: Frontend, sources: Sequence[Source]) -> Iterator[Extracted]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = _cores()
     began, done, alone = time.monotonic(), 0, cores == 1
     while done < len(sources):
         yield _extract(frontend, sources[done])
@@ -143,6 +143,11 @@ def _extract(frontend: Frontend, source: Source) -> Extracted:
     if not np.isfinite(values).all():
         return Extracted(None, "", f"{source.path} gives features that are NaN or infinite")
     return Extracted(values, samples_sha256(samples), "")
+
+
+def _cores() -> int:
+    """Cores that this process may use, which on a shared machine are fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -108,10 +108,10 @@ class Normaliser:
         """Mean and scale ``(dimensions,)`` for the item in ``row`` of what this was fitted on."""
         if self.scope == "none":
             return 0.0, 1.0
+        if not len(self._clips if self.scope == "item" else self._row_groups):
+            raise InputError("this normaliser was read from a file and knows no rows; use apply_new for new items")
         if self.scope == "item":
             return self.of_new(self._clips[row])
-        if not self._row_groups:
-            raise InputError("this normaliser was read from a file and knows no rows; use apply_new for new items")
         return self._of_group(self._row_groups[row])
 
     def of_new(self, values: np.ndarray, group: str | None = None) -> tuple[np.ndarray | float, np.ndarray | float]:

@@ -136,14 +136,24 @@ def _read_columns(file: Path, id_column: str, patterns: list[str] | None) -> tup
         raise InputError(f"{file} has no feature columns beside {id_column!r}")
     matrix = np.empty((len(table), len(names)), dtype=np.float32)
     for place, name in enumerate(names):
-        try:
-            matrix[:, place] = pd.Series(pd.to_numeric(table[name])).to_numpy(dtype=np.float32, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"column {name!r} of {file} is no number everywhere ({error}); "
-                "list the feature columns, by name or by a pattern such as 'f_*'"
-            ) from error
+        matrix[:, place] = _numbers(pd.Series(table[name]), file, ids)
     return ids, matrix, names
+
+
+def _numbers(column: pd.Series, file: Path, ids: list[str]) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float32, na_value=np.nan)
+    numbers = np.empty(len(column))
+    for row, cell in enumerate(column):
+        try:
+            numbers[row] = np.nan if pd.isna(cell) else float(cell)
+        except (ValueError, TypeError):
+            raise InputError(
+                f"column {column.name!r} of {file} holds {cell!r} for {ids[row]!r}, which is no number; "
+                "list the feature columns, by name or by a pattern such as 'f_*'"
+            ) from None
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, and told with what is not finite
+        return numbers.astype(np.float32)
 
 
 def _read_npz(file: Path, id_column: str, patterns: list[str] | None) -> tuple[list[str], np.ndarray, list[str]]:
