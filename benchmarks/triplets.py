@@ -1,4 +1,4 @@
-"""Drawing one epoch of balanced triplets: against the plain dictionary, and a million items.
+"""Drawing balanced triplets: time against the plain dictionary, a million items, and the pairs they can compare.
 
 python benchmarks/triplets.py
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from affectspace.labels.geometry import GEOMETRIES
 from affectspace.samplers import BalancedTriplets
 
 
@@ -52,6 +53,30 @@ def sorted_dictionary(targets: np.ndarray, anchors: int) -> None:
                 order[random.integers(first[at], last)]
 
 
+def reach(targets: np.ndarray, geometry: str) -> tuple[float, float]:
+    """Share of anchors without a triplet, and share of pairs that some triplet can compare."""
+    rows, sizes = np.unique(np.round(targets, 9), axis=0, return_counts=True)
+    tensor = torch.from_numpy(rows)
+    similarity = GEOMETRIES[geometry].label_similarity_matrix(tensor, tensor).numpy()
+    keys = np.rint(np.round(100 * similarity, 6)).astype(np.int64)
+    legal = np.zeros(keys.shape, bool)
+    for row, key in enumerate(keys):
+        counts = np.bincount(key, weights=sizes, minlength=201)
+        counts[200] -= 1
+        legal[row] = ((counts > 0) & (counts[::-1] > 0))[key]
+    pairs = np.outer(sizes, sizes) - np.diag(sizes)
+    without = len(BalancedTriplets(targets, 100, geometry).without_triplet) / len(targets)
+    return without, float((pairs * (legal | legal.T)).sum() / pairs.sum())
+
+
+def spread_votes(items: int, raters: int = 5) -> np.ndarray:
+    """As votes(), but raters agree: an item's own value (deviation 1 step) and their noise (0.8)."""
+    random = np.random.default_rng(0)
+    values = random.normal(2, 1, (items, 1)) + random.normal(0, 0.8, (items, raters))
+    positive = np.clip(np.rint(values), 0, 4).mean(1) / 4
+    return np.stack([1 - positive, positive], 1)
+
+
 def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
@@ -77,6 +102,11 @@ def main() -> None:
     took = one_epoch(votes(1_000_000))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"1,000,000 items of 5 votes: {took:.2f} s, peak memory of the process {peak:.2f} GiB")
+    several = [random.multinomial(10, p) / 10 for p in random.dirichlet(np.full(4, 0.5), 3000)]
+    for geometry in ("chord", "fisher_rao"):
+        for name, rows in (("2 classes, 5 raters", spread_votes(10_000)), ("4 classes, 10 raters", np.array(several))):
+            without, share = reach(rows, geometry)
+            print(f"{geometry}, {name}: {without:.1%} of anchors without a triplet, {share:.1%} of pairs compared")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,10 @@ class BalancedTriplets:
     the dissimilar item from the smaller of k and 2 - k, all alike likely (at k = 1 the two may be
     one item). So C(a, s) + C(a, d) = 2 up to 0.01 in every triplet, and any batch of them balances.
 
+    Pairs without a complement are never drawn: an anchor undecided between two classes meets no
+    similar item. ``fisher_rao`` similarities of a few raters' votes seldom complement each other, and
+    then most pairs are never compared; use :class:`affectspace.losses.InBatchFSimilarityLoss` there.
+
     Equal targets have equal keys, so that the work is done once per group of equal rows (to 1e-9):
     time grows with the square of the number of *different* rows, memory with the number of items.
 
