@@ -60,9 +60,8 @@ def main() -> None:
     print(f"{len(clips)} clips, {seconds:.0f} s of audio; largest difference {gap:.1e}")
     print(f"affectspace         {best_ours:.2e} CPU s per s")
     print(f"kaldi-native-fbank  {best_kaldi:.2e} CPU s per s")
-    print(
-        f"ratio               {ratios[ROUNDS // 2]:.1f} (median of {ROUNDS} rounds; {ratios[0]:.1f} to {ratios[-1]:.1f})"
-    )
+    middle, lowest, highest = ratios[ROUNDS // 2], ratios[0], ratios[-1]
+    print(f"ratio               {middle:.1f} (median of {ROUNDS} rounds, {lowest:.1f} to {highest:.1f})")
 
 
 if __name__ == "__main__":
