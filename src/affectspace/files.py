@@ -1,16 +1,19 @@
 """Files that are either whole or absent, and paths that stay below their root."""
 
 import hashlib
+import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from affectspace.errors import InputError
 
-__all__ = ["atomic_directory", "atomic_path", "inside", "sha256", "write_text"]
+__all__ = ["atomic_directory", "atomic_path", "inside", "json_text", "sha256", "write_json", "write_text"]
 
 
 @contextmanager
@@ -73,6 +76,32 @@ def write_text(target: str | Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def write_json(target: str | Path, value: Any) -> None:
+    """Write JSON, whole or not at all; a figure that is not a number becomes ``null``, as JSON knows no NaN."""
+    write_text(target, json_text(value, indent=1) + "\n")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON that every reader accepts: NaN and infinities are ``null``.
+
+    Example:
+        >>> json_text({"rho": float("nan"), "uar": 0.5})
+        '{"rho": null, "uar": 0.5}'
+    """
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [_finite(entry) for entry in value]
+    return value
+
+
 def inside(root: str | Path, relative: str) -> Path:
     """The path ``root / relative``, refused when it leaves ``root``, by ``..`` or by a link.
 
@@ -83,7 +112,7 @@ def inside(root: str | Path, relative: str) -> Path:
         >>> inside("/corpus", "../secret.wav")
         Traceback (most recent call last):
         ...
-        affectspace.errors.InputError: path '../secret.wav' leaves its root /corpus; paths in a table must stay below the root
+        affectspace.errors.InputError: path '../secret.wav' leaves its root /corpus; ...
     """
     root = Path(root)
     path = root / relative

@@ -11,7 +11,14 @@ TINY = {
     "name": "tiny",
     "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
     "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
-    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.3, "validate_by": "session", "allow": ["script"]},
+    "protocol": {
+        "kind": "cross_corpus",
+        "train": ["alva"],
+        "test": ["boro"],
+        "validate_share": 0.3,
+        "validate_by": "session",
+        "allow": ["script"],
+    },
     "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
     "training": {"epochs": 3, "batch_size": 5, "learning_rate": 3e-3},
     "monitor": {"snapshots": [1, 3], "snapshot_items": 10},
@@ -38,7 +45,9 @@ def tiny(world):
         values = copy.deepcopy(TINY) | {"data": str(world), "corpora": [{"path": "alva"}, {"path": "boro"}]}
         values["terms"] = TERMS[terms]
         for key, change in changes.items():
-            values[key] = {**values.get(key, {}), **change} if isinstance(change, dict) and "kind" not in change else change
+            values[key] = (
+                {**values.get(key, {}), **change} if isinstance(change, dict) and "kind" not in change else change
+            )
         return make_recipe(values)
 
     return make

@@ -16,31 +16,31 @@ from pathlib import Path
 
 import torch
 
-from affectspace.training import make_recipe, train
-
-torch.set_num_threads(1)
-
-world, out, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-os.environ["AFFECTSPACE_CACHE"] = str(out / "cache")
-recipe = make_recipe(
-    {
-        "name": "killed",
-        "data": world,
-        "corpora": [{"path": "alva"}, {"path": "boro"}],
-        "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
-        "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
-        "protocol": {
-            "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
-        },
-        "encoder": {"kind": "mlp", "hidden": 8, "dropout": 0.3},
-        "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],
-        "training": {"epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2},
-        "monitor": {"snapshots": [2]},
-    }
-)  # fmt: skip
+from affectspace.training import Recipe, make_recipe, train
 
 
-def attempt(folder: Path, calls: int | None) -> tuple[bool, int, bool]:
+def recipe_for(world: str) -> Recipe:
+    """Everything that a run can depend on: dropout, triplets, checkpoints within an epoch, snapshots."""
+    return make_recipe(
+        {
+            "name": "killed",
+            "data": world,
+            "corpora": [{"path": "alva"}, {"path": "boro"}],
+            "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
+            "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
+            "protocol": {
+                "kind": "cross_corpus", "train": ["alva"], "test": ["boro"],
+                "validate_by": "session", "allow": ["script"],
+            },
+            "encoder": {"kind": "mlp", "hidden": 8, "dropout": 0.3},
+            "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],
+            "training": {"epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2},
+            "monitor": {"snapshots": [2]},
+        }
+    )  # fmt: skip
+
+
+def attempt(recipe: Recipe, folder: Path, calls: int | None) -> tuple[bool, int, bool]:
     """Train in a child; with ``calls``, killed at that call. Finished? how many calls? in a checkpoint?"""
     reader, writer = os.pipe()
     child = os.fork()
@@ -79,19 +79,27 @@ def attempt(folder: Path, calls: int | None) -> tuple[bool, int, bool]:
         os._exit(1)
 
 
-_, total, _ = attempt(out / "undisturbed", None)
-generator = random.Random(0)
-struck = inside = number = 0
-while struck < kills:
-    folder = out / f"killed-{number:02d}"
-    number += 1
-    for _ in range(4):  # up to four kills in one run's life, then it may finish
-        if struck == kills:
-            break
-        finished, _, in_checkpoint = attempt(folder, generator.randint(1, total))
-        if finished:
-            break
-        struck += 1
-        inside += in_checkpoint
-    attempt(folder, None)
-print(json.dumps({"kills": struck, "inside_checkpoint": inside, "calls": total}))
+def main(world: str, out: Path, kills: int) -> None:
+    torch.set_num_threads(1)
+    os.environ["AFFECTSPACE_CACHE"] = str(out / "cache")
+    recipe = recipe_for(world)
+    _, total, _ = attempt(recipe, out / "undisturbed", None)
+    generator = random.Random(0)
+    struck = inside = number = 0
+    while struck < kills:
+        folder = out / f"killed-{number:02d}"
+        number += 1
+        for _ in range(4):  # up to four kills in one run's life, then it may finish
+            if struck == kills:
+                break
+            finished, _, in_checkpoint = attempt(recipe, folder, generator.randint(1, total))
+            if finished:
+                break
+            struck += 1
+            inside += in_checkpoint
+        attempt(recipe, folder, None)
+    print(json.dumps({"kills": struck, "inside_checkpoint": inside, "calls": total}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

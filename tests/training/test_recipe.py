@@ -24,9 +24,15 @@ def changed(**values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"training": {"epcohs": 3}}, "training: unknown key 'epcohs'; did you mean 'epochs'? legal: epochs, batch_size"),
+        (
+            {"training": {"epcohs": 3}},
+            "training: unknown key 'epcohs'; did you mean 'epochs'? legal: epochs, batch_size",
+        ),
         ({"training": {"epochs": 0}}, "training.epochs is 0; input should be greater than or equal to 1"),
-        ({"protocol": {"kind": "leave_on"}}, "protocol.kind is 'leave_on'; did you mean 'leave_one_out'? legal: cross_corpus"),
+        (
+            {"protocol": {"kind": "leave_on"}},
+            "protocol.kind is 'leave_on'; did you mean 'leave_one_out'? legal: cross_corpus",
+        ),
         ({"protocol": {"by": "speaker"}}, "protocol.kind is missing"),
         ({"protocol": {"kind": "cross_corpus", "train": ["a"]}}, "protocol.test is missing"),
         ({"terms": [{"kind": "f_similarity", "wieght": 2}]}, "terms.0: unknown key 'wieght'; did you mean 'weight'?"),
@@ -81,7 +87,8 @@ TEXT = dump_recipe(make_recipe(BASE))
 
 def test_overrides_reach_nested_keys_and_entries_of_lists(tmp_path):
     recipe = load_recipe(
-        written(tmp_path, TEXT), ["training.epochs=7", "corpora.0.path=x/y", 'labels.names=["u","v"]', "protocol.fold=2"]
+        written(tmp_path, TEXT),
+        ["training.epochs=7", "corpora.0.path=x/y", 'labels.names=["u","v"]', "protocol.fold=2"],
     )
     assert (recipe.training.epochs, recipe.corpora[0].path, recipe.labels.names) == (7, "x/y", ("u", "v"))
     assert recipe.protocol.fold == 2

@@ -18,7 +18,14 @@ from affectspace.training.data import Data, prepare
 
 def bits(folder: Path) -> dict[str, bytes]:
     """Every file of a finished run that must not depend on its history."""
-    names = ("metrics.json", "metrics.jsonl", "predictions.parquet", "model/model.safetensors", "recipe.toml", "data.json")
+    names = (
+        "metrics.json",
+        "metrics.jsonl",
+        "predictions.parquet",
+        "model/model.safetensors",
+        "recipe.toml",
+        "data.json",
+    )
     snapshots = sorted(folder.glob("snapshots/*.parquet"))
     return {str(p.relative_to(folder)): p.read_bytes() for p in [*(folder / name for name in names), *snapshots]}
 
@@ -134,7 +141,7 @@ def test_a_folder_in_use_is_left_alone(tiny, tmp_path):
 
 def test_a_class_without_training_items(tiny, tmp_path):
     recipe = tiny(labels={"kind": "classes", "names": ["angry", "happy", "neutral", "sad", "bored"], "soft": False})
-    with pytest.raises(InputError, match="class bored has no training item; leave it out of labels.names"):
+    with pytest.raises(InputError, match=r"class bored has no training item; leave it out of labels\.names"):
         train(recipe, tmp_path / "run")
 
 

@@ -47,7 +47,9 @@ def main() -> None:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
             raise
         where = f" {error.filename}" if error.filename else ""
-        errors.print(f"error: cannot write{where}: {error.strerror}; free some space or choose another folder, then run it again")
+        errors.print(
+            f"error: cannot write{where}: {error.strerror}; free some space or choose another folder, then run it again"
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("interrupted; affectspace train --resume FOLDER goes on from the last checkpoint")

@@ -1,6 +1,5 @@
 """``affectspace check``"""
 
-import json
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from affectspace.cli.tell import next_commands
+from affectspace.files import json_text
 
 
 def check(
@@ -42,7 +42,7 @@ def check(
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
     if as_json:
-        print(json.dumps({"corpus": corpus.name, "items": len(corpus), "faults": [asdict(f) for f in faults]}, ensure_ascii=False))
+        print(json_text({"corpus": corpus.name, "items": len(corpus), "faults": [asdict(f) for f in faults]}))
         sys.exit(bool(faults))
     print(
         f"{corpus.name}: {len(corpus)} items, {corpus.items['speaker'].nunique()} speakers, "
@@ -58,8 +58,12 @@ def check(
             table.add_row(str(fault.row or ""), fault.item, fault.column, fault.problem, fault.message)
         Console(markup=False).print(table)
         problems = Counter(fault.problem for fault in faults)
-        print(f"{len(faults)} faults: " + ", ".join(f"{count} x {problem}" for problem, count in problems.most_common()))
-        print("\nTraining leaves faulty items out and lists them in the run's report; mend the rows above to keep them.")
+        print(
+            f"{len(faults)} faults: " + ", ".join(f"{count} x {problem}" for problem, count in problems.most_common())
+        )
+        print(
+            "\nTraining leaves faulty items out and lists them in the run's report; mend the rows above to keep them."
+        )
         sys.exit(1)
     print("no faults")
     next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")

@@ -11,8 +11,14 @@ from affectspace.errors import InputError
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 MODELS: dict[str, list[dict[str, Any]]] = {
     "ce": [{"kind": "cross_entropy"}],
-    "ce+kl-triplets": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets", "geometry": "fisher_rao", "weight": 1.0}],
-    "ce+kl-batch": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "batch", "geometry": "fisher_rao", "weight": 1.0}],
+    "ce+kl-triplets": [
+        {"kind": "cross_entropy"},
+        {"kind": "f_similarity", "pairs": "triplets", "geometry": "fisher_rao", "weight": 1.0},
+    ],
+    "ce+kl-batch": [
+        {"kind": "cross_entropy"},
+        {"kind": "f_similarity", "pairs": "batch", "geometry": "fisher_rao", "weight": 1.0},
+    ],
 }
 
 
@@ -56,7 +62,7 @@ def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path(
             "validate_by": "session" if data is None else "speaker",
             "allow": ["script"],  # within a corpus everybody says the same sentences
         },
-        "training": {"epochs": 20, "batch_size": 64, "learning_rate": 5e-4, "weight_decay": 1e-4, "clip_gradient": 1.0, "threads": 2},
+        "training": {"epochs": 20, "batch_size": 64, "learning_rate": 5e-4, "weight_decay": 1e-4, "clip_gradient": 1.0},
         "monitor": {"snapshots": [2, 8, 20], "snapshot_items": 400},
     }
     recipes = [make_recipe({"name": name, "terms": terms, **common}, "demo") for name, terms in MODELS.items()]
@@ -99,5 +105,7 @@ def _corpora(data: Path | None, out: Path) -> dict[str, str]:
             continue
         names[corpus.name] = folder.name
     if len(names) < 2:
-        raise InputError(f"{data} holds {len(names)} corpora with audio; a cross-corpus demo needs two, one folder each")
+        raise InputError(
+            f"{data} holds {len(names)} corpora with audio; a cross-corpus demo needs two, one folder each"
+        )
     return names

@@ -1,7 +1,6 @@
 """``affectspace doctor``"""
 
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -12,6 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.tell import next_commands
+from affectspace.files import json_text
 
 
 def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:
@@ -25,9 +25,9 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         Print the findings as JSON, for machines.
     """
     import numpy as np
+    import soundfile
     import torch
 
-    from affectspace.media import decoders
     from affectspace.training.data import cache_folder
 
     cache = cache_folder()
@@ -35,12 +35,13 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     free = shutil.disk_usage(cache).free / 2**30
     product = torch.ones(2, 2) @ torch.ones(2, 2)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; training runs on the CPU"
+    formats = [name for name in ("WAV", "FLAC", "OGG", "MP3") if name in soundfile.available_formats()]
     extra = [name for name in ("torchaudio", "torchvision") if importlib.util.find_spec(name)]
     findings = [
         ("python", sys.version_info >= (3, 11), f"{platform.python_version()} (3.11 or later is needed)"),
         ("torch", bool((product == 2).all()), f"{version('torch')}, {torch.get_num_threads()} threads by default"),
         ("GPU", None, device),
-        ("audio", "FLAC" in decoders() and "WAV" in decoders(), f"reads {', '.join(decoders())}"),
+        ("audio", {"WAV", "FLAC"} <= set(formats), f"reads {', '.join(formats)} and others"),
         ("numpy", int(np.__version__.split(".")[0]) >= 2, f"{np.__version__} (2 or later is needed)"),
         ("cache", os.access(cache, os.W_OK), f"{cache} (AFFECTSPACE_CACHE chooses another folder)"),
         ("disk", free > 1, f"{free:.1f} GiB free for features (at least 1 is needed)"),
@@ -56,7 +57,7 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     well = all(ok is not False for _, ok, _ in findings)
     if as_json:
         rows = [{"what": what, "ok": ok, "found": found} for what, ok, found in findings]
-        print(json.dumps({"well": well, "findings": rows}))
+        print(json_text({"well": well, "findings": rows}))
     else:
         for what, ok, found in findings:
             print(f"{'  ' if ok is None else 'ok' if ok else 'NO'}  {what:20s} {found}")

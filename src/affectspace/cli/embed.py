@@ -1,6 +1,5 @@
 """``affectspace embed``"""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from cyclopts import Parameter
 
 from affectspace.cli.tell import next_commands
 from affectspace.errors import InputError
+from affectspace.files import json_text
 
 
 def embed(
@@ -46,12 +46,13 @@ def embed(
     table = pa.Table.from_pandas(found.table, preserve_index=False)
     about = {"classes": list(model.classes), "model": model.recipe.name}
     with atomic_path(out) as path:
-        pq.write_table(table.replace_schema_metadata({"affectspace": json.dumps(about, ensure_ascii=False)}), path)
+        pq.write_table(table.replace_schema_metadata({"affectspace": json_text(about)}), path)
     quarantine = found.quarantine[["id", "reason"]].to_dict("records")
     if as_json:
-        print(json.dumps({"out": str(out), "items": len(found.table), **about, "quarantine": quarantine}, ensure_ascii=False))
+        print(json_text({"out": str(out), "items": len(found.table), **about, "quarantine": quarantine}))
         return
-    print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {', '.join(model.classes)})")
+    classes = ", ".join(model.classes)
+    print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
     next_commands(f'python -c "import pandas; print(pandas.read_parquet({str(out)!r}))"')

@@ -1,6 +1,5 @@
 """``affectspace evaluate``"""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from cyclopts import Parameter
 
 from affectspace.cli.tell import comparison, next_commands
 from affectspace.errors import InputError
+from affectspace.files import json_text
 
 
 def evaluate(
@@ -49,6 +49,6 @@ def evaluate(
                 print(f"{row['run']} on {row['corpus']}: {row['items']} items")
                 print("\n".join(f"  {name:18s} {value:.4f}" for name, value in row["scores"].items()))
     if as_json:
-        print(json.dumps(figures, ensure_ascii=False))
+        print(json_text(figures))
         return
     next_commands("affectspace report " + " ".join(map(str, runs)))

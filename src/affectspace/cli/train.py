@@ -1,6 +1,5 @@
 """``affectspace train``"""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from cyclopts import Parameter
 
 from affectspace.cli.tell import comparison, next_commands
 from affectspace.errors import InputError
+from affectspace.files import json_text
 
 
 def train(
@@ -50,7 +50,7 @@ def train(
         folder = out or Path("runs") / loaded.name
     run = train_recipe(loaded, folder, resume=resume is not None, quiet=as_json)
     if as_json:
-        print(json.dumps({"run": str(folder), **run.metrics}, ensure_ascii=False))
+        print(json_text({"run": str(folder), **run.metrics}))
         return
     comparison([run])
     next_commands(f"affectspace report {folder}", f"affectspace embed {folder} MEDIA... --out embeddings.parquet")

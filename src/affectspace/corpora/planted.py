@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import soundfile
+from scipy.io import wavfile
 from scipy.signal import resample_poly
 
 __all__ = ["FAULTS", "PlantedFault", "plant"]
@@ -70,29 +71,33 @@ def plant(
     for name, row in zip(names, rows):
         if name == "identical-audio":
             twin, row = sorted((int(row), _twin(truth, int(row), free)))
-            (folder / items.at[row, "audio"]).write_bytes((folder / items.at[twin, "audio"]).read_bytes())
+            (folder / _path(items, row)).write_bytes((folder / _path(items, twin)).read_bytes())
         elif name == "duplicate-id":
             items = pd.concat([items, items.loc[[row]]], ignore_index=True)
             truth = pd.concat([truth, truth.loc[[row]]], ignore_index=True)
             row = len(items) - 1
-            audio = Path(items.at[row, "audio"])
+            audio = Path(_path(items, row))
             items.loc[row, "audio"] = str(audio.with_stem(f"{audio.stem}-again"))
-            _quieter(folder / audio, folder / items.at[row, "audio"])
+            _quieter(folder / audio, folder / _path(items, row))
         elif name == "off-scale":
             mine = (ratings["item"] == items.at[row, "id"]) & (ratings["dimension"] == "valence")
             ratings.loc[mine.idxmax(), "value"] = 9
             truth.loc[row, "fault_row"] = int(mine.to_numpy().argmax()) + 1
         elif name == "outside-root":
-            (folder / items.at[row, "audio"]).unlink()
+            (folder / _path(items, row)).unlink()
             items.loc[row, "audio"] = "../outside.flac"
         elif name == "bad-times":
             items.loc[row, ["start", "end"]] = [0.8, 0.3]
         else:
-            items.loc[row, "audio"] = _break(folder, items.at[row, "audio"], name)
+            items.loc[row, "audio"] = _break(folder, _path(items, row), name)
         truth.loc[row, "fault"] = name
-        if pd.isna(truth.at[row, "fault_row"]):
+        if name != "off-scale":  # which is told by its row of the ratings
             truth.loc[row, "fault_row"] = row + 1
     return items, ratings, truth
+
+
+def _path(items: pd.DataFrame, row: int) -> str:
+    return str(items.at[row, "audio"])
 
 
 def _twin(truth: pd.DataFrame, row: int, free: np.ndarray) -> int:
@@ -118,7 +123,7 @@ def _break(folder: Path, audio: str, name: str) -> str:
     elif name == "not-finite":
         path = path.with_suffix(".wav")
         samples[len(samples) // 2] = np.nan
-        soundfile.write(path, samples, rate, subtype="FLOAT")
+        wavfile.write(path, rate, samples.astype(np.float32))  # libsndfile would write the time of day into it
     return path.relative_to(folder).as_posix()
 
 

@@ -124,11 +124,11 @@ def make_synthetic(
             channel = _channel(_generator(seed, name, "channel"))
             for row in rows.index:
                 generator = _generator(seed, name, "audio", truth.at[row, "id"])
-                valence, activation = truth.at[row, "valence"], truth.at[row, "activation"]
-                sentence = sentences[int(items.at[row, "script"][1:]) - 1]
+                valence, activation = (float(truth[column].to_numpy()[row]) for column in ("valence", "activation"))
+                sentence = sentences[int(str(items.at[row, "script"])[1:]) - 1]
                 speech = utter(tongue, voice, sentence, valence, activation, generator)
                 samples = channel.record(speech, generator)
-                soundfile.write(folder / items.at[row, "audio"], samples, SAMPLE_RATE, subtype="PCM_16")
+                soundfile.write(folder / str(items.at[row, "audio"]), samples, SAMPLE_RATE, subtype="PCM_16")
         items, ratings, truth = plant(folder, items, ratings, truth, faults, _generator(seed, name, "faults"))
         items.to_csv(folder / "items.csv", index=False)
         ratings.to_csv(folder / "ratings.csv", index=False)

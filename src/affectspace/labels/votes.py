@@ -164,4 +164,7 @@ def vote_shares(counts: np.ndarray, soft: bool = True) -> np.ndarray:
 
 def texts(table: pd.DataFrame, column: str) -> np.ndarray:
     """A column as an array of strings, None where a cell is missing."""
-    return np.asarray(table[column].astype("string").to_numpy(dtype=object, na_value=None))
+    values = table[column].astype("string")
+    cells = values.to_numpy(dtype=object, copy=True)
+    cells[values.isna().to_numpy()] = None
+    return cells

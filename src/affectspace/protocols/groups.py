@@ -131,4 +131,4 @@ def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
 def _words(text: pd.Series) -> pd.Series:
     """Lower-cased, without punctuation and extra space; missing where nothing is left."""
     bare = text.str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ").astype("string")
-    return bare.replace("", pd.NA)
+    return bare.mask(bare == "")

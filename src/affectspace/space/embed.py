@@ -45,10 +45,14 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     media = pd.concat([_media(Path(source)) for source in sources], ignore_index=True)
     media = media.drop_duplicates("id", ignore_index=True)
     if not len(media):
-        raise InputError(f"no audio in {', '.join(map(str, sources))}; its files end in {', '.join(sorted(AUDIO_SUFFIXES))}")
+        raise InputError(
+            f"no audio in {', '.join(map(str, sources))}; its files end in {', '.join(sorted(AUDIO_SUFFIXES))}"
+        )
     features = FeatureStore(cache_folder()).extract(media, model.frontend, max_bad_share=1.0, progress=not quiet)
     if not len(features.ids):
-        raise InputError(f"none of the {len(media)} files can be read; the first: {features.quarantine['reason'].iloc[0]}")
+        raise InputError(
+            f"none of the {len(media)} files can be read; the first: {features.quarantine['reason'].iloc[0]}"
+        )
     order = np.argsort(features.lengths, kind="stable")
     vectors: list[np.ndarray | None] = [None] * len(order)
     chances: list[np.ndarray | None] = [None] * len(order)
@@ -75,7 +79,9 @@ def _media(source: Path) -> pd.DataFrame:
     except InputError:
         if not source.is_dir() or source.suffix in TABLE_SUFFIXES:
             raise
-        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES and not f.name.startswith("."))
+        files = sorted(
+            f for f in source.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES and not f.name.startswith(".")
+        )
         return pd.DataFrame(
             {"id": [str(f) for f in files], "path": [str(f.resolve()) for f in files], "start": pd.NA, "end": pd.NA}
         )

@@ -8,7 +8,18 @@ from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_
 from affectspace.training.run import Run
 from affectspace.training.train import train
 
-__all__ = ["Model", "Recipe", "Run", "dump_recipe", "load_model", "load_recipe", "make_recipe", "train", "train_folds", "train_recipe"]
+__all__ = [
+    "Model",
+    "Recipe",
+    "Run",
+    "dump_recipe",
+    "load_model",
+    "load_recipe",
+    "make_recipe",
+    "train",
+    "train_folds",
+    "train_recipe",
+]
 
 
 def train_recipe(recipe: Recipe, folder: str | Path, *, resume: bool = False, quiet: bool = False) -> Run:

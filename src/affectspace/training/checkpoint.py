@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from affectspace.files import atomic_directory, sha256
 
@@ -26,7 +26,9 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
+def save_checkpoint(
+    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]
+) -> Path:
     """Write ``folder/step-NNNNNNNN``: one safetensors file a part, ``state.json``, ``checksums.json``.
 
     The folder appears under its name only when every file is on the disk, and older checkpoints are
@@ -37,7 +39,9 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, Mapping[str, 
         shutil.rmtree(target)
     with atomic_directory(target) as path:
         for part, named in tensors.items():
-            save_file({name: value.detach().cpu().contiguous() for name, value in named.items()}, path / f"{part}.safetensors")
+            save_file(
+                {name: value.detach().cpu().contiguous() for name, value in named.items()}, path / f"{part}.safetensors"
+            )
         (path / "state.json").write_text(json.dumps(state), encoding="utf-8")
         sums = {file.name: sha256(file) for file in sorted(path.iterdir())}
         (path / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
@@ -65,7 +69,9 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
 def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimiser's tensors by ``parameter.name``; its settings come from the recipe, not from here."""
     states = optimiser.state_dict()["state"]
-    return {f"{index}.{name}": torch.as_tensor(value) for index, state in states.items() for name, value in state.items()}
+    return {
+        f"{index}.{name}": torch.as_tensor(value) for index, state in states.items() for name, value in state.items()
+    }
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -1,5 +1,6 @@
 """From a recipe to items that can be trained on: corpora, targets, features, a split without leaks."""
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,6 @@ from affectspace.corpora import Corpus, check, open_corpus
 from affectspace.encoders import Batch
 from affectspace.errors import InputError
 from affectspace.features import Features, FeatureStore, LogMel, Normaliser, VectorTable
-from affectspace.files import sha256
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
 from affectspace.protocols import Split, cross_corpus, grouped_k_fold, kept_apart, leave_one_group_out, refuse_leaks
 from affectspace.samplers import TripletIndices
@@ -115,7 +115,10 @@ class Data:
     def split_table(self) -> pd.DataFrame:
         """One row an item: key, part, speaker, what is heard; so that a later test can prove that it is none."""
         parts = {part: getattr(self.split, part) for part in ("train", "validate", "test")}
-        tables = [self.items.iloc[rows][["key", "corpus", "speaker", "audio_sha"]].assign(part=part) for part, rows in parts.items()]
+        tables = [
+            self.items.iloc[rows][["key", "corpus", "speaker", "audio_sha"]].assign(part=part)
+            for part, rows in parts.items()
+        ]
         return pd.concat(tables, ignore_index=True)
 
 
@@ -150,7 +153,9 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         usable, values, left_out, quarantine = _labelled(corpus, space, recipe)
         if not len(usable):
             why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
-            raise InputError(f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check")
+            raise InputError(
+                f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
+            )
         found = _extract(corpus, usable, frontend, quiet)
         quarantine += found.quarantine.to_dict("records")
         held = {item: row for row, item in enumerate(found.ids)}
@@ -187,7 +192,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
-            f"class {', '.join(empty)} has no training item; leave it out of labels.names, or train on a corpus that has it"
+            f"class {', '.join(empty)} has no training item; leave it out of labels.names, "
+            "or train on a corpus that has it"
         )
     normalise = recipe.features.normalise
     groups = {"corpus": items["corpus"], "speaker": items["corpus"] + "/" + items["speaker"]}.get(normalise.scope)
@@ -232,10 +238,10 @@ def _labelled(
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
     made = space.targets(items, ratings, recipe.labels.dimension, label_map)
-    has = ~np.isnan(made.values).any(1)
+    has = np.isfinite(made.values).all(1)
     left_out = Counter(str(reason) for reason in np.asarray(made.reasons, dtype=object)[~has])
     quarantine = [*bad_items.values(), *bad_ratings.values()]
-    return items[has].reset_index(drop=True), made.values[has], dict(left_out), quarantine
+    return items.iloc[np.flatnonzero(has)].reset_index(drop=True), made.values[has], dict(left_out), quarantine
 
 
 def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> Features:
@@ -265,8 +271,14 @@ def _about(corpus, items, values, space, left_out, quarantine) -> dict[str, Any]
         "quarantine": quarantine,
         "classes": {name: counts.get(name, 0) for name in space.names},
         "agreement": agreements,
-        "sha256": pd.util.hash_pandas_object(corpus.items, index=False).sum().item().to_bytes(8, "big").hex(),
+        "sha256": _digest(corpus),
     }
+
+
+def _digest(corpus: Corpus) -> str:
+    """SHA-256 of both tables, so that a reader can tell whether the corpus has changed."""
+    text = corpus.items.to_csv(index=False) + corpus.ratings.to_csv(index=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_label_space(recipe: Recipe) -> LabelSpace:
@@ -288,7 +300,9 @@ def make_frontend(recipe: Recipe) -> LogMel | VectorTable:
         case VectorFeatures() as features:
             paths = [features.path] if isinstance(features.path, str) else features.path
             return VectorTable(
-                [str(Path(recipe.data) / path) for path in paths], id_column=features.id_column, columns=features.columns
+                [str(Path(recipe.data) / path) for path in paths],
+                id_column=features.id_column,
+                columns=features.columns,
             )
 
 

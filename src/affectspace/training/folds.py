@@ -1,12 +1,11 @@
 """All folds of a protocol: one run each, and the figures of all test items pooled."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from affectspace.errors import InputError
-from affectspace.files import write_text
+from affectspace.files import write_json, write_text
 from affectspace.metrics import scores
 from affectspace.training.data import gather, prepare
 from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_recipe
@@ -31,9 +30,13 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     text = dump_recipe(recipe)
     if (folder / "recipe.toml").exists():
         if not resume:
-            raise InputError(f"{folder} already holds runs; go on by: affectspace train --resume {folder}, or choose --out")
+            raise InputError(
+                f"{folder} already holds runs; go on by: affectspace train --resume {folder}, or choose --out"
+            )
         if (folder / "recipe.toml").read_text(encoding="utf-8") != text:
-            raise InputError(f"the recipe differs from the one {folder} was begun with; choose another folder with --out")
+            raise InputError(
+                f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
+            )
     write_text(folder / "recipe.toml", text)
     gathered = gather(recipe, quiet=quiet)
     runs = []
@@ -46,10 +49,10 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     truth = np.concatenate([np.stack(list(test["target"])) for test in tests])
     probabilities = np.concatenate([np.stack(list(test["probabilities"])) for test in tests])
     per_fold = [run.metrics["test"] for run in runs]
-    pooled = scores(truth, probabilities)
+    pooled: dict[str, float | None] = {**scores(truth, probabilities)}
     # Each fold has its own net, so similarities across folds mean nothing: their folds' mean stands for them.
     for name in ("similarity_rho", "similarity_error"):
-        pooled[name] = float(np.mean([figures[name] for figures in per_fold]))
+        pooled[name] = _mean([figures[name] for figures in per_fold])
     first = runs[0].metrics
     kept = ("name", "seed", "keeps_apart", "allowed", "transductive", "selection", "classes", "geometry")
     final = {
@@ -58,11 +61,11 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
         "folds": len(runs),
         "counts": {"test": len(truth)},
         "test": pooled,
-        "validate": {name: float(np.mean([run.metrics["validate"][name] for run in runs])) for name in first["validate"]},
+        "validate": {name: _mean([run.metrics["validate"][name] for run in runs]) for name in first["validate"]},
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
-    write_text(folder / "metrics.json", json.dumps(final, indent=1, ensure_ascii=False))
+    write_json(folder / "metrics.json", final)
     return Run(folder)
 
 
@@ -73,3 +76,9 @@ def _count(recipe: Recipe, items) -> int:
         case LeaveOneOut(by=by):
             return (items["corpus"] + "/" + items[by]).nunique()
     raise AssertionError(recipe.protocol.kind)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """The mean of the folds in which the figure exists; none where it exists in none."""
+    there = [value for value in values if value is not None]
+    return float(np.mean(there)) if there else None

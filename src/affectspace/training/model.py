@@ -51,7 +51,9 @@ class Model:
         """The front end that makes this net's features; only media can be embedded anew."""
         frontend = make_frontend(self.recipe)
         if not isinstance(frontend, LogMel):
-            raise InputError("this model reads precomputed vectors, so it cannot embed audio; train one on log_mel features")
+            raise InputError(
+                "this model reads precomputed vectors, so it cannot embed audio; train one on log_mel features"
+            )
         return frontend
 
     @torch.inference_mode()
@@ -87,11 +89,15 @@ def load_model(folder: str | Path) -> Model:
     folder = Path(folder)
     folder = folder / "model" if (folder / "model").is_dir() else folder
     if not (folder / "config.json").is_file():
-        raise InputError(f"there is no model in {folder}; give a finished run's folder (affectspace train --resume ends one)")
+        raise InputError(
+            f"there is no model in {folder}; give a finished run's folder (affectspace train --resume ends one)"
+        )
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if config["format"] != FORMAT:
-            raise InputError(f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it")
+            raise InputError(
+                f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it"
+            )
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
         encoder = make_encoder(recipe.encoder, config["dimensions"], len(config["classes"]))
         encoder.load_state_dict(load_file(folder / "model.safetensors"))

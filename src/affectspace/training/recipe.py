@@ -82,8 +82,8 @@ class LogMelFeatures(Section):
     """Log-Mel filterbank energies as Kaldi computes them."""
 
     kind: Literal["log_mel"] = "log_mel"
-    bands: int = Field(40, ge=1)
-    level: float | None = Field(None, le=0)
+    bands: int = Field(default=40, ge=1)
+    level: float | None = Field(default=None, le=0)
     normalise: Normalise = Normalise()
 
 
@@ -103,7 +103,7 @@ class CrossCorpus(Section):
     kind: Literal["cross_corpus"]
     train: tuple[str, ...] = Field(min_length=1)
     test: tuple[str, ...] = Field(min_length=1)
-    validate_share: float = Field(0.2, gt=0, lt=1)
+    validate_share: float = Field(default=0.2, gt=0, lt=1)
     validate_by: Literal["speaker", "session"] = "speaker"
     allow: tuple[str, ...] = ()
 
@@ -122,33 +122,33 @@ class GroupedFolds(Section):
 
     kind: Literal["grouped_folds"]
     by: Literal["speaker", "session", "script"] = "speaker"
-    folds: int = Field(5, ge=2)
+    folds: int = Field(default=5, ge=2)
     fold: int | Literal["all"] = "all"
     allow: tuple[str, ...] = ()
 
 
 class ConvPoolEncoder(Section):
     kind: Literal["conv_pool"] = "conv_pool"
-    channels: int = Field(128, ge=1)
-    kernel: int = Field(16, ge=1)
-    hidden: int = Field(128, ge=1)
+    channels: int = Field(default=128, ge=1)
+    kernel: int = Field(default=16, ge=1)
+    hidden: int = Field(default=128, ge=1)
 
 
 class MLPEncoder(Section):
     kind: Literal["mlp"]
-    hidden: int = Field(128, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    hidden: int = Field(default=128, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
 class CrossEntropyEntry(Section):
     kind: Literal["cross_entropy"]
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0)
     class_weights: bool = True
 
 
 class FSimilarityEntry(Section):
     kind: Literal["f_similarity"]
-    weight: float = Field(10.0, gt=0)
+    weight: float = Field(default=10.0, gt=0)
     f: Literal["kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon"] = "kl"
     geometry: Literal["chord", "angle", "fisher_rao"] = "chord"
     pairs: Literal["triplets", "batch"] = "triplets"
@@ -162,16 +162,16 @@ class Training(Section):
     those at its end.
     """
 
-    epochs: int = Field(30, ge=1)
-    batch_size: int = Field(100, ge=2)
-    learning_rate: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
-    clip_gradient: float | None = Field(None, gt=0)
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=100, ge=2)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    clip_gradient: float | None = Field(default=None, gt=0)
     selection: Literal["validation", "last"] = "validation"
-    checkpoint_steps: int | None = Field(None, ge=1)
+    checkpoint_steps: int | None = Field(default=None, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     device: Literal["auto", "cpu", "cuda", "mps"] = "cpu"
-    threads: int = Field(1, ge=1)
+    threads: int = Field(default=1, ge=1)
 
 
 class Monitor(Section):
@@ -183,7 +183,7 @@ class Monitor(Section):
 
     test_curve: bool = True
     snapshots: tuple[int, ...] = ()
-    snapshot_items: int = Field(600, ge=2)
+    snapshot_items: int = Field(default=600, ge=2)
 
 
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
@@ -208,14 +208,14 @@ class Recipe(Section):
     """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     data: str = "."
     corpora: tuple[CorpusEntry, ...] = Field(min_length=1)
     labels: Labels
     features: Features = LogMelFeatures()
     protocol: Protocol
     encoder: Encoder = ConvPoolEncoder()
-    terms: tuple[Term, ...] = Field((CrossEntropyEntry(kind="cross_entropy"),), min_length=1)
+    terms: tuple[Term, ...] = Field(default=(CrossEntropyEntry(kind="cross_entropy"),), min_length=1)
     training: Training = Training()
     monitor: Monitor = Monitor()
 
@@ -247,9 +247,10 @@ def _within(fault: Any, outer: Any) -> bool:
 
 def _sentence(fault: Any, values: dict[str, Any]) -> str:
     # pydantic puts the tag of a tagged union into the path; a user never wrote it there.
-    path, place = [], values
+    path: list[str] = []
+    place: Any = values
     for part in fault["loc"]:
-        if isinstance(place, dict) and part in place or isinstance(place, list) and isinstance(part, int):
+        if (isinstance(place, dict) and part in place) or (isinstance(place, list) and isinstance(part, int)):
             place = place[part]
         elif part != fault["loc"][-1] or fault["type"] != "missing":
             continue

@@ -214,7 +214,7 @@ class Run:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One row an item: item, split, speaker, target, probabilities, embedding; ``fold`` too where there are folds."""
+        """One row an item: item, split, speaker, target, probabilities, embedding; ``fold`` too where there are any."""
         if self.folds:
             tables = [fold.predictions.assign(fold=number) for number, fold in enumerate(self.folds)]
             return pd.concat(tables, ignore_index=True)
@@ -293,7 +293,7 @@ class Run:
     def _damaged(self, name: str, why: object) -> InputError:
         reason = str(why).strip().splitlines()[0] if str(why).strip() else type(why).__name__
         return InputError(
-            f"{name} of run {self.path} is damaged ({reason}); restore the folder from a copy, or train the recipe again"
+            f"{name} of run {self.path} is damaged ({reason}); restore the folder from a copy, or train again"
         )
 
 

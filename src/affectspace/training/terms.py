@@ -8,7 +8,12 @@ from torch import Tensor, nn
 
 from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
-from affectspace.losses import InBatchFSimilarityLoss, SoftCrossEntropyLoss, TripletFSimilarityLoss, balanced_class_weights
+from affectspace.losses import (
+    InBatchFSimilarityLoss,
+    SoftCrossEntropyLoss,
+    TripletFSimilarityLoss,
+    balanced_class_weights,
+)
 from affectspace.training.recipe import CrossEntropyEntry, FSimilarityEntry, Recipe
 
 __all__ = ["CrossEntropyTerm", "FSimilarityTerm", "Objective", "make_objective", "triplet_geometry"]
@@ -37,6 +42,7 @@ class FSimilarityTerm(nn.Module):
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
         if self.triplets:
             return self.loss(outputs.embedding, batch.targets, batch.triplets)
+        assert batch.targets is not None
         return self.loss(outputs.embedding[: batch.anchors], batch.targets[: batch.anchors])
 
 
@@ -86,5 +92,7 @@ def triplet_geometry(recipe: Recipe) -> str | None:
     """
     asked = {e.geometry for e in recipe.terms if isinstance(e, FSimilarityEntry) and e.pairs == "triplets"}
     if len(asked) > 1:
-        raise InputError(f"terms ask for triplets in {' and '.join(sorted(asked))}; a run draws triplets in one geometry")
+        raise InputError(
+            f"terms ask for triplets in {' and '.join(sorted(asked))}; a run draws triplets in one geometry"
+        )
     return next(iter(asked), None)

@@ -1,7 +1,6 @@
 """A recipe to a run folder: one linear function."""
 
 import fcntl
-import json
 import os
 import platform
 import time
@@ -21,7 +20,7 @@ from torch import Tensor
 import affectspace
 from affectspace.encoders import Batch
 from affectspace.errors import DivergedError, InputError
-from affectspace.files import atomic_directory, atomic_path, write_text
+from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
 from affectspace.samplers import BalancedTriplets, ShuffledBatches
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
@@ -69,7 +68,9 @@ def train(
                 "another folder with --out"
             )
         if (folder / "recipe.toml").read_text(encoding="utf-8") != text:
-            raise InputError(f"the recipe differs from the one {folder} was begun with; choose another folder with --out")
+            raise InputError(
+                f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
+            )
     with _only_us(folder):
         if (folder / "metrics.json").exists():
             return Run(folder)
@@ -80,7 +81,7 @@ def train(
         data = data or prepare(recipe, quiet=quiet)
         write_text(folder / "recipe.toml", text)
         write_text(folder / "environment.txt", _environment(recipe))
-        write_text(folder / "data.json", json.dumps(data.about, indent=1, ensure_ascii=False))
+        write_json(folder / "data.json", data.about)
         with atomic_path(folder / "split.parquet") as path:
             data.split_table().to_parquet(path)
 
@@ -97,7 +98,7 @@ def train(
         objective = objective.to(fabric.device)
         geometry = triplet_geometry(recipe)
         if geometry:
-            sampler = BalancedTriplets(train_targets, settings.batch_size, geometry, recipe.seed)
+            sampler = BalancedTriplets(train_targets.numpy(), settings.batch_size, geometry, recipe.seed)
         else:
             sampler = ShuffledBatches(len(train_targets), settings.batch_size, recipe.seed)
 
@@ -125,7 +126,9 @@ def train(
                 "random": _random_state(),
                 "best": best,
             }
-            save_checkpoint(checkpoints, state["step"], {part: named for part, named in tensors.items() if named}, state)
+            save_checkpoint(
+                checkpoints, state["step"], {part: named for part, named in tensors.items() if named}, state
+            )
 
         # ---- epochs
         with _progress(recipe, quiet) as progress:
@@ -165,10 +168,11 @@ def train(
                     state["best"] = {"epoch": state["epoch"], "uar": row["validate"]["uar"]}
                     best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
                 state["history"].append(row)
-                write_text(folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in state["history"]))
+                write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
                 save()
 
         # ---- the selected epoch, measured once
+        assert state["best"] is not None, "there is at least one epoch"
         model.load_state_dict(best)
         validation = predict(encoder, data, data.split.validate)
         test = predict(encoder, data, data.split.test)
@@ -178,7 +182,7 @@ def train(
             with atomic_directory(folder / "model") as path:
                 save_model(path, model, recipe, data)
         seconds = seconds_before + time.monotonic() - started
-        write_text(folder / "timing.json", json.dumps({"seconds": round(seconds, 3), "threads": settings.threads}))
+        write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
         final = {
             "name": recipe.name,
             "seed": recipe.seed,
@@ -192,7 +196,7 @@ def train(
             "validate": figures(validation, recipe, data.geometry),
             "test": figures(test, recipe, data.geometry),
         }
-        write_text(folder / "metrics.json", json.dumps(final, indent=1, ensure_ascii=False))  # last: it says finished
+        write_json(folder / "metrics.json", final)  # last: it says finished
     return Run(folder)
 
 
@@ -204,7 +208,9 @@ def _only_us(folder: Path):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"another process is training in {folder}; wait for it, or choose another folder") from None
+            raise InputError(
+                f"another process is training in {folder}; wait for it, or choose another folder"
+            ) from None
         yield
 
 
@@ -212,7 +218,13 @@ def _progress(recipe: Recipe, quiet: bool) -> Progress:
     from rich.console import Console
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("steps"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
 
 
@@ -233,13 +245,22 @@ def _diverged(
     folder: Path, state: dict[str, Any], batch: Batch, ids: list[str], loss: float, values: dict[str, Tensor]
 ) -> DivergedError:
     with atomic_path(folder / "diverged" / "batch.safetensors") as path:
-        tensors = {"values": batch.values, "lengths": batch.lengths, "targets": batch.targets, "triplets": batch.triplets}
+        tensors = {
+            "values": batch.values,
+            "lengths": batch.lengths,
+            "targets": batch.targets,
+            "triplets": batch.triplets,
+        }
         save_file({name: value.cpu().contiguous() for name, value in tensors.items() if value is not None}, path)
     terms = {name: float(value) for name, value in values.items()}
     about = {"epoch": state["epoch"] + 1, "step": state["step"] + 1, "loss": str(loss), "terms": terms, "items": ids}
-    write_text(folder / "diverged" / "batch.json", json.dumps(about, indent=1, ensure_ascii=False))
+    write_json(folder / "diverged" / "batch.json", about)
     bad = [item for item, clip in zip(ids, batch.values) if not torch.isfinite(clip).all()]
-    why = f"the features of {bad[0]} are not finite" if bad else "its features are finite: lower training.learning_rate or set training.clip_gradient"
+    why = (
+        f"the features of {bad[0]} are not finite"
+        if bad
+        else "its features are finite: lower training.learning_rate or set training.clip_gradient"
+    )
     what = "loss" if not np.isfinite(loss) else "gradient"
     return DivergedError(
         f"the {what} is not finite in epoch {about['epoch']}, step {about['step']} "

@@ -18,7 +18,9 @@ from affectspace.training.run import Run
 __all__ = ["evaluate_on"]
 
 
-def evaluate_on(run: Run, corpus: str | Path, adapter: str | None = None, allow: tuple[str, ...] = ()) -> dict[str, Any]:
+def evaluate_on(
+    run: Run, corpus: str | Path, adapter: str | None = None, allow: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Scores of the run's model on all labelled items of ``corpus``, nothing of which it may know.
 
     Raises:
@@ -46,7 +48,12 @@ def evaluate_on(run: Run, corpus: str | Path, adapter: str | None = None, allow:
         chosen.label_similarity_matrix(targets, targets).numpy(),
         chosen.embedding_similarity_matrix(vectors, vectors).numpy(),
     )
-    return {"corpus": gathered.about[0]["name"], "items": len(gathered.items), "scores": found, "data": gathered.about[0]}
+    return {
+        "corpus": gathered.about[0]["name"],
+        "items": len(gathered.items),
+        "scores": found,
+        "data": gathered.about[0],
+    }
 
 
 def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None:

@@ -1,0 +1,77 @@
+"""Every block of the documentation runs: its commands, its Python, its recipes and its tables."""
+
+import re
+import shlex
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from affectspace.cli.app import main
+from affectspace.corpora import make_synthetic_world, open_corpus
+from affectspace.training import make_recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A folder as a user has it after ``affectspace demo``, with a smaller synthetic world."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "recipes", folder / "recipes")
+    make_synthetic_world(folder / "runs/demo/corpora", speakers=3, items_per_speaker=8)
+    return folder
+
+
+def run(command: str, monkeypatch) -> int:
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    try:
+        main()
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def test_commands_of_the_readme(checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
+    commands = [
+        line.split("#")[0].strip() for block in blocks(ROOT / "README.md", "bash") for line in block.splitlines()
+    ]
+    assert len(commands) >= 8
+    for command in commands:
+        assert run(command, monkeypatch) == 0, f"{command}\n{capsys.readouterr().err}"
+        assert "next:" in capsys.readouterr().out
+    assert (checkout / "runs/demo/report.html").is_file()
+    assert (checkout / "cirin.parquet").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks(page, checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), {"__name__": "block"})
+
+
+def test_the_page_on_own_data_holds_a_corpus_and_a_recipe(tmp_path):
+    page = ROOT / "docs/your-data.md"
+    items, ratings = blocks(page, "csv")
+    card, recipe = blocks(page, "toml")
+    (tmp_path / "items.csv").write_text(items)
+    (tmp_path / "ratings.csv").write_text(ratings)
+    (tmp_path / "corpus.toml").write_text(card)
+    corpus = open_corpus(tmp_path)
+    assert (corpus.name, len(corpus), len(corpus.ratings)) == ("mine", 2, 5)
+    assert make_recipe(tomllib.loads(recipe)).name == "mine"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).is_file(), target
