@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from affectspace.report.resample import lead_interval
 from affectspace.training.run import Evaluated, Run
 
 __all__ = ["Comparison"]
@@ -52,7 +53,8 @@ class Comparison:
             if run.classes != first.classes:
                 reasons.append(f"{name} tells {_listed(first.classes)} apart, {other} {_listed(run.classes)}.")
             elif split != self.splits[0]:
-                reasons.append(f"{other if split != 'test' else name} was tested on no items, the other run was.")
+                untested, tested = (other, name) if self.splits[0] == "test" else (name, other)
+                reasons.append(f"{untested} was not tested, {tested} was.")
             elif difference := _items_differ(self.evaluated[0], items):
                 reasons.append(f"{name} and {other} were not judged on the same items: {difference}.")
         return tuple(reasons)
@@ -74,7 +76,12 @@ class Comparison:
     def answer(self) -> list[str]:
         """The result in words: who is ahead and by how much, beside chance, and what that proves."""
         if not self.comparable:
-            return ["These runs cannot be ranked: they do not answer the same question.", *self.obstacles]
+            return [
+                "These runs cannot be ranked: they do not answer the same question.",
+                *self.obstacles,
+                "So this page leaves out who is ahead, the marks of the best, the other models' curves behind each "
+                "curve, and a common start of the maps. Everything else is shown for each run by itself.",
+            ]
         figures = [run.scores(split) for run, split in zip(self.runs, self.splits)]
         if any(np.isnan(each.get("uar", np.nan)) for each in figures):
             return ["At least one run has no UAR, so there is no order to tell."]
@@ -92,20 +99,41 @@ class Comparison:
             level = [name for name in order if means[best] - means[name] < LEVEL]
             sentences = [f"{_listed(level)} are level at {means[best]:.1%} UAR {where}{beside}."]
         else:
-            gap = 100 * (means[best] - means[others[0]])
+            # Of the figures as printed, so that the reader's own subtraction agrees.
+            gap = round(100 * means[best], 1) - round(100 * means[others[0]], 1)
             sentences = [
                 f"{best} is ahead with {means[best]:.1%} UAR {where}, {gap:.1f} points above "
-                f"{others[0]} ({means[others[0]]:.1%}){beside}."
+                f"{others[0]} ({means[others[0]]:.1%}){beside}.",
+                *self._resampled(best, others[0], kind),
             ]
         if means[best] <= chance:
             sentences.append("That is no better than chance: nothing was learned that carries over to these items.")
         return [_percent(sentence) for sentence in [*sentences, *self._caution(figures, kind)]]
 
+    def _resampled(self, best: str, next_best: str, kind: str) -> list[str]:
+        ahead, behind = ([self.evaluated[row] for row in self.models[name]] for name in (best, next_best))
+        interval = lead_interval([e for e in ahead if e], [e for e in behind if e]) if all([*ahead, *behind]) else None
+        if interval is None:
+            return []
+        speakers, low, high = interval
+        ends = [f"{100 * end:.1f}".replace("-", "−") for end in (low, high)]
+        doubt = ", so there may be none" if low <= 0 else ""
+        return [
+            f"With other {kind} speakers the lead would differ: over resamplings of these {speakers} it lies between "
+            f"{ends[0]} and {ends[1]} points (95%){doubt}."
+        ]
+
     def _caution(self, figures: list[dict[str, float]], kind: str) -> list[str]:
         sentences = []
         if kind == "validation":
             sentences.append(
-                "Nothing was tested: these are the validation items, on which the epoch was selected, so the figures flatter."
+                "Nothing was tested: these are the validation items, on which the epoch was selected, so the "
+                "figures flatter."
+            )
+        seen = [name for name, run in zip(self.names, self.runs) if run.metrics.get("transductive")]
+        if 0 < len(seen) < len(self.runs):
+            sentences.append(
+                f"The order is not fair: {_listed(seen)} saw the (unlabelled) test items, the others did not."
             )
         seeds = {name: len(rows) for name, rows in self.models.items()}
         if max(seeds.values()) == 1:
@@ -113,15 +141,15 @@ class Comparison:
                 "One run proves nothing: with another seed the figure moves by some points. Train several seeds before "
                 "believing it."
                 if len(seeds) == 1
-                else "Each model was trained with one seed only, and one run proves nothing: with other seeds the order "
-                "may turn round. Train several seeds of each before believing it."
+                else "Each model was trained with one seed only, and one run proves nothing: with other seeds the "
+                "order may turn round. Train several seeds of each before believing it."
             )
         else:
             spread = max(np.ptp([figures[row]["uar"] for row in rows]) for rows in self.models.values())
             counts = ", ".join(f"{count} of {name}" for name, count in seeds.items())
             sentences.append(
-                f"Means over seeds ({counts}); seeds of one model lie up to {100 * spread:.1f} points apart, so a smaller "
-                "difference between models is no evidence."
+                f"Means over seeds ({counts}); seeds of one model lie up to {100 * spread:.1f} points apart, so a "
+                "smaller difference between models is no evidence."
             )
         return sentences
 

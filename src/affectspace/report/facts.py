@@ -100,7 +100,8 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
         items = run.evaluated("test")
         if items is not None:
             people = len({(str(i).split("/")[0], s) for i, s in zip(items.items, items.speakers) if s})
-            lines.append(("Tested on", f"{len(items):,} items{_speakers(people)}, each by the one of {len(run.folds)} folds that never trained on it"))  # fmt: skip
+            whom = f"{len(items):,} items{_speakers(people)}"
+            lines.append(("Tested on", f"{whom}, each by the one of {len(run.folds)} folds that never trained on it"))
     else:
         counts = metrics.get("counts") or {}
         for part, label in words.items():
@@ -108,7 +109,9 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
             if len(rows) and {"corpus", "speaker"} <= set(rows):
                 corpora = Counter(rows["corpus"].astype(str))
                 where = ", ".join(f"{name} ({count:,})" for name, count in corpora.items())
-                people = (rows["corpus"].astype(str) + "/" + rows["speaker"].astype(str))[rows["speaker"].notna()].nunique()
+                people = (rows["corpus"].astype(str) + "/" + rows["speaker"].astype(str))[
+                    rows["speaker"].notna()
+                ].nunique()
                 lines.append((label, f"{len(rows):,} items{_speakers(people)}: {where}"))
             elif counts.get(part):
                 lines.append((label, f"{counts[part]:,} items"))
@@ -120,7 +123,9 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
         lines.append(("Allowed on both sides", f"{_join(allowed)}, at the recipe's word"))
     if metrics.get("selection"):
         how = {"validation": "the epoch with the best validation UAR", "last": "the last epoch"}
-        lines.append(("Kept", how.get(metrics["selection"], str(metrics["selection"])) + "; the test items had no say"))
+        lines.append(
+            ("Epoch kept", how.get(metrics["selection"], str(metrics["selection"])) + "; the test items had no say")
+        )
     return lines
 
 
@@ -217,7 +222,11 @@ def _flat(value: Any, prefix: str = "") -> dict[str, str]:
         items = [(str(key), inner) for key, inner in value.items()]
     elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
         # Terms and corpora are known by their kind or path, so that the same one stands in the same line.
-        items = [(str(each.get("kind") or each.get("path") or n) if isinstance(each, dict) else str(n), each) for n, each in enumerate(value)]  # fmt: skip
+        items, seen = [], Counter()
+        for each in value:
+            name = str(each.get("kind") or each.get("path") or "entry") if isinstance(each, dict) else "entry"
+            seen[name] += 1
+            items.append((name if seen[name] == 1 else f"{name} ({seen[name]})", each))
     else:
         return {prefix: _plain(value)}
     flat: dict[str, str] = {}

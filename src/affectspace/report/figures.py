@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
@@ -80,9 +80,14 @@ def space_map(ax: Axes, positions: np.ndarray, targets: np.ndarray, ordered: boo
             chosen = part[majority[part] == row]
             if len(chosen):
                 ax.scatter(
-                    *positions[chosen].T, s=size, c=[to_hex(c) for c in colours[chosen]], linewidths=0.35,
-                    marker=marker_of(row, classes, ordered), edgecolors="white", rasterized=dense or count > VECTOR_POINTS,
-                )  # fmt: skip
+                    *positions[chosen].T,
+                    s=size,
+                    c=[to_hex(c) for c in colours[chosen]],
+                    marker=marker_of(row, classes, ordered),
+                    linewidths=0.35,
+                    edgecolors="white",
+                    rasterized=dense or count > VECTOR_POINTS,
+                )
     middle, half = _frame(positions)
     ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half), xticks=[], yticks=[])
     ax.set_aspect("equal")
@@ -101,13 +106,13 @@ def confusion(ax: Axes, truth: np.ndarray, probabilities: np.ndarray, classes: S
     counts = confusion_matrix(truth, probabilities, len(classes))
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
+    size = _cell_size(ax, counts)
     # Cells are drawn as rectangles: an image would be smoothed by some viewers.
     for row, column in np.ndindex(counts.shape):
-        value = share[row, column]
-        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=_shade(value), ec="white", lw=1))
-        text = f"{counts[row, column]:.1f}".removesuffix(".0")
-        ax.text(column, row, text, ha="center", va="center", fontsize=_cell_size(counts),
-                color="white" if value > 0.45 else INK if counts[row, column] else GREY)  # fmt: skip
+        count, shade = float(counts[row, column]), _shade(float(share[row, column]))
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=shade, ec="white", lw=1))
+        colour = _legible_on(shade) if count else GREY
+        ax.text(column, row, _cell_text(count), ha="center", va="center", fontsize=size, color=colour)
     for row, found in enumerate(np.diag(share)):
         ax.add_patch(Rectangle((row - 0.46, row - 0.46), 0.92, 0.92, fc="none", ec=INK, lw=0.9))
         recall = f"{found:.0%}".replace("%", "\u202f%") if total[row, 0] else "no items"
@@ -115,10 +120,12 @@ def confusion(ax: Axes, truth: np.ndarray, probabilities: np.ndarray, classes: S
     ax.text(len(classes) - 0.4, -0.75, "recall", va="center", color="#57606a")
     names = [short(name) for name in classes]
     long = len(classes) > 4 or max(map(len, names)) * len(names) > 32
-    ax.set_xticks(range(len(classes)), names, rotation=40 if long else 0, ha="right" if long else "center",
-                  rotation_mode="anchor" if long else "default")  # fmt: skip
+    turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    ax.set_xticks(range(len(classes)), names, **turned)
     ax.set_yticks(range(len(classes)), names)
-    ax.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), xlabel="predicted", ylabel="raters' choice")
+    ax.set(
+        xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), xlabel="predicted", ylabel="raters' choice"
+    )
     ax.tick_params(length=0)
     ax.set_aspect("equal")
     for spine in ax.spines.values():
@@ -182,7 +189,8 @@ def reliability(ax: Axes, below: Axes, truth: np.ndarray, probabilities: np.ndar
     accuracy = np.bincount(place, right, bins)[held] / count[held]
     ax.vlines(confidence, accuracy, confidence, color=WARM, lw=1.4, alpha=0.55, zorder=2)
     ax.plot(confidence, accuracy, color=ACCENT, lw=1.2, alpha=0.5, zorder=3)
-    ax.scatter(confidence, accuracy, s=10 + 90 * np.sqrt(count[held] / count.max()), color=ACCENT, ec="white", lw=0.8, zorder=4)
+    size = 10 + 90 * np.sqrt(count[held] / count.max())
+    ax.scatter(confidence, accuracy, s=size, color=ACCENT, ec="white", lw=0.8, zorder=4, clip_on=False)
     ax.text(0.03, 0.95, "too cautious", color="#57606a", va="top", style="italic", fontsize=8)
     ax.text(0.97, 0.04, "too sure", color="#57606a", ha="right", style="italic", fontsize=8)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.02), ylabel="right")
@@ -210,6 +218,18 @@ def _shade(share: float) -> str:
     return "#f6f8fa" if share == 0 else to_hex(DENSITY(0.9 * share))
 
 
-def _cell_size(counts: np.ndarray) -> float:
-    wide = len(f"{counts.max():.0f}") + (1 if (counts % 1).any() else 0)
-    return float(np.clip(34 / (max(len(counts), 4) ** 0.6 * max(wide, 3) ** 0.5), 5.5, 9))
+def _legible_on(colour: str) -> str:
+    """Ink or white, whichever contrasts more (WCAG relative luminance)."""
+    luminance = np.dot([0.2126, 0.7152, 0.0722], np.array(to_rgb(colour)) ** 2.2)
+    return "white" if luminance < 0.225 else INK
+
+
+def _cell_text(count: float) -> str:
+    return f"{count:.1f}".removesuffix(".0")
+
+
+def _cell_size(ax: Axes, counts: np.ndarray) -> float:
+    """The font size at which the longest number fits into a cell; a digit is some 0.62 of it wide."""
+    cell = 0.55 * ax.get_figure(root=True).get_figwidth() * 72 / len(counts)  # pyright: ignore[reportOptionalMemberAccess]
+    longest = max(len(_cell_text(float(count))) for count in counts.flat)
+    return float(np.clip(0.85 * cell / (0.62 * longest), 5, 8.5))

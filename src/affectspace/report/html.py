@@ -70,8 +70,8 @@ def _page(comparison: Comparison, date: datetime.date) -> str:
     )
     first = comparison.runs[0]
     columns, rows, remarks = panels.map_grid(comparison)
-    ramp = panels.is_ordered(first) or len(first.classes) == 2
     same_classes = len({run.classes for run in comparison.runs}) == 1
+    ramp = same_classes and (panels.is_ordered(first) or len(first.classes) == 2)
     legends = [("", first)] if same_classes else list(zip(comparison.names, comparison.runs))
     ends = [RAMP(x)[:3] for x in (0, 0.25, 0.5, 0.75, 1)]
     return environment.get_template("report.html").render(

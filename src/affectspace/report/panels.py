@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from affectspace.report.compare import Comparison
-from affectspace.report.figures import confusion, learning_curve, reliability, short, similarity, space_map
+from affectspace.report.figures import confusion, learning_curve, reliability, similarity, space_map
 from affectspace.report.style import class_colours, figure_style, marker_of, polygon
 from affectspace.report.svg import inline_svg
 from affectspace.space.maps import tsne_maps
@@ -81,10 +82,14 @@ def map_grid(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[Pa
         remarks.append("Each fold has a space of its own; the maps show the first fold.")
     epochs = _spread(sorted({epoch for run in runs for epoch in run.snapshots}), MAP_EPOCHS)
     if not epochs:
-        remarks.append("No snapshots were kept during training (monitor.snapshots), so only the selected epoch is shown.")
+        remarks.append(
+            "No snapshots were kept during training (monitor.snapshots), so only the selected epoch is shown."
+        )
     groups = [list(range(len(runs)))] if comparison.comparable else [[row] for row in range(len(runs))]
     if not comparison.comparable:
-        remarks.append("As the runs cannot be compared, each has its own start: compare within a row, not between rows.")
+        remarks.append(
+            "As the runs cannot be compared, each has its own start: compare within a row, not between rows."
+        )
     columns = [f"epoch {epoch}" for epoch in epochs] + ["selected epoch"]
     rows: dict[int, list[Panel]] = {}
     shown = 0
@@ -185,11 +190,12 @@ def legend(run: Run) -> list[tuple[Markup, str]]:
     signs = []
     for row, name in enumerate(run.classes):
         paths = "".join(
-            f"<polygon points='{' '.join(f'{x},{y}' for x, y in part)}'/>" for part in polygon(marker_of(row, classes, ordered))
+            f"<polygon points='{' '.join(f'{x},{y}' for x, y in part)}'/>"
+            for part in polygon(marker_of(row, classes, ordered))
         )
-        fill = "#{:02x}{:02x}{:02x}".format(*(int(round(255 * c)) for c in colours[row]))
+        fill = "#{:02x}{:02x}{:02x}".format(*(round(255 * float(c)) for c in colours[row]))
         sign = f"<svg class='sign' viewBox='-0.65 -0.65 1.3 1.3' aria-hidden='true' fill='{fill}'>{paths}</svg>"
-        signs.append((Markup(sign), name))  # noqa: S704  (made of numbers only)
+        signs.append((Markup(sign), name))
     return signs
 
 
@@ -200,9 +206,10 @@ def is_ordered(run: Run) -> bool:
 
 def _map(positions: np.ndarray, targets: np.ndarray, ordered: bool, dense: bool, name: str, told: str) -> Markup:
     with figure_style():
-        figure = Figure(figsize=(2.6, 2.6), dpi=150)
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # pyright: ignore[reportOptionalMemberAccess]
-        space_map(figure.add_subplot(), positions, targets, ordered, dense)
+        figure = Figure(figsize=(2.6, 2.6), dpi=160, layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
+        ax = figure.add_subplot()
+        space_map(ax, positions, targets, ordered, dense)
+        ax.set_axis_off()  # the card around it is its frame
         return inline_svg(figure, name, told)
 
 
@@ -277,5 +284,3 @@ def _pairs(items: Evaluated, name: str) -> tuple[np.ndarray, np.ndarray] | str:
     if not label:
         return "Fewer than two items: there are no pairs."
     return np.concatenate(label), np.concatenate(embedding)
-
-

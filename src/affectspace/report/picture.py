@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from affectspace.errors import InputError
@@ -56,8 +57,8 @@ def compare_spaces(runs: Sequence[Run], path: str | Path) -> Path:
     first = comparison.runs[0]
     ordered, classes = is_ordered(first), first.classes
     with figure_style():
-        figure = Figure(figsize=(3.6 * len(runs) + 0.1, 4.35), dpi=200)
-        figure.get_layout_engine().set(w_pad=0.06, h_pad=0.05)  # pyright: ignore[reportOptionalMemberAccess]
+        layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05)
+        figure = Figure(figsize=(3.6 * len(runs) + 0.1, 4.35), dpi=200, layout=layout)
         axes = np.atleast_1d(figure.subplots(1, len(runs)))
         for ax, positions, run, name, split in zip(axes, maps, runs, comparison.names, comparison.splits):
             space_map(ax, positions, targets, ordered)
@@ -73,19 +74,31 @@ def compare_spaces(runs: Sequence[Run], path: str | Path) -> Path:
             _class_legend(figure, classes)
         with atomic_path(path) as aside:
             metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
-            figure.savefig(aside, format=path.suffix[1:].lower(), metadata=metadata, transparent=False, facecolor="white")
+            figure.savefig(
+                aside, format=path.suffix[1:].lower(), metadata=metadata, transparent=False, facecolor="white"
+            )
     return path
 
 
 def _class_legend(figure: Figure, classes: Sequence[str]) -> None:
     colours = class_colours(np.eye(len(classes)))
     handles = [
-        Line2D([], [], ls="", marker=marker_of(row, len(classes), False), color=tuple(colour), ms=7, mec="white", mew=0.5)
+        Line2D(
+            [], [], ls="", marker=marker_of(row, len(classes), False), color=tuple(colour), ms=7, mec="white", mew=0.5
+        )
         for row, colour in enumerate(colours)
     ]
     # A name that begins with "_" would be taken for one to hide, so names are set afterwards.
-    legend = figure.legend(handles, [str(i) for i in range(len(classes))], loc="outside lower center", ncols=min(len(classes), 6),
-                           frameon=False, handletextpad=0.1, columnspacing=1.4, fontsize=9.5)  # fmt: skip
+    legend = figure.legend(
+        handles,
+        [str(i) for i in range(len(classes))],
+        loc="outside lower center",
+        ncols=min(len(classes), 6),
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=1.4,
+        fontsize=9.5,
+    )
     for text, name in zip(legend.get_texts(), classes):
         text.set_text(short(name, 20))
 

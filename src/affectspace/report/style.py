@@ -8,7 +8,18 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-__all__ = ["ACCENT", "CLASS_COLOURS", "DENSITY", "GREY", "INK", "MARKERS", "RAMP", "WARM", "class_colours", "figure_style"]
+__all__ = [
+    "ACCENT",
+    "CLASS_COLOURS",
+    "DENSITY",
+    "GREY",
+    "INK",
+    "MARKERS",
+    "RAMP",
+    "WARM",
+    "class_colours",
+    "figure_style",
+]
 
 INK, GREY, ACCENT, WARM = "#24292f", "#8c949e", "#0b5394", "#c2410c"
 
@@ -48,7 +59,9 @@ STYLE = {
 @contextmanager
 def figure_style() -> Iterator[None]:
     """The look of all figures, for as long as the block lasts; nothing global is left changed."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE, "backend": "agg"}), warnings.catch_warnings():
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)  # pyright: ignore[reportCallIssue, reportArgumentType]
         # Labels in scripts that matplotlib's own font lacks are drawn by the browser's fonts.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font", category=UserWarning)
         yield
@@ -90,4 +103,4 @@ def polygon(marker: str) -> Sequence[Sequence[tuple[float, float]]]:
 
     style = MarkerStyle(marker)
     outline = style.get_path().transformed(style.get_transform())
-    return [[(round(float(x), 3), round(-float(y), 3)) for x, y in part] for part in outline.to_polygons()]
+    return [[(round(float(x), 3), round(-float(y), 3)) for x, y in np.asarray(p)] for p in outline.to_polygons()]

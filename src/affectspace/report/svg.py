@@ -1,10 +1,12 @@
 """A matplotlib figure as SVG inside a page: small, the same bytes for the same figure, nothing external."""
 
+import base64
 import io
 import re
 
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
+from PIL import Image
 
 __all__ = ["inline_svg"]
 
@@ -33,6 +35,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
     svg = re.sub(r"(\d\.\d{2})\d+", r"\1", svg)
     svg = re.sub(r"\n\s*", "\n", svg)
+    svg = re.sub(r"data:image/png;base64,([^\"]*)", _smaller, svg)
     view = re.search(r'viewBox="[^"]*"', svg)
     assert view, "matplotlib always writes a viewBox"
     opening = (
@@ -40,3 +43,18 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
         f'{view[0]} role="img" aria-label="{escape(description)}">'
     )
     return Markup(opening + svg[svg.index(">") + 1 :].rstrip())
+
+
+def _smaller(match: re.Match[str]) -> str:
+    """Pixels on white in 256 colours: a third of the bytes, and no eye sees it."""
+    with Image.open(io.BytesIO(base64.b64decode(match[1]))) as image:
+        whole = image.convert("RGBA")
+    ground = Image.new("RGBA", whole.size, "white")
+    few = (
+        Image.alpha_composite(ground, whole)
+        .convert("RGB")
+        .quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    )
+    buffer = io.BytesIO()
+    few.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

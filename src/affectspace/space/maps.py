@@ -48,7 +48,7 @@ def same_start(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     if len(beside) < 2 or np.abs(beside).max() < 1e-6:
         return start
     axes = min(2, *beside.shape)
-    u, s, _ = randomized_svd(beside, axes, n_iter=7, flip_sign=False, random_state=0)
+    u, s, _ = randomized_svd(beside, axes, n_iter=7, flip_sign=False, random_state=0)  # pyright: ignore[reportArgumentType]
     farthest = np.abs(u).argmax(0)
     start[:, :axes] = u * s * np.sign(u[farthest, range(axes)])
     return start * (START_SPREAD / start[:, 0].std())
@@ -103,7 +103,13 @@ def _tsne(unit: np.ndarray, start: np.ndarray, perplexity: float, seed: int) -> 
     # Exact neighbours cost little up to some thousands of items and never depend on a random index.
     neighbours = "exact" if len(unit) <= 5000 else "annoy"
     bounded = min(perplexity, (len(unit) - 1) / 3)
-    tsne = TSNE(perplexity=bounded, initialization=start, neighbors=neighbours, n_jobs=1, random_state=seed)
+    tsne = TSNE(
+        perplexity=bounded,  # pyright: ignore[reportArgumentType]
+        initialization=start,  # pyright: ignore[reportArgumentType]
+        neighbors=neighbours,
+        n_jobs=1,
+        random_state=seed,
+    )
     positions = np.asarray(tsne.fit(unit))
     return positions - positions.mean(0)
 
