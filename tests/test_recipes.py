@@ -18,10 +18,11 @@ def corpora_for(recipe, root: Path) -> None:
     for number, entry in enumerate(recipe.corpora):
         name = Path(entry.path).stem
         folder = root / name if Path(entry.path).suffix else root / entry.path
-        made = make_synthetic(folder, LANGUAGES[number % 3], name=name, speakers=4, items_per_speaker=8)
+        made = make_synthetic(folder, LANGUAGES[number % 3], name=name, speakers=6, items_per_speaker=8)
         items = pd.read_csv(folder / "items.csv")
-        if getattr(recipe.protocol, "validate_by", "session") == "speaker":
-            items = items.drop(columns="session")  # these corpora know none
+        groups = {getattr(recipe.protocol, name, None) for name in ("by", "validate_by")}
+        if "session" not in groups:
+            items = items.drop(columns="session")  # such corpora know none
             items.to_csv(folder / "items.csv", index=False)
         # Labels that this recipe names beyond the four of the synthetic voices are given to some items.
         others = [c for c in recipe.labels.names if c not in {"angry", "happy", "neutral", "sad"}]

@@ -131,3 +131,11 @@ def test_errors_say_which_embedding_and_why(embeddings, message):
 def test_perplexity_is_positive(perplexity):
     with pytest.raises(ValueError, match="it counts neighbours, so it must be positive"):
         tsne_maps([np.eye(5)], perplexity=perplexity)
+
+
+def test_a_strand_lies_on_the_diagonal_of_its_frame():
+    along = np.linspace(0, np.pi / 2, 150)
+    [positions] = tsne_maps([np.stack([np.cos(along), np.sin(along)], 1)], perplexity=10)
+    width, height = np.ptp(positions, axis=0)
+    longest = np.linalg.norm(positions[:, None] - positions, axis=-1).max()
+    assert max(width, height) < 0.9 * longest
