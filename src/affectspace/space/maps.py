@@ -1,6 +1,6 @@
 """Maps of a space on paper: t-SNE, so that models and epochs can be compared by eye."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from openTSNE import TSNE
@@ -115,14 +115,23 @@ def _tsne(unit: np.ndarray, start: np.ndarray, perplexity: float, seed: int) -> 
 
 
 def _turned_alike(maps: list[np.ndarray], rounds: int = 5) -> list[np.ndarray]:
-    """Each map rotated or mirrored onto the mean of all (generalised Procrustes, sizes kept)."""
+    """Each map rotated or mirrored onto the mean of all (generalised Procrustes, sizes kept), then all as one."""
     sized = [each / (np.linalg.norm(each) or 1.0) for each in maps]
     mean = next((each for each in sized if each.any()), sized[0])
     turns = [np.eye(2)] * len(maps)
     for _ in range(rounds):
         turns = [_turn(each, mean) for each in sized]
         mean = np.mean([each @ turn for each, turn in zip(sized, turns)], axis=0)
-    return [each @ turn for each, turn in zip(maps, turns)]
+    frame = _fullest(each @ turn for each, turn in zip(sized, turns))
+    return [each @ turn @ frame for each, turn in zip(maps, turns)]
+
+
+def _fullest(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """The one rotation of all maps that makes their square frames smallest: a strand lies on the diagonal."""
+    shown = list(maps)
+    angles = np.radians(np.arange(0, 90, 5))
+    rotations = [np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) for a in angles]
+    return min(rotations, key=lambda r: sum(np.ptp(each @ r, axis=0).max() for each in shown))
 
 
 def _turn(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
