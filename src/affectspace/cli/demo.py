@@ -89,7 +89,7 @@ def _corpora(data: Path | None, out: Path) -> dict[str, str]:
     if data is None:
         if not (out / "corpora").is_dir():
             print("making a synthetic corpus: three invented languages ...", file=sys.stderr)
-            make_synthetic_world(out / "corpora")
+            make_synthetic_world(out / "corpora", speakers=8, items_per_speaker=36)
         data = out / "corpora"
     if not data.is_dir():
         raise InputError(f"there is no folder {data}; --data is a folder with one folder a corpus")

@@ -53,4 +53,5 @@ def train(
         print(json_text({"run": str(folder), **run.metrics}))
         return
     comparison([run])
-    next_commands(f"affectspace report {folder}", f"affectspace embed {folder} MEDIA... --out embeddings.parquet")
+    model = run.parts[0].path  # of several folds, each has a model of its own
+    next_commands(f"affectspace report {folder}", f"affectspace embed {model} MEDIA... --out embeddings.parquet")

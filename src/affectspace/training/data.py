@@ -150,7 +150,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
         if any(corpus.name == other["name"] for other in about):
             raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
-        usable, values, left_out, quarantine = _labelled(corpus, space, recipe)
+        usable, values, ratings, left_out, quarantine = _labelled(corpus, space, recipe)
         if not len(usable):
             why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
             raise InputError(
@@ -158,6 +158,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
             )
         found = _extract(corpus, usable, frontend, quiet)
         quarantine += found.quarantine.to_dict("records")
+        _refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
         held = {item: row for row, item in enumerate(found.ids)}
         kept = usable["id"].isin(held).to_numpy()
         usable, values = usable[kept], values[kept]
@@ -167,7 +168,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         tables.append(usable)
         targets.append(values)
         features.append(found)
-        about.append(_about(corpus, usable, values, space, left_out, quarantine))
+        about.append(_about(corpus, usable, values, ratings, space, left_out, quarantine))
     items = pd.concat(tables, ignore_index=True)
     soft = torch.from_numpy(np.concatenate(targets)).float()
     clips = Clips(features, np.concatenate(places))
@@ -219,18 +220,19 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
 
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
+RATING_FAULT = "rating left out"
 MEDIA_FAULTS = {"no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
 
 
 def _labelled(
     corpus: Corpus, space: LabelSpace, recipe: Recipe
-) -> tuple[pd.DataFrame, np.ndarray, dict[str, int], list[dict[str, str]]]:
-    """Items with a target, their targets, why others have none, and what is at fault."""
+) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
+    """Items with a target, their targets, the ratings, why others have no target, and what is at fault."""
     fatal = TABLE_FAULTS | (MEDIA_FAULTS if isinstance(recipe.features, LogMelFeatures) else set())
     bad_items, bad_ratings = {}, {}
     for fault in check(corpus, read_media=False):
         if fault.column.startswith("ratings."):
-            bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"rating left out: {fault.message}"})
+            bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
         elif fault.problem in fatal:
             bad_items.setdefault(fault.row - 1, {"id": fault.item, "reason": fault.message})
     items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
@@ -241,22 +243,32 @@ def _labelled(
     has = np.isfinite(made.values).all(1)
     left_out = Counter(str(reason) for reason in np.asarray(made.reasons, dtype=object)[~has])
     quarantine = [*bad_items.values(), *bad_ratings.values()]
-    return items.iloc[np.flatnonzero(has)].reset_index(drop=True), made.values[has], dict(left_out), quarantine
+    return items.iloc[np.flatnonzero(has)].reset_index(drop=True), made.values[has], ratings, dict(left_out), quarantine
+
+
+def _refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
+    bad = {row["id"]: row["reason"] for row in quarantine if not row["reason"].startswith(RATING_FAULT)}
+    if len(bad) > share * len(corpus):
+        first = "; ".join(f"{item}: {reason}" for item, reason in list(bad.items())[:3])
+        raise InputError(
+            f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is allowed "
+            f"(features.max_bad_share): {first}; see all by: affectspace check {corpus.root}"
+        )
 
 
 def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> Features:
     if isinstance(frontend, VectorTable):
-        return frontend.read(items["id"].tolist())
+        return frontend.read(items["id"].tolist(), max_bad_share=1.0)
     media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items["audio"]])
-    return FeatureStore(cache_folder()).extract(media, frontend, progress=not quiet)
+    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet)
 
 
-def _about(corpus, items, values, space, left_out, quarantine) -> dict[str, Any]:
+def _about(corpus, items, values, ratings, space, left_out, quarantine) -> dict[str, Any]:
     counts = Counter(space.names[best] for best in values.argmax(1))
     scales = corpus.card.scales
     agreements = {
-        str(dimension): vars(agreement(corpus.ratings, str(dimension), scales.get(str(dimension))))
-        for dimension in corpus.ratings["dimension"].dropna().unique()
+        str(dimension): vars(agreement(ratings, str(dimension), scales.get(str(dimension))))
+        for dimension in ratings["dimension"].dropna().unique()
     }
     return {
         "name": corpus.name,
@@ -268,7 +280,7 @@ def _about(corpus, items, values, space, left_out, quarantine) -> dict[str, Any]
         "items": len(corpus),
         "used": len(items),
         "left_out": left_out,
-        "quarantine": quarantine,
+        "quarantine": sorted(quarantine, key=lambda row: row["id"]),
         "classes": {name: counts.get(name, 0) for name in space.names},
         "agreement": agreements,
         "sha256": _digest(corpus),

@@ -57,7 +57,7 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     kept = ("name", "seed", "keeps_apart", "allowed", "transductive", "selection", "classes", "geometry")
     final = {
         **{key: first[key] for key in kept},
-        "protocol": first["protocol"].rsplit(",", 1)[0],
+        "protocol": first["protocol"].partition(":")[0],
         "folds": len(runs),
         "counts": {"test": len(truth)},
         "test": pooled,

@@ -88,6 +88,8 @@ def load_model(folder: str | Path) -> Model:
     """
     folder = Path(folder)
     folder = folder / "model" if (folder / "model").is_dir() else folder
+    if (folder / "fold-00").is_dir():
+        raise InputError(f"{folder} holds one model a fold; name one of them, such as {folder / 'fold-00'}")
     if not (folder / "config.json").is_file():
         raise InputError(
             f"there is no model in {folder}; give a finished run's folder (affectspace train --resume ends one)"

@@ -79,11 +79,15 @@ class Normalise(Section):
 
 
 class LogMelFeatures(Section):
-    """Log-Mel filterbank energies as Kaldi computes them."""
+    """Log-Mel filterbank energies as Kaldi computes them.
+
+    ``max_bad_share`` of a corpus's items may be at fault and are set aside; with more the run stops.
+    """
 
     kind: Literal["log_mel"] = "log_mel"
     bands: int = Field(default=40, ge=1)
     level: float | None = Field(default=None, le=0)
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
     normalise: Normalise = Normalise()
 
 
@@ -94,6 +98,7 @@ class VectorFeatures(Section):
     path: str | tuple[str, ...]
     id_column: str | None = None
     columns: tuple[str, ...] | None = None
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
     normalise: Normalise = Normalise()
 
 

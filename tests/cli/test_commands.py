@@ -1,0 +1,240 @@
+"""The commands as people type them: bad input gets a sentence and an exit code, and good items go on."""
+
+import errno
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from affectspace.cli.app import main
+from affectspace.corpora import make_synthetic, make_synthetic_world
+
+RECIPE = """
+name = "own"
+data = "."
+[[corpora]]
+path = "mine"
+[labels]
+kind = "classes"
+names = ["angry", "happy", "neutral", "sad"]
+[features]
+kind = "log_mel"
+normalise = { scope = "item" }
+[protocol]
+kind = "leave_one_out"
+by = "session"
+fold = 0
+allow = ["script"]
+[encoder]
+kind = "conv_pool"
+channels = 8
+hidden = 8
+[training]
+epochs = 2
+batch_size = 16
+"""
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """``run("train x.toml")``: exit code, standard output, standard error, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["affectspace", *map(str, words)])
+        try:
+            main()
+            code = 0
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return code, told.out, " ".join(told.err.split())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory):
+    root = tmp_path_factory.mktemp("voices") / "mine"
+    make_synthetic(root, "alva", name="mine", speakers=6, items_per_speaker=8)
+    return root
+
+
+@pytest.fixture
+def mine(voices, tmp_path):
+    """A corpus of one's own below the working folder, free to be spoilt, and a recipe beside it."""
+    shutil.copytree(voices, tmp_path / "mine")
+    (tmp_path / "own.toml").write_text(RECIPE)
+    return tmp_path / "mine"
+
+
+def test_planted_faults_are_found_and_training_goes_on_with_the_rest(run, tmp_path):
+    truth = make_synthetic(tmp_path / "mine", "alva", name="mine", speakers=6, items_per_speaker=12, faults="all")
+    (tmp_path / "own.toml").write_text(RECIPE)
+    code, out, _ = run("check", "mine", "--json")
+    found = {(fault["item"], fault["problem"]) for fault in json.loads(out)["faults"]}
+    from affectspace.corpora.planted import FAULTS
+
+    planted = {(row.id, FAULTS[row.fault].problem) for row in truth.faults.itertuples()}
+    assert code == 1
+    assert found == planted
+    code, out, err = run("train", "own.toml", "features.level=-26.0")
+    assert code == 0, err
+    code, out, _ = run("report", "runs/own")
+    page = Path("runs/own/report.html").read_text(encoding="utf-8")
+    about = json.loads(Path("runs/own/data.json").read_text())
+    told = {row["id"] for row in about["corpora"][0]["quarantine"]}
+    unusable = {
+        "missing-file",
+        "empty-file",
+        "truncated",
+        "not-finite",
+        "duplicate-id",
+        "off-scale",
+        "outside-root",
+        "bad-times",
+    }
+    expected = set(truth.faults.query("fault in @unusable")["id"])
+    assert told == expected
+    assert all(item in page for item in expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("trainig.epochs=3", "own.toml: unknown key 'trainig'; did you mean 'training'?"),
+        ("training.epoch=3", "own.toml: training: unknown key 'epoch'; did you mean 'epochs'?"),
+        ("training.epochs=-1", "training.epochs is -1; input should be greater than or equal to 1"),
+        ('labels.names=["angry","happy","sad"]', "outside the classes angry, happy, sad; map them to a class"),
+        ('labels.names=["angry","happy","neutral","sad","bored"]', "class bored has no training item"),
+        ("corpora.0.path=nowhere", "there is no corpus at"),
+        ("labels.dimension=emotoin", "emotion"),
+        ("protocol.fold=9", "fold is 9; there are 3 sessions, so legal are 0..2"),
+        ("protocol.allow=[]", 'or accept it and say so with allow = ["script"] in [protocol]'),
+        ("corpora.0.adapter=iemocpa", "did you mean 'iemocap'?"),
+    ],
+)
+def test_a_recipe_that_cannot_be(run, mine, change, message):
+    code, out, err = run("train", "own.toml", change)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert message in err
+    assert not (Path("runs/own") / "metrics.json").exists()
+
+
+def test_a_corpus_with_one_speaker_in_a_speaker_independent_protocol(run, mine):
+    items = pd.read_csv(mine / "items.csv").assign(speaker="anna")
+    items.to_csv(mine / "items.csv", index=False)
+    code, _, err = run("train", "own.toml", "protocol.by=speaker")
+    assert code == 2
+    assert "1 speaker" in err
+
+
+def test_broken_recordings_are_named_and_others_go_on(run, mine):
+    items = pd.read_csv(mine / "items.csv")
+    paths = [mine / path for path in items["audio"][:4]]
+    whole = paths[0].read_bytes()
+    paths[0].write_bytes(whole[: len(whole) // 2])
+    paths[1].write_bytes(b"")
+    paths[2].write_text("no sound")
+    stereo = np.random.default_rng(0).normal(0, 0.1, (96000, 2))
+    soundfile.write(paths[3], stereo, 96000)
+    code, out, err = run("train", "own.toml", "--json")
+    assert code == 0, err
+    assert json.loads(out)["counts"] is not None
+    quarantine = json.loads(Path("runs/own/data.json").read_text())["corpora"][0]["quarantine"]
+    assert [row["id"] for row in quarantine] == items["id"][:3].tolist()
+    code, out, _ = run("embed", "runs/own", *paths, "mine/audio", "--out", "v.parquet")
+    assert code == 0
+    assert out.count("left out:") == 3 + 3  # as named, and again as found in the folder
+    table = pd.read_parquet("v.parquet")
+    assert list(table.columns) == ["id", "vector", "probabilities", "prediction"]
+    assert np.allclose([sum(row) for row in table["probabilities"]], 1, atol=1e-5)
+
+
+def test_more_broken_files_than_are_allowed_stop_the_run(run, mine):
+    for path in sorted((mine / "audio").iterdir())[:10]:
+        path.write_bytes(b"")
+    code, _, err = run("train", "own.toml")
+    assert code == 2
+    assert "10 of 48 items of corpus mine are at fault, and a share of 0.1 is allowed (features.max_bad_share)" in err
+
+
+def test_a_manifest_in_latin_1_and_one_with_a_byte_order_mark(run, mine):
+    text = (mine / "items.csv").read_text().replace("s01,", "Jürgen,")
+    (mine / "items.csv").write_bytes(text.encode("latin-1"))
+    code, _, err = run("check", "mine")
+    assert code == 2
+    assert "items.csv is not UTF-8 (byte 0xfc in line 2); save it as UTF-8" in err
+    (mine / "items.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    code, out, _ = run("check", "mine", "--no-media")
+    assert code == 0
+    assert "no faults" in out
+
+
+def test_a_disk_that_fills_up(run, mine, monkeypatch):
+    import affectspace.training.checkpoint as checkpoint
+
+    def full(tensors, path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    code, _, err = run("train", "own.toml")
+    assert code == 1
+    assert "No space left on device" in err
+    assert "free some space" in err
+    assert not list(Path("runs/own/checkpoints").iterdir())
+    monkeypatch.undo()
+
+
+def test_no_run_no_model_no_media(run, mine):
+    assert run("train") == (
+        2,
+        "",
+        "error: name one recipe, or one run folder with --resume: affectspace train RECIPE.toml",
+    )
+    assert "holds no run" in run("train", "--resume", "mine")[2]
+    assert "there is no model in mine" in run("embed", "mine", "mine")[2]
+    assert "name at least one run folder" in run("evaluate")[2]
+    assert "name at least one run folder" in run("report")[2]
+    assert "there is no run folder nowhere" in run("report", "nowhere")[2]
+    code, _, err = run("trian")
+    assert code == 2
+
+
+def test_a_trained_run_is_evaluated_on_strangers_only(run, tmp_path):
+    make_synthetic_world(tmp_path, ("alva", "boro"), speakers=6, items_per_speaker=8)
+    (tmp_path / "own.toml").write_text(RECIPE.replace('"mine"', '"alva"'))
+    assert run("train", "own.toml")[0] == 0
+    code, out, _ = run("evaluate", "runs/own", "--corpus", "boro", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["items"] == 48
+    code, _, err = run("evaluate", "runs/own", "--corpus", "alva")
+    assert code == 2
+    assert "took part in training" in err
+    code, _, err = run("embed", "runs/own", "nothing.wav")
+    assert code == 2
+    assert "there is nothing at nothing.wav" in err
+
+
+def test_all_folds_are_trained_pooled_and_reported(run, mine):
+    code, out, err = run("train", "own.toml", 'protocol.fold="all"', "training.epochs=1", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["folds"] == 3
+    assert told["counts"]["test"] == 48  # each item once
+    assert run("report", "runs/own")[0] == 0
+    assert "one model a fold" in run("embed", "runs/own", "mine")[2]
+    assert run("embed", "runs/own/fold-00", "mine")[0] == 0
+
+
+def test_doctor(run):
+    code, out, _ = run("doctor", "--json")
+    assert code == 0
+    assert json.loads(out)["well"]
