@@ -37,7 +37,7 @@ def main() -> None:
     """Run a command; a fault becomes one sentence on stderr and an exit code, never a traceback."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
-        app(exit_on_error=False, print_error=True)
+        app(sys.argv[1:], exit_on_error=False, print_error=True)
     except CycloptsError:
         sys.exit(2)
     except AffectspaceError as error:

@@ -157,7 +157,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
                 f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
             )
         found = _extract(corpus, usable, frontend, quiet)
-        quarantine += found.quarantine.to_dict("records")
+        quarantine += [{"id": str(i), "reason": str(why)} for i, why in found.quarantine[["id", "reason"]].to_numpy()]
         _refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
         held = {item: row for row, item in enumerate(found.ids)}
         kept = usable["id"].isin(held).to_numpy()
@@ -251,8 +251,8 @@ def _refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: fl
     if len(bad) > share * len(corpus):
         first = "; ".join(f"{item}: {reason}" for item, reason in list(bad.items())[:3])
         raise InputError(
-            f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is allowed "
-            f"(features.max_bad_share): {first}; see all by: affectspace check {corpus.root}"
+            f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
+            f"allowed (features.max_bad_share): {first}; see all by: affectspace check {corpus.root}"
         )
 
 
