@@ -1,6 +1,9 @@
 """Tables that people bring: CSV in UTF-8 (with or without a byte-order mark) or Parquet."""
 
+import csv
 import io
+import warnings
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -10,40 +13,76 @@ from affectspace.errors import InputError
 __all__ = ["TABLE_SUFFIXES", "read_table"]
 
 TABLE_SUFFIXES = {".csv", ".tsv", ".parquet"}
+OTHER_FORMATS = {
+    b"PK\x03\x04": ("is an Excel workbook or another zip archive", "save it from there as CSV UTF-8"),
+    b"\xd0\xcf\x11\xe0": ("is an old Excel workbook", "save it from there as CSV UTF-8"),
+    b"\xff\xfe": ("is UTF-16", "save it as UTF-8, for example with: iconv -f utf-16 -t utf-8 {name}"),
+    b"\xfe\xff": ("is UTF-16", "save it as UTF-8, for example with: iconv -f utf-16 -t utf-8 {name}"),
+}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """A CSV or Parquet file as a table of strings and numbers, as they stand in the file.
 
     CSV cells stay text, so that a speaker ``"03"`` is not turned into the number 3; an empty
-    cell is missing.
+    cell is missing, and blanks behind a comma are no part of a cell.
 
     Raises:
-        InputError: the file is missing, empty, in another encoding than UTF-8, malformed, or not a table.
+        InputError: the file is missing, empty, in another encoding than UTF-8 or another format,
+            separated by something else than its ending says, malformed, or has two columns of one name.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no table {path}; give the path of a CSV or Parquet file")
+    if path.suffix not in TABLE_SUFFIXES:
+        raise InputError(f"{path} ends in {path.suffix!r}; a table is .csv, .tsv or .parquet")
     try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix in {".csv", ".tsv"}:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except InputError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        raise InputError(f"{path} cannot be read as a table: {str(error).strip()}") from error
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    text = _decode(path)
+    separator = "\t" if path.suffix == ".tsv" else ","
+    _check_header(path, text, separator)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(
-                io.StringIO(_decode(path)),
-                sep="\t" if path.suffix == ".tsv" else ",",
+                io.StringIO(text),
+                sep=separator,
                 dtype="string",
                 keep_default_na=False,
                 na_values=[""],
+                skipinitialspace=True,
+                index_col=False,  # or the first column of rows that are too long would become an index
             )
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's own errors are ValueErrors
-        raise InputError(f"{path} cannot be read as a table: {str(error).strip()}") from error
-    raise InputError(f"{path} ends in {path.suffix!r}; a table is .csv, .tsv or .parquet")
+    except pd.errors.ParserWarning:
+        raise InputError(
+            f"{path} has rows with more cells than its header names; quote cells that hold {separator!r}"
+        ) from None
+
+
+def _check_header(path: Path, text: str, separator: str) -> None:
+    header = next((row for row in csv.reader(io.StringIO(text), delimiter=separator) if row), [])
+    names = Counter(name.strip() for name in header if name.strip())
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise InputError(f"{path} has {names[twice[0]]} columns named {twice[0]!r}; give each a name of its own")
+    if len(header) == 1 and (other := max(";,\t|", key=header[0].count)) in header[0]:
+        raise InputError(
+            f"{path} has one column, {header[0][:60]!r}, and seems to be separated by {other!r}; a .csv is separated "
+            "by ',' and a .tsv by tabs, so save it anew or rename it"
+        )
 
 
 def _decode(path: Path) -> str:
     content = path.read_bytes()
+    for mark, (what, remedy) in OTHER_FORMATS.items():
+        if content.startswith(mark):
+            raise InputError(f"{path} {what}, not the CSV that its name says; {remedy.format(name=path.name)}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
