@@ -1,11 +1,13 @@
 """Tables and npz files of vectors, good and bad."""
 
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.features import VectorTable
+from affectspace.features import VectorTable, vectors
 
 
 @pytest.fixture
@@ -84,8 +86,7 @@ def test_several_files(tmp_path, table):
 
 
 def test_an_npz_file(tmp_path):
-    vectors = np.arange(6).reshape(2, 3)
-    np.savez(tmp_path / "v.npz", id=np.array(["a", "b"]), vectors=vectors, other=np.zeros(5))
+    np.savez(tmp_path / "v.npz", id=np.array(["a", "b"]), vectors=np.arange(6).reshape(2, 3), other=np.zeros(5))
     features = VectorTable(tmp_path / "v.npz").read()
     assert features["b"].tolist() == [[3, 4, 5]]
     assert features.ids.tolist() == ["a", "b"]
@@ -98,6 +99,22 @@ def test_an_npz_file_of_objects_is_refused(tmp_path):
     np.savez(tmp_path / "v.npz", id=np.array(["a"], dtype=object), vectors=np.zeros((1, 2)))
     with pytest.raises(InputError, match="cannot be read as an npz file of plain arrays"):
         VectorTable(tmp_path / "v.npz").read()
+
+
+def test_what_is_no_array_in_an_npz_file_is_passed_over(tmp_path):
+    np.savez(tmp_path / "v.npz", id=np.array(["a"]), vectors=np.ones((1, 2)))
+    with zipfile.ZipFile(tmp_path / "v.npz", "a") as archive:
+        archive.writestr("readme.txt", "made in 2026")
+    assert VectorTable(tmp_path / "v.npz").read()["a"].tolist() == [[1, 1]]
+
+
+def test_an_npz_file_that_would_fill_the_memory_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(vectors, "UNPACKED", 1000)
+    np.savez_compressed(tmp_path / "v.npz", id=np.array(["a"]), vectors=np.zeros((1, 1_000_000)))
+    with pytest.raises(InputError, match=r"would unpack to 0\.0 GB, over 100 times its size; .*np\.savez"):
+        VectorTable(tmp_path / "v.npz").read()
+    np.savez(tmp_path / "v.npz", id=np.array(["a"]), vectors=np.zeros((1, 1_000_000)))
+    assert VectorTable(tmp_path / "v.npz").dimensions == 1_000_000
 
 
 def test_the_fingerprint_follows_the_content_and_the_settings(tmp_path, table):
@@ -125,12 +142,20 @@ def test_the_fingerprint_follows_the_content_and_the_settings(tmp_path, table):
         ("broken.npz", {}, "cannot be read as an npz file"),
         ("holes.csv", {}, r"row 2 of .*holes\.csv has no 'id'; every vector needs an id"),
         ("ids.csv", {}, "has no feature columns beside 'id'"),
+        ("header.csv", {}, r"header\.csv holds no vector"),
+        ("array.npz", {}, "cannot be read as an npz file"),
+        ("giant.npz", {}, "cannot be read as an npz file"),
     ],
 )
 def test_errors_say_value_and_remedy(tmp_path, table, name, settings, message):
     np.savez(tmp_path / "v.npz", id=np.array(["a", "b"]), a=np.zeros((2, 3)), b=np.zeros((2, 3)))
     np.savez(tmp_path / "w.npz", id=np.array(["a", "b", "c"]), a=np.zeros((2, 3)))
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and so on")
+    with open(tmp_path / "array.npz", "wb") as file:
+        np.save(file, np.zeros((2, 3)))
+    with zipfile.ZipFile(tmp_path / "giant.npz", "w") as archive, archive.open("a.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10**9, 10**6)})
+    (tmp_path / "header.csv").write_text("id,f\n")
     (tmp_path / "holes.csv").write_text("id,f\na,1\n,2\n")
     (tmp_path / "ids.csv").write_text("id\na\n")
     with pytest.raises(InputError, match=message):

@@ -2,6 +2,7 @@
 
 import glob
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +18,8 @@ from affectspace.files import sha256
 from affectspace.tables import read_table
 
 __all__ = ["VectorTable"]
+
+UNPACKED, RATIO = 1 << 30, 100  # bytes, and times the size of the file: what an npz file may always unpack to
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class VectorTable:
             if parts[-1][2] != parts[0][2]:
                 raise InputError(f"{file} has other feature columns than {self._files[0]}; all must have the same")
         ids = [item for part in parts for item in part[0]]
+        if not ids:
+            raise InputError(f"{self._told} holds no vector; give a file with one for each item")
         refuse_duplicates(ids, self._told)
         return ids, np.concatenate([part[1] for part in parts]), parts[0][2]
 
@@ -158,11 +163,21 @@ def _numbers(column: pd.Series, file: Path, ids: list[str]) -> np.ndarray:
 
 def _read_npz(file: Path, id_column: str, patterns: list[str] | None) -> tuple[list[str], np.ndarray, list[str]]:
     try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(UNPACKED, RATIO * file.stat().st_size):
+            raise InputError(
+                f"{file} would unpack to {unpacked / 1e9:.1f} GB, over {RATIO} times its size; if that is meant, "
+                "save it with np.savez instead of np.savez_compressed"
+            )
         with np.load(file, allow_pickle=False) as archive:  # an array of Python objects would run code
-            arrays = {name: archive[name] for name in archive.files}
+            held = ((name, archive[name]) for name in archive.files)
+            arrays = {name: array for name, array in held if isinstance(array, np.ndarray)}
     except FileNotFoundError:
         raise InputError(f"there is no file {file}; give an npz file of vectors") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{file} cannot be read as an npz file of plain arrays: {error}") from error
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
     ids = arrays.get(id_column)
