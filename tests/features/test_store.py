@@ -269,6 +269,21 @@ def test_a_killed_run_leaves_no_entry_and_is_swept_up_later(tmp_path, media):
     assert not left.exists()
 
 
+def test_an_entry_that_another_run_finishes_is_no_fault(tmp_path, media, monkeypatch):
+    """It is renamed between being listed and being looked at."""
+    left = tmp_path / "store/.entry.partial"
+    left.mkdir(parents=True)
+    stat = type(left).stat
+
+    def gone(path, **options):
+        if path == left:
+            left.rmdir()
+        return stat(path, **options)
+
+    monkeypatch.setattr(type(left), "stat", gone)
+    assert len(FeatureStore(tmp_path / "store").extract(media, Halves())) == 8
+
+
 @pytest.mark.parametrize("file", ["values.npy", "index.parquet", "quarantine.parquet", "about.json"])
 @pytest.mark.parametrize("harm", ["gone", "cut"])
 def test_a_damaged_entry_is_told(tmp_path, media, file, harm):

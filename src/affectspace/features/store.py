@@ -182,6 +182,9 @@ def _open(entry: Path) -> Features:
 def _sweep(root: Path) -> None:
     """Remove what killed runs have left behind."""
     for folder in root.glob(".*.partial"):
-        files = [folder, *folder.glob("*")]
-        if time.time() - max(file.stat().st_mtime for file in files) > ABANDONED_SECONDS:
+        try:
+            touched = max(file.stat().st_mtime for file in [folder, *folder.glob("*")])
+        except FileNotFoundError:  # another run has finished it in the meantime
+            continue
+        if time.time() - touched > ABANDONED_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
