@@ -47,7 +47,15 @@ def test_many_channels_in_several_blocks(tmp_path, monkeypatch):
     channels = np.random.default_rng(0).uniform(-1, 1, (1000, 5)).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", channels, 16000, subtype="FLOAT")
     monkeypatch.setattr("affectspace.media.audio.BLOCK", 300)
+    read, blocks = soundfile.SoundFile.read, []
+
+    def spy(sound, frames=-1, **options):
+        blocks.append(frames)
+        return read(sound, frames, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", spy)
     assert read_audio(tmp_path / "a.wav") == pytest.approx(channels.mean(1), abs=1e-7)
+    assert blocks == [60] * 16 + [40]  # 300 samples at a time, over all five channels
 
 
 def test_resampling_never_leaves_the_scale(tmp_path):

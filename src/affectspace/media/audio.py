@@ -17,7 +17,7 @@ __all__ = ["AudioInfo", "audio_info", "read_audio", "samples_sha256", "write_aud
 
 END_SLACK = 0.05  # seconds that a part may end behind its file: tables round times to a tenth
 LOUDEST = 8.0  # a float file peaking above this (18 dB over full scale) holds integers, not samples
-BLOCK = 1 << 20  # frames decoded at a time, so that many channels never lie in memory together
+BLOCK = 1 << 20  # samples decoded at a time, over all channels, so that many of these never lie in memory together
 UNKNOWN_SIZE = 0x7FF00000  # bytes: a streaming writer leaves 0xFFFFFFFF, or nearly 2 GiB, for a size not known yet
 UNKNOWN_FRAMES = 1 << 62  # frames: what libsndfile gives for a FLAC without a length
 
@@ -239,12 +239,12 @@ def _part(path: Path, sound: soundfile.SoundFile, start: float | None, end: floa
 
 def _decode(path: Path, sound: soundfile.SoundFile, first: int, last: int) -> np.ndarray:
     """The frames ``first`` to ``last``, channels averaged."""
-    blocks = []
+    blocks, step = [], max(1, BLOCK // sound.channels)
     try:
         if first:
             sound.seek(first)
-        for at in range(first, last, BLOCK):
-            block = sound.read(min(BLOCK, last - at), dtype="float32", always_2d=True)
+        for at in range(first, last, step):
+            block = sound.read(min(step, last - at), dtype="float32", always_2d=True)
             blocks.append(block[:, 0] if sound.channels == 1 else block.mean(axis=1))
     except soundfile.LibsndfileError as error:
         raise MediaError(f"{path} is truncated or corrupt: {error.error_string.rstrip('.')}; copy it anew") from error
