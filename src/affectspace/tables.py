@@ -10,7 +10,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["TABLE_SUFFIXES", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "parse_csv", "read_table"]
 
 TABLE_SUFFIXES = {".csv", ".tsv", ".parquet"}
 OTHER_FORMATS = {
@@ -37,18 +37,21 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if path.suffix not in TABLE_SUFFIXES:
         raise InputError(f"{path} ends in {path.suffix!r}; a table is .csv, .tsv or .parquet")
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-    except InputError:
-        raise
-    except (OSError, ValueError, csv.Error) as error:  # pandas' and pyarrow's own errors are ValueErrors
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
         raise InputError(f"{path} cannot be read as a table: {str(error).strip()}") from error
+    return parse_csv(_decode(path), path, "\t" if path.suffix == ".tsv" else ",")
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    text = _decode(path)
-    separator = "\t" if path.suffix == ".tsv" else ","
-    _check_header(path, text, separator)
+def parse_csv(text: str, path: Path, separator: str = ",") -> pd.DataFrame:
+    """The text of a CSV file as a table; see :func:`read_table`.
+
+    Raises:
+        InputError: naming ``path``.
+    """
     try:
+        _check_header(path, text, separator)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(
@@ -62,8 +65,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
             )
     except pd.errors.ParserWarning:
         raise InputError(
-            f"{path} has rows with more cells than its header names; quote cells that hold {separator!r}"
+            f"{path} cannot be read as a table: rows have more cells than its header names; "
+            f"quote cells that hold {separator!r}"
         ) from None
+    except InputError:
+        raise
+    except (ValueError, csv.Error) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{path} cannot be read as a table: {str(error).strip()}") from error
 
 
 def _check_header(path: Path, text: str, separator: str) -> None:

@@ -1,5 +1,7 @@
 """One fault of every kind is planted and found at its row; nothing else is."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -121,6 +123,20 @@ def test_ids_and_content(tmp_path):
 def test_a_rating_stands_in_for_a_label(tmp_path):
     corpus = corpus_of(tmp_path, ["a,Hello", "b,Hello"], header="id,text", ratings=["a,r,emotion,sad"])
     assert seen(corpus) == [(2, "label", "no-label")]
+
+
+@pytest.mark.parametrize(
+    ("audio", "message"),
+    [
+        ("x" * 5000 + ".wav", r"'x{57}\.\.\.' is no path; the column may hold something else than files"),
+        ("a\0.wav", "is no path"),
+        ("clips\\a.wav", "is not below the corpus's folder; write / instead of "),
+    ],
+)
+def test_what_is_no_path_is_told(tmp_path, audio, message):
+    (fault,) = check(corpus_of(tmp_path, [f"a,{audio},sad"]))
+    assert (fault.row, fault.column, fault.problem) == (1, "audio", "missing-file")
+    assert re.search(message, fault.message)
 
 
 def test_ratings_off_their_scale(tmp_path):

@@ -189,6 +189,9 @@ def test_msp_improv_of_another_form(tmp_path):
     place(tmp_path / "Evalution.txt", EVALUTION.replace("S12H", "S1H"))
     with pytest.raises(InputError, match=r"line 6 names no turn: 'UTD-IMPROV-S1H"):
         open_corpus(tmp_path)
+    place(tmp_path / "Evalution.txt", EVALUTION + "UTD-IMPROV-S01A-F01-P-FM02.avi\n")  # cut in the middle of a line
+    with pytest.raises(InputError, match=r"names no turn: 'UTD-IMPROV-S01A-F01-P-FM02\.avi'"):
+        open_corpus(tmp_path)
 
 
 HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,StartTime,EndTime"
@@ -237,4 +240,7 @@ def test_meld_of_another_form(tmp_path):
         open_corpus(tmp_path)
     place(tmp_path / "train_sent_emo.csv", f"{HEADER}\n{LINE.format('x', 0)},and,more\n{LINE.format('x', 1)},,,,,\n")
     with pytest.raises(InputError, match=r"train_sent_emo\.csv cannot be read as a table"):
+        open_corpus(tmp_path)
+    place(tmp_path / "train_sent_emo.csv", f"{HEADER}\n{LINE.format('x', 0)},and,more\n")
+    with pytest.raises(InputError, match=r"rows have more cells than its header names"):
         open_corpus(tmp_path)

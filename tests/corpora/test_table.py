@@ -271,7 +271,20 @@ ITEMS = "id,audio,label\na,a.wav,sad\n"
             r"three layouts of one table; choose one",
         ),
         ({"corpus__toml": "name = 'x'"}, r"no table of items in .*; looked for items\.parquet, items\.csv"),
-        ({"items__csv": "id,audio,start\na,a.wav,soon\n"}, r"column 'start' .* holds text where seconds belong"),
+        (
+            {"items__csv": "id,audio,start\na,a.wav,soon\n"},
+            r"row 1 of corpus .*: start is 'soon'; give seconds",
+        ),
+        ({"items__csv": 'id,audio,end\na,a.wav,1\nb,b.wav,"1,5"\n'}, r"row 2 of corpus .*: end is '1,5'; give seconds"),
+        ({"items__csv": ITEMS, "corpus__toml": "items = '**x.csv'"}, r"items = '\*\*x\.csv' is no pattern of files"),
+        (
+            {"items__csv": ITEMS, "ratings__csv": "item,A\na,1e12\n", "corpus__toml": "vote_counts.anger = 'A'"},
+            r"row 1: A is '1e12'; vote counts are whole numbers from 0 to 10,000",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "scales.v = {low = 1, high = inf}"},
+            r"from 1\.0 to inf; low must be less than high, both finite",
+        ),
     ],
 )
 def test_mistakes_say_value_and_remedy(tmp_path, files, message):

@@ -1,6 +1,5 @@
 """What is wrong with the files of a corpus."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from affectspace.corpora.corpus import Corpus
 from affectspace.corpora.fault import Fault
 from affectspace.errors import InputError, MediaError
 from affectspace.files import inside
-from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio
+from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio, samples_sha256
 
 __all__ = ["media_faults"]
 
@@ -62,11 +61,15 @@ def _missing(root: Path, value: str) -> tuple[str, str] | None:
     """Problem and message of a path that leads to no file with bytes below the root."""
     try:
         path = inside(root, value)
+        size = path.stat().st_size if path.is_file() else None
     except InputError as error:
         return "outside-root", str(error)
-    if not path.is_file():
-        return "missing-file", f"{value} is not below the corpus's folder; restore it or remove the row"
-    if path.stat().st_size == 0:
+    except (OSError, ValueError):  # too long, or with characters that no path has
+        return "missing-file", f"{_short(value)} is no path; the column may hold something else than files"
+    if size is None:
+        remedy = "write / instead of \\" if "\\" in value else "restore it or remove the row"
+        return "missing-file", f"{value} is not below the corpus's folder; {remedy}"
+    if size == 0:
         return "empty-file", f"{value} has no bytes; copy it again"
     return None
 
@@ -90,7 +93,7 @@ class _Ears:
 
     headers: dict[Path, AudioInfo | MediaError] = field(default_factory=dict)
     rates: list[tuple[_Part, int]] = field(default_factory=list)
-    heard: dict[bytes, _Part] = field(default_factory=dict)
+    heard: dict[str, _Part] = field(default_factory=dict)
 
     def listen(self, path: Path, part: _Part) -> Fault | None:
         """The first thing that is wrong with a recording."""
@@ -108,9 +111,7 @@ class _Ears:
         clipped = float((level >= _FULL_SCALE).mean())
         if clipped >= _CLIPPED_SHARE:
             return part.fault("clipped", f"{part.audio} has {clipped:.0%} of its samples at full scale")
-        # 16 bits are what every format keeps, so that a WAV and its FLAC are found to be one.
-        digest = hashlib.sha256(np.round(samples * 32767).astype(np.int16).tobytes()).digest()
-        twin = self.heard.setdefault(digest, part)
+        twin = self.heard.setdefault(samples_sha256(samples), part)
         if twin is part:
             return None
         message = f"{part.audio} has the same samples as row {twin.row} ({twin.item}); "
@@ -141,3 +142,7 @@ def _reason(path: Path, error: MediaError) -> str:
         if file.read(40).startswith(b"version https://git-lfs.github.com"):
             return f"{path.name} is a Git LFS pointer, not the recording; fetch it with: git lfs pull"
     return str(error)
+
+
+def _short(value: str) -> str:
+    return repr(value if len(value) <= 60 else value[:57] + "...")

@@ -1,5 +1,6 @@
 """A corpus: the items, every rater's judgements, and a card that says where they come from."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["ITEM_COLUMNS", "MEDIA_COLUMNS", "RATING_COLUMNS", "Card", "Corpus", "Scale"]
+__all__ = ["ITEM_COLUMNS", "MEDIA_COLUMNS", "RATING_COLUMNS", "Card", "Corpus", "Scale", "spoken_words"]
 
 ITEM_COLUMNS = (
     "id",  # unique within the corpus
@@ -36,8 +37,8 @@ class Scale:
     high: float
 
     def __post_init__(self):
-        if not self.low < self.high:
-            raise InputError(f"a scale runs from {self.low} to {self.high}; low must be less than high")
+        if not -math.inf < self.low < self.high < math.inf:
+            raise InputError(f"a scale runs from {self.low} to {self.high}; low must be less than high, both finite")
 
 
 @dataclass(frozen=True)
@@ -101,19 +102,36 @@ def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
     for column in ITEM_COLUMNS:
         if column not in items:
             items[column] = pd.NA
-        kind = "Float64" if column in {"start", "end"} else "string"
-        try:
-            items[column] = items[column].astype("string").astype(kind)
-        except ValueError as error:
-            raise InputError(
-                f"column {column!r} of corpus {card.name!r} holds text where seconds belong: {error}"
-            ) from error
+        items[column] = items[column].astype("string")
+        if column in {"start", "end"}:
+            items[column] = _seconds(items[column], card)
     items["corpus"] = items["corpus"].fillna(card.name)
     items["language"] = items["language"].fillna(card.language or pd.NA)
-    words = items["text"].str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ")
-    items["script"] = items["script"].fillna(words.mask(words.eq("")))
+    items["script"] = items["script"].fillna(spoken_words(items["text"]))
     others = [column for column in items if column not in ITEM_COLUMNS]
     return items[[*ITEM_COLUMNS, *others]]
+
+
+def spoken_words(text: pd.Series) -> pd.Series:
+    """Texts in lower case, without punctuation and extra space; missing where nothing is left.
+
+    Example:
+        >>> spoken_words(pd.Series(["Oh,  no!", "..."], dtype="string")).tolist()
+        ['oh no', <NA>]
+    """
+    bare = text.str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ").astype("string")
+    return bare.mask(bare == "")
+
+
+def _seconds(cells: pd.Series, card: Card) -> pd.Series:
+    seconds = pd.to_numeric(cells, errors="coerce").astype("Float64")
+    wrong = seconds.isna() & cells.notna() & cells.str.lower().ne("nan")
+    if wrong.any():
+        row = int(wrong.to_numpy(bool, na_value=False).argmax())
+        raise InputError(
+            f"row {row + 1} of corpus {card.name!r}: {cells.name} is {cells.iloc[row]!r}; give seconds, such as 1.5"
+        )
+    return seconds
 
 
 def make_ratings(rows: pd.DataFrame | None) -> pd.DataFrame:

@@ -16,6 +16,8 @@ _RATING_ALIASES = {
     "value": ("rating", "vote", "label", "emotion"),
 }
 
+_MOST_VOTES = 10_000  # of an item for a category; each becomes a row, and more than this is no count of votes
+
 
 def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are_paths: bool) -> pd.DataFrame:
     """A table of ratings as one row a judgement, however it is laid out.
@@ -104,10 +106,11 @@ def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def _counts(values: pd.Series, column: str, where: str) -> np.ndarray:
     numbers = pd.to_numeric(values, errors="coerce").mask(values.isna(), 0)
-    bad = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
+    bad = numbers.isna() | ~numbers.between(0, _MOST_VOTES) | (numbers % 1 != 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(
-            f"{where} row {row + 1}: {column} is {values.iloc[row]!r}; vote counts are whole numbers from 0"
+            f"{where} row {row + 1}: {column} is {values.iloc[row]!r}; vote counts are whole numbers from 0 to "
+            f"{_MOST_VOTES:,}"
         )
     return numbers.astype(int).to_numpy()

@@ -10,7 +10,6 @@ Dialogue numbers start anew in every split, so ids begin with the split's name. 
 ``EndTime`` are times within the episode and are kept as ``episode_start`` and ``episode_end``.
 """
 
-import io
 import re
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import pandas as pd
 from affectspace.corpora.corpus import Card, Corpus
 from affectspace.corpora.layout import audio_files, make_corpus, read_lines, require_columns
 from affectspace.errors import InputError
+from affectspace.tables import parse_csv
 
 __all__ = ["NAME", "matches", "read"]
 
@@ -88,11 +88,7 @@ def _split(file: Path) -> str:
 
 
 def _read_split(file: Path, split: str, sound: dict[tuple[str, str], str]) -> pd.DataFrame:
-    text = io.StringIO("\n".join(read_lines(file)))
-    try:
-        table = pd.read_csv(text, dtype="string", keep_default_na=False, na_values=[""])
-    except ValueError as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{file} cannot be read as a table: {str(error).strip()}") from error
+    table = parse_csv("\n".join(read_lines(file)), file)
     require_columns(table, ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"), file)
     clip = "dia" + table["Dialogue_ID"] + "_utt" + table["Utterance_ID"]
     ids = f"{split}_" + clip

@@ -87,7 +87,7 @@ def read(path: Path) -> Corpus:
     for number, line in enumerate(read_lines(evaluations), start=1):
         fields = [field.strip() for field in line.split(";")]
         attributes = [(_ATTRIBUTES[letter], value) for letter, value in _VALUE.findall(line)]
-        if fit := _TURN.fullmatch(fields[0]):
+        if (fit := _TURN.fullmatch(fields[0])) and len(fields) > 1:
             turn = f"MSP-IMPROV-{fit['rest']}"
             means += [(turn, "mean", dimension, value) for dimension, value in attributes]
             turns.append(

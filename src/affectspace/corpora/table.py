@@ -170,7 +170,12 @@ def _tables(description: Description, key: str, usual: tuple[str, ...]) -> list[
     files = []
     for pattern in getattr(description, key):
         inside(root, pattern)
-        found = [inside(root, str(file.relative_to(root))) for file in sorted(root.glob(pattern)) if file.is_file()]
+        try:
+            found = [inside(root, str(file.relative_to(root))) for file in sorted(root.glob(pattern)) if file.is_file()]
+        except InputError:
+            raise
+        except ValueError as error:
+            raise InputError(f"{key} = {pattern!r} is no pattern of files: {error}") from error
         if not found:
             raise InputError(f"{key} = {pattern!r} matches no file in {root}; paths are relative to root")
         files += [file for file in found if file not in files]

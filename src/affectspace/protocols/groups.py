@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from affectspace.corpora.corpus import spoken_words
 from affectspace.errors import InputError
 
 __all__ = ["GROUPS", "column_of", "group_names", "groups_of", "item_name", "legal", "number_groups"]
@@ -110,9 +111,9 @@ def _natural(name: str) -> tuple:
 
 def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
     corpus, language = column_of(items, "corpus").fillna(""), column_of(items, "language").fillna("")
-    words = _words(column_of(items, "text"))
+    words = spoken_words(column_of(items, "text"))
     spelled = script.where(script.str.contains(r"\s", regex=True).fillna(False))
-    words = words.fillna(_words(spelled)).mask((script == column_of(items, "id")).fillna(False))
+    words = words.fillna(spoken_words(spelled)).mask((script == column_of(items, "id")).fillna(False))
     own, said = corpus + "/" + script, language + "/" + words
     # An item joins its corpus's script with the words it says; what is joined, however far, is one group.
     nodes, names = pd.factorize(pd.concat([own, "words:" + said], ignore_index=True))
@@ -126,9 +127,3 @@ def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
     first = np.full(part.max() + 1, len(names))
     np.minimum.at(first, part, np.arange(len(names)))
     return pd.Series(np.asarray(names)[first[part[node]]], dtype="string").mask(node < 0)
-
-
-def _words(text: pd.Series) -> pd.Series:
-    """Lower-cased, without punctuation and extra space; missing where nothing is left."""
-    bare = text.str.lower().str.replace(r"[^\w\s]", "", regex=True).str.split().str.join(" ").astype("string")
-    return bare.mask(bare == "")
