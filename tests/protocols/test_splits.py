@@ -163,6 +163,8 @@ class TestLeaveOneGroupOut:
             ({"validate": 7}, "one to test, 7 to validate and one to train are needed"),
             ({"by": "sesion"}, "did you mean 'session'"),
             ({"rows": []}, "no items to split"),
+            ({"rows": np.ones(3, bool)}, r"rows has shape \(3,\) and type bool; give row numbers, or True or False"),
+            ({"rows": [0.5]}, r"type float64; give row numbers"),
         ],
     )
     def test_faults(self, settings, message):

@@ -262,6 +262,11 @@ def _rows(items: pd.DataFrame, rows: ArrayLike | None) -> np.ndarray:
     given = np.asarray(rows)
     if given.dtype == bool and given.shape == (len(items),):
         return np.flatnonzero(given)
+    if given.size and (given.ndim != 1 or given.dtype.kind not in "iu"):
+        raise InputError(
+            f"rows has shape {given.shape} and type {given.dtype}; give row numbers, or True or False for each of the "
+            f"{len(items)} items"
+        )
     given = np.unique(given.astype(np.int64))
     if len(given) and not 0 <= given[0] <= given[-1] < len(items):
         raise InputError(f"rows run from {given[0]} to {given[-1]}; the items have rows 0..{len(items) - 1}")
