@@ -171,3 +171,12 @@ def test_bfloat16_trains(tiny, tmp_path):
     weights = load_file(tmp_path / "run/model/model.safetensors")
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights.values())
     assert run.metrics["test"]["uar"] > 0
+
+
+def test_more_items_than_pairs_can_be_looked_at(tiny, tmp_path, monkeypatch):
+    import affectspace.training.evaluate as evaluate
+
+    monkeypatch.setattr(evaluate, "PAIRED_ITEMS", 10)
+    run = train(tiny(), tmp_path / "run")
+    assert -1 <= run.metrics["test"]["similarity_rho"] <= 1
+    assert run.metrics["counts"]["test"] == 24

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from affectspace.labels.geometry import geometry
-from affectspace.metrics import scores
+from affectspace.metrics import mean_similarity_error, scores, similarity_preservation
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
 
@@ -57,18 +57,23 @@ def predict(encoder: nn.Module, data: Data, rows: np.ndarray, batch_size: int = 
     return Predictions(rows, data.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy())
 
 
-def figures(predictions: Predictions, recipe: Recipe, similarity: str | None = None) -> dict[str, float]:
-    """The scores of :func:`affectspace.metrics.scores`; with a geometry named, those of similarity too."""
-    label, embedding = None, None
-    if similarity is not None:
-        # A seeded subset keeps the pairs of a large test set within memory.
-        picked = np.random.default_rng(recipe.seed).permutation(len(predictions.rows))[:PAIRED_ITEMS]
-        chosen = geometry(similarity)
-        targets = torch.from_numpy(predictions.targets[picked]).float()
-        vectors = torch.from_numpy(predictions.embeddings[picked])
-        label = chosen.label_similarity_matrix(targets, targets).numpy()
-        embedding = chosen.embedding_similarity_matrix(vectors, vectors).numpy()
-    return scores(predictions.targets, predictions.probabilities, label, embedding)
+def figures(predictions: Predictions, similarity: str | None = None) -> dict[str, float]:
+    """The scores of :func:`affectspace.metrics.scores`; with a geometry named, those of similarity too.
+
+    Similarity is measured over the pairs of at most ``PAIRED_ITEMS`` items, the same ones each time.
+    """
+    found = scores(predictions.targets, predictions.probabilities)
+    if similarity is None:
+        return found
+    picked = np.random.default_rng(0).permutation(len(predictions.targets))[:PAIRED_ITEMS]
+    chosen = geometry(similarity)
+    targets = torch.from_numpy(predictions.targets[picked]).float()
+    vectors = torch.from_numpy(predictions.embeddings[picked])
+    labels = chosen.label_similarity_matrix(targets, targets).numpy()
+    embeddings = chosen.embedding_similarity_matrix(vectors, vectors).numpy()
+    found["similarity_rho"] = similarity_preservation(labels, embeddings)
+    found["similarity_error"] = mean_similarity_error(labels, embeddings)
+    return found
 
 
 def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:

@@ -157,9 +157,9 @@ def train(
                 row: dict[str, Any] = {"epoch": state["epoch"], "loss": means.pop("loss"), "terms": means}
                 state["totals"] = {}
                 validation = predict(encoder, data, data.split.validate)
-                row["validate"] = figures(validation, recipe)
+                row["validate"] = figures(validation)
                 if recipe.monitor.test_curve:
-                    row["test"] = figures(predict(encoder, data, data.split.test), recipe)
+                    row["test"] = figures(predict(encoder, data, data.split.test))
                 if state["epoch"] in recipe.monitor.snapshots:
                     with atomic_path(folder / "snapshots" / f"epoch-{state['epoch']:04d}.parquet") as path:
                         snapshot_table(encoder, data, recipe).to_parquet(path)
@@ -193,8 +193,8 @@ def train(
             "geometry": data.geometry,
             "counts": {part: len(getattr(data.split, part)) for part in ("train", "validate", "test")},
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
-            "validate": figures(validation, recipe, data.geometry),
-            "test": figures(test, recipe, data.geometry),
+            "validate": figures(validation, data.geometry),
+            "test": figures(test, data.geometry),
         }
         write_json(folder / "metrics.json", final)  # last: it says finished
     return Run(folder)

@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from affectspace.errors import LeakError
-from affectspace.labels.geometry import geometry
-from affectspace.metrics import scores
 from affectspace.training.data import gather
+from affectspace.training.evaluate import Predictions, figures
 from affectspace.training.model import load_model
 from affectspace.training.recipe import CorpusEntry
 from affectspace.training.run import Run
@@ -39,15 +37,9 @@ def evaluate_on(
         vectors, chances = model([gathered.clips[row] for row in part])
         embeddings.append(vectors)
         probabilities.append(chances)
-    chosen = geometry(run.metrics["geometry"])
-    targets = gathered.targets[:2000]
-    vectors = torch.from_numpy(np.concatenate(embeddings))[:2000]
-    found = scores(
-        gathered.targets.numpy(),
-        np.concatenate(probabilities),
-        chosen.label_similarity_matrix(targets, targets).numpy(),
-        chosen.embedding_similarity_matrix(vectors, vectors).numpy(),
-    )
+    rows = np.arange(len(gathered.items))
+    predictions = Predictions(rows, gathered.targets.numpy(), np.concatenate(probabilities), np.concatenate(embeddings))
+    found = figures(predictions, run.metrics["geometry"])
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
