@@ -10,6 +10,7 @@ import pandas as pd
 from affectspace.corpora import open_corpus
 from affectspace.errors import InputError
 from affectspace.features import FeatureStore
+from affectspace.files import inside
 from affectspace.tables import TABLE_SUFFIXES
 from affectspace.training.data import cache_folder
 from affectspace.training.model import Model
@@ -89,7 +90,7 @@ def _media(source: Path) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "id": (corpus.name + "/" + heard["id"]).tolist(),
-            "path": [str((corpus.root / path).resolve()) for path in heard["audio"]],
+            "path": [str(inside(corpus.root, path).resolve()) for path in heard["audio"]],
             "start": heard["start"].tolist(),
             "end": heard["end"].tolist(),
         }
