@@ -35,9 +35,10 @@ def log_mel(
     is taken away, then pre-emphasis 0.97, Povey window (a Hann window to the power 0.85), power
     spectrum of the frame padded to a power of two, triangular filters evenly spaced in
     :math:`\mathrm{mel}(f) = 1127 \ln(1 + f / 700)`, natural logarithm, floored at float32's epsilon.
-    Only whole frames count (``snip-edges``). Where the results differ in the third digit, one of them
-    has met the limits of float32: a band far below the loudest one of its frame, or, for Kaldi, a
-    signal far from zero on average.
+    Only whole frames count (``snip-edges``). On 3,107 recordings of four corpora, 193 of 38.1 million
+    energies differ from Kaldi's by more than 1e-3, at most by 0.032. They lie 18 or more below the loudest
+    band of their frame, where float32 ends: against float64 Kaldi's are off in 114, these here in 134,
+    either by at most 0.016. (``benchmarks/log_mel.py`` counts them again.)
 
     Args:
         samples: ``(samples,)`` in [-1, 1].
