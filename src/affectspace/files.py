@@ -114,9 +114,9 @@ def inside(root: str | Path, relative: str) -> Path:
         ...
         affectspace.errors.InputError: path '../secret.wav' leaves its root /corpus; ...
     """
-    root = Path(root)
-    path = root / relative
-    if Path(relative).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+    path = Path(root, relative)
+    top, real = os.path.realpath(root), os.path.realpath(path)
+    if os.path.isabs(relative) or os.path.commonpath([top, real]) != top:
         raise InputError(f"path {relative!r} leaves its root {root}; paths in a table must stay below the root")
     return path
 

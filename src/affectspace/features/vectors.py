@@ -148,17 +148,24 @@ def _read_columns(file: Path, id_column: str, patterns: list[str] | None) -> tup
 def _numbers(column: pd.Series, file: Path, ids: list[str]) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=np.float32, na_value=np.nan)
-    numbers = np.empty(len(column))
-    for row, cell in enumerate(column):
-        try:
-            numbers[row] = np.nan if pd.isna(cell) else float(cell)
-        except (ValueError, TypeError):
-            raise InputError(
-                f"column {column.name!r} of {file} holds {cell!r} for {ids[row]!r}, which is no number; "
-                "list the feature columns, by name or by a pattern such as 'f_*'"
-            ) from None
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, and told with what is not finite
-        return numbers.astype(np.float32)
+    cells = column.to_numpy(dtype=object, na_value=np.nan)
+    try:
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, and told with what is not finite
+            return cells.astype(np.float64).astype(np.float32)
+    except (ValueError, TypeError):
+        row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
+        raise InputError(
+            f"column {column.name!r} of {file} holds {cells[row]!r} for {ids[row]!r}, which is no number; "
+            "list the feature columns, by name or by a pattern such as 'f_*'"
+        ) from None
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        np.float64(cell)  # pyright: ignore[reportArgumentType]
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _read_npz(file: Path, id_column: str, patterns: list[str] | None) -> tuple[list[str], np.ndarray, list[str]]:
