@@ -86,7 +86,7 @@ def balanced_class_weights(targets: Tensor | np.ndarray, classes: int | None = N
         raise ValueError("there are no targets to weigh classes by; give those of the training items")
     if classes is None:
         classes = int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[-1]
-    mass = as_distribution(targets, classes).sum(0, dtype=torch.float64)
+    mass = as_distribution(targets, classes).cpu().double().sum(0)  # not every accelerator has float64
     if empty := (mass <= 0).nonzero().flatten().tolist():
         raise ValueError(f"class {empty[0]} of 0..{classes - 1} has no item; leave it out of the classes or add items")
-    return (len(targets) / (classes * mass)).float()
+    return (len(targets) / (classes * mass)).float().to(targets.device)

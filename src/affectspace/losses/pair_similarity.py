@@ -63,8 +63,7 @@ def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
     excess = torch.where(mask, c - 1, 0)
     neutral = excess.abs() <= 16 * torch.finfo(c.dtype).eps
     above, below = mask & ~neutral & (excess > 0), mask & ~neutral & (excess < 0)
-    # float64: the sums run over all pairs of a batch
-    a, b = (excess * above).sum(dtype=torch.float64), -(excess * below).sum(dtype=torch.float64)
+    a, b = (excess * above).sum(), -(excess * below).sum()
     n_above, n_below, n = above.sum(), below.sum(), mask.sum()
     factor_of = n_above * b + n_below * a
     scale = (n_above + n_below) / factor_of.masked_fill(factor_of == 0, 1.0)
