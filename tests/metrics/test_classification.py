@@ -37,16 +37,10 @@ def test_equals_scikit_learn_without_ties(seed):
     indices = truth.argmax(1)
     there = np.unique(indices)
     same = {"labels": there, "zero_division": 0.0}
-    assert uar(truth, predicted) == pytest.approx(
-        recall_score(indices, predicted, average="macro", **same)
-    )
+    assert uar(truth, predicted) == pytest.approx(recall_score(indices, predicted, average="macro", **same))
     assert accuracy(truth, predicted) == pytest.approx(accuracy_score(indices, predicted))
-    assert macro_f1(truth, predicted) == pytest.approx(
-        f1_score(indices, predicted, average="macro", **same)
-    )
-    assert weighted_f1(truth, predicted) == pytest.approx(
-        f1_score(indices, predicted, average="weighted", **same)
-    )
+    assert macro_f1(truth, predicted) == pytest.approx(f1_score(indices, predicted, average="macro", **same))
+    assert weighted_f1(truth, predicted) == pytest.approx(f1_score(indices, predicted, average="weighted", **same))
     expected = sklearn_confusion_matrix(indices, predicted, labels=np.arange(classes))
     np.testing.assert_array_equal(confusion_matrix(truth, predicted), expected)
 
