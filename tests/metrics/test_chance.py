@@ -90,3 +90,8 @@ def test_iemocap_is_near_what_the_paper_reports(real_data, dimension, ours, repo
     found = 100 * chance_uar(np.stack([5 - mean, mean - 1], 1) / 4)
     assert found == pytest.approx(ours, abs=0.01)
     assert found == pytest.approx(reported, abs=0.2)
+
+
+def test_a_class_of_ties_alone_counts_where_it_has_an_item():
+    """The tied item is class 0's in two of three draws, right in one of them; so is class 1's; class 2 has its own."""
+    assert chance_uar([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]) == pytest.approx((1 / 2 + 1 / 2 + 1 / 3) / 3)
