@@ -134,6 +134,16 @@ class TestCrossCorpus:
         with pytest.raises(InputError, match="no corpus 'emo-db'; did you mean 'emodb'"):
             cross_corpus(items, ["emo-db"], ["ravdess"])
 
+    @pytest.mark.parametrize("seed", range(10))
+    def test_validation_is_the_most_representative_choice(self, seed):
+        """Speakers who feel one thing only: of two that validate, each feels another."""
+        speakers = np.repeat(np.arange(8), 5)
+        items = pd.DataFrame({"id": map(str, range(40)), "corpus": "a", "speaker": speakers.astype(str)})
+        items = pd.concat([items, items.assign(corpus="b")], ignore_index=True)
+        labels = np.where(np.tile(speakers, 2) < 4, "sad", "angry")
+        split = cross_corpus(items, ["a"], ["b"], validate_share=0.25, seed=seed, labels=labels)
+        assert sorted(labels[split.validate]) == ["angry"] * 5 + ["sad"] * 5
+
 
 class TestLeaveOneGroupOut:
     @settings(deadline=None, max_examples=20)
