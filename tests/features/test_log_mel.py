@@ -104,13 +104,14 @@ def test_a_constant_signal_is_silence(value):
     assert (energies == np.float32(FLOOR)).all()
 
 
+@pytest.mark.parametrize("level", [1e-5, 1e-3])
 @pytest.mark.parametrize("offset", [0.01, -0.3, 0.9])
-def test_a_constant_offset_changes_nothing(offset):
-    """Quiet frames of a recording with an offset, in which Kaldi's own float32 sums are off by 1e-2."""
-    quiet = noise(level=1e-3)
+def test_a_constant_offset_changes_nothing(offset, level):
+    """Quiet frames of a recording with an offset, in which Kaldi's own float32 sums are off by up to 0.4."""
+    quiet = noise(level=level)
     shifted = (quiet.astype(np.float64) + offset).astype(np.float32)
     exact = by_definition(shifted)
-    assert np.abs(log_mel(shifted).numpy() - exact).max() < 2e-3
+    assert np.abs(log_mel(shifted).numpy() - exact).max() < 2e-4
 
 
 def test_twice_as_loud_is_log_four_more():
