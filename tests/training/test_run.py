@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.training.run import Run, open_runs
+from affectspace.training.run import Run, model_groups, open_runs, unique_names
 
 TARGETS = [[0.75, 0.25], [0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
 ROWS = [
@@ -201,7 +201,13 @@ def test_folders_that_are_no_runs(tmp_path):
             r"metrics\.json of run .* is damaged \(.*\); restore the folder",
         ),
         ("metrics.json", "[1]", "metrics", "it holds a list where a table is expected"),
-        ("metrics.json", "{}", "metrics", "it names no classes"),
+        ("metrics.json", "{}", "metrics", r"damaged \(classes: field required\)"),
+        ("metrics.json", '{"classes": ["a"]}', "metrics", "classes: list should have at least 2 items"),
+        ("metrics.json", '{"classes": ["a", "b"], "test": {"uar": "?"}}', "metrics", r"test\.uar: input should be a"),
+        ("metrics.json", '{"classes": ["a", "b"], "selected_epoch": "x"}', "metrics", "selected_epoch"),
+        ("data.json", '{"corpora": {"name": "emodb"}}', "data", "corpora: input should be a valid list"),
+        ("data.json", '{"corpora": [{"quarantine": ["a"]}]}', "data", r"corpora\.0\.quarantine\.0"),
+        ("timing.json", '{"seconds": "soon"}', "timing", r"timing\.json .*damaged \(seconds"),
         ("recipe.toml", "name =", "recipe", r"recipe\.toml of run .* is damaged"),
         ("data.json", "\xff", "data", r"data\.json of run .* is damaged"),
         ("predictions.parquet", "PAR1", "predictions", r"predictions\.parquet of run .* is damaged"),
@@ -229,14 +235,43 @@ def test_tables_that_lack_something_are_named(tmp_path):
         Run(folder).predictions  # noqa: B018
 
 
+def loads_torch(code: str) -> bool:
+    asked = f"import sys\n{code}\nsys.exit('torch' in sys.modules)"
+    return bool(subprocess.run([sys.executable, "-c", asked], check=False).returncode)
+
+
 def test_reading_a_run_does_not_load_torch():
-    code = """
-import sys, types
-package = types.ModuleType("affectspace.training")
-import affectspace
-package.__path__ = [affectspace.__path__[0] + "/training"]
-sys.modules["affectspace.training"] = package
-import affectspace.training.run
-sys.exit("torch" in sys.modules)
-"""
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert not loads_torch("import affectspace.training.run")
+    assert not loads_torch("from affectspace.training import Run, load_recipe")
+    assert loads_torch("from affectspace.training import train")
+
+
+@pytest.mark.parametrize("first", ["", "import affectspace.training.train", "import affectspace.training.folds"])
+def test_train_is_the_function_whoever_imported_the_module_of_that_name(first):
+    code = f"{first}\nfrom affectspace.training import train\nassert callable(train), train"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_of_training_is_there_and_no_other():
+    import affectspace.training as training
+
+    for name in training.__all__:
+        assert getattr(training, name).__module__.startswith("affectspace.training"), name
+    assert set(training.__all__) <= set(dir(training))
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        training.trian  # noqa: B018
+
+
+def test_names_and_models_of_runs_side_by_side(tmp_path):
+    runs = [Run(write_run(tmp_path / name, "same")) for name in ("a", "b")]
+    other = Run(write_run(tmp_path / "c", "other"))
+    names = unique_names([*runs, other])
+    assert names == (f"same (seed 3) ({tmp_path}/a)", f"same (seed 3) ({tmp_path}/b)", "other")
+    assert model_groups([runs[0], other, runs[1]]) == [[0, 2], [1]]
+
+
+def test_a_run_without_a_word_on_selection_was_selected_by_validation(tmp_path):
+    run = Run(write_run(tmp_path / "a"))
+    assert run.selection == "validation"
+    (run.path / "metrics.json").write_text(json.dumps({**run.metrics, "selection": "last"}))
+    assert Run(run.path).selection == "last"

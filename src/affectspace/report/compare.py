@@ -1,6 +1,5 @@
 """What may be compared with what, and the answer in words."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from affectspace.report.resample import lead_interval
-from affectspace.training.run import Evaluated, Run
+from affectspace.training.run import Evaluated, Run, model_groups, unique_names
 
 __all__ = ["Comparison"]
 
@@ -28,11 +27,7 @@ class Comparison:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """A name for each run, unique: the recipe's, with the seed and then the folder where several share it."""
-        names = [run.name for run in self.runs]
-        for more in (lambda run: f"seed {run.seed}", lambda run: str(run.path)):
-            twice = {name for name in names if names.count(name) > 1}
-            names = [f"{name} ({more(run)})" if name in twice else name for name, run in zip(names, self.runs)]
-        return tuple(names)
+        return unique_names(self.runs)
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
@@ -67,11 +62,10 @@ class Comparison:
     @cached_property
     def models(self) -> dict[str, list[int]]:
         """Rows of the runs of each model: runs whose recipes differ in nothing but the seed are one model."""
-        groups: dict[tuple[str, str], list[int]] = {}
-        for row, run in enumerate(self.runs):
-            recipe = {key: value for key, value in run.recipe.items() if key not in {"seed", "data"}}
-            groups.setdefault((run.name, json.dumps(recipe, sort_keys=True, default=str)), []).append(row)
-        return {self.runs[g[0]].name if len(g) > 1 else self.names[g[0]]: g for g in groups.values()}
+        return {
+            self.runs[group[0]].name if len(group) > 1 else self.names[group[0]]: group
+            for group in model_groups(self.runs)
+        }
 
     def answer(self) -> list[str]:
         """The result in words: who is ahead and by how much, beside chance, and what that proves."""

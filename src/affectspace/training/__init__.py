@@ -1,12 +1,20 @@
-"""A recipe to a run folder."""
+"""A recipe to a run folder.
 
+Names are imported when they are asked for: reading a finished run takes a blink, importing torch takes seconds.
+"""
+
+import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from affectspace.training.folds import train_folds
-from affectspace.training.model import Model, load_model
-from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_recipe, load_recipe, make_recipe
-from affectspace.training.run import Run
-from affectspace.training.train import train
+if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
+    from affectspace.training.folds import train_folds
+    from affectspace.training.model import Model, load_model
+    from affectspace.training.recipe import Recipe, dump_recipe, load_recipe, make_recipe
+    from affectspace.training.run import Run
+    from affectspace.training.train import train
 
 __all__ = [
     "Model",
@@ -21,8 +29,47 @@ __all__ = [
     "train_recipe",
 ]
 
+HOMES = {
+    "Model": "model",
+    "Recipe": "recipe",
+    "Run": "run",
+    "dump_recipe": "recipe",
+    "load_model": "model",
+    "load_recipe": "recipe",
+    "make_recipe": "recipe",
+    "train": "train",
+    "train_folds": "folds",
+}
 
-def train_recipe(recipe: Recipe, folder: str | Path, *, resume: bool = False, quiet: bool = False) -> Run:
+
+def train_recipe(recipe: "Recipe", folder: str | Path, *, resume: bool = False, quiet: bool = False) -> "Run":
     """One run, or all folds of a protocol whose ``fold`` is "all"."""
+    from affectspace.training.folds import train_folds
+    from affectspace.training.recipe import GroupedFolds, LeaveOneOut
+    from affectspace.training.train import train
+
     folds = isinstance(recipe.protocol, LeaveOneOut | GroupedFolds) and recipe.protocol.fold == "all"
     return (train_folds if folds else train)(recipe, folder, resume=resume, quiet=quiet)
+
+
+class _Package(ModuleType):
+    """This package; its attribute ``train`` is always the function, though a module bears that name too."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Whoever imports the module affectspace.training.train makes Python bind it here, over the function.
+        if name == "train" and isinstance(value, ModuleType):
+            value = value.train
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

@@ -15,8 +15,9 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.tables import read_table
+from affectspace.training.records import fault_in
 
-__all__ = ["Evaluated", "Run", "Snapshots", "open_runs"]
+__all__ = ["Evaluated", "Run", "Snapshots", "model_groups", "open_runs", "unique_names"]
 
 PREDICTION_COLUMNS = ("item", "split", "speaker", "target", "probabilities", "embedding")
 SNAPSHOT_COLUMNS = ("item", "target", "embedding")
@@ -186,11 +187,7 @@ class Run:
                 else f"{sum(f.finished for f in self.folds)} folds done"
             )
             raise InputError(f"run {self.path} is not finished ({done}); finish it with: {self.resume_command}")
-        metrics = self._json("metrics.json")
-        classes = metrics.get("classes")
-        if not isinstance(classes, list) or len(classes) < 2:
-            raise self._damaged("metrics.json", "it names no classes")
-        return metrics
+        return self._json("metrics.json")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -203,13 +200,18 @@ class Run:
         return self.metrics.get("seed", self.recipe.get("seed"))
 
     @property
+    def selection(self) -> str:
+        """How the epoch was chosen: "validation", by the best validation UAR, or "last", by no figure at all."""
+        return str(self.metrics.get("selection") or "validation")
+
+    @property
     def selected_epochs(self) -> tuple[int, ...]:
         """The epoch that validation selected, one for each fold."""
         selected = self.metrics.get("selected_epoch")
         return tuple(selected) if isinstance(selected, list) else () if selected is None else (int(selected),)
 
     def scores(self, split: str = "test") -> dict[str, float]:
-        """Final figures of ``"test"`` or ``"validate"``; empty where there was no such split."""
+        """Final figures of ``"test"`` or ``"validate"``; empty where there was no such split, NaN for none."""
         return {key: _number(value) for key, value in (self.metrics.get(split) or NO_SCORES).items()}
 
     @cached_property
@@ -267,6 +269,8 @@ class Run:
             raise self._damaged(name, error) from error
         if not isinstance(value, dict):
             raise self._damaged(name, f"it holds a {type(value).__name__} where a table is expected")
+        if fault := fault_in(name, value):
+            raise self._damaged(name, fault)
         return value
 
     def _table(self, path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -351,6 +355,24 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     if not runs:
         raise InputError("no run was given; name at least one run folder")
     return runs
+
+
+def unique_names(runs: Sequence[Run]) -> tuple[str, ...]:
+    """A name for each run: the recipe's, with the seed and then the folder where several share it."""
+    names = [run.name for run in runs]
+    for more in (lambda run: f"seed {run.seed}", lambda run: str(run.path)):
+        twice = {name for name in names if names.count(name) > 1}
+        names = [f"{name} ({more(run)})" if name in twice else name for name, run in zip(names, runs)]
+    return tuple(names)
+
+
+def model_groups(runs: Sequence[Run]) -> list[list[int]]:
+    """Places of the runs of each model: runs whose recipes differ in nothing but the seed are one model."""
+    groups: dict[str, list[int]] = {}
+    for place, run in enumerate(runs):
+        recipe = {**run.recipe, "name": run.name, "seed": None, "data": None}
+        groups.setdefault(json.dumps(recipe, sort_keys=True, default=str), []).append(place)
+    return list(groups.values())
 
 
 def _holds_run(path: Path) -> bool:

@@ -1,0 +1,86 @@
+"""The shape of the JSON files of a run folder, as far as its readers rely on it."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+__all__ = ["RECORDS", "fault_in"]
+
+Figures = dict[str, float | None]
+
+
+class _Rejected(BaseModel):
+    id: str
+    reason: str
+
+
+class _Agreement(BaseModel):
+    alpha: float | None = None
+    level: str | None = None
+    raters: int | None = None
+    items: int | None = None
+    ratings_per_item: float | None = None
+    reason: str | None = None
+
+
+class _Corpus(BaseModel):
+    name: str | None = None
+    language: list[str] | str | None = None
+    licence: str | None = None
+    citation: str | None = None
+    note: str | None = None
+    sha256: str | None = None
+    items: int | None = None
+    used: int | None = None
+    left_out: dict[str, int] | None = None
+    quarantine: list[_Rejected] | None = None
+    classes: dict[str, int] | None = None
+    agreement: dict[str, _Agreement] | None = None
+
+
+class _Data(BaseModel):
+    corpora: list[_Corpus] | None = None
+
+
+class _Metrics(BaseModel):
+    name: str | None = None
+    seed: int | None = None
+    protocol: str | None = None
+    keeps_apart: list[str] | None = None
+    allowed: list[str] | None = None
+    transductive: bool | None = None
+    selection: str | None = None
+    selected_epoch: int | list[int] | None = None
+    classes: list[str] = Field(min_length=2)
+    geometry: str | None = None
+    counts: dict[str, int] | None = None
+    validation: Figures | None = Field(None, alias="validate")
+    test: Figures | None = None
+
+
+class _Timing(BaseModel):
+    seconds: float | None = None
+
+
+RECORDS: dict[str, type[BaseModel]] = {"data.json": _Data, "metrics.json": _Metrics, "timing.json": _Timing}
+
+
+def fault_in(name: str, value: Any) -> str:
+    """What is not as expected in the content of a record, in words; empty where nothing is.
+
+    What is absent or unknown is no fault: folders outlive versions.
+
+    Example:
+        >>> fault_in("timing.json", {"seconds": "soon"})
+        'seconds: input should be a valid number, unable to parse string as a number'
+        >>> fault_in("timing.json", {})
+        ''
+    """
+    try:
+        RECORDS[name].model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        told = first["msg"][:1].lower() + first["msg"][1:]
+        return f"{place}: {told}" if place else told
+    return ""
