@@ -13,7 +13,11 @@ from typing import Any
 
 from affectspace.errors import InputError
 
-__all__ = ["atomic_directory", "atomic_path", "inside", "json_text", "sha256", "write_json", "write_text"]
+__all__ = ["atomic_directory", "atomic_path", "inside", "json_text", "sha256", "sweep", "write_json", "write_text"]
+
+
+UMASK = os.umask(0o077)  # it can only be read by setting it, which is safe while the program has one thread
+os.umask(UMASK)
 
 
 @contextmanager
@@ -38,7 +42,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     try:
         yield path
         _flush(path)
-        os.chmod(path, 0o666 & ~_umask())
+        os.chmod(path, 0o666 & ~UMASK)
         os.replace(path, target)
         _flush(target.parent)
     finally:
@@ -56,10 +60,9 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         yield path
-        for file in path.rglob("*"):
-            if file.is_file():
-                _flush(file)
-        os.chmod(path, 0o777 & ~_umask())
+        for entry in (*path.rglob("*"), path):  # names in a folder are safe only when the folder is flushed too
+            _flush(entry)
+        os.chmod(path, 0o777 & ~UMASK)
         try:
             os.rename(path, target)
         except OSError:
@@ -68,6 +71,15 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
         _flush(target.parent)
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(folder: str | Path) -> None:
+    """Remove what killed writers have left below ``folder``; only for whoever holds it alone."""
+    for leftover in list(Path(folder).rglob(".*.partial")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def write_text(target: str | Path, text: str) -> None:
@@ -133,9 +145,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -3,8 +3,9 @@
 Usage: python kill_and_resume.py WORLD OUT KILLS
 
 A profile hook counts the calls of functions, Python's and C's, and sends SIGKILL to its own process at a
-number drawn at random, so that the moments cover all that a run does without looking at a clock. Prints
-JSON: how many kills there were, and how many struck while a checkpoint was being written.
+number drawn at random, so that the moments cover all that a run does without looking at a clock. Every
+fourth kill is drawn within the writing of a checkpoint. Prints JSON: how many kills there were, and how many
+struck while a checkpoint was being written.
 """
 
 import json
@@ -40,8 +41,12 @@ def recipe_for(world: str) -> Recipe:
     )  # fmt: skip
 
 
-def attempt(recipe: Recipe, folder: Path, calls: int | None) -> tuple[bool, int, bool]:
-    """Train in a child; with ``calls``, killed at that call. Finished? how many calls? in a checkpoint?"""
+def attempt(recipe: Recipe, folder: Path, kill: tuple[int, int] | None) -> tuple[bool, int, bool]:
+    """Train in a child, killed at call ``kill[1]`` of the whole run (``kill[0]`` 0) or of its n-th checkpoint.
+
+    Returns:
+        whether it finished, how many calls it made, and whether it was killed while writing a checkpoint.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child:
@@ -53,18 +58,23 @@ def attempt(recipe: Recipe, folder: Path, calls: int | None) -> tuple[bool, int,
             sys.exit(f"training failed with exit code {os.WEXITSTATUS(status)}")
         return not os.WIFSIGNALED(status), int(told[0]), told[1] == "True"
     try:
-        seen = 0
+        seen = checkpoints = 0
+        writing, within = None, 0  # the frame of the checkpoint being written, and the calls since it began
 
         def count(frame, event, argument):
-            nonlocal seen
-            seen += event in ("call", "c_call")
-            if seen == calls:
+            nonlocal seen, checkpoints, writing, within
+            if event == "return" and frame is writing:
+                writing = None
+            if event not in ("call", "c_call"):
+                return
+            seen += 1
+            within += 1
+            if event == "call" and frame.f_code.co_name == "save_checkpoint":
+                writing, within = frame, 0
+                checkpoints += 1
+            if kill in ((0, seen), (checkpoints if writing else -1, within)):
                 sys.setprofile(None)
-                names = []
-                while frame:
-                    names.append(frame.f_code.co_name)
-                    frame = frame.f_back
-                os.write(writer, f"{seen} {'save_checkpoint' in names}".encode())
+                os.write(writer, f"{seen} {writing is not None}".encode())
                 os.kill(os.getpid(), signal.SIGKILL)
 
         sys.setprofile(count)
@@ -85,6 +95,13 @@ def main(world: str, out: Path, kills: int) -> None:
     recipe = recipe_for(world)
     _, total, _ = attempt(recipe, out / "undisturbed", None)
     generator = random.Random(0)
+
+    def draw(struck: int) -> tuple[int, int]:
+        in_checkpoint = struck % 4 == 3
+        return (
+            (generator.randint(1, 2), generator.randint(1, 100)) if in_checkpoint else (0, generator.randint(1, total))
+        )
+
     struck = inside = number = 0
     while struck < kills:
         folder = out / f"killed-{number:02d}"
@@ -92,7 +109,7 @@ def main(world: str, out: Path, kills: int) -> None:
         for _ in range(4):  # up to four kills in one run's life, then it may finish
             if struck == kills:
                 break
-            finished, _, in_checkpoint = attempt(recipe, folder, generator.randint(1, total))
+            finished, _, in_checkpoint = attempt(recipe, folder, draw(struck))
             if finished:
                 break
             struck += 1

@@ -37,8 +37,17 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, name, harm):
     assert newest_checkpoint(tmp_path).state["step"] == 5
 
 
-def test_only_the_newest_are_kept_and_leftovers_of_a_killed_writer_go(tmp_path):
-    (tmp_path / ".step-00000001.x.partial").mkdir(parents=True)
+def test_damaged_checkpoints_do_not_push_out_those_that_follow(tmp_path):
+    save(tmp_path, 2)
+    for step in (18, 20):
+        (save(tmp_path, step) / "state.json").write_text("{}")
+    assert newest_checkpoint(tmp_path) is None  # 2 was dropped when 20 was written; nothing whole is left
+    for step in (4, 6):
+        save(tmp_path, step)
+    assert newest_checkpoint(tmp_path).state["step"] == 6
+
+
+def test_only_the_newest_are_kept(tmp_path):
     for step in range(1, 6):
         save(tmp_path, step)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000004", "step-00000005"]

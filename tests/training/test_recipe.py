@@ -40,6 +40,12 @@ def changed(**values):
         ({"labels": {"kind": "classes", "names": ["a"]}}, "labels.names is ['a']"),
         ({"encoder": "mlp"}, "encoder is 'mlp'; it is a table with keys of its own, such as encoder.kind"),
         ({"name": "../x"}, "name is '../x'"),
+        (
+            {"features": {"kind": "log_mel", "normalise": {"scope": "item", "transductive": True}}},
+            "features.normalise: transductive has no meaning for scope 'item'; legal with it: speaker, corpus",
+        ),
+        ({"features": {"kind": "vectors", "path": "x.npz"}}, "encoder.kind 'conv_pool' reads sequences; vectors need"),
+        ({"monitor": {"snapshots": [0]}}, "monitor.snapshots.0 is 0; input should be greater than or equal to 1"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate is nan"),
     ],
 )
@@ -58,7 +64,7 @@ def test_every_fault_is_told_at_once():
 
 @given(
     epochs=st.integers(1, 10**6),
-    rate=st.floats(1e-12, 1e3),
+    rate=st.floats(1e-12, 10),
     names=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"))), min_size=2, max_size=4),
     level=st.none() | st.floats(-90, 0),
 )

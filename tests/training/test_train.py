@@ -1,6 +1,8 @@
 """A run folder tells all, repeats to the bit, and survives being killed at any moment."""
 
+import importlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from affectspace.errors import DivergedError, InputError
+from affectspace.errors import DivergedError, InputError, LeakError
 from affectspace.training import Run, load_model, train
 from affectspace.training.data import Data, prepare
+from affectspace.training.transfer import evaluate_on
 
 
 def bits(folder: Path) -> dict[str, bytes]:
@@ -97,7 +100,7 @@ def test_killed_anywhere_it_ends_with_the_same_bits(tiny, world, tmp_path):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["kills"] == 20
-    assert told["inside_checkpoint"] > 0
+    assert told["inside_checkpoint"] >= 5
     expected = bits(tmp_path / "undisturbed")
     for folder in sorted(tmp_path.glob("killed-*")):
         assert bits(folder) == expected, folder.name
@@ -123,9 +126,121 @@ def test_an_item_that_is_not_finite_stops_the_run_and_is_named(tiny, tmp_path, m
     assert load_file(tmp_path / "run/diverged/batch.safetensors")["values"].isnan().any()
 
 
-def test_a_rate_that_explodes_is_told_with_a_remedy(tiny, tmp_path):
-    with pytest.raises(DivergedError, match=r"lower training\.learning_rate or set training\.clip_gradient"):
-        train(tiny(training={"learning_rate": 1e30, "epochs": 5}), tmp_path / "run")
+def test_a_loss_that_explodes_is_told_with_a_remedy(tiny, tmp_path):
+    recipe = tiny()
+    heavy = tuple(term.model_copy(update={"weight": 3e38}) for term in recipe.terms)
+    with pytest.raises(DivergedError, match=r"lower training\.learning_rate or set training\.clip_gradient") as caught:
+        train(recipe.model_copy(update={"terms": heavy}), tmp_path / "run")
+    assert caught.value.exit_code == 3
+
+
+def test_a_weight_that_is_lost_in_the_very_last_step_is_told(tiny, tmp_path, monkeypatch):
+    steps = 0
+    whole = torch.optim.Adam.step
+
+    def poisoned(self, *arguments):
+        nonlocal steps
+        whole(self, *arguments)
+        steps += 1
+        if steps == 12:
+            self.param_groups[0]["params"][0].data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", poisoned)
+    recipe = tiny(training={"batch_size": 4})
+    with pytest.raises(DivergedError, match="a weight or gradient is not finite in epoch 3, step 12"):
+        train(recipe, tmp_path / "run")
+
+
+def test_data_that_changed_are_refused_on_going_on(tiny, world, tmp_path, monkeypatch):
+    moved = tmp_path / "world"
+    shutil.copytree(world, moved)
+    recipe = tiny().model_copy(update={"data": str(moved)})
+    module = importlib.import_module("affectspace.training.train")
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "snapshot_table", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "run")
+    items = (moved / "alva/items.csv").read_text()
+    (moved / "alva/items.csv").write_text(items.replace("angry", "sad"))
+    with pytest.raises(InputError, match=r"the tables of corpus alva have changed since .* was begun; restore it"):
+        train(recipe, tmp_path / "run", resume=True)
+    (moved / "alva/items.csv").write_text(items)
+    files = sorted((moved / "alva/audio").iterdir())
+    first = files[0].read_bytes()
+    files[0].write_bytes(files[1].read_bytes())
+    with pytest.raises(InputError, match="recordings, or which of them can be read, have changed"):
+        train(recipe, tmp_path / "run", resume=True)
+    files[0].write_bytes(first)
+    train(recipe, tmp_path / "run", resume=True)
+    train(recipe, tmp_path / "fresh")
+    assert bits(tmp_path / "run") == bits(tmp_path / "fresh")
+
+
+def test_a_start_that_failed_does_not_hold_the_folder(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"training\.device is 'cuda', and this machine has none"):
+        train(tiny(training={"device": "cuda"}), tmp_path / "run")
+    train(tiny(), tmp_path / "run")
+
+
+@pytest.mark.parametrize("scope", ["corpus", "speaker"])
+def test_a_saved_model_normalises_groups_as_training_did(tiny, tmp_path, world, scope):
+    """Transductive statistics of the test corpus are part of the model, and evaluating it anew finds them."""
+    normalise = {"scope": scope, "transductive": True}
+    recipe = tiny("batch", features={"kind": "log_mel", "bands": 20, "normalise": normalise})
+    run = train(recipe, tmp_path / "run")
+    assert run.metrics["transductive"]
+    again = evaluate_on(run, world / "boro")
+    assert again["scores"] == pytest.approx(run.metrics["test"], abs=1e-5)
+
+
+def test_transductive_is_told_only_where_something_was_seen(tiny, tmp_path):
+    """Every corpus has training items here, so none is normalised by what is tested."""
+    protocol = {"kind": "grouped_folds", "folds": 3, "fold": 0, "by": "session", "allow": ["script"]}
+    features = {"kind": "log_mel", "normalise": {"scope": "corpus", "transductive": True}}
+    world_of_six = prepare(tiny(features=features, protocol=protocol))
+    assert not world_of_six.protocol["transductive"]
+
+
+def test_a_run_knows_the_scripts_that_it_was_trained_on(tiny, world, tmp_path):
+    run = train(tiny(), tmp_path / "run")
+    shutil.copytree(world / "alva", tmp_path / "copy")
+    (tmp_path / "copy/corpus.toml").write_text((world / "alva/corpus.toml").read_text().replace('"alva"', '"copy"'))
+    with pytest.raises(LeakError, match=r"is no test of .*--allow script --allow audio"):
+        evaluate_on(run, tmp_path / "copy")
+    with pytest.raises(InputError, match="did you mean 'speaker'"):
+        evaluate_on(run, world / "boro", allow=("speeker",))
+
+
+def test_vectors_of_two_corpora_are_kept_apart(tiny, world, tmp_path):
+    ids = pd.read_csv(world / "alva/items.csv")["id"].tolist()
+    vectors = np.random.default_rng(0).normal(size=(len(ids), 3))
+    table = pd.DataFrame(vectors, columns=["x", "y", "z"])
+    table.assign(id=ids).to_csv(tmp_path / "bare.csv", index=False)
+    both = [table.assign(id=[f"{corpus}/{item}" for item in ids]) for corpus in ("alva", "boro")]
+    pd.concat(both).to_csv(tmp_path / "qualified.csv", index=False)
+
+    def recipe(name):
+        features = {"kind": "vectors", "path": str(tmp_path / name)}
+        return tiny(features=features, encoder={"kind": "mlp", "hidden": 4})
+
+    with pytest.raises(
+        InputError, match="would share the vector 's01-00'; name the vectors of several corpora corpus/id"
+    ):
+        prepare(recipe("bare.csv"))
+    assert len(prepare(recipe("qualified.csv")).items) == 48
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"{}"])
+def test_a_damaged_model_is_told(tiny, tmp_path, name, content):
+    train(tiny(), tmp_path / "run")
+    (tmp_path / "run/model" / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"the model in .* is damaged"):
+        load_model(tmp_path / "run")
 
 
 def test_a_folder_in_use_is_left_alone(tiny, tmp_path):
@@ -167,10 +282,14 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(tiny, tmp_path, monkey
 
 
 def test_bfloat16_trains(tiny, tmp_path):
-    run = train(tiny("batch", training={"precision": "bf16-mixed"}), tmp_path / "run")
+    recipe = tiny("batch", training={"precision": "bf16-mixed"})
+    run = train(recipe, tmp_path / "run")
+    train(recipe, tmp_path / "again")
+    assert bits(tmp_path / "run") == bits(tmp_path / "again")
     weights = load_file(tmp_path / "run/model/model.safetensors")
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights.values())
-    assert run.metrics["test"]["uar"] > 0
+    plain = train(tiny("batch"), tmp_path / "plain")
+    assert run.metrics["test"]["jensen_shannon"] == pytest.approx(plain.metrics["test"]["jensen_shannon"], abs=0.02)
 
 
 def test_more_items_than_pairs_can_be_looked_at(tiny, tmp_path, monkeypatch):

@@ -32,11 +32,10 @@ def save_checkpoint(
     """Write ``folder/step-NNNNNNNN``: one safetensors file a part, ``state.json``, ``checksums.json``.
 
     The folder appears under its name only when every file is on the disk, and older checkpoints are
-    removed only after that, so a kill at any moment leaves at least one whole checkpoint.
+    removed only after that, so a kill at any moment leaves at least one whole checkpoint. A step is
+    saved once: where its folder is there already, that one stays.
     """
     target = folder / f"step-{step:08d}"
-    if target.exists():  # left by an earlier life of this run; it may be damaged, ours is not
-        shutil.rmtree(target)
     with atomic_directory(target) as path:
         for part, named in tensors.items():
             save_file(
@@ -47,22 +46,23 @@ def save_checkpoint(
         (path / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")
     for old in sorted(folder.glob("step-*"))[:-KEPT]:
         shutil.rmtree(old)
-    for leftover in folder.glob(".step-*.partial"):  # of a process that was killed while writing
-        shutil.rmtree(leftover, ignore_errors=True)
     return target
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint whose files match their checksums; None where there is none."""
+    """The newest checkpoint whose files match their checksums; None where there is none.
+
+    Damaged ones that are newer are removed, so that they cannot push whole ones out later.
+    """
     for path in sorted(folder.glob("step-*"), reverse=True):
         try:
             sums = json.loads((path / "checksums.json").read_text(encoding="utf-8"))
             if any(sha256(path / name) != digest for name, digest in sums.items()):
-                continue
+                raise ValueError("a file does not match its checksum")
             tensors = {file.stem: load_file(file) for file in path.glob("*.safetensors")}
             return Checkpoint(tensors, json.loads((path / "state.json").read_text(encoding="utf-8")))
         except (OSError, ValueError):
-            continue
+            shutil.rmtree(path, ignore_errors=True)
     return None
 
 
@@ -78,7 +78,7 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
     """Put back what :func:`optimiser_state` gave.
 
     Example:
-        >>> weight = nn.Parameter(torch.ones(2))
+        >>> weight = torch.nn.Parameter(torch.ones(2))
         >>> adam = torch.optim.Adam([weight]); weight.sum().backward(); adam.step()
         >>> other = torch.optim.Adam([weight]); load_optimiser(other, optimiser_state(adam))
         >>> other.state[weight]["exp_avg"].tolist() == adam.state[weight]["exp_avg"].tolist()

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,17 @@ from affectspace.training.recipe import (
     VectorFeatures,
 )
 
-__all__ = ["Data", "Gathered", "cache_folder", "gather", "make_frontend", "make_label_space", "make_split", "prepare"]
+__all__ = [
+    "Data",
+    "Gathered",
+    "cache_folder",
+    "gather",
+    "make_frontend",
+    "make_label_space",
+    "make_split",
+    "normalised_groups",
+    "prepare",
+]
 
 
 class Clips(Sequence[np.ndarray]):
@@ -66,6 +76,7 @@ class Data:
         protocol: what the split keeps apart and allows, for the records.
         geometry: the geometry in which similarity is reported.
         about: the content of ``data.json``.
+        scales: mean and scale of the items met so far.
     """
 
     items: pd.DataFrame
@@ -77,6 +88,7 @@ class Data:
     protocol: dict[str, Any]
     geometry: str
     about: dict[str, Any]
+    scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def dimensions(self) -> int:
@@ -87,8 +99,10 @@ class Data:
         """The items of ``rows``, normalised and padded."""
         lengths = self.clips.lengths[rows]
         values = np.zeros((len(rows), lengths.max(), self.dimensions), dtype=np.float32)
-        for place, row in enumerate(rows):
-            mean, scale = self.normaliser(row)
+        for place, row in enumerate(rows.tolist()):
+            if row not in self.scales:  # an item's own mean and variance cost more than a step's share of it
+                self.scales[row] = self.normaliser(row)
+            mean, scale = self.scales[row]
             values[place, : lengths[place]] = (self.clips[row] - mean) / scale
         return Batch(torch.from_numpy(values), torch.from_numpy(lengths), self.targets[torch.tensor(rows)])
 
@@ -113,12 +127,10 @@ class Data:
         return self.items["key"].iloc[self.split.train[indices]].tolist()
 
     def split_table(self) -> pd.DataFrame:
-        """One row an item: key, part, speaker, what is heard; so that a later test can prove that it is none."""
+        """One row an item: its part, and its groups, by which a later test proves that it knows none of them."""
+        columns = ["key", "id", "corpus", "language", "speaker", "session", "script", "text", "audio_sha"]
         parts = {part: getattr(self.split, part) for part in ("train", "validate", "test")}
-        tables = [
-            self.items.iloc[rows][["key", "corpus", "speaker", "audio_sha"]].assign(part=part)
-            for part, rows in parts.items()
-        ]
+        tables = [self.items.iloc[rows][columns].assign(part=part) for part, rows in parts.items()]
         return pd.concat(tables, ignore_index=True)
 
 
@@ -156,19 +168,23 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
             raise InputError(
                 f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
             )
-        found = _extract(corpus, usable, frontend, quiet)
-        quarantine += [{"id": str(i), "reason": str(why)} for i, why in found.quarantine[["id", "reason"]].to_numpy()]
+        found, asked = _extract(corpus, usable, frontend, quiet)
+        set_aside = dict(found.quarantine[["id", "reason"]].itertuples(index=False))
+        quarantine += [
+            {"id": i, "reason": str(set_aside[ask])} for i, ask in zip(usable["id"], asked) if ask in set_aside
+        ]
         _refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
         held = {item: row for row, item in enumerate(found.ids)}
-        kept = usable["id"].isin(held).to_numpy()
-        usable, values = usable[kept], values[kept]
-        rows = np.array([held[item] for item in usable["id"]], dtype=np.int64)
+        rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
+        usable, values, rows = usable[rows >= 0], values[rows >= 0], rows[rows >= 0]
         usable = usable.assign(key=corpus.name + "/" + usable["id"], audio_sha=np.asarray(found.audio_sha)[rows])
         places.append(np.stack([np.full(len(rows), len(features)), rows], 1))
         tables.append(usable)
         targets.append(values)
         features.append(found)
         about.append(_about(corpus, usable, values, ratings, space, left_out, quarantine))
+    if isinstance(frontend, VectorTable):
+        _refuse_shared_vectors(tables, features, places)
     items = pd.concat(tables, ignore_index=True)
     soft = torch.from_numpy(np.concatenate(targets)).float()
     clips = Clips(features, np.concatenate(places))
@@ -197,13 +213,13 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
             "or train on a corpus that has it"
         )
     normalise = recipe.features.normalise
-    groups = {"corpus": items["corpus"], "speaker": items["corpus"] + "/" + items["speaker"]}.get(normalise.scope)
+    groups = normalised_groups(items, normalise.scope)
     normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
     protocol = {
         "protocol": split.name,
         "keeps_apart": list(kept_apart(items, split)),
         "allowed": list(recipe.protocol.allow),
-        "transductive": normalise.transductive,
+        "transductive": normalise.transductive and not set(groups or ()) <= set(np.array(groups)[split.train]),
     }
     geometries = [term.geometry for term in recipe.terms if isinstance(term, FSimilarityEntry)]
     about = {
@@ -222,6 +238,17 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
 RATING_FAULT = "rating left out"
 MEDIA_FAULTS = {"no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
+
+
+def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
+    """Whose statistics each item is given, by the scope of normalisation; None where it has no groups."""
+    corpora = items["corpus"].astype(str)
+    match scope:
+        case "corpus":
+            return corpora.tolist()
+        case "speaker":
+            return (corpora + "/" + items["speaker"].fillna("").astype(str)).tolist()
+    return None
 
 
 def _labelled(
@@ -247,20 +274,37 @@ def _labelled(
 
 
 def _refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
-    bad = {row["id"]: row["reason"] for row in quarantine if not row["reason"].startswith(RATING_FAULT)}
+    bad = [row for row in quarantine if not row["reason"].startswith(RATING_FAULT)]
     if len(bad) > share * len(corpus):
-        first = "; ".join(f"{item}: {reason}" for item, reason in list(bad.items())[:3])
+        first = "; ".join(f"{row['id']}: {row['reason']}" for row in bad[:3])
         raise InputError(
             f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
             f"allowed (features.max_bad_share): {first}; see all by: affectspace check {corpus.root}"
         )
 
 
-def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> Features:
+def _refuse_shared_vectors(tables: list[pd.DataFrame], features: list[Features], places: list[np.ndarray]) -> None:
+    """Two corpora may use one id, and then their items must not be given one vector."""
+    owner: dict[str, str] = {}
+    for table, found, place in zip(tables, features, places):
+        for key, asked in zip(table["key"], found.ids[place[:, 1]]):
+            if owner.setdefault(asked, key) != key:
+                raise InputError(
+                    f"items {owner[asked]} and {key} would share the vector {asked!r}; "
+                    "name the vectors of several corpora corpus/id"
+                )
+
+
+def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> tuple[Features, list[str]]:
+    """The features of a corpus, and the id under which each of ``items`` is to be found in them."""
+    ids = items["id"].tolist()
     if isinstance(frontend, VectorTable):
-        return frontend.read(items["id"].tolist(), max_bad_share=1.0)
+        named = {*(everything := frontend.read(None, max_bad_share=1.0)).ids, *everything.quarantine["id"]}
+        qualified = [f"{corpus.name}/{item}" for item in ids]
+        asked = qualified if any(name in named for name in qualified) else ids
+        return frontend.read(asked, max_bad_share=1.0), asked
     media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items["audio"]])
-    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet)
+    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
 
 
 def _about(corpus, items, values, ratings, space, left_out, quarantine) -> dict[str, Any]:
@@ -324,14 +368,12 @@ def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split
         case CrossCorpus() as p:
             return cross_corpus(
                 items, train=p.train, test=p.test, validate_share=p.validate_share, validate_by=p.validate_by,
-                seed=recipe.seed, labels=labels,
+                seed=p.seed, labels=labels,
             )  # fmt: skip
         case LeaveOneOut() as p:
             return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold))
         case GroupedFolds() as p:
-            return grouped_k_fold(
-                items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), seed=recipe.seed, labels=labels
-            )
+            return grouped_k_fold(items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), seed=p.seed, labels=labels)
 
 
 def _one_fold(fold: int | str) -> int:

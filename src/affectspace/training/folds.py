@@ -1,6 +1,7 @@
 """All folds of a protocol: one run each, and the figures of all test items pooled."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores
 from affectspace.training.data import gather, prepare
+from affectspace.training.folder import hold
 from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_recipe
 from affectspace.training.run import Run
 from affectspace.training.train import train
@@ -27,24 +29,20 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     folder = Path(folder)
     if not isinstance(recipe.protocol, LeaveOneOut | GroupedFolds):
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
-    text = dump_recipe(recipe)
-    if (folder / "recipe.toml").exists():
-        if not resume:
-            raise InputError(
-                f"{folder} already holds runs; go on by: affectspace train --resume {folder}, or choose --out"
-            )
-        if (folder / "recipe.toml").read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
-            )
-    write_text(folder / "recipe.toml", text)
-    gathered = gather(recipe, quiet=quiet)
-    runs = []
-    for fold in range(_count(recipe, gathered.items)):
-        one = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"fold": fold})})
-        data = prepare(one, gathered)
-        runs.append(train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet))
+    with hold(folder, recipe, resume):
+        gathered = gather(recipe, quiet=quiet)
+        write_text(folder / "recipe.toml", dump_recipe(recipe))
+        runs = []
+        for fold in range(_count(recipe, gathered.items)):
+            one = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"fold": fold})})
+            data = prepare(one, gathered)
+            runs.append(train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet))
+        write_json(folder / "metrics.json", _pooled(recipe, runs))
+    return Run(folder)
 
+
+def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
+    """The figures of all folds' answers together, and those of each fold."""
     tests = [run.predictions.query("split == 'test'") for run in runs]
     truth = np.concatenate([np.stack(list(test["target"])) for test in tests])
     probabilities = np.concatenate([np.stack(list(test["probabilities"])) for test in tests])
@@ -54,10 +52,13 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     for name in ("similarity_rho", "similarity_error"):
         pooled[name] = _mean([figures[name] for figures in per_fold])
     first = runs[0].metrics
-    kept = ("name", "seed", "keeps_apart", "allowed", "transductive", "selection", "classes", "geometry")
-    final = {
+    kept = ("name", "seed", "allowed", "selection", "classes", "geometry")
+    apart = [set(run.metrics["keeps_apart"]) for run in runs]
+    return {
         **{key: first[key] for key in kept},
-        "protocol": first["protocol"].partition(":")[0],
+        "protocol": _told(recipe, len(runs)),
+        "keeps_apart": [group for group in first["keeps_apart"] if all(group in fold for fold in apart)],
+        "transductive": any(run.metrics["transductive"] for run in runs),
         "folds": len(runs),
         "counts": {"test": len(truth)},
         "test": pooled,
@@ -65,8 +66,11 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
-    write_json(folder / "metrics.json", final)
-    return Run(folder)
+
+
+def _told(recipe: Recipe, folds: int) -> str:
+    by = getattr(recipe.protocol, "by", "")
+    return f"leave one {by} out" if isinstance(recipe.protocol, LeaveOneOut) else f"{folds} folds by {by}"
 
 
 def _count(recipe: Recipe, items) -> int:

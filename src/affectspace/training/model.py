@@ -1,20 +1,23 @@
 """A trained net as a folder: config.json, model.safetensors and a card; no code, no pickle."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from affectspace.encoders import MLP, Batch, ConvPool
+from affectspace.encoders import MLP, Batch, ConvPool, pad
 from affectspace.errors import InputError
 from affectspace.features import LogMel, Normaliser
-from affectspace.training.data import Data, make_frontend
-from affectspace.training.recipe import ConvPoolEncoder, Encoder, MLPEncoder, Recipe, make_recipe
+from affectspace.training.data import Data, make_frontend, normalised_groups
+from affectspace.training.recipe import ConvPoolEncoder, CorpusEntry, Encoder, MLPEncoder, Recipe, make_recipe
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
@@ -56,28 +59,42 @@ class Model:
             )
         return frontend
 
+    def groups_of(self, items: pd.DataFrame) -> list[str] | None:
+        """Whose statistics the items of a corpus are given (columns corpus, speaker); None where it does not matter."""
+        return normalised_groups(items, self.normaliser.scope)
+
     @torch.inference_mode()
-    def __call__(self, clips: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Features ``(frames, bands)`` of new items to embeddings ``(items, dimensions)`` and probabilities."""
-        normal = [self.normaliser.apply_new(clip) for clip in clips]
-        lengths = torch.tensor([len(clip) for clip in normal])
-        values = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(clip) for clip in normal], batch_first=True)
-        outputs = self.encoder(Batch(values, lengths))
+    def __call__(
+        self, clips: Sequence[np.ndarray], groups: Sequence[str] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Features ``(frames, bands)`` of new items to embeddings ``(items, dimensions)`` and probabilities.
+
+        ``groups`` are those of :meth:`groups_of`; an item without one, or of a group that training did not
+        know, is given the statistics of all training items.
+        """
+        known = groups or [None] * len(clips)
+        normal = [torch.from_numpy(self.normaliser.apply_new(clip, group)) for clip, group in zip(clips, known)]
+        outputs = self.encoder(Batch(*pad(normal)))
         return outputs.embedding.numpy(), outputs.logits.softmax(-1).numpy()
 
 
-def save_model(folder: Path, encoder: nn.Module, recipe: Recipe, data: Data) -> None:
-    """Write the folder of a model; its card says what it was trained on and how far to trust it."""
+def save_model(folder: Path, encoder: nn.Module, recipe: Recipe, data: Data, test: dict[str, float]) -> None:
+    """Write the folder of a model; its card says what it was trained on and how far to trust it.
+
+    The paths of the machine it was trained on stay out of it.
+    """
+    names = tuple(CorpusEntry(path=corpus["name"]) for corpus in data.about["corpora"])
+    public = recipe.model_copy(update={"data": ".", "corpora": names})
     config = {
         "format": FORMAT,
         "classes": list(data.classes),
         "dimensions": data.dimensions,
-        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        "recipe": public.model_dump(mode="json", exclude_none=True),
         "normaliser": data.normaliser.to_dict(),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
     save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, folder / "model.safetensors")
-    (folder / "README.md").write_text(_card(recipe, data), encoding="utf-8")
+    (folder / "README.md").write_text(_card(recipe, data, test), encoding="utf-8")
 
 
 def load_model(folder: str | Path) -> Model:
@@ -104,17 +121,20 @@ def load_model(folder: str | Path) -> Model:
         encoder = make_encoder(recipe.encoder, config["dimensions"], len(config["classes"]))
         encoder.load_state_dict(load_file(folder / "model.safetensors"))
         normaliser = Normaliser.from_dict(config["normaliser"])
-    except (KeyError, RuntimeError, json.JSONDecodeError, OSError) as error:
+    except InputError:
+        raise
+    except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}") from error
     return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser)
 
 
-def _card(recipe: Recipe, data: Data) -> str:
+def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
     corpora = "\n".join(
         f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items; "
         f"licence: {c['licence'] or 'not stated'}"
         for c in data.about["corpora"]
     )
+    count = len(data.split.test)
     transductive = "yes: unlabelled test items shaped the normalisation" if data.protocol["transductive"] else "no"
     return f"""# {recipe.name}
 
@@ -126,8 +146,13 @@ Classes: {", ".join(data.classes)}
 Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["keeps_apart"])};
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
+## Scores on the test items, one seed
+UAR {test["uar"]:.3f} (random predictions: {test["chance_uar"]:.3f}), macro F1 {test["macro_f1"]:.3f},
+Jensen-Shannon divergence from the raters {test["jensen_shannon"]:.3f}, calibration error {test["ece"]:.3f};
+{count} items.
+
 ## Use and limits
 Made by affectspace for research on expressed emotion. It says how a clip's expression would be labelled
 by people like the raters of these corpora, not what anybody feels. Expect lower scores on other languages,
-microphones and speakers than `metrics.json` gives. Do not use it to judge individuals.
+microphones and speakers than the test gave. Do not use it to judge individuals.
 """

@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -77,6 +77,12 @@ class Normalise(Section):
     scope: Literal["none", "item", "speaker", "corpus", "train"] = "train"
     transductive: bool = False
 
+    @model_validator(mode="after")
+    def _has_groups(self) -> Self:
+        if self.transductive and self.scope not in {"speaker", "corpus"}:
+            raise ValueError(f"transductive has no meaning for scope {self.scope!r}; legal with it: speaker, corpus")
+        return self
+
 
 class LogMelFeatures(Section):
     """Log-Mel filterbank energies as Kaldi computes them.
@@ -103,13 +109,17 @@ class VectorFeatures(Section):
 
 
 class CrossCorpus(Section):
-    """Train on some corpora, test on others; validation is whole groups of the training corpora."""
+    """Train on some corpora, test on others; validation is whole groups of the training corpora.
+
+    ``seed`` draws these groups, apart from the run's own, so that runs of several seeds share a split.
+    """
 
     kind: Literal["cross_corpus"]
     train: tuple[str, ...] = Field(min_length=1)
     test: tuple[str, ...] = Field(min_length=1)
     validate_share: float = Field(default=0.2, gt=0, lt=1)
     validate_by: Literal["speaker", "session"] = "speaker"
+    seed: int = Field(default=0, ge=0)
     allow: tuple[str, ...] = ()
 
 
@@ -128,6 +138,7 @@ class GroupedFolds(Section):
     kind: Literal["grouped_folds"]
     by: Literal["speaker", "session", "script"] = "speaker"
     folds: int = Field(default=5, ge=2)
+    seed: int = Field(default=0, ge=0)
     fold: int | Literal["all"] = "all"
     allow: tuple[str, ...] = ()
 
@@ -169,7 +180,7 @@ class Training(Section):
 
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=100, ge=2)
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0)
     clip_gradient: float | None = Field(default=None, gt=0)
     selection: Literal["validation", "last"] = "validation"
@@ -182,12 +193,12 @@ class Training(Section):
 class Monitor(Section):
     """What is recorded for people to look at; never used for selection.
 
-    ``test_curve`` scores the test items after every epoch; ``snapshots`` are epochs after which
-    their embeddings are kept for maps, of at most ``snapshot_items`` items.
+    ``test_curve`` scores the test items after every epoch; ``snapshots`` are epochs, from 1,
+    after which their embeddings are kept for maps, of at most ``snapshot_items`` items.
     """
 
-    test_curve: bool = True
-    snapshots: tuple[int, ...] = ()
+    test_curve: bool = False
+    snapshots: tuple[Annotated[int, Field(ge=1)], ...] = ()
     snapshot_items: int = Field(default=600, ge=2)
 
 
@@ -223,6 +234,12 @@ class Recipe(Section):
     terms: tuple[Term, ...] = Field(default=(CrossEntropyEntry(kind="cross_entropy"),), min_length=1)
     training: Training = Training()
     monitor: Monitor = Monitor()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if isinstance(self.features, VectorFeatures) and not isinstance(self.encoder, MLPEncoder):
+            raise ValueError(f'encoder.kind {self.encoder.kind!r} reads sequences; vectors need encoder.kind = "mlp"')
+        return self
 
 
 def make_recipe(values: dict[str, Any], source: str = "the recipe") -> Recipe:
@@ -304,8 +321,11 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     for override in overrides:
         _apply(values, override)
     if any(override.startswith("data=") for override in overrides):
-        values["data"] = str(Path(values["data"]).expanduser().resolve())
+        values["data"] = str(Path(str(values["data"])).expanduser().resolve())
     return make_recipe(values, str(path))
+
+
+TEXTS = {"name", "data"}  # a name such as 2024 is text, without quotes
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -313,7 +333,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise InputError(f"override {override!r} has no '='; write it as key.sub=value, for example training.epochs=10")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = text if key in TEXTS else tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
     *parents, last = key.split(".")
@@ -329,7 +349,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 def _step(place: Any, key: str, override: str) -> Any:
     if isinstance(place, list):
-        if not key.isdigit() or int(key) >= len(place):
+        if not (key.isascii() and key.isdecimal()) or int(key) >= len(place):
             raise InputError(f"override {override!r}: {key!r} is not one of the entries 0..{len(place) - 1}")
         return place[int(key)]
     inner = place.setdefault(key, {})

@@ -1,34 +1,31 @@
 """A recipe to a run folder: one linear function."""
 
-import fcntl
-import os
-import platform
+import shutil
 import time
-from contextlib import contextmanager
-from importlib.metadata import requires, version
+import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from packaging.requirements import Requirement
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from safetensors.torch import save_file
 from torch import Tensor
 
-import affectspace
-from affectspace.encoders import Batch
-from affectspace.errors import DivergedError, InputError
+from affectspace.encoders import Batch, Outputs
+from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
+from affectspace.losses import DegenerateBatchWarning
 from affectspace.samplers import BalancedTriplets, ShuffledBatches
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
+from affectspace.training.diverged import diverged
 from affectspace.training.evaluate import figures, predict, prediction_table, snapshot_table
+from affectspace.training.folder import hold, record
 from affectspace.training.model import make_encoder, save_model
-from affectspace.training.recipe import Recipe, dump_recipe
+from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
-from affectspace.training.terms import make_objective, triplet_geometry
+from affectspace.training.terms import Objective, make_objective, triplet_geometry
 
 __all__ = ["train"]
 
@@ -58,37 +55,19 @@ def train(
         DivergedError: a loss or gradient that is not finite; the batch is saved in ``diverged/``.
     """
     folder = Path(folder)
-    text = dump_recipe(recipe)
-
-    # ---- the run folder: a new one, or one to go on with
-    if (folder / "recipe.toml").exists():
-        if not resume:
-            raise InputError(
-                f"{folder} already holds a run; go on with it by: affectspace train --resume {folder}, or choose "
-                "another folder with --out"
-            )
-        if (folder / "recipe.toml").read_text(encoding="utf-8") != text:
-            raise InputError(
-                f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
-            )
-    with _only_us(folder):
+    settings = recipe.training
+    with hold(folder, recipe, resume):
         if (folder / "metrics.json").exists():
             return Run(folder)
         started = time.monotonic()
 
         # ---- data
-        torch.set_num_threads(recipe.training.threads)
+        torch.set_num_threads(settings.threads)
         data = data or prepare(recipe, quiet=quiet)
-        write_text(folder / "recipe.toml", text)
-        write_text(folder / "environment.txt", _environment(recipe))
-        write_json(folder / "data.json", data.about)
-        with atomic_path(folder / "split.parquet") as path:
-            data.split_table().to_parquet(path)
 
         # ---- model, terms, optimiser, sampler: all seeded by the recipe
-        settings = recipe.training
         torch.manual_seed(recipe.seed)
-        fabric = Fabric(accelerator=settings.device, devices=1, precision=settings.precision)
+        fabric = _fabric(recipe)
         train_targets = data.targets[torch.tensor(data.split.train)]
         model = make_encoder(recipe.encoder, data.dimensions, len(data.classes))
         objective = make_objective(recipe, train_targets)
@@ -101,9 +80,10 @@ def train(
             sampler = BalancedTriplets(train_targets.numpy(), settings.batch_size, geometry, recipe.seed)
         else:
             sampler = ShuffledBatches(len(train_targets), settings.batch_size, recipe.seed)
+        record(folder, recipe, data)
 
         # ---- where we are: at the beginning, or at the newest whole checkpoint
-        state: dict[str, Any] = {"epoch": 0, "step": 0, "totals": {}, "history": [], "best": None, "seconds": 0.0}
+        state: dict[str, Any] = {"epoch": 0, "step": 0, "sums": {}, "history": [], "best": None, "seconds": 0.0}
         best: dict[str, Tensor] = {}
         checkpoints = folder / "checkpoints"
         if checkpoint := newest_checkpoint(checkpoints):
@@ -119,16 +99,14 @@ def train(
         def save() -> None:
             state["sampler"] = sampler.state_dict()
             state["seconds"] = seconds_before + time.monotonic() - started
-            tensors = {
+            parts = {
                 "model": model.state_dict(),
                 "terms": objective.state_dict(),
                 "optimiser": optimiser_state(optimiser),
                 "random": _random_state(),
                 "best": best,
             }
-            save_checkpoint(
-                checkpoints, state["step"], {part: named for part, named in tensors.items() if named}, state
-            )
+            save_checkpoint(checkpoints, state["step"], {part: named for part, named in parts.items() if named}, state)
 
         # ---- epochs
         with _progress(recipe, quiet) as progress:
@@ -138,26 +116,28 @@ def train(
                 for indices in sampler:
                     batch = fabric.to_device(data.training_batch(indices))
                     outputs = encoder(batch)
-                    loss, values = objective(outputs, batch)
+                    loss, values, degenerate = _counted(objective, outputs, batch)
                     fabric.backward(loss)
                     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_gradient or float("inf"))
-                    if not torch.isfinite(loss.detach() + norm):
-                        raise _diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
-                    optimiser.step()
-                    optimiser.zero_grad()
+                    whole = torch.isfinite(loss.detach() + norm)
+                    if whole:
+                        optimiser.step()
+                        optimiser.zero_grad()
+                        whole = torch.stack([parameter.isfinite().all() for parameter in parameters]).all()
+                    if not whole:
+                        raise diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
                     state["step"] += 1
-                    for name, value in {"loss": loss.detach(), **values}.items():
-                        state["totals"][name] = state["totals"].get(name, 0.0) + float(value)
+                    anchors = len(batch.lengths) if batch.anchors is None else batch.anchors
+                    _add(state["sums"], anchors, {"loss": loss.detach(), **values}, degenerate)
                     progress.update(task, advance=1, description=f"{recipe.name} epoch {state['epoch'] + 1}")
-                    if settings.checkpoint_steps and state["step"] % settings.checkpoint_steps == 0:
+                    epoch_ends = state["step"] % len(sampler) == 0  # and is saved with its figures
+                    if settings.checkpoint_steps and state["step"] % settings.checkpoint_steps == 0 and not epoch_ends:
                         save()
 
                 state["epoch"] += 1
-                means = {name: total / len(sampler) for name, total in state["totals"].items()}
-                row: dict[str, Any] = {"epoch": state["epoch"], "loss": means.pop("loss"), "terms": means}
-                state["totals"] = {}
-                validation = predict(encoder, data, data.split.validate)
-                row["validate"] = figures(validation)
+                row = _means(state["epoch"], state["sums"])
+                state["sums"] = {}
+                row["validate"] = figures(predict(encoder, data, data.split.validate))
                 if recipe.monitor.test_curve:
                     row["test"] = figures(predict(encoder, data, data.split.test))
                 if state["epoch"] in recipe.monitor.snapshots:
@@ -171,18 +151,14 @@ def train(
                 write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
                 save()
 
-        # ---- the selected epoch, measured once
+        # ---- the selected epoch, measured once, in float32 as it is saved
         assert state["best"] is not None, "there is at least one epoch"
         model.load_state_dict(best)
-        validation = predict(encoder, data, data.split.validate)
-        test = predict(encoder, data, data.split.test)
+        validation = predict(model, data, data.split.validate)
+        test = predict(model, data, data.split.test)
         with atomic_path(folder / "predictions.parquet") as path:
             prediction_table(data, {"validate": validation, "test": test}).to_parquet(path)
-        if not (folder / "model").exists():
-            with atomic_directory(folder / "model") as path:
-                save_model(path, model, recipe, data)
-        seconds = seconds_before + time.monotonic() - started
-        write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
+        shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,
             "seed": recipe.seed,
@@ -196,27 +172,54 @@ def train(
             "validate": figures(validation, data.geometry),
             "test": figures(test, data.geometry),
         }
-        write_json(folder / "metrics.json", final)  # last: it says finished
+        with atomic_directory(folder / "model") as path:
+            save_model(path, model, recipe, data, final["test"])
+        seconds = seconds_before + time.monotonic() - started
+        write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
+        write_json(folder / "metrics.json", final)  # last: it says that the run is finished
     return Run(folder)
 
 
-@contextmanager
-def _only_us(folder: Path):
-    """Hold the folder for one process; the lock goes with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another process is training in {folder}; wait for it, or choose another folder"
-            ) from None
-        yield
+def _fabric(recipe: Recipe) -> Fabric:
+    device = recipe.training.device
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if device in there and not there[device]():
+        raise InputError(f"training.device is {device!r}, and this machine has none; legal here: cpu, auto")
+    return Fabric(accelerator=device, devices=1, precision=recipe.training.precision)
+
+
+def _counted(objective: Objective, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], bool]:
+    """The loss, its terms, and whether one of them found the batch degenerate, which is counted and not repeated."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DegenerateBatchWarning)
+        loss, values = objective(outputs, batch)
+    for warning in caught:
+        if not issubclass(warning.category, DegenerateBatchWarning):
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return loss, values, any(issubclass(warning.category, DegenerateBatchWarning) for warning in caught)
+
+
+def _add(sums: dict[str, float], anchors: int, values: dict[str, Tensor], degenerate: bool) -> None:
+    """Sums over an epoch so far, each batch with the weight of its anchors."""
+    for name, value in values.items():
+        sums[name] = sums.get(name, 0.0) + anchors * float(value)
+    sums["anchors"] = sums.get("anchors", 0) + anchors
+    sums["degenerate_batches"] = sums.get("degenerate_batches", 0) + int(degenerate)
+
+
+def _means(epoch: int, sums: dict[str, float]) -> dict[str, Any]:
+    """The epoch's row: the mean loss of an anchor, that of each term, and batches that taught a term nothing."""
+    anchors = sums["anchors"]
+    terms = {name: sums[name] / anchors for name in sums if name not in {"loss", "anchors", "degenerate_batches"}}
+    return {
+        "epoch": epoch,
+        "loss": sums["loss"] / anchors,
+        "terms": terms,
+        "degenerate_batches": sums["degenerate_batches"],
+    }
 
 
 def _progress(recipe: Recipe, quiet: bool) -> Progress:
-    from rich.console import Console
-
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -239,43 +242,3 @@ def _set_random_state(states: dict[str, Tensor]) -> None:
     torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])
-
-
-def _diverged(
-    folder: Path, state: dict[str, Any], batch: Batch, ids: list[str], loss: float, values: dict[str, Tensor]
-) -> DivergedError:
-    with atomic_path(folder / "diverged" / "batch.safetensors") as path:
-        tensors = {
-            "values": batch.values,
-            "lengths": batch.lengths,
-            "targets": batch.targets,
-            "triplets": batch.triplets,
-        }
-        save_file({name: value.cpu().contiguous() for name, value in tensors.items() if value is not None}, path)
-    terms = {name: float(value) for name, value in values.items()}
-    about = {"epoch": state["epoch"] + 1, "step": state["step"] + 1, "loss": str(loss), "terms": terms, "items": ids}
-    write_json(folder / "diverged" / "batch.json", about)
-    bad = [item for item, clip in zip(ids, batch.values) if not torch.isfinite(clip).all()]
-    why = (
-        f"the features of {bad[0]} are not finite"
-        if bad
-        else "its features are finite: lower training.learning_rate or set training.clip_gradient"
-    )
-    what = "loss" if not np.isfinite(loss) else "gradient"
-    return DivergedError(
-        f"the {what} is not finite in epoch {about['epoch']}, step {about['step']} "
-        f"({', '.join(f'{name} {value:.4g}' for name, value in terms.items())}); {why}. "
-        f"The batch and its items are in {folder / 'diverged'}"
-    )
-
-
-def _environment(recipe: Recipe) -> str:
-    names = sorted({Requirement(line).name for line in requires("affectspace") or () if "extra ==" not in line})
-    lines = [
-        f"affectspace {affectspace.__version__}",
-        f"python {platform.python_version()}",
-        f"platform {platform.platform()}",
-        f"machine {platform.machine()}, {os.cpu_count()} cores, {recipe.training.threads} used",
-        *(f"{name} {version(name)}" for name in names),
-    ]
-    return "\n".join(lines) + "\n"

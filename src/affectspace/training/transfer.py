@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affectspace.errors import LeakError
+from affectspace.errors import InputError, LeakError
+from affectspace.protocols import Split, audit
 from affectspace.training.data import gather
 from affectspace.training.evaluate import Predictions, figures
 from affectspace.training.model import load_model
-from affectspace.training.recipe import CorpusEntry
+from affectspace.training.recipe import CorpusEntry, load_recipe
 from affectspace.training.run import Run
 
 __all__ = ["evaluate_on"]
+
+BATCH = 128
 
 
 def evaluate_on(
@@ -22,42 +25,40 @@ def evaluate_on(
     """Scores of the run's model on all labelled items of ``corpus``, nothing of which it may know.
 
     Raises:
-        LeakError: a speaker or a recording of the corpus took part in training or selection, and
-            ``allow`` does not name it.
-        InputError: no finished model, or a corpus without usable items.
+        LeakError: a speaker, session, script or recording of the corpus took part in training or
+            selection, and ``allow`` does not name it.
+        InputError: no finished model, a corpus without usable items, or an unknown word in ``allow``.
     """
     model = load_model(run.path)
-    recipe = model.recipe.model_copy(
-        update={"data": str(Path.cwd()), "corpora": (CorpusEntry(path=str(Path(corpus).resolve()), adapter=adapter),)}
+    recipe = load_recipe(run.path / "recipe.toml").model_copy(
+        update={"corpora": (CorpusEntry(path=str(Path(corpus).resolve()), adapter=adapter),)}
     )
     gathered = gather(recipe)
     _refuse_known(run, gathered.items, allow)
-    embeddings, probabilities = [], []
-    for part in np.array_split(np.arange(len(gathered.items)), -(-len(gathered.items) // 128)):
-        vectors, chances = model([gathered.clips[row] for row in part])
-        embeddings.append(vectors)
-        probabilities.append(chances)
+    groups = model.groups_of(gathered.items)
+    parts = []
+    for rows in np.array_split(np.arange(len(gathered.items)), -(-len(gathered.items) // BATCH)):
+        parts.append(model([gathered.clips[row] for row in rows], groups and [groups[row] for row in rows]))
+    embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
     rows = np.arange(len(gathered.items))
-    predictions = Predictions(rows, gathered.targets.numpy(), np.concatenate(probabilities), np.concatenate(embeddings))
-    found = figures(predictions, run.metrics["geometry"])
+    predictions = Predictions(rows, gathered.targets.numpy(), probabilities, embeddings)
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
-        "scores": found,
+        "scores": figures(predictions, run.metrics["geometry"]),
         "data": gathered.about[0],
     }
 
 
 def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None:
-    known = pd.read_parquet(run.path / "split.parquet").query("part != 'test'")
-    own = {
-        "speaker": (items["corpus"] + "/" + items["speaker"], known["corpus"] + "/" + known["speaker"]),
-        "audio": (items["audio_sha"], known["audio_sha"]),
-    }
-    for group, (here, there) in own.items():
-        shared = here.dropna()[here.dropna().isin(set(there.dropna()))]
-        if len(shared) and group not in allow:
-            raise LeakError(
-                f"{shared.nunique()} {group}s of this corpus took part in training (such as {shared.iloc[0]}, "
-                f"{len(shared)} items), so this is no test; choose another corpus, or say --allow {group}"
-            )
+    known = run.split[run.split["part"] != "test"]
+    if known.empty:
+        raise InputError(f"run {run.path} has no record of what it was trained on, so nothing proves this to be a test")
+    both = pd.concat([known, items], ignore_index=True)
+    train, validate = (np.flatnonzero(both["part"] == part) for part in ("train", "validate"))
+    split = Split("evaluate", train, validate, np.arange(len(known), len(both)))
+    leaks = [leak for leak in audit(both, split, allow) if "test" in leak.parts]
+    if leaks:
+        told = "\n".join(f"- {leak}" for leak in leaks)
+        groups = " ".join(f"--allow {group}" for group in dict.fromkeys(leak.group for leak in leaks))
+        raise LeakError(f"this corpus is no test of {run.path}; choose another, or say {groups}:\n{told}")

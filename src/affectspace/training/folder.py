@@ -1,0 +1,110 @@
+"""The run folder: held by one process, begun once, and gone on with only as it was begun."""
+
+import fcntl
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+import pandas as pd
+
+import affectspace
+from affectspace.errors import InputError
+from affectspace.files import atomic_path, json_text, sweep, write_json, write_text
+from affectspace.training.data import Data
+from affectspace.training.recipe import Recipe, dump_recipe, load_recipe
+
+__all__ = ["hold", "record"]
+
+
+@contextmanager
+def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
+    """Keep the folder for this process alone; the lock goes with the process, however it ends.
+
+    Raises:
+        InputError: another process holds it; it holds a run and ``resume`` is false, or a run of
+            another recipe.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder} is, or lies below, a file; choose another folder with --out") from None
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"another process is training in {folder}; wait for it, or choose another folder"
+            ) from None
+        sweep(folder)
+        if (folder / "recipe.toml").exists():
+            if not resume:
+                raise InputError(
+                    f"{folder} already holds a run; go on with it by: affectspace train --resume {folder}, or choose "
+                    "another folder with --out"
+                )
+            if load_recipe(folder / "recipe.toml") != recipe:
+                raise InputError(
+                    f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
+                )
+        yield
+
+
+def record(folder: Path, recipe: Recipe, data: Data) -> None:
+    """Write down what the run is given; on going on, refuse when that has changed since.
+
+    ``recipe.toml`` comes last: a start that failed before it has not begun a run.
+
+    Raises:
+        InputError: a corpus, a recording or the split is no longer what the run was begun with.
+    """
+    environment = _environment(recipe)
+    split = data.split_table()
+    if (folder / "recipe.toml").exists():
+        _refuse_changes(folder, json.loads(json_text(data.about)), split)
+        before = (folder / "environment.txt").read_text(encoding="utf-8")
+        if not before.endswith(environment):
+            write_text(folder / "environment.txt", f"{before}\nresumed with\n{environment}")
+        return
+    write_text(folder / "environment.txt", environment)
+    write_json(folder / "data.json", data.about)
+    with atomic_path(folder / "split.parquet") as path:
+        split.to_parquet(path)
+    write_text(folder / "recipe.toml", dump_recipe(recipe))
+
+
+def _refuse_changes(folder: Path, about: dict, split: pd.DataFrame) -> None:
+    begun = json.loads((folder / "data.json").read_text(encoding="utf-8"))
+    before = {corpus["name"]: corpus["sha256"] for corpus in begun["corpora"]}
+    changed = [corpus["name"] for corpus in about["corpora"] if before.get(corpus["name"]) != corpus["sha256"]]
+    remedy = "restore it, or begin anew with --out"
+    if changed or len(before) != len(about["corpora"]):
+        raise InputError(f"the tables of corpus {', '.join(changed)} have changed since {folder} was begun; {remedy}")
+    stored = pd.read_parquet(folder / "split.parquet")
+    columns = ["key", "part", "audio_sha"]
+    if not stored[columns].astype("string").equals(split[columns].astype("string")):
+        raise InputError(f"recordings, or which of them can be read, have changed since {folder} was begun; {remedy}")
+
+
+def _environment(recipe: Recipe) -> str:
+    try:
+        lines = [line for line in requires("affectspace") or () if "extra ==" not in line]
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        lines = []
+    versions = []
+    for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in lines}):
+        try:
+            versions.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    told = [
+        f"affectspace {affectspace.__version__}",
+        f"python {platform.python_version()}",
+        f"platform {platform.platform()}",
+        f"machine {platform.machine()}, {os.cpu_count()} cores, {recipe.training.threads} used",
+    ]
+    return "\n".join([*told, *versions]) + "\n"
