@@ -1,6 +1,8 @@
 """Drawn figures say what the numbers say; colours can be told apart by everybody."""
 
+import re
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 
 from affectspace.errors import InputError
 from affectspace.metrics import recalls
-from affectspace.report import compare_spaces, space_picture
+from affectspace.report import compare_spaces
 from affectspace.report.compare import Comparison
 from affectspace.report.figures import confusion, learning_curve, reliability, short, similarity, space_map
 from affectspace.report.resample import lead_interval
@@ -134,6 +136,22 @@ def test_inline_svg_is_repeatable_inert_and_described():
     assert "<metadata" not in draw("one")
 
 
+def test_words_are_drawn_unchanged_whatever_they_look_like():
+    words = 'v1.2345 font: 12px bold <b> data:image/png;base64,AAAA <g id="x"'
+    with figure_style():
+        figure = Figure(figsize=(2, 2))
+        ax = figure.add_subplot()
+        ax.plot([0, 1], [0, 1 / 3])
+        ax.set_title(words)
+        ax.text(0, 0, "  two  spaces  ")
+        svg = str(inline_svg(figure, "words", "words"))
+    drawn = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]
+    assert words in drawn
+    assert "  two  spaces  " in drawn
+    attributes = [value for e in ElementTree.fromstring(svg).iter() for value in e.attrib.values()]
+    assert not any(re.search(r"\d\.\d{3}", value) for value in attributes)
+
+
 def _ids(svg: str) -> list[str]:
     return [part.split('"')[0] for part in svg.split(' id="')[1:]]
 
@@ -195,13 +213,13 @@ def test_pictures_of_spaces(pair, tmp_path, suffix):
 
 
 def test_a_picture_is_repeatable(pair, tmp_path):
-    one = space_picture(pair[1], tmp_path / "a.png").read_bytes()
-    assert one == space_picture(pair[1], tmp_path / "b.png").read_bytes()
+    one = compare_spaces([pair[1]], tmp_path / "a.png").read_bytes()
+    assert one == compare_spaces([pair[1]], tmp_path / "b.png").read_bytes()
 
 
 def test_pictures_that_cannot_be(pair, make_run, tmp_path):
     with pytest.raises(InputError, match=r"x\.jpg ends in '\.jpg'; a picture is \.png, \.svg, \.pdf"):
-        space_picture(pair[0], tmp_path / "x.jpg")
+        compare_spaces([pair[0]], tmp_path / "x.jpg")
     with pytest.raises(InputError, match="no runs to draw"):
         compare_spaces([], tmp_path / "x.png")
     other = make_run("far", "far", corpus="urdu", snapshots=(), items=40)

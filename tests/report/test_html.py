@@ -263,3 +263,51 @@ def test_errors(make_run, tmp_path):
     ):
         write_report([Run(path)], tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def last(make_run, tmp_path_factory) -> Page:
+    run = make_run("last", "last", items=60, snapshots=(2,), selection="last")
+    return report([run], tmp_path_factory.mktemp("last"))[1]
+
+
+def test_a_run_that_kept_its_last_epoch_is_not_said_to_be_selected(last, page):
+    words = last.words()
+    assert "select" not in words.replace("never used for selection", "").split("Recipes, and how")[0].lower()
+    assert "measured once, with the last epoch." in words
+    assert "the last one, whatever its figures; the test items had no say" in words
+    assert "kept, the last one: epoch" in words
+    words = page[1].words()
+    assert "with the epoch that validation selected." in words
+    assert "the one with the best validation UAR" in words
+
+
+def test_runs_that_chose_their_epochs_differently(make_run, tmp_path):
+    runs = [make_run(n, n, items=60, snapshots=(), selection=s) for n, s in (("a", "last"), ("b", "validation"))]
+    words = report(runs, tmp_path)[1].words()
+    assert "with the epoch that validation selected or with the last one, as each recipe says" in words
+    assert "the last one, whatever its figures; the test items had no say (a)" in words
+
+
+@pytest.mark.parametrize(("items", "told"), [(60, "19.7"), (300, "30")])
+def test_the_caption_tells_the_perplexity_that_was_used(make_run, tmp_path, items, told):
+    words = report([make_run("few", "few", items=items, snapshots=())], tmp_path)[1].words("maps")
+    assert f"{items} items are shown (perplexity {told})." in words
+
+
+def test_three_items_have_no_tsne(make_run, tmp_path):
+    run = make_run("few", "few", items=3, snapshots=())
+    assert "too few for t-SNE" in report([run], tmp_path)[1].words("maps")
+
+
+def test_a_record_of_another_shape_is_said_to_be_damaged(make_run, tmp_path):
+    run = make_run("bad", "bad", items=20, snapshots=())
+    (run / "data.json").write_text('{"corpora": ["emodb"]}')
+    with pytest.raises(InputError, match=r"data\.json of run .* is damaged \(corpora\.0: "):
+        write_report([Run(run)], tmp_path / "x.html")
+
+
+def test_paths_in_commands_are_quoted(make_run, tmp_path):
+    words = report([make_run("my run;x", "odd", items=20, snapshots=())], tmp_path)[1].words("repeat")
+    assert re.search(r"affectspace train '[^']*/my run;x/recipe\.toml' --out '[^']*/my run;x-again'", words)
+    assert re.search(r"affectspace report '[^']*/my run;x-again'", words)

@@ -1,17 +1,117 @@
-"""Which recordings of a corpus are read to be embedded."""
+"""Which recordings of files, folders and corpora are embedded, and what becomes of the others."""
 
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.space.embed import _media
+from affectspace.features import LogMel
+from affectspace.media import write_audio
+from affectspace.space.embed import _media, embed
 
 
-@pytest.mark.parametrize("way", ["../secret.wav", "link.wav"])
-def test_a_path_that_leaves_the_root_is_refused(tmp_path, way):
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFECTSPACE_CACHE", str(tmp_path / "cache"))
+
+
+def sound(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_audio(path, np.random.default_rng(seed).normal(0, 0.1, 8000).astype(np.float32), 16000)
+    return path
+
+
+class Model(SimpleNamespace):
+    """Embeds an item as its mean level and remembers the groups that it was asked about."""
+
+    classes = ("low", "high")
+    frontend = LogMel(bands=8)
+    scope = "speaker"
+
+    def groups_of(self, items: pd.DataFrame) -> list[str] | None:
+        return (items["corpus"].astype(str) + "/" + items["speaker"].fillna("").astype(str)).tolist() if self.scope else None
+
+    def __call__(self, clips, groups=None):
+        for place, clip in enumerate(clips):
+            self.asked[round(float(clip.mean()), 4)] = groups and groups[place]
+        return np.array([[clip.mean()] for clip in clips]), np.tile([0.25, 0.75], (len(clips), 1))
+
+
+@pytest.mark.parametrize("way", ["../secret.wav", "link.wav", "{}/secret.wav"])
+def test_a_path_that_leaves_the_root_is_set_aside_and_never_read(tmp_path, way):
     root = tmp_path / "corpus"
-    root.mkdir()
-    (tmp_path / "secret.wav").write_bytes(b"RIFF")
+    sound(root / "a.wav")
+    sound(tmp_path / "secret.wav")
     (root / "link.wav").symlink_to(tmp_path / "secret.wav")
-    (root / "items.csv").write_text(f"id,audio,label\na,{way},sad\n")
-    with pytest.raises(InputError, match=f"path '{way}' leaves its root"):
-        _media(root)
+    way = way.format(tmp_path)
+    (root / "items.csv").write_text(f"id,audio,label\na,a.wav,sad\nb,{way},sad\n")
+    media, faulty = _media(root)
+    assert media["path"].tolist() == [str((root / "a.wav").resolve())]
+    assert faulty["id"].tolist() == ["corpus/b"]
+    assert "leaves its root" in faulty["reason"][0]
+
+
+def test_every_row_that_cannot_be_heard_is_told_with_its_reason(tmp_path):
+    root = tmp_path / "corpus"
+    sound(root / "a.wav")
+    (root / "empty.wav").write_bytes(b"")
+    rows = ["a,a.wav,,", "a,a.wav,,", "gone,gone.wav,,", "empty,empty.wav,,", "late,a.wav,3,2", "mute,,,", ",a.wav,,"]
+    (root / "items.csv").write_text("id,audio,start,end\n" + "\n".join(rows) + "\n")
+    found = embed(Model(asked={}), [root], quiet=True)
+    assert found.table["id"].tolist() == ["corpus/a"]
+    reasons = found.quarantine.set_index("id")["reason"]
+    told = {
+        "a": "also the id of row 1", "gone": "gone.wav is not below", "empty": "has no bytes", "late": "",
+        "mute": "neither audio", "row 7": "has no id",
+    }  # fmt: skip
+    assert set(reasons.index) == {f"corpus/{name}" for name in told}
+    for name, words in told.items():
+        assert words in reasons[f"corpus/{name}"]
+
+
+def test_a_broken_table_is_an_error_and_not_a_folder_of_loose_files(tmp_path):
+    sound(tmp_path / "corpus/a.wav")
+    (tmp_path / "corpus/items.csv").write_bytes("id,audio,label\na,a.wav,Jürgen\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"items\.csv is not UTF-8"):
+        _media(tmp_path / "corpus")
+    (tmp_path / "corpus/items.csv").unlink()
+    assert len(_media(tmp_path / "corpus")[0]) == 1
+
+
+def test_a_folder_without_audio_and_a_file_that_is_none_are_errors(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no sound")
+    with pytest.raises(InputError, match="holds neither a known corpus nor audio"):
+        _media(tmp_path / "empty")
+    with pytest.raises(InputError, match="is no corpus that is known"):
+        _media(tmp_path / "notes.txt")
+
+
+def test_items_given_twice_and_two_items_of_one_id_are_told(tmp_path):
+    for number, place in enumerate(("one", "two")):
+        root = tmp_path / place / "same"
+        sound(root / "a.wav", number)
+        (root / "items.csv").write_text("id,audio\na,a.wav\n")
+    one, two = tmp_path / "one/same", tmp_path / "two/same"
+    found = embed(Model(asked={}), [one, one, two], quiet=True)
+    assert found.table["id"].tolist() == ["same/a"]
+    assert found.quarantine["id"].tolist() == ["same/a", "same/a"]
+    assert "given more than once" in found.quarantine["reason"][0]
+    assert f"another item has this id too ({(one / 'a.wav').resolve()})" in found.quarantine["reason"][1]
+
+
+def test_items_of_corpora_are_asked_by_their_groups_and_loose_files_by_none(tmp_path):
+    root = tmp_path / "corpus"
+    files = [sound(root / "a.wav", 1), sound(root / "b.wav", 2), sound(tmp_path / "c.wav", 3)]
+    (root / "items.csv").write_text("id,audio,speaker\na,a.wav,anna\nb,b.wav,\n")
+    model = Model(asked={})
+    found = embed(model, [root, files[2]], quiet=True)
+    levels = dict(zip(found.table["id"], [round(float(vector[0]), 4) for vector in found.table["vector"]]))
+    assert model.asked[levels["corpus/a"]] == "corpus/anna"
+    assert model.asked[levels["corpus/b"]] == "corpus/"
+    assert model.asked[levels[str(files[2])]] is None
+    model = Model(asked={}, scope=None)
+    embed(model, [root], quiet=True)
+    assert set(model.asked.values()) == {None}

@@ -1,6 +1,6 @@
 """What people look at: self-contained reports, and pictures of spaces."""
 
 from affectspace.report.html import write_report
-from affectspace.report.picture import compare_spaces, space_picture
+from affectspace.report.picture import compare_spaces
 
-__all__ = ["compare_spaces", "space_picture", "write_report"]
+__all__ = ["compare_spaces", "write_report"]

@@ -119,10 +119,15 @@ class Comparison:
 
     def _caution(self, figures: list[dict[str, float]], kind: str) -> list[str]:
         sentences = []
-        if kind == "validation":
+        if kind == "validation" and any(run.selection == "validation" for run in self.runs):
             sentences.append(
                 "Nothing was tested: these are the validation items, on which the epoch was selected, so the "
                 "figures flatter."
+            )
+        elif kind == "validation":
+            sentences.append(
+                "Nothing was tested: these are the validation items, and the figures flatter as soon as a setting "
+                "is chosen by them."
             )
         seen = [name for name, run in zip(self.names, self.runs) if run.metrics.get("transductive")]
         if 0 < len(seen) < len(self.runs):

@@ -95,7 +95,8 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     metrics, lines = run.metrics, []
     if metrics.get("protocol"):
         lines.append(("Protocol", str(metrics["protocol"])))
-    words = {"train": "Trained on", "validate": "Selected on", "test": "Tested on"}
+    watched = "Selected on" if run.selection == "validation" else "Validated on"
+    words = {"train": "Trained on", "validate": watched, "test": "Tested on"}
     if run.folds:
         items = run.evaluated("test")
         if items is not None:
@@ -121,11 +122,8 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     lines.append(("Kept apart", f"{_join(kept)}: none occurs on both sides" if kept else "nothing"))
     if allowed:
         lines.append(("Allowed on both sides", f"{_join(allowed)}, at the recipe's word"))
-    if metrics.get("selection"):
-        how = {"validation": "the epoch with the best validation UAR", "last": "the last epoch"}
-        lines.append(
-            ("Epoch kept", how.get(metrics["selection"], str(metrics["selection"])) + "; the test items had no say")
-        )
+    how = {"validation": "the one with the best validation UAR", "last": "the last one, whatever its figures"}
+    lines.append(("Epoch kept", f"{how.get(run.selection, run.selection)}; the test items had no say"))
     return lines
 
 

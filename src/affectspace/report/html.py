@@ -80,6 +80,7 @@ def _page(comparison: Comparison, date: datetime.date) -> str:
         several=len(comparison.runs) > 1,
         answer=comparison.answer(),
         transductive=[n for n, r in zip(comparison.names, comparison.runs) if r.metrics.get("transductive")],
+        selection=_selection(comparison),
         protocol=facts.protocol(comparison),
         scores=facts.score_table(comparison),
         curves=panels.curve_panels(comparison),
@@ -101,3 +102,9 @@ def _page(comparison: Comparison, date: datetime.date) -> str:
         version=affectspace.__version__,
         date=date.isoformat(),
     )
+
+
+def _selection(comparison: Comparison) -> str:
+    """How the epochs were chosen: "validation" or "last" for all runs, "mixed" where they differ."""
+    kinds = {run.selection for run in comparison.runs}
+    return kinds.pop() if len(kinds) == 1 else "mixed"

@@ -12,7 +12,7 @@ from affectspace.report.compare import Comparison
 from affectspace.report.figures import confusion, learning_curve, reliability, similarity, space_map
 from affectspace.report.style import class_colours, figure_style, marker_of, polygon
 from affectspace.report.svg import inline_svg
-from affectspace.space.maps import tsne_maps
+from affectspace.space.maps import bounded_perplexity, tsne_maps
 from affectspace.training.run import Evaluated, Run
 
 __all__ = [
@@ -66,8 +66,8 @@ def curve_panels(comparison: Comparison) -> list[Panel]:
             learning_curve(ax, epochs, validation, test, run.selected_epochs, chance, faint, (low - pad, high + pad))
             told = f"UAR of {name} after each of {len(epochs)} epochs: validation ends at {validation[-1]:.1%}"
             told += f", test at {test[-1]:.1%}" if test is not None else ""
-            picture = inline_svg(figure, f"curve-{row}", told + f"; selected: epoch {_selected(run)}.")
-        note = f"selected: epoch {_selected(run)}"
+            picture = inline_svg(figure, f"curve-{row}", told + f"; {_kept(run)}.")
+        note = _kept(run)
         note += " · mean curve of the folds" if run.folds else ""
         note += " · test was not recorded during training" if test is None else ""
         panels.append(Panel(name, picture, note))
@@ -82,17 +82,16 @@ def map_grid(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[Pa
         remarks.append("Each fold has a space of its own; the maps show the first fold.")
     epochs = _spread(sorted({epoch for run in runs for epoch in run.snapshots}), MAP_EPOCHS)
     if not epochs:
-        remarks.append(
-            "No snapshots were kept during training (monitor.snapshots), so only the selected epoch is shown."
-        )
+        remarks.append("No snapshots were kept during training (monitor.snapshots), so only the final model is shown.")
     groups = [list(range(len(runs)))] if comparison.comparable else [[row] for row in range(len(runs))]
     if not comparison.comparable:
         remarks.append(
             "As the runs cannot be compared, each has its own start: compare within a row, not between rows."
         )
-    columns = [f"epoch {epoch}" for epoch in epochs] + ["selected epoch"]
+    final = "selected epoch" if all(run.selection == "validation" for run in runs) else "final model"
+    columns = [*(f"epoch {epoch}" for epoch in epochs), final]
     rows: dict[int, list[Panel]] = {}
-    shown = 0
+    shown: list[int] = []
     for group in groups:
         spaces = {(row, column): s for row in group for column, s in enumerate(_spaces(runs[row], epochs)) if s}
         items = _common([space[0] for space in spaces.values()])
@@ -100,7 +99,7 @@ def map_grid(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[Pa
             for row in group:
                 rows[row] = [Panel(column, None, "no items to show") for column in columns]
             continue
-        shown = max(shown, len(items))
+        shown.append(len(items))
         picked = {key: _rows_of(space[0], items) for key, space in spaces.items()}
         embeddings = [spaces[key][2][picked[key]] for key in spaces]
         maps = dict(zip(spaces, tsne_maps(embeddings)))
@@ -116,10 +115,10 @@ def map_grid(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[Pa
                 told = f"t-SNE map of {len(items)} items in the space of {comparison.names[row]}, {heading}."
                 picture = _map(maps[key], targets, is_ordered(runs[row]), dense, f"map-{row}-{column}", told)
                 note = "every item has the same embedding" if not maps[key].any() else ""
-                if heading == "selected epoch":
+                if heading == final:
                     note = "; ".join(filter(None, [f"epoch {_selected(runs[row])}", note]))
                 rows[row].append(Panel(heading, picture, note))
-    remarks.insert(0, f"{shown:,} items are shown.")
+    remarks.insert(0, _shown(shown))
     return columns, [(comparison.names[row], rows[row]) for row in range(len(runs))], remarks
 
 
@@ -220,6 +219,23 @@ def _curve(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
     has_test = "test.uar" in table and table["test.uar"].notna().any()
     test = table["test.uar"].to_numpy(float) if has_test else None
     return table.index.to_numpy(), table["validate.uar"].to_numpy(float), test
+
+
+def _shown(counts: Sequence[int]) -> str:
+    """How many items the maps show, and the perplexity that so many allow."""
+    few, many = (min(counts), max(counts)) if counts else (0, 0)
+    ends = [bounded_perplexity(count) for count in (few, many)]
+    told = [f"{count:,}" for count in dict.fromkeys((few, many))]
+    used = [f"{end:.3g}" for end in dict.fromkeys(ends) if end is not None]
+    how = (
+        f"perplexity {' to '.join(used)}" if used else "too few for t-SNE, so they stand at their principal components"
+    )
+    return f"{' to '.join(told)} items are shown ({how})."
+
+
+def _kept(run: Run) -> str:
+    how = "selected" if run.selection == "validation" else "kept, the last one"
+    return f"{how}: epoch {_selected(run)}"
 
 
 def _selected(run: Run) -> str:

@@ -17,15 +17,10 @@ from affectspace.report.style import RAMP, class_colours, figure_style, marker_o
 from affectspace.space.maps import tsne_maps
 from affectspace.training.run import Run
 
-__all__ = ["compare_spaces", "space_picture"]
+__all__ = ["compare_spaces"]
 
 MOST_ITEMS = 1500
 FORMATS = (".png", ".svg", ".pdf")
-
-
-def space_picture(run: Run, path: str | Path) -> Path:
-    """A t-SNE map of the items that a run was tested on, coloured by soft label; see :func:`compare_spaces`."""
-    return compare_spaces([run], path)
 
 
 def compare_spaces(runs: Sequence[Run], path: str | Path) -> Path:

@@ -27,15 +27,12 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
         figure.savefig(buffer, format="svg", metadata=nothing)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
     # The page styles strokes and text of all figures; a style element in here would leak into the page.
     svg = re.sub(r"<defs>\s*<style[^>]*>[^<]*</style>\s*</defs>", "", svg, count=1)
-    # Group names repeat from figure to figure, and an id may occur only once in a page.
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    svg = re.sub(r"(\d\.\d{2})\d+", r"\1", svg)
-    svg = re.sub(r"\n\s*", "\n", svg)
-    svg = re.sub(r"data:image/png;base64,([^\"]*)", _smaller, svg)
+    svg = re.sub(r">\s*\n\s*<", ">\n<", svg)
+    # Within text and attributes < and > are escaped, so this meets tags and never what a figure says.
+    svg = re.sub(r"<[^>]*>", _lean, svg)
     view = re.search(r'viewBox="[^"]*"', svg)
     assert view, "matplotlib always writes a viewBox"
     opening = (
@@ -43,6 +40,16 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
         f'{view[0]} role="img" aria-label="{escape(description)}">'
     )
     return Markup(opening + svg[svg.index(">") + 1 :].rstrip())
+
+
+def _lean(tag: re.Match[str]) -> str:
+    """A tag in fewer bytes."""
+    # Group names repeat from figure to figure, and an id may occur only once in a page.
+    text = re.sub(r'^<g id="[^"]*"', "<g", tag[0])
+    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
+    text = re.sub(r"(\d\.\d{2})\d+", r"\1", text)
+    text = re.sub(r"\n\s*", "\n", text)
+    return re.sub(r"data:image/png;base64,([^\"]*)", _smaller, text)
 
 
 def _smaller(match: re.Match[str]) -> str:

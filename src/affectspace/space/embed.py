@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from affectspace.corpora import open_corpus
+from affectspace.corpora import ADAPTERS, Corpus, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import FeatureStore
 from affectspace.files import inside
-from affectspace.tables import TABLE_SUFFIXES
 from affectspace.training.data import cache_folder
 from affectspace.training.model import Model
 
@@ -19,6 +18,10 @@ __all__ = ["AUDIO_SUFFIXES", "Embedded", "embed"]
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus"}
 BATCH = 64
+# The faults that keep an item from being heard; others, such as no label, do not.
+FATAL = {"missing-id", "duplicate-id", "no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
+UNHEARD = {"image", "text"}
+NOTHING = pd.DataFrame({"id": [], "reason": []}, dtype=object)
 
 
 @dataclass(frozen=True)
@@ -38,27 +41,33 @@ class Embedded:
 def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -> Embedded:
     """Embed audio files, folders of them, and corpora.
 
-    An item of a corpus is named ``corpus/id``, a file by its path as given.
+    An item of a corpus is named ``corpus/id``, a file by its path as given. Where training normalised by
+    corpus or speaker, an item of a corpus that the model knows is given the statistics of its own group.
 
     Raises:
-        InputError: a source that is neither, no item at all, or none that can be read.
+        InputError: a source that is neither, a corpus that cannot be read as one, no item at all, or none
+            that can be read.
     """
-    media = pd.concat([_media(Path(source)) for source in sources], ignore_index=True)
-    media = media.drop_duplicates("id", ignore_index=True)
+    read = [_media(Path(source)) for source in sources]
+    if not read:
+        raise InputError("nothing to embed was named; give audio files, folders of them, or corpora")
+    media, faulty = (pd.concat(tables, ignore_index=True) for tables in zip(*read))
+    media, repeated = _without_repeated(media)
+    faulty = pd.concat([faulty, repeated], ignore_index=True)
     if not len(media):
-        raise InputError(
-            f"no audio in {', '.join(map(str, sources))}; its files end in {', '.join(sorted(AUDIO_SUFFIXES))}"
-        )
-    features = FeatureStore(cache_folder()).extract(media, model.frontend, max_bad_share=1.0, progress=not quiet)
+        raise InputError(f"none of the {len(faulty)} items can be embedded; {_first(faulty)}")
+    wanted = media[["id", "path", "start", "end"]]
+    features = FeatureStore(cache_folder()).extract(wanted, model.frontend, max_bad_share=1.0, progress=not quiet)
+    faulty = pd.concat([faulty, features.quarantine[["id", "reason"]]], ignore_index=True)
     if not len(features.ids):
-        raise InputError(
-            f"none of the {len(media)} files can be read; the first: {features.quarantine['reason'].iloc[0]}"
-        )
+        raise InputError(f"none of the {len(faulty)} files can be read; {_first(faulty)}")
+    groups = _groups(model, media.set_index("id").loc[list(features.ids)])
     order = np.argsort(features.lengths, kind="stable")
     vectors: list[np.ndarray | None] = [None] * len(order)
     chances: list[np.ndarray | None] = [None] * len(order)
     for part in np.array_split(order, -(-len(order) // BATCH)):
-        embeddings, probabilities = model([np.asarray(features[int(row)]) for row in part])
+        clips = [np.asarray(features[int(row)]) for row in part]
+        embeddings, probabilities = model(clips, None if groups is None else [groups[row] for row in part])
         for row, vector, chance in zip(part, embeddings, probabilities):
             vectors[row], chances[row] = vector, chance
     columns = {
@@ -67,31 +76,79 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
         "probabilities": chances,
         "prediction": [model.classes[int(np.argmax(chance))] for chance in chances if chance is not None],
     }
-    return Embedded(pd.DataFrame(columns), features.quarantine)
+    return Embedded(pd.DataFrame(columns), faulty)
 
 
-def _media(source: Path) -> pd.DataFrame:
-    if source.is_file() and source.suffix.lower() in AUDIO_SUFFIXES:
-        return pd.DataFrame({"id": [str(source)], "path": [str(source.resolve())], "start": [pd.NA], "end": [pd.NA]})
+def _media(source: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a source holds (id, path, start, end, corpus, speaker), and what of it cannot be used (id, reason)."""
     if not source.exists():
         raise InputError(f"there is nothing at {source}; give audio files, a folder of them, or a corpus")
-    try:
-        corpus = open_corpus(source)
-    except InputError:
-        if not source.is_dir() or source.suffix in TABLE_SUFFIXES:
-            raise
+    if source.is_file() and source.suffix.lower() in AUDIO_SUFFIXES:
+        return _loose([source]), NOTHING
+    # Only a folder that nobody takes for a corpus is one of loose files: a broken table is to be mended, not ignored.
+    if source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values()):
         files = sorted(
             f for f in source.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES and not f.name.startswith(".")
         )
-        return pd.DataFrame(
-            {"id": [str(f) for f in files], "path": [str(f.resolve()) for f in files], "start": pd.NA, "end": pd.NA}
-        )
-    heard = corpus.items[corpus.items["audio"].notna()]
-    return pd.DataFrame(
+        if not files:
+            raise InputError(
+                f"{source} holds neither a known corpus nor audio; its files would end in "
+                f"{', '.join(sorted(AUDIO_SUFFIXES))}"
+            )
+        return _loose(files), NOTHING
+    return _of_corpus(open_corpus(source))
+
+
+def _loose(files: list[Path]) -> pd.DataFrame:
+    table = {"id": [str(f) for f in files], "path": [str(f.resolve()) for f in files]}
+    return pd.DataFrame(table).assign(start=None, end=None, corpus=None, speaker=None)
+
+
+def _of_corpus(corpus: Corpus) -> tuple[pd.DataFrame, pd.DataFrame]:
+    reasons: dict[int, str] = {}
+    for fault in check(corpus, read_media=False):
+        if fault.problem in FATAL and fault.column not in UNHEARD:
+            reasons.setdefault(fault.row - 1, fault.message)
+    for row in np.flatnonzero(corpus.items["audio"].isna()):
+        reasons.setdefault(int(row), "the item has no audio")
+    named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
+    items = corpus.items.assign(id=corpus.name + "/" + named)
+    bad = sorted(reasons)
+    good = items.drop(index=items.index[bad])
+    media = pd.DataFrame(
         {
-            "id": (corpus.name + "/" + heard["id"]).tolist(),
-            "path": [str(inside(corpus.root, path).resolve()) for path in heard["audio"]],
-            "start": heard["start"].tolist(),
-            "end": heard["end"].tolist(),
+            "id": good["id"].tolist(),
+            "path": [str(inside(corpus.root, path).resolve()) for path in good["audio"]],
+            "start": good["start"].tolist(),
+            "end": good["end"].tolist(),
+            "corpus": corpus.name,
+            "speaker": good["speaker"].tolist(),
         }
     )
+    return media, pd.DataFrame({"id": items["id"].iloc[bad].tolist(), "reason": [reasons[row] for row in bad]})
+
+
+def _without_repeated(media: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The first item of each id, and why each other one is left out."""
+    again = media["id"].duplicated()
+    first = media[~again].set_index("id")["path"]
+    reasons = [
+        "it was given more than once, and is embedded once"
+        if first[name] == path
+        else f"another item has this id too ({first[name]}); embed one of the two by itself"
+        for name, path in zip(media.loc[again, "id"], media.loc[again, "path"])
+    ]
+    repeated = pd.DataFrame({"id": media.loc[again, "id"].tolist(), "reason": reasons})
+    return media[~again].reset_index(drop=True), repeated
+
+
+def _groups(model: Model, items: pd.DataFrame) -> list[str | None] | None:
+    """Whose statistics each item is given; loose files have nobody's."""
+    groups = model.groups_of(items)
+    if groups is None:
+        return None
+    return [None if pd.isna(corpus) else group for corpus, group in zip(items["corpus"], groups)]
+
+
+def _first(faulty: pd.DataFrame) -> str:
+    return f"the first: {faulty['id'].iloc[0]}: {faulty['reason'].iloc[0]}" if len(faulty) else "there are none"

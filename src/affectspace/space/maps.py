@@ -6,9 +6,10 @@ import numpy as np
 from openTSNE import TSNE
 from sklearn.utils.extmath import randomized_svd
 
-__all__ = ["same_start", "tsne_maps"]
+__all__ = ["bounded_perplexity", "same_start", "tsne_maps"]
 
 START_SPREAD = 1e-4  # what t-SNE wants: far below the size of the finished map
+PERPLEXITY = 30.0
 SMALLEST = 4  # fewer items have no neighbourhood for t-SNE to keep
 
 
@@ -54,7 +55,17 @@ def same_start(embeddings: Sequence[np.ndarray]) -> np.ndarray:
     return start * (START_SPREAD / start[:, 0].std())
 
 
-def tsne_maps(embeddings: Sequence[np.ndarray], perplexity: float = 30.0, seed: int = 0) -> list[np.ndarray]:
+def bounded_perplexity(items: int, perplexity: float = PERPLEXITY) -> float | None:
+    """The perplexity that a map of so many items really has: at most a third of the others; None without t-SNE.
+
+    Example:
+        >>> bounded_perplexity(1000), bounded_perplexity(31), bounded_perplexity(3)
+        (30.0, 10.0, None)
+    """
+    return min(perplexity, (items - 1) / 3) if items >= SMALLEST else None
+
+
+def tsne_maps(embeddings: Sequence[np.ndarray], perplexity: float = PERPLEXITY, seed: int = 0) -> list[np.ndarray]:
     r"""One t-SNE map for each embedding of the same items, all from one start.
 
     Neighbours are those by angle: Euclidean distance of vectors of length one, which orders pairs as
@@ -64,7 +75,7 @@ def tsne_maps(embeddings: Sequence[np.ndarray], perplexity: float = 30.0, seed: 
 
     Args:
         embeddings: arrays ``(n, dimensions)``, as for :func:`same_start`.
-        perplexity: about how many neighbours each item listens to; at most a third of the items is used.
+        perplexity: about how many neighbours each item listens to; :func:`bounded_perplexity` of it is used.
         seed: of the tiny scatter that lets identical items part at the start.
 
     Returns:
@@ -92,19 +103,18 @@ def tsne_maps(embeddings: Sequence[np.ndarray], perplexity: float = 30.0, seed: 
         unit = _unit(each, place)
         if np.ptp(unit, axis=0).max(initial=0) < 1e-6:
             maps.append(np.zeros_like(start))
-        elif len(start) < SMALLEST:
-            maps.append(start - start.mean(0))
+        elif bounded := bounded_perplexity(len(start), perplexity):
+            maps.append(_tsne(unit, start + 0.01 * START_SPREAD * scatter, bounded, seed))
         else:
-            maps.append(_tsne(unit, start + 0.01 * START_SPREAD * scatter, perplexity, seed))
+            maps.append(start - start.mean(0))
     return _turned_alike(maps)
 
 
 def _tsne(unit: np.ndarray, start: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
     # Exact neighbours cost little up to some thousands of items and never depend on a random index.
     neighbours = "exact" if len(unit) <= 5000 else "annoy"
-    bounded = min(perplexity, (len(unit) - 1) / 3)
     tsne = TSNE(
-        perplexity=bounded,  # pyright: ignore[reportArgumentType]
+        perplexity=perplexity,  # pyright: ignore[reportArgumentType]
         initialization=start,  # pyright: ignore[reportArgumentType]
         neighbors=neighbours,
         n_jobs=1,
