@@ -18,6 +18,7 @@ app = App(
     version=affectspace.__version__,
     help="Embedding spaces whose geometry is the geometry of emotion labels.",
     help_epilogue="Exit codes: 0 done; 1 faults found; 2 unusable input; 3 training diverged; 130 interrupted.",
+    suppress_keyboard_interrupt=False,  # main tells what to type to go on
 )
 # Each command imports what it needs only when it is called, so that --help and errors answer at once.
 COMMANDS = {
@@ -32,6 +33,19 @@ COMMANDS = {
 for name, line in COMMANDS.items():
     app.command(f"affectspace.cli.{name}:{name}", help=line)
 
+# What the machine refuses -> what to do about it, and whether the command's input is to blame.
+REFUSALS = {
+    errno.ENOSPC: ("free some space or choose another folder, then run it again", 1),
+    errno.EDQUOT: ("free some space or choose another folder, then run it again", 1),
+    errno.EACCES: ("change its permissions or choose another path", 1),
+    errno.EROFS: ("choose a path on a disk that can be written", 1),
+    errno.EISDIR: ("it is a folder, and a file is needed; choose another path", 2),
+    errno.ENOTDIR: ("part of its path is a file; choose another path", 2),
+    errno.EEXIST: ("something else is there; choose another path", 2),
+    errno.ENAMETOOLONG: ("choose a shorter path", 2),
+    errno.ENOENT: ("choose a path that is there", 2),
+}
+
 
 def main() -> None:
     """Run a command; a fault becomes one sentence on stderr and an exit code, never a traceback."""
@@ -44,13 +58,13 @@ def main() -> None:
         errors.print(f"error: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS}:
+        # Without a path nobody could act on it: that is a fault of ours, and its traceback is wanted.
+        if error.errno not in REFUSALS or (error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}):
             raise
-        where = f" {error.filename}" if error.filename else ""
-        errors.print(
-            f"error: cannot write{where}: {error.strerror}; free some space or choose another folder, then run it again"
-        )
-        sys.exit(1)
-    except KeyboardInterrupt:
-        errors.print("interrupted; affectspace train --resume FOLDER goes on from the last checkpoint")
+        remedy, code = REFUSALS[error.errno]
+        where = f"{error.filename}: " if error.filename is not None else ""
+        errors.print(f"error: {where}{error.strerror}; {remedy}")
+        sys.exit(code)
+    except KeyboardInterrupt as interrupt:
+        errors.print(f"interrupted{'; ' if interrupt.args else ''}{' '.join(map(str, interrupt.args))}")
         sys.exit(130)

@@ -3,10 +3,15 @@
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from affectspace.cli.tell import comparison, next_commands
+from affectspace.cli.outputs import new_folder
+from affectspace.cli.tell import comparison, next_commands, quoted
+from affectspace.corpora.speakers import LANGUAGES
 from affectspace.errors import InputError
+
+if TYPE_CHECKING:
+    from affectspace.training import Recipe, Run
 
 EMOTIONS = ("angry", "happy", "neutral", "sad")
 MODELS: dict[str, list[dict[str, Any]]] = {
@@ -39,13 +44,12 @@ def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path(
     seed
         Seed of the runs.
     """
-    from affectspace.report import write_report
-    from affectspace.training import make_recipe, train
-    from affectspace.training.data import gather, prepare
+    from affectspace.training import make_recipe
 
     started = time.monotonic()
-    names = _corpora(data, out)
+    new_folder(out)
     root = data or out / "corpora"
+    names = _corpora(data) if data else {language: language for language in LANGUAGES}
     tested = test or ("emodb" if "emodb" in names else sorted(names)[-1])
     if tested not in names:
         raise InputError(f"--test {tested!r} is none of the corpora here: {', '.join(sorted(names))}")
@@ -63,34 +67,55 @@ def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path(
             "allow": ["script"],  # within a corpus everybody says the same sentences
         },
         "training": {"epochs": 20, "batch_size": 64, "learning_rate": 5e-4, "weight_decay": 1e-4, "clip_gradient": 1.0},
-        "monitor": {"snapshots": [2, 8, 20], "snapshot_items": 400},
+        "monitor": {"test_curve": True, "snapshots": [2, 8, 20], "snapshot_items": 400},
     }
     recipes = [make_recipe({"name": name, "terms": terms, **common}, "demo") for name, terms in MODELS.items()]
+    try:
+        if data is None:
+            _make_missing(root)
+        runs = _train(recipes, out)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on where it stopped") from None
+
+    from affectspace.report import write_report
+
+    report = write_report(runs, out / "report.html")
+    comparison(runs)
+    print(f"\nreport: {report} ({time.monotonic() - started:.0f} s)")
+    next_commands(
+        f"open it in a browser: {report.resolve().as_uri()}",
+        f"affectspace embed {quoted(runs[-1].path)} YOUR_CLIP.wav",
+        "affectspace check YOUR_CORPUS   (docs/your-data.md)",
+    )
+
+
+def _train(recipes: "list[Recipe]", out: Path) -> "list[Run]":
+    from affectspace.training import train
+    from affectspace.training.data import gather, prepare
+
     gathered = gather(recipes[0])
     runs = []
     for recipe in recipes:
         print(f"training {recipe.name} ...", file=sys.stderr)
         runs.append(train(recipe, out / recipe.name, resume=True, data=prepare(recipe, gathered)))
-    report = write_report(runs, out / "report.html")
-    comparison(runs)
-    print("one seed each: differences of a few points are chance; compare several seeds before believing them")
-    print(f"\nreport: {report} ({time.monotonic() - started:.0f} s)")
-    next_commands(
-        f"open it in a browser: {report.resolve().as_uri()}",
-        f"affectspace embed {runs[-1].path} YOUR_CLIP.wav",
-        "affectspace check YOUR_CORPUS   (docs/your-data.md)",
-    )
+    return runs
 
 
-def _corpora(data: Path | None, out: Path) -> dict[str, str]:
-    """Name of each corpus with audio -> its folder below the root; the synthetic ones are made first."""
-    from affectspace.corpora import make_synthetic_world, open_corpus
+def _make_missing(root: Path) -> None:
+    """The corpus of each synthetic language that an earlier, interrupted demo has not left there already."""
+    from affectspace.corpora import make_synthetic
 
-    if data is None:
-        if not (out / "corpora").is_dir():
-            print("making a synthetic corpus: three invented languages ...", file=sys.stderr)
-            make_synthetic_world(out / "corpora", speakers=8, items_per_speaker=36)
-        data = out / "corpora"
+    missing = [language for language in LANGUAGES if not (root / language / "items.csv").is_file()]
+    if missing:
+        print(f"making synthetic corpora in invented languages: {', '.join(missing)} ...", file=sys.stderr)
+    for language in missing:
+        make_synthetic(root / language, language, speakers=8, items_per_speaker=36)
+
+
+def _corpora(data: Path) -> dict[str, str]:
+    """Name of each corpus with audio -> its folder below the root."""
+    from affectspace.corpora import open_corpus
+
     if not data.is_dir():
         raise InputError(f"there is no folder {data}; --data is a folder with one folder a corpus")
     names = {}

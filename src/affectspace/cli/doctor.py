@@ -5,7 +5,8 @@ import os
 import platform
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -31,8 +32,7 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     from affectspace.training.data import cache_folder
 
     cache = cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(cache).free / 2**30
+    unusable, free = _try(cache)
     product = torch.ones(2, 2) @ torch.ones(2, 2)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; training runs on the CPU"
     formats = [name for name in ("WAV", "FLAC", "OGG", "MP3") if name in soundfile.available_formats()]
@@ -43,15 +43,10 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         ("GPU", None, device),
         ("audio", {"WAV", "FLAC"} <= set(formats), f"reads {', '.join(formats)} and others"),
         ("numpy", int(np.__version__.split(".")[0]) >= 2, f"{np.__version__} (2 or later is needed)"),
-        ("cache", os.access(cache, os.W_OK), f"{cache} (AFFECTSPACE_CACHE chooses another folder)"),
-        ("disk", free > 1, f"{free:.1f} GiB free for features (at least 1 is needed)"),
+        ("cache", not unusable, f"{cache}{unusable} (AFFECTSPACE_CACHE chooses another folder)"),
+        ("disk", None if unusable else free > 1, f"{free:.1f} GiB free for features (at least 1 is needed)"),
         ("cores", None, f"{os.cpu_count()}; small nets train fastest with training.threads = 1 or 2"),
     ]
-    for name in ("kaldi-native-fbank",):
-        try:
-            findings.append((name, None, f"{version(name)} (a peer in the benchmarks)"))
-        except PackageNotFoundError:
-            findings.append((name, None, "absent; only benchmarks use it"))
     if extra:
         findings.append((", ".join(extra), None, "installed, not used; affectspace needs neither"))
     well = all(ok is not False for _, ok, _ in findings)
@@ -63,3 +58,17 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
             print(f"{'  ' if ok is None else 'ok' if ok else 'NO'}  {what:20s} {found}")
         next_commands("affectspace demo" if well else "mend the lines that say NO, then: affectspace doctor")
     sys.exit(not well)
+
+
+def _try(cache: Path) -> tuple[str, float]:
+    """Why features cannot be kept there (empty where they can), and GiB free on its disk."""
+    unusable = ""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        if not os.access(cache, os.W_OK | os.X_OK):
+            unusable = " cannot be written to"
+    except OSError as error:
+        unusable = f" cannot be made: {error.strerror}"
+    # Where the folder is none, the nearest one above it tells of the same disk.
+    there = next(place for place in (cache, *cache.absolute().parents) if place.is_dir())
+    return unusable, shutil.disk_usage(there).free / 2**30

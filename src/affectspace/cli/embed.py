@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from affectspace.cli.tell import next_commands
+from affectspace.cli.outputs import new_file
+from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -32,6 +33,13 @@ def embed(
     as_json
         Print what was done as JSON, for machines.
     """
+    if not sources:
+        raise InputError("name what to embed: affectspace embed RUN clip.wav, a folder, or a corpus")
+    for path in (run, *sources):
+        if not path.exists():
+            raise InputError(f"there is nothing at {path}; embed takes a run, then audio files, folders or corpora")
+    new_file(out)
+
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -39,8 +47,6 @@ def embed(
     from affectspace.space.embed import embed as embed_sources
     from affectspace.training import load_model
 
-    if not sources:
-        raise InputError("name what to embed: affectspace embed RUN clip.wav, a folder, or a corpus")
     model = load_model(run)
     found = embed_sources(model, sources, quiet=as_json)
     table = pa.Table.from_pandas(found.table, preserve_index=False)
@@ -55,4 +61,4 @@ def embed(
     print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
-    next_commands(f'python -c "import pandas; print(pandas.read_parquet({str(out)!r}))"')
+    next_commands(f"python -c {quoted(f'import pandas; print(pandas.read_parquet({str(out)!r}))')}")

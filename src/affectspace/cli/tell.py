@@ -1,16 +1,18 @@
 """What several commands print: a table of scores, and what to type next."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:  # importing training takes seconds, and --help has no use for it
+if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.training.run import Run
 
-__all__ = ["comparison", "next_commands"]
+__all__ = ["comparison", "next_commands", "quoted"]
 
 # heading -> figure of the test items, and by what to multiply it
 COLUMNS = {
@@ -23,27 +25,51 @@ COLUMNS = {
 
 
 def comparison(runs: "Sequence[Run]") -> None:
-    """One line a run: its test figures, its validation UAR, the epoch that validation chose."""
-    console = Console()
-    first = runs[0].metrics
-    title = f"test scores · {first['protocol']}" + (" · TRANSDUCTIVE" if first["transductive"] else "")
+    """One line a run: its test figures, its validation UAR, its epoch; one table for each protocol."""
+    from affectspace.training.run import model_groups, unique_names
+
+    tables: dict[tuple[str, bool], list[tuple[str, Run]]] = {}
+    for name, run in zip(unique_names(runs), runs):
+        protocol = (str(run.metrics.get("protocol") or "protocol not recorded"), bool(run.metrics.get("transductive")))
+        tables.setdefault(protocol, []).append((name, run))
+    console = Console(markup=False)
+    for (protocol, transductive), rows in tables.items():
+        console.print(_table(f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows))
+    if len(tables) > 1:
+        print("Figures of different tables answer different questions and are not to be ranked.")
+    if any(len({run.metrics.get("geometry") for _, run in rows}) > 1 for rows in tables.values()):
+        print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
+    kinds = {run.selection for run in runs}
+    chosen = {"validation": "the epoch was chosen", "last": "no epoch was chosen: the last one was kept"}
+    told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
+    print("UAR unweighted average recall; JS Jensen-Shannon from the raters, less is better; sim ρ rank correlation")
+    print(f"of label and embedding similarity; valid. the validation UAR, by which {told}.")
+    if len(runs) > 1 and len(model_groups(runs)) == len(runs):
+        print("One seed each: differences of a few points are chance; compare several seeds before believing them.")
+
+
+def _table(title: str, rows: "Sequence[tuple[str, Run]]") -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold", min_width=14)
     for heading in (*COLUMNS, "valid.", "epoch"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for run in runs:
-        test = run.metrics["test"]
-        cells = [_cell(test[key], by) for key, by in COLUMNS.values()]
-        epoch = run.metrics["selected_epoch"]
-        shown = f"{min(epoch)}..{max(epoch)}" if isinstance(epoch, list) else str(epoch)
-        table.add_row(run.metrics["name"], *cells, f"{100 * run.metrics['validate']['uar']:.1f}", shown)
-    console.print(table)
-    print("UAR unweighted average recall; JS Jensen-Shannon from the raters, less is better; sim ρ rank correlation")
-    print("of label and embedding similarity; valid. the validation UAR, by which the epoch was chosen.")
+    geometry = rows[0][1].metrics.get("geometry")
+    for name, run in rows:
+        test, alike = run.scores("test"), run.metrics.get("geometry") == geometry
+        cells = [_cell(test.get(key), by) if alike or key != "similarity_rho" else "" for key, by in COLUMNS.values()]
+        epochs = sorted(set(run.selected_epochs))
+        shown = f"{epochs[0]}..{epochs[-1]}" if len(epochs) > 1 else "".join(map(str, epochs)) or "-"
+        table.add_row(name, *cells, _cell(run.scores("validate").get("uar"), 100), shown)
+    return table
 
 
 def _cell(value: float | None, by: int) -> str:
-    return "-" if value is None else f"{by * value:.1f}" if by == 100 else f"{value:.3f}"
+    return "-" if value is None or value != value else f"{by * value:.1f}" if by == 100 else f"{value:.3f}"
+
+
+def quoted(*paths: Path | str) -> str:
+    """Paths as a shell reads them, side by side."""
+    return shlex.join(map(str, paths))
 
 
 def next_commands(*commands: str) -> None:

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from affectspace.cli.tell import comparison, next_commands
+from affectspace.cli.outputs import new_folder
+from affectspace.cli.tell import comparison, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -48,10 +49,18 @@ def train(
         assert recipe is not None
         loaded = load_recipe(recipe, overrides)
         folder = out or Path("runs") / loaded.name
-    run = train_recipe(loaded, folder, resume=resume is not None, quiet=as_json)
+    try:
+        run = train_recipe(loaded, new_folder(folder), resume=resume is not None, quiet=as_json)
+    except KeyboardInterrupt:
+        kept = (folder / "recipe.toml").is_file()
+        how = f"go on with: affectspace train --resume {quoted(folder)}" if kept else "nothing was begun; run it again"
+        raise KeyboardInterrupt(how) from None
     if as_json:
         print(json_text({"run": str(folder), **run.metrics}))
         return
     comparison([run])
     model = run.parts[0].path  # of several folds, each has a model of its own
-    next_commands(f"affectspace report {folder}", f"affectspace embed {model} MEDIA... --out embeddings.parquet")
+    next_commands(
+        f"affectspace report {quoted(folder)}",
+        f"affectspace embed {quoted(model)} MEDIA... --out embeddings.parquet",
+    )
