@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from affectspace.cli.app import main
@@ -62,13 +63,18 @@ def test_python_blocks(page, checkout, monkeypatch, capsys):
 def test_the_page_on_own_data_holds_a_corpus_and_a_recipe(tmp_path):
     page = ROOT / "docs/your-data.md"
     items, ratings = blocks(page, "csv")
-    card, recipe = blocks(page, "toml")
+    card, elsewhere, recipe = blocks(page, "toml")
     (tmp_path / "items.csv").write_text(items)
     (tmp_path / "ratings.csv").write_text(ratings)
     (tmp_path / "corpus.toml").write_text(card)
     corpus = open_corpus(tmp_path)
     assert (corpus.name, len(corpus), len(corpus.ratings)) == ("mine", 2, 5)
     assert make_recipe(tomllib.loads(recipe)).name == "mine"
+    table = pd.DataFrame({"utterance_id": ["u1"], "label4": ["sad"], "activation": [2.5]})
+    (tmp_path / "far").mkdir()
+    table.to_parquet(tmp_path / "far/iemocap_session1.parquet")
+    (tmp_path / "there.toml").write_text(elsewhere.replace("/corpora/iemocap", str(tmp_path / "far")))
+    assert open_corpus(tmp_path / "there.toml").ratings["value"].tolist() == ["2.5"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

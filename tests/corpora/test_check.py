@@ -130,7 +130,7 @@ def test_a_rating_stands_in_for_a_label(tmp_path):
     [
         ("x" * 5000 + ".wav", r"'x{57}\.\.\.' is no path; the column may hold something else than files"),
         ("a\0.wav", "is no path"),
-        ("clips\\a.wav", "is not below the corpus's folder; write / instead of "),
+        ("clips\\a.wav", "below the corpus's folder; write / instead of "),
     ],
 )
 def test_what_is_no_path_is_told(tmp_path, audio, message):

@@ -124,7 +124,7 @@ def test_unreadable_files_are_in_quarantine_with_their_reason(tmp_path, media):
     media = pd.concat([media, media.iloc[:1].assign(id="none", path=None)])
     (tmp_path / "2.flac").write_bytes(b"")
     (tmp_path / "4.flac").unlink()
-    write_audio(tmp_path / "5.flac", np.zeros(100), 16000)
+    write_audio(tmp_path / "5.flac", np.linspace(-0.5, 0.5, 100), 16000)
     features = FeatureStore(tmp_path / "store").extract(media, LogMel(), max_bad_share=0.5)
     assert features.ids.tolist() == ["item 0", "item 1", "item 3", "item 6", "item 7"]
     assert np.array_equal(features["item 6"], LogMel()(tmp_path / "6.flac"))

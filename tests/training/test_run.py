@@ -266,7 +266,7 @@ def test_names_and_models_of_runs_side_by_side(tmp_path):
     runs = [Run(write_run(tmp_path / name, "same")) for name in ("a", "b")]
     other = Run(write_run(tmp_path / "c", "other"))
     names = unique_names([*runs, other])
-    assert names == (f"same (seed 3) ({tmp_path}/a)", f"same (seed 3) ({tmp_path}/b)", "other")
+    assert names == (f"same ({tmp_path}/a)", f"same ({tmp_path}/b)", "other")
     assert model_groups([runs[0], other, runs[1]]) == [[0, 2], [1]]
 
 

@@ -256,21 +256,22 @@ def test_a_folder_in_use_is_left_alone(tiny, tmp_path):
 
 def test_a_class_without_training_items(tiny, tmp_path):
     recipe = tiny(labels={"kind": "classes", "names": ["angry", "happy", "neutral", "sad", "bored"], "soft": False})
-    with pytest.raises(InputError, match=r"class bored has no training item; leave it out of labels\.names"):
+    with pytest.raises(
+        InputError, match=r"class bored has no training item in the split 'alva -> boro'; leave it out of labels\.names"
+    ):
         train(recipe, tmp_path / "run")
 
 
 def test_a_disk_that_fills_up_leaves_nothing_half_written(tiny, tmp_path, monkeypatch):
-    import affectspace.training.checkpoint as checkpoint
+    module = importlib.import_module("affectspace.training.checkpoint")
+    whole, written = Path.write_bytes, []
 
-    written = []
-
-    def full(tensors, path):
+    def full(path, content):
         written.append(path)
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
+        whole(path, content[: len(content) // 2])
+        raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(module.Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         train(tiny(), tmp_path / "run")
     assert written

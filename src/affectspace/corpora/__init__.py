@@ -3,6 +3,7 @@
 from affectspace.corpora.check import check
 from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.fault import PROBLEMS, Fault
+from affectspace.corpora.notes import notes
 from affectspace.corpora.registry import ADAPTERS, open_corpus
 from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
 
@@ -20,5 +21,6 @@ __all__ = [
     "check",
     "make_synthetic",
     "make_synthetic_world",
+    "notes",
     "open_corpus",
 ]

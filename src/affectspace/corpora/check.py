@@ -31,7 +31,7 @@ def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
         >>> _ = (folder / "items.csv").write_text("id,audio,label\\na,a.wav,happy\\na,,sad\\n")
         >>> for fault in check(open_corpus(folder)):
         ...     print(fault.row, fault.problem, fault.message)
-        1 missing-file a.wav is not below the corpus's folder; restore it or remove the row
+        1 missing-file there is no file a.wav below the corpus's folder; restore it or remove the row
         2 duplicate-id 'a' is also the id of row 1; ids must be unique
         2 no-media the item has neither audio nor image nor text
     """
@@ -79,8 +79,21 @@ def _ratings(corpus: Corpus) -> Iterator[Fault]:
         item, dimension = ratings["item"].iloc[at], ratings["dimension"].iloc[at]
         message = f"a rating of {dimension} has no value; remove it"
         yield Fault(int(at) + 1, "" if pd.isna(item) else item, "ratings.value", "", "missing-value", message)
+    yield from _repeated(corpus)
     for dimension, scale in corpus.card.scales.items():
         yield from _scale(ratings, dimension, scale)
+
+
+def _repeated(corpus: Corpus) -> Iterator[Fault]:
+    """A rater may name several categories for one item, but not one of them twice, nor two points of a scale."""
+    ratings = corpus.ratings
+    what = ratings["value"].mask(ratings["dimension"].isin(list(corpus.card.scales)).fillna(False), "a point")
+    same = pd.DataFrame({**{column: ratings[column] for column in ("item", "rater", "dimension")}, "what": what})
+    again = same.duplicated() & same.notna().all(axis=1)
+    for at in np.flatnonzero(again):
+        item, rater, dimension, value = ratings.iloc[at][["item", "rater", "dimension", "value"]]
+        message = f"rater {rater} has rated {dimension} of {item!r} before; keep one of the two"
+        yield Fault(int(at) + 1, item, "ratings.value", value, "repeated-rating", message)
 
 
 def _scale(ratings: pd.DataFrame, dimension: str, scale: Scale) -> Iterator[Fault]:

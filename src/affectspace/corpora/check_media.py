@@ -68,7 +68,7 @@ def _missing(root: Path, value: str) -> tuple[str, str] | None:
         return "missing-file", f"{_short(value)} is no path; the column may hold something else than files"
     if size is None:
         remedy = "write / instead of \\" if "\\" in value else "restore it or remove the row"
-        return "missing-file", f"{value} is not below the corpus's folder; {remedy}"
+        return "missing-file", f"there is no file {value} below the corpus's folder; {remedy}"
     if size == 0:
         return "empty-file", f"{value} has no bytes; copy it again"
     return None

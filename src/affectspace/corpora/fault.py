@@ -20,6 +20,7 @@ PROBLEMS = {
     "bad-times": "start or end lies outside the recording, or the end is not after the start",
     "unknown-item": "a rating is of an item that is not in the table",
     "missing-value": "a rating has no value",
+    "repeated-rating": "a rater gives one item two ratings on a scale, or the same category twice",
     "not-a-number": "a rating on a scale is no number",
     "off-scale": "a rating lies outside its scale",
 }

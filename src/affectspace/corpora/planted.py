@@ -25,7 +25,7 @@ FAULTS: dict[str, PlantedFault] = {
     "empty-file": PlantedFault("media", "empty-file", "sets the item aside"),
     "truncated": PlantedFault("media", "unreadable", "sets the item aside: half of its bytes are there"),
     "not-finite": PlantedFault("media", "unreadable", "sets the item aside: a float WAV with a NaN"),
-    "silent": PlantedFault("media", "silent", "uses the item: digital silence"),
+    "silent": PlantedFault("media", "silent", "sets the item aside: digital silence"),
     "sample-rate": PlantedFault("media", "sample-rate", "uses the item, resampled and mixed down: 96 kHz stereo"),
     "identical-audio": PlantedFault(
         "media", "identical-audio", "uses the item, and refuses a split that parts it from its twin"

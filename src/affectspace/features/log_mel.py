@@ -14,7 +14,7 @@ from affectspace.media import read_audio
 
 __all__ = ["LogMel", "log_mel"]
 
-VERSION = 1  # of the computation, reading included; raise it when results change, so that stored features are made anew
+VERSION = 2  # of the computation, reading included; raise it when results change, so that stored features are made anew
 PREEMPHASIS = 0.97
 FLOOR = torch.finfo(torch.float32).eps  # of a band's energy, for samples on the 16-bit scale
 BLOCK = 256  # frames that go through the transform together: they fit the cache, and long files need no more memory
@@ -108,7 +108,7 @@ class LogMel:
         high_hz: upper edge of the highest filter; None: half the sample rate.
         level: level in dB relative to full scale, at most 0, to which every recording is scaled first
             (its root mean square about its mean), so that loudness cannot tell classes or corpora
-            apart; a silent recording stays silent. None: recordings stay as loud as they are.
+            apart. None: recordings stay as loud as they are.
 
     Raises:
         InputError: settings that no features can be made with.
@@ -118,7 +118,7 @@ class LogMel:
         >>> frontend.compute(np.zeros(1600)).shape
         (8, 8)
         >>> frontend.fingerprint
-        'log_mel/1 bands=8 sample_rate=16000 frame_ms=25.0 step_ms=10.0 low_hz=20.0 high_hz=None level=-20.0'
+        'log_mel/2 bands=8 sample_rate=16000 frame_ms=25.0 step_ms=10.0 low_hz=20.0 high_hz=None level=-20.0'
     """
 
     bands: int = 40
@@ -149,8 +149,15 @@ class LogMel:
         return " ".join([f"log_mel/{VERSION}", *(f"{f.name}={getattr(self, f.name)}" for f in fields(self))])
 
     def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
-        """The samples that features are made of; see :func:`~affectspace.media.read_audio`."""
-        return read_audio(path, self.sample_rate, start, end)
+        """The samples that features are made of; see :func:`~affectspace.media.read_audio`.
+
+        Raises:
+            MediaError: as ``read_audio``; or a recording of silence, which expresses nothing.
+        """
+        samples = read_audio(path, self.sample_rate, start, end)
+        if samples.min() == samples.max():
+            raise MediaError(f"{path} is silent: all its samples are {samples[0]:g}; leave the item out")
+        return samples
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
         """Samples ``(samples,)`` in [-1, 1] to features ``(frames, bands)``."""

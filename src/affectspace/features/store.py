@@ -44,7 +44,7 @@ class FeatureStore:
         >>> from affectspace.features import LogMel
         >>> from affectspace.media import write_audio
         >>> folder = Path(tempfile.mkdtemp())
-        >>> write_audio(folder / "a.flac", np.zeros(16000), 16000)
+        >>> write_audio(folder / "a.flac", np.sin(np.arange(16000.0)), 16000)
         >>> media = pd.DataFrame({"id": ["a", "b"], "path": [folder / "a.flac", folder / "b.flac"]})
         >>> features = FeatureStore(folder / "store").extract(media, LogMel(), max_bad_share=0.5)
         >>> features["a"].shape, features.quarantine["id"].tolist()

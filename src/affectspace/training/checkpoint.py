@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from affectspace.files import atomic_directory, sha256
@@ -38,9 +38,9 @@ def save_checkpoint(
     target = folder / f"step-{step:08d}"
     with atomic_directory(target) as path:
         for part, named in tensors.items():
-            save_file(
-                {name: value.detach().cpu().contiguous() for name, value in named.items()}, path / f"{part}.safetensors"
-            )
+            # Written by Python, whose error for a full disk says so; the library's own writer has another.
+            content = save({name: value.detach().cpu().contiguous() for name, value in named.items()})
+            (path / f"{part}.safetensors").write_bytes(content)
         (path / "state.json").write_text(json.dumps(state), encoding="utf-8")
         sums = {file.name: sha256(file) for file in sorted(path.iterdir())}
         (path / "checksums.json").write_text(json.dumps(sums), encoding="utf-8")

@@ -209,8 +209,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
-            f"class {', '.join(empty)} has no training item; leave it out of labels.names, "
-            "or train on a corpus that has it"
+            f"class {', '.join(empty)} has no training item in the split {split.name!r}; leave it out of labels.names, "
+            "or choose a protocol and corpora that leave some to train on"
         )
     normalise = recipe.features.normalise
     groups = normalised_groups(items, normalise.scope)

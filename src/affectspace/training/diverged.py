@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from affectspace.encoders import Batch
@@ -21,7 +21,7 @@ def diverged(
     """Save the batch and its items in ``folder/diverged``; the error to raise."""
     with atomic_path(folder / "diverged" / "batch.safetensors") as path:
         kept = {"values": batch.values, "lengths": batch.lengths, "targets": batch.targets, "triplets": batch.triplets}
-        save_file({name: value.cpu().contiguous() for name, value in kept.items() if value is not None}, path)
+        path.write_bytes(save({name: value.cpu().contiguous() for name, value in kept.items() if value is not None}))
     terms = {name: float(value) for name, value in values.items()}
     about = {"epoch": state["epoch"] + 1, "step": state["step"] + 1, "loss": str(loss), "terms": terms, "items": ids}
     write_json(folder / "diverged" / "batch.json", about)

@@ -8,6 +8,7 @@ import numpy as np
 from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores
+from affectspace.protocols import group_names
 from affectspace.training.data import gather, prepare
 from affectspace.training.folder import hold
 from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_recipe
@@ -78,7 +79,7 @@ def _count(recipe: Recipe, items) -> int:
         case GroupedFolds(folds=folds):
             return folds
         case LeaveOneOut(by=by):
-            return (items["corpus"] + "/" + items[by]).nunique()
+            return len(group_names(items, by))
     raise AssertionError(recipe.protocol.kind)
 
 

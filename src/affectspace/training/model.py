@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from affectspace.encoders import MLP, Batch, ConvPool, pad
@@ -65,7 +65,7 @@ class Model:
 
     @torch.inference_mode()
     def __call__(
-        self, clips: Sequence[np.ndarray], groups: Sequence[str] | None = None
+        self, clips: Sequence[np.ndarray], groups: Sequence[str | None] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features ``(frames, bands)`` of new items to embeddings ``(items, dimensions)`` and probabilities.
 
@@ -93,7 +93,8 @@ def save_model(folder: Path, encoder: nn.Module, recipe: Recipe, data: Data, tes
         "normaliser": data.normaliser.to_dict(),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
-    save_file({name: value.contiguous() for name, value in encoder.state_dict().items()}, folder / "model.safetensors")
+    weights = save({name: value.cpu().contiguous() for name, value in encoder.state_dict().items()})
+    (folder / "model.safetensors").write_bytes(weights)
     (folder / "README.md").write_text(_card(recipe, data, test), encoding="utf-8")
 
 

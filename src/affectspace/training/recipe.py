@@ -235,6 +235,14 @@ class Recipe(Section):
     training: Training = Training()
     monitor: Monitor = Monitor()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_kinds(cls, values: Any) -> Any:
+        """A section of which only a detail is changed keeps its default kind."""
+        kinds = {"features": "log_mel", "encoder": "conv_pool"}
+        given = {key: values[key] for key in kinds if isinstance(values, dict) and isinstance(values.get(key), dict)}
+        return {**values, **{key: {"kind": kinds[key], **section} for key, section in given.items()}} if given else values
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if isinstance(self.features, VectorFeatures) and not isinstance(self.encoder, MLPEncoder):

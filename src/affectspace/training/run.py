@@ -358,12 +358,14 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
 
 
 def unique_names(runs: Sequence[Run]) -> tuple[str, ...]:
-    """A name for each run: the recipe's, with the seed and then the folder where several share it."""
+    """A name for each run: the recipe's, with the seed where that tells those of one name apart, else the folder."""
     names = [run.name for run in runs]
-    for more in (lambda run: f"seed {run.seed}", lambda run: str(run.path)):
-        twice = {name for name in names if names.count(name) > 1}
-        names = [f"{name} ({more(run)})" if name in twice else name for name, run in zip(names, runs)]
-    return tuple(names)
+    told = []
+    for run, name in zip(runs, names):
+        seeds = [other.seed for other, its in zip(runs, names) if its == name]
+        more = f"seed {run.seed}" if len(set(seeds)) == len(seeds) else run.path
+        told.append(name if len(seeds) == 1 else f"{name} ({more})")
+    return tuple(told)
 
 
 def model_groups(runs: Sequence[Run]) -> list[list[int]]:

@@ -1,0 +1,49 @@
+"""What is no fault of a corpus, but keeps people from what they may have in mind for it."""
+
+import pandas as pd
+
+from affectspace.corpora.corpus import Corpus
+
+__all__ = ["notes"]
+
+
+def notes(corpus: Corpus) -> list[str]:
+    """A sentence for each thing that will be missed in training; none is an empty list.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from affectspace.corpora import open_corpus
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "items.csv").write_text("id,audio,label\\na,a.wav,happy\\nb,b.wav,sad\\nc,c.wav,sad\\n")
+        >>> for note in notes(open_corpus(folder)):
+        ...     print(note)
+        no item names its speaker, so no split can keep speakers apart; add a column speaker
+        label happy has a single item, which cannot be in training and in test
+    """
+    items, told = corpus.items, []
+    if not len(items):
+        return ["there are no items; the table has a header and nothing below it"]
+    speakers = items["speaker"]
+    if speakers.isna().all():
+        told.append("no item names its speaker, so no split can keep speakers apart; add a column speaker")
+    elif speakers.isna().any():
+        first = items["id"][speakers.isna()].iloc[0]
+        told.append(f"{speakers.isna().sum()} items name no speaker, such as {first}; fill the column speaker")
+    elif speakers.nunique() == 1:
+        told.append("there is one speaker, so nothing can be tested on another; add a corpus or recordings of others")
+    counts = items["label"].value_counts()
+    single = sorted(counts.index[counts == 1])
+    if single:
+        others = f" (and {len(single) - 3} more labels)" if len(single) > 3 else ""
+        several = "has a single item, which" if len(single) == 1 else "have a single item each, which"
+        told.append(f"label {', '.join(single[:3])}{others} {several} cannot be in training and in test")
+    ratings = corpus.ratings.dropna(subset=["dimension", "value"])
+    for dimension, values in ratings.groupby("dimension")["value"]:
+        numeric = pd.to_numeric(values, errors="coerce").notna().all()
+        if numeric and str(dimension) not in corpus.card.scales:
+            told.append(
+                f"{dimension} is rated by numbers, but no scale is declared, so they are taken for names; "
+                f"add [scales.{dimension}] with low and high to corpus.toml"
+            )
+    return told

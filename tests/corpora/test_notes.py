@@ -1,0 +1,54 @@
+"""What limits the use of a corpus is said, and a good corpus gets no note."""
+
+import pytest
+
+from affectspace.corpora import check, make_synthetic, notes, open_corpus
+
+ITEMS = "id,audio,speaker,label\na,a.wav,x,sad\nb,b.wav,y,sad\n"
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    def write(items=ITEMS, ratings=None, card=""):
+        (tmp_path / "items.csv").write_text(items)
+        (tmp_path / "corpus.toml").write_text(card)
+        if ratings:
+            (tmp_path / "ratings.csv").write_text(ratings)
+        return open_corpus(tmp_path)
+
+    return write
+
+
+def test_a_good_corpus_gets_none(corpus, tmp_path):
+    assert notes(corpus()) == []
+    make_synthetic(tmp_path / "alva", speakers=2, items_per_speaker=8)
+    assert notes(open_corpus(tmp_path / "alva")) == []
+
+
+@pytest.mark.parametrize(
+    ("items", "note"),
+    [
+        ("id,audio,speaker,label\n", "there are no items"),
+        (ITEMS.replace(",y,", ",,"), "1 items name no speaker, such as b"),
+        (ITEMS.replace(",y,", ",x,"), "there is one speaker"),
+        (ITEMS + "c,c.wav,x,happy\n", "label happy has a single item"),
+    ],
+)
+def test_what_will_be_missed(corpus, items, note):
+    assert notes(corpus(items))[0].startswith(note)
+
+
+def test_numbers_without_a_scale(corpus):
+    ratings = "item,rater,dimension,value\na,r,valence,2\nb,r,valence,4\n"
+    assert "add [scales.valence]" in notes(corpus(ratings=ratings))[0]
+    assert notes(corpus(ratings=ratings, card="[scales.valence]\nlow = 1\nhigh = 5\n")) == []
+
+
+def test_a_rating_given_twice_is_a_fault(corpus):
+    ratings = "item,rater,dimension,value\na,r,valence,2\na,r,valence,4\na,r,emotion,sad\na,r,emotion,angry\n"
+    made = corpus(
+        ratings=ratings + "a,r,emotion,sad\na,,emotion,sad\na,,emotion,sad\n",
+        card="[scales.valence]\nlow = 1\nhigh = 5\n",
+    )
+    found = [(fault.row, fault.problem) for fault in check(made) if fault.column.startswith("ratings.")]
+    assert found == [(2, "repeated-rating"), (5, "repeated-rating")]

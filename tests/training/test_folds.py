@@ -1,0 +1,42 @@
+"""All folds of a protocol: every item tested once, by a net that never trained on it; the answers pooled."""
+
+import numpy as np
+import pytest
+
+from affectspace.errors import InputError
+from affectspace.metrics import uar
+from affectspace.training import train_folds
+
+FOLDS = {"kind": "grouped_folds", "by": "speaker", "folds": 3, "allow": ["script", "session"]}
+
+
+def test_pooled_figures_are_those_of_all_answers_together(tiny, tmp_path):
+    recipe = tiny(protocol=FOLDS, training={"epochs": 1})
+    run = train_folds(recipe, tmp_path / "run")
+    answers = run.predictions.query("split == 'test'")
+    assert len(answers) == answers["item"].nunique() == 48
+    truth, said = (np.stack(list(answers[column])) for column in ("target", "probabilities"))
+    assert run.metrics["test"]["uar"] == pytest.approx(uar(truth, said))
+    assert [fold.metrics["test"] for fold in run.folds] == run.metrics["per_fold"]
+    assert run.metrics["protocol"] == "3 folds by speaker"
+    assert "speaker" in run.metrics["keeps_apart"]
+    for fold in run.folds:
+        trained = set(fold.split.query("part != 'test'")["key"])
+        assert not trained & set(fold.predictions.query("split == 'test'")["item"])
+
+
+def test_folds_go_on_where_they_were(tiny, tmp_path):
+    recipe = tiny(protocol=FOLDS, training={"epochs": 1})
+    train_folds(recipe, tmp_path / "run")
+    first = (tmp_path / "run/metrics.json").read_bytes()
+    (tmp_path / "run/metrics.json").unlink()
+    (tmp_path / "run/fold-02/metrics.json").unlink()
+    train_folds(recipe, tmp_path / "run", resume=True)
+    assert (tmp_path / "run/metrics.json").read_bytes() == first
+    with pytest.raises(InputError, match="already holds a run"):
+        train_folds(recipe, tmp_path / "run")
+
+
+def test_a_protocol_without_folds(tiny, tmp_path):
+    with pytest.raises(InputError, match="protocol cross_corpus has no folds; train it as one run"):
+        train_folds(tiny(), tmp_path / "run")
