@@ -44,6 +44,7 @@ def across_languages(corpora: Path, runs: Path, seeds: int) -> None:
                 f"terms=[{terms}]",
                 "training.threads=1",
                 "monitor.test_curve=false",
+                "monitor.snapshots=[]",
             ]
             recipe = load_recipe(RECIPES / "cross_corpus_speech.toml", changes)
             gathered = gathered or gather(recipe)

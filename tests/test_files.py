@@ -8,7 +8,7 @@ from affectspace.files import atomic_directory, atomic_path, inside, json_text, 
 
 def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(OSError, match="full"), atomic_path(tmp_path / "a.txt") as path:
+    with pytest.raises(OSError, match="full"), atomic_path(tmp_path / "a.txt") as path:  # noqa: PT012
         path.write_text("half")
         raise OSError("full")
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
@@ -16,7 +16,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
 
 
 def test_a_failed_folder_leaves_none(tmp_path):
-    with pytest.raises(OSError, match="full"), atomic_directory(tmp_path / "folder") as path:
+    with pytest.raises(OSError, match="full"), atomic_directory(tmp_path / "folder") as path:  # noqa: PT012
         (path / "a").write_text("half")
         raise OSError("full")
     assert not list(tmp_path.iterdir())

@@ -241,7 +241,8 @@ class Recipe(Section):
         """A section of which only a detail is changed keeps its default kind."""
         kinds = {"features": "log_mel", "encoder": "conv_pool"}
         given = {key: values[key] for key in kinds if isinstance(values, dict) and isinstance(values.get(key), dict)}
-        return {**values, **{key: {"kind": kinds[key], **section} for key, section in given.items()}} if given else values
+        named = {key: {"kind": kinds[key], **section} for key, section in given.items()}
+        return {**values, **named} if named else values
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

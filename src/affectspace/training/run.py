@@ -358,12 +358,12 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
 
 
 def unique_names(runs: Sequence[Run]) -> tuple[str, ...]:
-    """A name for each run: the recipe's, with the seed where that tells those of one name apart, else the folder."""
+    """A name for each run: the recipe's, with the seed where that tells it from others of the name, else the folder."""
     names = [run.name for run in runs]
     told = []
     for run, name in zip(runs, names):
         seeds = [other.seed for other, its in zip(runs, names) if its == name]
-        more = f"seed {run.seed}" if len(set(seeds)) == len(seeds) else run.path
+        more = f"seed {run.seed}" if seeds.count(run.seed) == 1 else run.path
         told.append(name if len(seeds) == 1 else f"{name} ({more})")
     return tuple(told)
 
