@@ -44,7 +44,7 @@ def comparison(runs: "Sequence[Run]") -> None:
     told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
     print("UAR unweighted average recall; JS Jensen-Shannon from the raters, less is better; sim ρ rank correlation")
     print(f"of label and embedding similarity; valid. the validation UAR, by which {told}.")
-    if len(runs) > 1 and len(model_groups(runs)) == len(runs):
+    if any(len(rows) > 1 and len(model_groups([run for _, run in rows])) == len(rows) for rows in tables.values()):
         print("One seed each: differences of a few points are chance; compare several seeds before believing them.")
 
 
