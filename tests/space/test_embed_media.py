@@ -31,7 +31,11 @@ class Model(SimpleNamespace):
     scope = "speaker"
 
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
-        return (items["corpus"].astype(str) + "/" + items["speaker"].fillna("").astype(str)).tolist() if self.scope else None
+        return (
+            (items["corpus"].astype(str) + "/" + items["speaker"].fillna("").astype(str)).tolist()
+            if self.scope
+            else None
+        )
 
     def __call__(self, clips, groups=None):
         for place, clip in enumerate(clips):
@@ -63,7 +67,7 @@ def test_every_row_that_cannot_be_heard_is_told_with_its_reason(tmp_path):
     assert found.table["id"].tolist() == ["corpus/a"]
     reasons = found.quarantine.set_index("id")["reason"]
     told = {
-        "a": "also the id of row 1", "gone": "gone.wav is not below", "empty": "has no bytes", "late": "",
+        "a": "also the id of row 1", "gone": "gone.wav", "empty": "has no bytes", "late": "",
         "mute": "neither audio", "row 7": "has no id",
     }  # fmt: skip
     assert set(reasons.index) == {f"corpus/{name}" for name in told}

@@ -61,4 +61,5 @@ def embed(
     print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
-    next_commands(f"python -c {quoted(f'import pandas; print(pandas.read_parquet({str(out)!r}))')}")
+    shown = f"import pandas; print(pandas.read_parquet({json_text(str(out))}))"
+    next_commands(f"python -c {quoted(shown)}")
