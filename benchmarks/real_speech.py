@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from affectspace.training import load_recipe, train, train_folds
-from affectspace.training.data import gather, prepare
+from affectspace.training.data import prepare
+from affectspace.training.gather import gather
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 F_SPL = '{{kind = "f_similarity", pairs = "{pairs}", geometry = "{geometry}", weight = {weight}}}'

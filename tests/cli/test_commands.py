@@ -3,7 +3,6 @@
 import errno
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pandas as pd
 import pytest
 import soundfile
 
-from affectspace.cli.app import main
 from affectspace.corpora import make_synthetic, make_synthetic_world
 
 RECIPE = """
@@ -38,25 +36,6 @@ hidden = 8
 epochs = 2
 batch_size = 16
 """
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """``run("train x.toml")``: exit code, standard output, standard error, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["affectspace", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return code, told.out, " ".join(told.err.split())
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +222,38 @@ def test_doctor(run):
     code, out, _ = run("doctor", "--json")
     assert code == 0
     assert json.loads(out)["well"]
+
+
+def test_check_tells_the_most_of_many_faults_and_what_is_no_fault(run, mine):
+    for path in (mine / "audio").iterdir():
+        path.unlink()
+    code, out, _ = run("check", "mine")
+    assert code == 1
+    assert "... and 8 more; --json tells all" in out
+    assert "48 faults: 48 x missing-file" in out
+    items = pd.read_csv(mine / "items.csv").drop(columns="speaker")
+    items.to_csv(mine / "items.csv", index=False)
+    code, out, _ = run("check", "mine", "--json")
+    assert json.loads(out)["notes"] == [
+        "no item names its speaker, so no split can keep speakers apart; add a column speaker"
+    ]
+
+
+def test_a_protocol_by_groups_that_nobody_named(run, mine):
+    items = pd.read_csv(mine / "items.csv").drop(columns="session")
+    items.to_csv(mine / "items.csv", index=False)
+    code, _, err = run("train", "own.toml", 'protocol.fold="all"')
+    assert code == 2
+    assert "48 of 48 items have no session" in err
+    assert not (Path("runs/own") / "recipe.toml").exists()
+
+
+def test_a_table_of_scores_is_whole_in_a_narrow_terminal(run, mine, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    code, out, _ = run("train", "own.toml")
+    assert code == 0
+    assert all(heading in out for heading in ("UAR %", "chance", "sim ρ", "valid.", "epoch"))
+
+
+def test_vectors_are_written_as_parquet_only(run, mine):
+    assert "ends in '.csv'; vectors are written as Parquet" in run("embed", "mine", "mine", "--out", "v.csv")[2]

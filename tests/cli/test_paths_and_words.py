@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from affectspace.cli import tell
-from affectspace.cli.app import main
 from affectspace.training.run import Run
 
 SCORES = {"uar": 0.6, "chance_uar": 0.25, "macro_f1": 0.5, "jensen_shannon": 0.1, "similarity_rho": 0.4}
@@ -26,24 +25,6 @@ def write_run(folder: Path, name: str = "one", *, recipe: str = "", **metrics) -
     final = {key: value for key, value in {**final, **metrics}.items() if value is not ...}
     (folder / "metrics.json").write_text(json.dumps(final))
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["affectspace", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        told = capsys.readouterr()
-        assert "Traceback" not in told.err
-        return code, told.out, " ".join(told.err.split())
-
-    return call
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ full disk; 2 input that cannot be used as given; 3 training diverged; 130 interr
 """
 
 import errno
+import os
 import sys
 
 from cyclopts import App, CycloptsError
@@ -57,6 +58,9 @@ def main() -> None:
     except AffectspaceError as error:
         errors.print(f"error: {error}")
         sys.exit(error.exit_code)
+    except BrokenPipeError:  # such as `| head`: the reader has had enough, which is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
     except OSError as error:
         # Without a path nobody could act on it: that is a fault of ours, and its traceback is wanted.
         if error.errno not in REFUSALS or (error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}):

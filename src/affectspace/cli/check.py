@@ -13,6 +13,8 @@ from rich.table import Table
 from affectspace.cli.tell import next_commands
 from affectspace.files import json_text
 
+SHOWN = 40  # more of them bury the summary
+
 
 def check(
     path: Path,
@@ -37,12 +39,13 @@ def check(
         Print the faults as JSON, for machines.
     """
     from affectspace.corpora import check as check_corpus
-    from affectspace.corpora import open_corpus
+    from affectspace.corpora import notes, open_corpus
 
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
     if as_json:
-        print(json_text({"corpus": corpus.name, "items": len(corpus), "faults": [asdict(f) for f in faults]}))
+        told = {"corpus": corpus.name, "items": len(corpus), "faults": [asdict(f) for f in faults]}
+        print(json_text({**told, "notes": notes(corpus)}))
         sys.exit(bool(faults))
     print(
         f"{corpus.name}: {len(corpus)} items, {corpus.items['speaker'].nunique()} speakers, "
@@ -54,16 +57,19 @@ def check(
         for heading in ("row", "item", "column", "problem"):
             table.add_column(heading, overflow="fold")
         table.add_column("what", overflow="fold", ratio=1)
-        for fault in faults:
+        for fault in faults[:SHOWN]:
             table.add_row(str(fault.row or ""), fault.item, fault.column, fault.problem, fault.message)
         Console(markup=False).print(table)
+        if len(faults) > SHOWN:
+            print(f"... and {len(faults) - SHOWN} more; --json tells all")
         problems = Counter(fault.problem for fault in faults)
-        print(
-            f"{len(faults)} faults: " + ", ".join(f"{count} x {problem}" for problem, count in problems.most_common())
-        )
-        print(
-            "\nTraining leaves faulty items out and lists them in the run's report; mend the rows above to keep them."
-        )
+        told = ", ".join(f"{count} x {problem}" for problem, count in problems.most_common())
+        print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}: {told}")
+    for note in notes(corpus):
+        print(f"note: {note}")
+    if faults:
+        print("\nTraining sets items and ratings aside that cannot be used, and names them in the run's report.")
+        print("Rows are counted without the header; those of a column ratings.* are rows of the ratings.")
         sys.exit(1)
     print("no faults")
     next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")

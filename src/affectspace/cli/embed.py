@@ -39,6 +39,8 @@ def embed(
         if not path.exists():
             raise InputError(f"there is nothing at {path}; embed takes a run, then audio files, folders or corpora")
     new_file(out)
+    if out.suffix != ".parquet":
+        raise InputError(f"--out {out} ends in {out.suffix!r}; vectors are written as Parquet, so end it in .parquet")
 
     import pyarrow as pa
     import pyarrow.parquet as pq

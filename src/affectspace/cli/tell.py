@@ -33,6 +33,8 @@ def comparison(runs: "Sequence[Run]") -> None:
         protocol = (str(run.metrics.get("protocol") or "protocol not recorded"), bool(run.metrics.get("transductive")))
         tables.setdefault(protocol, []).append((name, run))
     console = Console(markup=False)
+    if console.width < 72:  # cells would be cut; a table may be wider than a narrow window
+        console.width = 72
     for (protocol, transductive), rows in tables.items():
         console.print(_table(f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows))
     if len(tables) > 1:

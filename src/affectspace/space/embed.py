@@ -11,7 +11,7 @@ from affectspace.corpora import ADAPTERS, Corpus, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import FeatureStore
 from affectspace.files import inside
-from affectspace.training.data import cache_folder
+from affectspace.training.gather import cache_folder
 from affectspace.training.model import Model
 
 __all__ = ["AUDIO_SUFFIXES", "Embedded", "embed"]

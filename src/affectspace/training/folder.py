@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -44,8 +45,8 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
         if (folder / "recipe.toml").exists():
             if not resume:
                 raise InputError(
-                    f"{folder} already holds a run; go on with it by: affectspace train --resume {folder}, or choose "
-                    "another folder with --out"
+                    f"{folder} already holds a run; go on with it by: "
+                    f"affectspace train --resume {shlex.quote(str(folder))}, or choose another folder with --out"
                 )
             if load_recipe(folder / "recipe.toml") != recipe:
                 raise InputError(

@@ -9,8 +9,9 @@ from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores
 from affectspace.protocols import group_names
-from affectspace.training.data import gather, prepare
+from affectspace.training.data import prepare
 from affectspace.training.folder import hold
+from affectspace.training.gather import gather
 from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_recipe
 from affectspace.training.run import Run
 from affectspace.training.train import train

@@ -16,7 +16,8 @@ from torch import nn
 from affectspace.encoders import MLP, Batch, ConvPool, pad
 from affectspace.errors import InputError
 from affectspace.features import LogMel, Normaliser
-from affectspace.training.data import Data, make_frontend, normalised_groups
+from affectspace.training.data import Data, normalised_groups
+from affectspace.training.gather import make_frontend
 from affectspace.training.recipe import ConvPoolEncoder, CorpusEntry, Encoder, MLPEncoder, Recipe, make_recipe
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]

@@ -8,8 +8,8 @@ import pandas as pd
 
 from affectspace.errors import InputError, LeakError
 from affectspace.protocols import Split, audit
-from affectspace.training.data import gather
 from affectspace.training.evaluate import Predictions, figures
+from affectspace.training.gather import gather
 from affectspace.training.model import load_model
 from affectspace.training.recipe import CorpusEntry, load_recipe
 from affectspace.training.run import Run
@@ -59,6 +59,6 @@ def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None
     split = Split("evaluate", train, validate, np.arange(len(known), len(both)))
     leaks = [leak for leak in audit(both, split, allow) if "test" in leak.parts]
     if leaks:
-        told = "\n".join(f"- {leak}" for leak in leaks)
+        told = "\n".join(f"- {str(leak).rpartition(';')[0]}" for leak in leaks)  # its remedy is for recipes
         groups = " ".join(f"--allow {group}" for group in dict.fromkeys(leak.group for leak in leaks))
         raise LeakError(f"this corpus is no test of {run.path}; choose another, or say {groups}:\n{told}")

@@ -1,0 +1,222 @@
+"""From a recipe's corpora to usable items: targets, features, and the reasons why other items have none."""
+
+import hashlib
+import os
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from affectspace.corpora import Corpus, check, open_corpus
+from affectspace.errors import InputError
+from affectspace.features import Features, FeatureStore, LogMel, VectorTable
+from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
+from affectspace.training.recipe import ClassLabels, LevelLabels, LogMelFeatures, PoleLabels, Recipe, VectorFeatures
+
+__all__ = ["Clips", "Gathered", "cache_folder", "gather", "make_frontend", "make_label_space"]
+
+# What keeps an item from being used; other faults that check finds, such as clipping, do not.
+TABLE_FAULTS = {"missing-id", "duplicate-id"}
+RATING_FAULT = "rating left out"
+MEDIA_FAULTS = {"no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
+
+
+class Clips(Sequence[np.ndarray]):
+    """The features of several corpora as one sequence; each stays where it is, mapped from its file."""
+
+    def __init__(self, sources: Sequence[Features], places: np.ndarray):
+        self.sources = list(sources)
+        self.places = places  # (items, 2): which source, and which row in it
+        self.lengths = np.array([self.sources[source].lengths[row] for source, row in places], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, row):
+        source, place = self.places[row]
+        return np.asarray(self.sources[source][int(place)])
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The usable items of a recipe's corpora, before they are split; folds of one protocol share it."""
+
+    items: pd.DataFrame
+    targets: Tensor
+    names: tuple[str, ...]
+    clips: Clips
+    about: list[dict[str, Any]]
+    fingerprint: str
+
+
+def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
+    """Open the corpora, make targets and features.
+
+    Items at fault (a broken file, a duplicate id) are quarantined with their reason, items without a
+    target are left out and counted; all of it is told in ``about``.
+
+    Raises:
+        InputError: nothing usable, labels outside the space, or too many items at fault.
+    """
+    space = make_label_space(recipe)
+    frontend = make_frontend(recipe)
+    tables, targets, features, places, about = [], [], [], [], []
+    for entry in recipe.corpora:
+        corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
+        if any(corpus.name == other["name"] for other in about):
+            raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
+        usable, values, ratings, left_out, quarantine = _labelled(corpus, space, recipe)
+        if not len(usable):
+            why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
+            raise InputError(
+                f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
+            )
+        found, asked = _extract(corpus, usable, frontend, quiet)
+        set_aside = dict(found.quarantine[["id", "reason"]].itertuples(index=False))
+        quarantine += [
+            {"id": i, "reason": str(set_aside[ask])} for i, ask in zip(usable["id"], asked) if ask in set_aside
+        ]
+        _refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
+        held = {item: row for row, item in enumerate(found.ids)}
+        rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
+        usable, values, rows = usable[rows >= 0], values[rows >= 0], rows[rows >= 0]
+        usable = usable.assign(key=corpus.name + "/" + usable["id"], audio_sha=np.asarray(found.audio_sha)[rows])
+        places.append(np.stack([np.full(len(rows), len(features)), rows], 1))
+        tables.append(usable)
+        targets.append(values)
+        features.append(found)
+        about.append(_about(corpus, usable, values, ratings, space, left_out, quarantine))
+    if isinstance(frontend, VectorTable):
+        _refuse_shared_vectors(tables, features, places)
+    items = pd.concat(tables, ignore_index=True)
+    soft = torch.from_numpy(np.concatenate(targets)).float()
+    clips = Clips(features, np.concatenate(places))
+    widths = {str(entry["name"]): found.dimensions for entry, found in zip(about, features)}
+    if len(set(widths.values())) > 1:
+        raise InputError(f"the corpora's features differ in size: {widths}; a run needs one")
+    return Gathered(items, soft, space.names, clips, about, frontend.fingerprint)
+
+
+def _labelled(
+    corpus: Corpus, space: LabelSpace, recipe: Recipe
+) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
+    """Items with a target, their targets, the ratings, why others have no target, and what is at fault."""
+    fatal = TABLE_FAULTS | (MEDIA_FAULTS if isinstance(recipe.features, LogMelFeatures) else set())
+    bad_items, bad_ratings = {}, {}
+    for fault in check(corpus, read_media=False):
+        if fault.column.startswith("ratings."):
+            bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
+        elif fault.problem in fatal:
+            bad_items.setdefault(fault.row - 1, {"id": fault.item, "reason": fault.message})
+    items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
+    ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
+    ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
+    label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
+    made = space.targets(items, ratings, recipe.labels.dimension, label_map)
+    has = np.isfinite(made.values).all(1)
+    left_out = Counter(str(reason) for reason in np.asarray(made.reasons, dtype=object)[~has])
+    quarantine = [*bad_items.values(), *bad_ratings.values()]
+    return items.iloc[np.flatnonzero(has)].reset_index(drop=True), made.values[has], ratings, dict(left_out), quarantine
+
+
+def _refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
+    bad = [row for row in quarantine if not row["reason"].startswith(RATING_FAULT)]
+    if len(bad) > share * len(corpus):
+        first = "; ".join(f"{row['id']}: {row['reason']}" for row in bad[:3])
+        raise InputError(
+            f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
+            f"allowed (features.max_bad_share): {first}; see all by: affectspace check {shlex.quote(str(corpus.root))}"
+        )
+
+
+def _refuse_shared_vectors(tables: list[pd.DataFrame], features: list[Features], places: list[np.ndarray]) -> None:
+    """Two corpora may use one id, and then their items must not be given one vector."""
+    owner: dict[str, str] = {}
+    for table, found, place in zip(tables, features, places):
+        for key, asked in zip(table["key"], found.ids[place[:, 1]]):
+            if owner.setdefault(asked, key) != key:
+                raise InputError(
+                    f"items {owner[asked]} and {key} would share the vector {asked!r}; "
+                    "name the vectors of several corpora corpus/id"
+                )
+
+
+def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> tuple[Features, list[str]]:
+    """The features of a corpus, and the id under which each of ``items`` is to be found in them."""
+    ids = items["id"].tolist()
+    if isinstance(frontend, VectorTable):
+        named = {*(everything := frontend.read(None, max_bad_share=1.0)).ids, *everything.quarantine["id"]}
+        qualified = [f"{corpus.name}/{item}" for item in ids]
+        asked = qualified if any(name in named for name in qualified) else ids
+        return frontend.read(asked, max_bad_share=1.0), asked
+    media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items["audio"]])
+    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
+
+
+def _about(corpus, items, values, ratings, space, left_out, quarantine) -> dict[str, Any]:
+    counts = Counter(space.names[best] for best in values.argmax(1))
+    scales = corpus.card.scales
+    agreements = {
+        str(dimension): vars(agreement(ratings, str(dimension), scales.get(str(dimension))))
+        for dimension in ratings["dimension"].dropna().unique()
+    }
+    return {
+        "name": corpus.name,
+        "path": str(corpus.root),
+        "licence": corpus.card.licence,
+        "citation": corpus.card.citation,
+        "language": sorted(items["language"].dropna().unique()),
+        "note": corpus.card.note,
+        "items": len(corpus),
+        "used": len(items),
+        "left_out": left_out,
+        "quarantine": sorted(quarantine, key=lambda row: row["id"]),
+        "classes": {name: counts.get(name, 0) for name in space.names},
+        "agreement": agreements,
+        "sha256": _digest(corpus),
+    }
+
+
+def _digest(corpus: Corpus) -> str:
+    """SHA-256 of both tables, so that a reader can tell whether the corpus has changed."""
+    text = corpus.items.to_csv(index=False) + corpus.ratings.to_csv(index=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_label_space(recipe: Recipe) -> LabelSpace:
+    """The label space that the recipe names."""
+    match recipe.labels:
+        case ClassLabels() as labels:
+            return Classes(labels.names, soft=labels.soft, others=labels.others)
+        case PoleLabels() as labels:
+            return Poles(labels.names, low=labels.low, high=labels.high)
+        case LevelLabels() as labels:
+            return Levels(labels.names, thresholds=labels.thresholds)
+
+
+def make_frontend(recipe: Recipe) -> LogMel | VectorTable:
+    """The front end that the recipe names."""
+    match recipe.features:
+        case LogMelFeatures() as features:
+            return LogMel(bands=features.bands, level=features.level)
+        case VectorFeatures() as features:
+            paths = [features.path] if isinstance(features.path, str) else features.path
+            return VectorTable(
+                [str(Path(recipe.data) / path) for path in paths],
+                id_column=features.id_column,
+                columns=features.columns,
+            )
+
+
+def cache_folder() -> Path:
+    """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("AFFECTSPACE_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(chosen) if chosen else home / "affectspace"
