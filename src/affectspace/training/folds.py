@@ -33,11 +33,11 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
     with hold(folder, recipe, resume):
         gathered = gather(recipe, quiet=quiet)
-        write_text(folder / "recipe.toml", dump_recipe(recipe))
         runs = []
         for fold in range(_count(recipe, gathered.items)):
             one = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"fold": fold})})
             data = prepare(one, gathered)
+            write_text(folder / "recipe.toml", dump_recipe(recipe))  # not before a fold can begin
             runs.append(train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet))
         write_json(folder / "metrics.json", _pooled(recipe, runs))
     return Run(folder)
