@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from affectspace.errors import DivergedError, InputError, LeakError
-from affectspace.training import Run, load_model, train
+from affectspace.training import Run, load_model, load_recipe, train
 from affectspace.training.data import Data, prepare
 from affectspace.training.transfer import evaluate_on
 
@@ -300,3 +300,13 @@ def test_more_items_than_pairs_can_be_looked_at(tiny, tmp_path, monkeypatch):
     run = train(tiny(), tmp_path / "run")
     assert -1 <= run.metrics["test"]["similarity_rho"] <= 1
     assert run.metrics["counts"]["test"] == 24
+
+
+def test_relative_data_mean_the_same_from_any_folder(tiny, world, tmp_path, monkeypatch):
+    monkeypatch.chdir(world.parent)
+    recipe = tiny().model_copy(update={"data": world.name})
+    train(recipe, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    again = load_recipe(tmp_path / "run/recipe.toml")
+    assert again.data == str(world)
+    assert train(again, "run", resume=True).finished

@@ -28,7 +28,7 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     Raises:
         InputError: the protocol has no folds, the folder holds a run, or what :func:`train` raises.
     """
-    folder = Path(folder)
+    folder, recipe = Path(folder), recipe.settled()
     if not isinstance(recipe.protocol, LeaveOneOut | GroupedFolds):
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
     with hold(folder, recipe, resume):

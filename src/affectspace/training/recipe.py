@@ -235,6 +235,10 @@ class Recipe(Section):
     training: Training = Training()
     monitor: Monitor = Monitor()
 
+    def settled(self) -> "Recipe":
+        """The same recipe with ``data`` absolute, so that it means the same from any folder."""
+        return self.model_copy(update={"data": str(Path(self.data).resolve())})
+
     @model_validator(mode="before")
     @classmethod
     def _name_kinds(cls, values: Any) -> Any:

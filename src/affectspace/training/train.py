@@ -54,7 +54,7 @@ def train(
         LeakError: a group that the protocol keeps apart crosses over.
         DivergedError: a loss or gradient that is not finite; the batch is saved in ``diverged/``.
     """
-    folder = Path(folder)
+    folder, recipe = Path(folder), recipe.settled()
     settings = recipe.training
     with hold(folder, recipe, resume):
         if (folder / "metrics.json").exists():
