@@ -16,7 +16,7 @@ check: .venv/test  ## style, types, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: .venv/bench  ## measure against named peers in one run
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
