@@ -18,7 +18,7 @@ check: .venv/test  ## style, types, and the direction of imports
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: .venv/bench  ## measure against named peers in one run
+bench: .venv/test  ## measure against named peers in one run
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
 
 format: .venv/test
@@ -38,7 +38,3 @@ clean:
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[test]"
 	touch $@ .venv/core
-
-.venv/bench: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) -e ".[test,bench]"
-	touch $@ .venv/test .venv/core
