@@ -19,6 +19,6 @@ def _own_cache(tmp_path_factory):
 def real_data() -> Path:
     """Root of the real corpora; tests that ask for it are skipped where there are none."""
     root = Path(os.environ.get("AFFECTSPACE_DATA", Path(__file__).parents[1] / "../shared/data")).resolve()
-    if not root.is_dir():
+    if not (root / "speech").is_dir():
         pytest.skip(f"no real data at {root}; set AFFECTSPACE_DATA")
     return root
