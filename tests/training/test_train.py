@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -310,3 +311,31 @@ def test_relative_data_mean_the_same_from_any_folder(tiny, world, tmp_path, monk
     again = load_recipe(tmp_path / "run/recipe.toml")
     assert again.data == str(world)
     assert train(again, "run", resume=True).finished
+
+
+def test_poles_lie_where_the_corpus_says_that_its_scale_ends(tiny, world, tmp_path):
+    labels = {"kind": "poles", "dimension": "activation", "names": ["calm", "excited"]}
+    whole = prepare(tiny(labels=labels)).targets
+    copy = tmp_path / "world"
+    shutil.copytree(world, copy)
+    for name in ("alva", "boro"):
+        card = (copy / name / "corpus.toml").read_text()
+        (copy / name / "corpus.toml").write_text(card.replace("high = 5", "high = 9"))
+    wider = prepare(tiny(labels=labels).model_copy(update={"data": str(copy)})).targets
+    torch.testing.assert_close(wider[:, 1], whole[:, 1] / 2)  # r - 1 over 8 in place of 4
+    for name in ("alva", "boro"):
+        card = tomllib.loads((copy / name / "corpus.toml").read_text())
+        (copy / name / "corpus.toml").write_text(f'name = "{card["name"]}"')
+    with pytest.raises(InputError, match=r"corpus alva declares no scale for 'activation'; add \[scales\.activation\]"):
+        prepare(tiny(labels=labels).model_copy(update={"data": str(copy)}))
+    ends = labels | {"low": 1, "high": 5}
+    torch.testing.assert_close(prepare(tiny(labels=ends).model_copy(update={"data": str(copy)})).targets, whole)
+
+
+def test_a_run_that_diverged_does_not_send_its_user_in_a_circle(tiny, tmp_path):
+    recipe = tiny()
+    heavy = tuple(term.model_copy(update={"weight": 3e38}) for term in recipe.terms)
+    with pytest.raises(DivergedError):
+        train(recipe.model_copy(update={"terms": heavy}), tmp_path / "run")
+    with pytest.raises(InputError, match="holds a run that diverged; mend its recipe, then remove the folder"):
+        train(recipe, tmp_path / "run")

@@ -18,7 +18,8 @@ app = App(
     name="affectspace",
     version=affectspace.__version__,
     help="Embedding spaces whose geometry is the geometry of emotion labels.",
-    help_epilogue="Exit codes: 0 done; 1 faults found; 2 unusable input; 3 training diverged; 130 interrupted.",
+    help_epilogue="Exit codes: 0 done; 1 faults found, or a full disk; 2 unusable input; 3 training diverged; "
+    "130 interrupted.",
     suppress_keyboard_interrupt=False,  # main tells what to type to go on
 )
 # Each command imports what it needs only when it is called, so that --help and errors answer at once.
@@ -36,8 +37,8 @@ for name, line in COMMANDS.items():
 
 # What the machine refuses -> what to do about it, and whether the command's input is to blame.
 REFUSALS = {
-    errno.ENOSPC: ("free some space or choose another folder, then run it again", 1),
-    errno.EDQUOT: ("free some space or choose another folder, then run it again", 1),
+    errno.ENOSPC: ("free some space; a run that was begun goes on with affectspace train --resume FOLDER", 1),
+    errno.EDQUOT: ("free some space; a run that was begun goes on with affectspace train --resume FOLDER", 1),
     errno.EACCES: ("change its permissions or choose another path", 1),
     errno.EROFS: ("choose a path on a disk that can be written", 1),
     errno.EISDIR: ("it is a folder, and a file is needed; choose another path", 2),

@@ -48,8 +48,8 @@ def check(
         print(json_text({**told, "notes": notes(corpus)}))
         sys.exit(bool(faults))
     print(
-        f"{corpus.name}: {len(corpus)} items, {corpus.items['speaker'].nunique()} speakers, "
-        f"{len(corpus.ratings)} ratings, labels: "
+        f"{corpus.name}: {len(corpus)} items, speakers: {corpus.items['speaker'].nunique()}, "
+        f"ratings: {len(corpus.ratings)}, labels: "
         + (", ".join(f"{label} {count}" for label, count in corpus.items["label"].value_counts().items()) or "none")
     )
     if faults:
@@ -70,6 +70,8 @@ def check(
     if faults:
         print("\nTraining sets items and ratings aside that cannot be used, and names them in the run's report.")
         print("Rows are counted without the header; those of a column ratings.* are rows of the ratings.")
+        sys.exit(1)
+    if not len(corpus):
         sys.exit(1)
     print("no faults")
     next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")

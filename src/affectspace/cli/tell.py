@@ -32,22 +32,27 @@ def comparison(runs: "Sequence[Run]") -> None:
     for name, run in zip(unique_names(runs), runs):
         protocol = (str(run.metrics.get("protocol") or "protocol not recorded"), bool(run.metrics.get("transductive")))
         tables.setdefault(protocol, []).append((name, run))
-    console = Console(markup=False)
+    console = Console(markup=False, highlight=False)
     if console.width < 72:  # cells would be cut; a table may be wider than a narrow window
         console.width = 72
     for (protocol, transductive), rows in tables.items():
         console.print(_table(f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows))
     if len(tables) > 1:
-        print("Figures of different tables answer different questions and are not to be ranked.")
+        console.print("Figures of different tables answer different questions and are not to be ranked.")
     if any(len({run.metrics.get("geometry") for _, run in rows}) > 1 for rows in tables.values()):
-        print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
+        console.print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
     kinds = {run.selection for run in runs}
     chosen = {"validation": "the epoch was chosen", "last": "no epoch was chosen: the last one was kept"}
     told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
-    print("UAR unweighted average recall; JS Jensen-Shannon from the raters, less is better; sim ρ rank correlation")
-    print(f"of label and embedding similarity; valid. the validation UAR, by which {told}.")
+    console.print(
+        "UAR unweighted average recall; chance that of random answers, above 1 / classes where raters are tied and "
+        "either answer is right; JS Jensen-Shannon from the raters, less is better; sim ρ rank correlation of label "
+        f"and embedding similarity; valid. the validation UAR, by which {told}."
+    )
     if any(len(rows) > 1 and len(model_groups([run for _, run in rows])) == len(rows) for rows in tables.values()):
-        print("One seed each: differences of a few points are chance; compare several seeds before believing them.")
+        console.print(
+            "One seed each: differences of a few points are chance; compare several seeds before believing them."
+        )
 
 
 def _table(title: str, rows: "Sequence[tuple[str, Run]]") -> Table:

@@ -59,6 +59,9 @@ def train(
         print(json_text({"run": str(folder), **run.metrics}))
         return
     comparison([run])
+    if run.recipe.get("features", {}).get("kind") == "vectors":
+        next_commands(f"affectspace report {quoted(folder)}")  # embed needs recordings
+        return
     model = run.parts[0].path  # of several folds, each has a model of its own
     next_commands(
         f"affectspace report {quoted(folder)}",

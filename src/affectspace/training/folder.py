@@ -43,6 +43,11 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
             ) from None
         sweep(folder)
         if (folder / "recipe.toml").exists():
+            if not resume and any(folder.rglob("diverged/batch.json")):
+                raise InputError(
+                    f"{folder} holds a run that diverged; mend its recipe, then remove the folder or choose another "
+                    "with --out"
+                )
             if not resume:
                 raise InputError(
                     f"{folder} already holds a run; go on with it by: "

@@ -65,13 +65,15 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     Raises:
         InputError: nothing usable, labels outside the space, or too many items at fault.
     """
-    space = make_label_space(recipe)
     frontend = make_frontend(recipe)
     tables, targets, features, places, about = [], [], [], [], []
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
         if any(corpus.name == other["name"] for other in about):
             raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
+        if not len(corpus):
+            raise InputError(f"corpus {corpus.name} has no items: its table is empty")
+        space = make_label_space(recipe, corpus)
         usable, values, ratings, left_out, quarantine = _labelled(corpus, space, recipe)
         if not len(usable):
             why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
@@ -101,7 +103,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     widths = {str(entry["name"]): found.dimensions for entry, found in zip(about, features)}
     if len(set(widths.values())) > 1:
         raise InputError(f"the corpora's features differ in size: {widths}; a run needs one")
-    return Gathered(items, soft, space.names, clips, about, frontend.fingerprint)
+    return Gathered(items, soft, recipe.labels.names, clips, about, frontend.fingerprint)
 
 
 def _labelled(
@@ -190,13 +192,25 @@ def _digest(corpus: Corpus) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_label_space(recipe: Recipe) -> LabelSpace:
-    """The label space that the recipe names."""
+def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
+    """The label space that the recipe names, on the scale that the corpus declares.
+
+    Raises:
+        InputError: poles of a dimension whose scale nobody states.
+    """
     match recipe.labels:
         case ClassLabels() as labels:
             return Classes(labels.names, soft=labels.soft, others=labels.others)
         case PoleLabels() as labels:
-            return Poles(labels.names, low=labels.low, high=labels.high)
+            if labels.low is not None and labels.high is not None:
+                return Poles(labels.names, low=labels.low, high=labels.high)
+            scale = corpus.card.scales.get(labels.dimension)
+            if scale is None:
+                raise InputError(
+                    f"corpus {corpus.name} declares no scale for {labels.dimension!r}; add [scales.{labels.dimension}] "
+                    "with low and high to its corpus.toml, or set labels.low and labels.high in the recipe"
+                )
+            return Poles(labels.names, low=scale.low, high=scale.high)
         case LevelLabels() as labels:
             return Levels(labels.names, thresholds=labels.thresholds)
 

@@ -49,13 +49,22 @@ class ClassLabels(Section):
 
 
 class PoleLabels(Section):
-    """A rating scale read as votes for its two ends."""
+    """A rating scale read as votes for its two ends.
+
+    The ends of the scale are those that each corpus declares for the dimension, or ``low`` and ``high``.
+    """
 
     kind: Literal["poles"]
     dimension: str
     names: tuple[str, str] = ("low", "high")
-    low: float = 1.0
-    high: float = 5.0
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _has_both_ends(self) -> Self:
+        if (self.low is None) != (self.high is None):
+            raise ValueError("a scale has two ends; give both low and high, or neither")
+        return self
 
 
 class LevelLabels(Section):
