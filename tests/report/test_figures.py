@@ -14,9 +14,9 @@ from affectspace.metrics import recalls
 from affectspace.report import compare_spaces
 from affectspace.report.compare import Comparison
 from affectspace.report.figures import confusion, learning_curve, reliability, short, similarity, space_map
-from affectspace.report.resample import lead_interval
 from affectspace.report.style import CLASS_COLOURS, MARKERS, RAMP, class_colours, figure_style
 from affectspace.report.svg import inline_svg
+from affectspace.studies.resample import lead_interval
 from affectspace.training.run import Evaluated, Run
 
 # Viénot, Brettel & Mollon 1999: linear RGB as seen without the long-wave (protan) or medium-wave (deutan) cones.

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from affectspace.report.resample import lead_interval
+from affectspace.studies.resample import lead_interval
 from affectspace.training.run import Evaluated, Run, model_groups, unique_names
 
 __all__ = ["Comparison"]
