@@ -42,7 +42,7 @@ class Frontend(Protocol):
         ...
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
-        """Samples to float32 features ``(frames, dimensions)``; MediaError where there can be none."""
+        """Samples to features ``(frames, dimensions)``, float32 or int16; MediaError where there can be none."""
         ...
 
 
@@ -133,7 +133,8 @@ def _extract(frontend: Frontend, source: Source) -> Extracted:
         return Extracted(None, "", "the item names no file")
     try:
         samples = frontend.read(*source)
-        values = np.ascontiguousarray(frontend.compute(samples), dtype="<f4")
+        made = frontend.compute(samples)
+        values = np.ascontiguousarray(made, dtype="<i2" if made.dtype == np.int16 else "<f4")
     except InputError as error:
         return Extracted(None, "", str(error))
     if values.ndim != 2 or values.shape[1] != frontend.dimensions:

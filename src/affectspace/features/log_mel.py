@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from affectspace.errors import InputError, MediaError
-from affectspace.media import read_audio
+from affectspace.features.waveform import at_level, read_sound
 
 __all__ = ["LogMel", "log_mel"]
 
@@ -149,23 +149,18 @@ class LogMel:
         return " ".join([f"log_mel/{VERSION}", *(f"{f.name}={getattr(self, f.name)}" for f in fields(self))])
 
     def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
-        """The samples that features are made of; see :func:`~affectspace.media.read_audio`.
+        """The samples that features are made of; see :func:`~affectspace.features.waveform.read_sound`.
 
         Raises:
-            MediaError: as ``read_audio``; or a recording of silence, which expresses nothing.
+            MediaError: a file that cannot be read, or silence.
         """
-        samples = read_audio(path, self.sample_rate, start, end)
-        if samples.min() == samples.max():
-            raise MediaError(f"{path} is silent: all its samples are {samples[0]:g}; leave the item out")
-        return samples
+        return read_sound(path, self.sample_rate, start, end)
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
         """Samples ``(samples,)`` in [-1, 1] to features ``(frames, bands)``."""
-        if self.level is not None:
-            spread = float(np.std(samples, dtype=np.float64))
-            samples = samples * np.float32(10 ** (self.level / 20) / spread) if spread > 0 else samples
+        sound = at_level(samples, self.level)
         return log_mel(
-            samples, self.bands, self.sample_rate, self.frame_ms, self.step_ms, self.low_hz, self.high_hz
+            sound, self.bands, self.sample_rate, self.frame_ms, self.step_ms, self.low_hz, self.high_hz
         ).numpy()
 
     def __call__(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:

@@ -32,9 +32,9 @@ class FeatureStore:
     time of change, start and end: touch a file, and its entry is made anew. It appears whole or not
     at all, so two runs may make the same entry, and a run may be killed, at any moment.
 
-    An entry holds ``values.npy`` (float32, frames of all items x dimensions), ``index.parquet`` (id,
-    length, audio_sha), ``quarantine.parquet`` (id, reason) and ``about.json``. Any of them may be
-    deleted with their folder; they are only a cache.
+    An entry holds ``values.npy`` (float32, or int16 where the front end gives that; frames of all items
+    x dimensions), ``index.parquet`` (id, length, audio_sha), ``quarantine.parquet`` (id, reason) and
+    ``about.json``. Any of them may be deleted with their folder; they are only a cache.
 
     Args:
         root: the folder; made when it is needed.
@@ -138,18 +138,21 @@ def _key(fingerprint: str, ids: Sequence[str], sources: Sequence[Source]) -> str
 
 def _write(folder: Path, ids: Sequence[str], made: Iterable[Extracted], frontend: Frontend) -> pd.DataFrame:
     """Stream the features into ``folder``, item by item; returns the quarantine."""
-    index, quarantine, frames = [], [], 0
+    index, quarantine, frames, kind = [], [], 0, "<f4"
     with open(folder / "values.npy", "wb") as file:
-        _write_header(file, frames, frontend.dimensions)
+        _write_header(file, kind, frames, frontend.dimensions)
         for item, (values, audio_sha, reason) in zip(ids, made, strict=True):
             if values is None:
                 quarantine.append((item, reason))
                 continue
+            if index and values.dtype.str != kind:
+                raise ValueError(f"the front end gave {values.dtype} for {item!r}, and {kind} before it")
+            kind = values.dtype.str
             file.write(values.data)
             index.append((item, len(values), audio_sha))
             frames += len(values)
         file.seek(0)
-        _write_header(file, frames, frontend.dimensions)
+        _write_header(file, kind, frames, frontend.dimensions)
     pd.DataFrame(index, columns=["id", "length", "audio_sha"]).to_parquet(folder / "index.parquet", index=False)
     table = pd.DataFrame(quarantine, columns=["id", "reason"], dtype="string")
     table.to_parquet(folder / "quarantine.parquet", index=False)
@@ -159,9 +162,9 @@ def _write(folder: Path, ids: Sequence[str], made: Iterable[Extracted], frontend
     return table
 
 
-def _write_header(file, frames: int, dimensions: int) -> None:
-    # numpy pads a header so that the first length may grow without moving what follows
-    header = {"descr": "<f4", "fortran_order": False, "shape": (frames, dimensions)}
+def _write_header(file, kind: str, frames: int, dimensions: int) -> None:
+    # numpy pads a header so that the first length may grow without moving what follows; both kinds are as long
+    header = {"descr": kind, "fortran_order": False, "shape": (frames, dimensions)}
     np.lib.format.write_array_header_1_0(file, header)
 
 

@@ -1,0 +1,138 @@
+"""openSMILE's functionals: one vector of statistics for a whole recording."""
+
+import importlib.util
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectspace.errors import InputError, MediaError
+from affectspace.features.waveform import at_level, read_sound
+
+__all__ = ["FUNCTIONALS", "Functionals"]
+
+VERSION = 1  # of what is done here around openSMILE; raise it when results change
+
+# Sets of openSMILE by name, and how many functionals each has; those that openSMILE calls deprecated are left out.
+FUNCTIONALS = {
+    "ComParE_2016": 6373,
+    "eGeMAPSv02": 88,
+    "GeMAPSv01b": 62,
+    "emobase": 988,
+    "IS09": 384,
+    "IS10": 1582,
+    "IS11": 4368,
+    "IS12": 6125,
+    "IS13": 6373,
+}
+LARGEST = np.float32(32767 / 32768)  # openSMILE casts to 16 bits without a limit: 1.0 would come out as -1.0
+
+
+@dataclass(frozen=True)
+class Functionals:
+    """The front end that makes openSMILE's functionals of a recording: one frame, one number a functional.
+
+    The numbers are those that ``opensmile.Smile(set).process_file`` gives for the same samples. A functional that is
+    undefined for a recording (the pitch of one without a voiced frame) is openSMILE's 0.
+
+    **Licence.** openSMILE is free for research and teaching only (audEERING Research License): commercial use of it,
+    and of what is trained on its features, needs a licence from audEERING. So it is no part of affectspace, but the
+    extra ``pip install "affectspace[functionals]"``.
+
+    Args:
+        set: one of :data:`FUNCTIONALS`. ComParE_2016 is the baseline of fifteen years of challenges, eGeMAPSv02 a set
+            of 88 that people can name.
+        level: level in dB relative to full scale, at most 0, to which every recording is scaled first (its root mean
+            square about its mean), clipped at full scale. None: recordings stay as loud as they are.
+        sample_rate: to which recordings are resampled, in Hz.
+
+    Raises:
+        InputError: an unknown set, a level above full scale, or openSMILE is not installed.
+
+    Source: Eyben, Wöllmer & Schuller, "openSMILE", ACM Multimedia 2010; Schuller et al., "The INTERSPEECH 2016
+    Computational Paralinguistics Challenge" (ComParE_2016); Eyben et al., "The Geneva Minimalistic Acoustic Parameter
+    Set", IEEE Trans. Affective Computing 2016 (GeMAPS, eGeMAPS).
+
+    Example:
+        >>> frontend = Functionals("eGeMAPSv02")                       # doctest: +SKIP
+        >>> frontend("clip.wav").shape                                 # doctest: +SKIP
+        (1, 88)
+    """
+
+    set: str = "ComParE_2016"
+    level: float | None = None
+    sample_rate: int = 16000
+
+    def __post_init__(self):
+        if self.set not in FUNCTIONALS:
+            raise InputError(f"openSMILE has no set {self.set!r} here; legal: {', '.join(FUNCTIONALS)}")
+        object.__setattr__(self, "level", None if self.level is None else float(self.level))
+        if self.level is not None and not self.level <= 0:
+            raise InputError(f"level is {self.level:g} dB; full scale is 0 and speech lies below, at -20 for example")
+        if importlib.util.find_spec("opensmile") is None:
+            raise InputError(
+                'functionals are made by openSMILE, which is not installed; pip install "affectspace[functionals]" '
+                "(free for research only, see its licence), or use log_mel features"
+            )
+
+    @property
+    def dimensions(self) -> int:
+        """How many functionals the set has."""
+        return FUNCTIONALS[self.set]
+
+    @property
+    def fingerprint(self) -> str:
+        """All settings, and the versions of the computation: openSMILE's own is one of them."""
+        settings = f"set={self.set} level={self.level} sample_rate={self.sample_rate}"
+        return f"functionals/{VERSION} opensmile={version('opensmile')} {settings}"
+
+    def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
+        """The samples that functionals are made of, read by affectspace and not by openSMILE; see :func:`read_sound`.
+
+        Raises:
+            MediaError: a file that cannot be read, or silence.
+        """
+        return read_sound(path, self.sample_rate, start, end)
+
+    def compute(self, samples: np.ndarray) -> np.ndarray:
+        """Samples ``(samples,)`` in [-1, 1] to functionals ``(1, dimensions)``.
+
+        Raises:
+            MediaError: a recording too short for openSMILE, or for which it gives a number that is not finite.
+        """
+        sound = np.clip(at_level(samples, self.level), -1, LARGEST).astype(np.float32)
+        smile = _smile(self.set)
+        with warnings.catch_warnings():  # what it warns of is told as an error below
+            warnings.simplefilter("ignore", UserWarning)
+            values = smile.process_signal(sound, self.sample_rate).to_numpy(dtype=np.float32)
+        finite = np.isfinite(values[0])
+        if not finite.all():
+            where = f"{len(samples) / self.sample_rate:.4f} s of sound"
+            if not finite.any():
+                raise MediaError(f"{where} are too short for openSMILE's {self.set}; leave the item out")
+            first = int(finite.argmin())
+            raise MediaError(
+                f"openSMILE gives {values[0, first]} for {smile.feature_names[first]} of {where} ({(~finite).sum()} of "
+                f"{len(finite)} numbers are not finite); leave the item out, or choose another set"
+            )
+        return values
+
+    def __call__(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
+        """Functionals ``(1, dimensions)`` of a file, or of its part from ``start`` to ``end`` seconds.
+
+        Raises:
+            MediaError: as :meth:`read` and :meth:`compute`.
+        """
+        return self.compute(self.read(path, start, end))
+
+
+@lru_cache(maxsize=4)
+def _smile(name: str) -> Any:
+    """openSMILE at work on one set, in this process: it writes no log, and starts no thread or process."""
+    import opensmile
+
+    return opensmile.Smile(opensmile.FeatureSet[name], opensmile.FeatureLevel.Functionals, num_workers=1)
