@@ -16,11 +16,30 @@ from torch import Tensor
 
 from affectspace.corpora import Corpus, check, open_corpus
 from affectspace.errors import InputError
-from affectspace.features import Features, FeatureStore, LogMel, VectorTable
+from affectspace.features import (
+    Augmentation,
+    Features,
+    FeatureStore,
+    Functionals,
+    Hearing,
+    LogMel,
+    Masks,
+    Normaliser,
+    VectorTable,
+    Waveform,
+)
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
-from affectspace.training.recipe import ClassLabels, LevelLabels, LogMelFeatures, PoleLabels, Recipe, VectorFeatures
+from affectspace.training.recipe import (
+    ClassLabels,
+    FunctionalsFeatures,
+    LevelLabels,
+    LogMelFeatures,
+    PoleLabels,
+    Recipe,
+    VectorFeatures,
+)
 
-__all__ = ["Clips", "Gathered", "cache_folder", "gather", "make_frontend", "make_label_space"]
+__all__ = ["Clips", "Gathered", "cache_folder", "gather", "make_frontend", "make_hearing", "make_label_space"]
 
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
@@ -46,7 +65,10 @@ class Clips(Sequence[np.ndarray]):
 
 @dataclass(frozen=True)
 class Gathered:
-    """The usable items of a recipe's corpora, before they are split; folds of one protocol share it."""
+    """The usable items of a recipe's corpora, before they are split; folds of one protocol share it.
+
+    ``samples`` are what the items sound like, where the recipe changes that in training.
+    """
 
     items: pd.DataFrame
     targets: Tensor
@@ -54,6 +76,7 @@ class Gathered:
     clips: Clips
     about: list[dict[str, Any]]
     fingerprint: str
+    samples: Clips | None = None
 
 
 def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
@@ -67,6 +90,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     """
     frontend = make_frontend(recipe)
     tables, targets, features, places, about = [], [], [], [], []
+    sounds, sound_places = [], []
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
         if any(corpus.name == other["name"] for other in about):
@@ -90,6 +114,10 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
         usable, values, rows = usable[rows >= 0], values[rows >= 0], rows[rows >= 0]
         usable = usable.assign(key=corpus.name + "/" + usable["id"], audio_sha=np.asarray(found.audio_sha)[rows])
+        if recipe.augment.reads_samples:
+            sound, asked = _extract(corpus, usable, Waveform(), quiet)
+            sound_places.append(np.array([(len(sounds), sound.row_of(ask)) for ask in asked]))
+            sounds.append(sound)
         places.append(np.stack([np.full(len(rows), len(features)), rows], 1))
         tables.append(usable)
         targets.append(values)
@@ -103,14 +131,15 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     widths = {str(entry["name"]): found.dimensions for entry, found in zip(about, features)}
     if len(set(widths.values())) > 1:
         raise InputError(f"the corpora's features differ in size: {widths}; a run needs one")
-    return Gathered(items, soft, recipe.labels.names, clips, about, frontend.fingerprint)
+    samples = Clips(sounds, np.concatenate(sound_places)) if sounds else None
+    return Gathered(items, soft, recipe.labels.names, clips, about, frontend.fingerprint, samples)
 
 
 def _labelled(
     corpus: Corpus, space: LabelSpace, recipe: Recipe
 ) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
     """Items with a target, their targets, the ratings, why others have no target, and what is at fault."""
-    fatal = TABLE_FAULTS | (MEDIA_FAULTS if isinstance(recipe.features, LogMelFeatures) else set())
+    fatal = TABLE_FAULTS | (set() if isinstance(recipe.features, VectorFeatures) else MEDIA_FAULTS)
     bad_items, bad_ratings = {}, {}
     for fault in check(corpus, read_media=False):
         if fault.column.startswith("ratings."):
@@ -215,11 +244,17 @@ def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
             return Levels(labels.names, thresholds=labels.thresholds)
 
 
-def make_frontend(recipe: Recipe) -> LogMel | VectorTable:
-    """The front end that the recipe names."""
+def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable:
+    """The front end that the recipe names.
+
+    Raises:
+        InputError: functionals, where openSMILE is not installed.
+    """
     match recipe.features:
         case LogMelFeatures() as features:
             return LogMel(bands=features.bands, level=features.level)
+        case FunctionalsFeatures() as features:
+            return Functionals(features.set, level=features.level)
         case VectorFeatures() as features:
             paths = [features.path] if isinstance(features.path, str) else features.path
             return VectorTable(
@@ -227,6 +262,33 @@ def make_frontend(recipe: Recipe) -> LogMel | VectorTable:
                 id_column=features.id_column,
                 columns=features.columns,
             )
+
+
+def make_hearing(
+    recipe: Recipe, clips: Sequence[np.ndarray], samples: Sequence[np.ndarray] | None, normaliser: Normaliser,
+    keys: Sequence[str],
+) -> Hearing | None:  # fmt: skip
+    """How the recipe's training sounds: None where nothing is augmented.
+
+    Args:
+        recipe: its section ``augment`` and its seed.
+        clips: each item's features.
+        samples: each item's samples, :attr:`Gathered.samples`.
+        normaliser: the mean and scale of each item.
+        keys: each item's name, corpus/id.
+    """
+    augment, frontend = recipe.augment, make_frontend(recipe)
+    if not augment.on or not isinstance(frontend, LogMel):
+        return None
+    shortest = int(frontend.sample_rate * frontend.frame_ms / 1000)
+    augmentation = (
+        Augmentation(augment.speed, augment.level, augment.noise, shortest) if augment.reads_samples else None
+    )
+    masks = Masks(augment.time_masks, augment.time_width or 0, augment.band_masks, augment.band_width or 0)
+    return Hearing(
+        recipe.seed, augment.share, augmentation, masks if augment.masks else None,
+        frontend, clips, samples, normaliser, keys,
+    )  # fmt: skip
 
 
 def cache_folder() -> Path:

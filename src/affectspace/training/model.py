@@ -15,7 +15,7 @@ from torch import nn
 
 from affectspace.encoders import MLP, Batch, ConvPool, pad
 from affectspace.errors import InputError
-from affectspace.features import LogMel, Normaliser
+from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.training.data import Data, normalised_groups
 from affectspace.training.gather import make_frontend
 from affectspace.training.recipe import ConvPoolEncoder, CorpusEntry, Encoder, MLPEncoder, Recipe, make_recipe
@@ -51,12 +51,13 @@ class Model:
     normaliser: Normaliser
 
     @property
-    def frontend(self) -> LogMel:
+    def frontend(self) -> Frontend:
         """The front end that makes this net's features; only media can be embedded anew."""
         frontend = make_frontend(self.recipe)
-        if not isinstance(frontend, LogMel):
+        if isinstance(frontend, VectorTable):
             raise InputError(
-                "this model reads precomputed vectors, so it cannot embed audio; train one on log_mel features"
+                "this model reads precomputed vectors, so it cannot embed audio; train one on log_mel or functionals "
+                "features"
             )
         return frontend
 

@@ -10,8 +10,9 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
+from affectspace.features import Augmentation
 
-__all__ = ["Recipe", "dump_recipe", "load_recipe", "make_recipe"]
+__all__ = ["Recipe", "Section", "dump_recipe", "load_recipe", "make_recipe", "sentences"]
 
 
 class Section(BaseModel):
@@ -106,6 +107,24 @@ class LogMelFeatures(Section):
     normalise: Normalise = Normalise()
 
 
+FunctionalsSet = Literal[
+    "ComParE_2016", "eGeMAPSv02", "GeMAPSv01b", "emobase", "IS09", "IS10", "IS11", "IS12", "IS13"
+]  # fmt: skip
+
+
+class FunctionalsFeatures(Section):
+    """openSMILE's functionals, one vector a recording; openSMILE's licence allows research only.
+
+    Needs ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
+    """
+
+    kind: Literal["functionals"]
+    set: FunctionalsSet = "ComParE_2016"
+    level: float | None = Field(default=None, le=0)
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise()
+
+
 class VectorFeatures(Section):
     """Precomputed vectors from a table or an npz file, below ``data``."""
 
@@ -117,6 +136,72 @@ class VectorFeatures(Section):
     normalise: Normalise = Normalise()
 
 
+Range = tuple[float, float]
+
+
+class Augment(Section):
+    """Training clips changed anew for every hearing, by what leaves their emotion as it is; off by default.
+
+    ``share`` of the hearings are changed. Samples: ``speed`` is a range of factors (tempo and pitch together),
+    ``level`` the largest change in dB, ``noise`` a range of ratios of signal to noise in dB. Features: masks over
+    time and over bands, at most ``time_width`` frames and ``band_width`` bands wide (SpecAugment).
+    Validation and test items are never changed.
+    """
+
+    share: float = Field(default=1.0, gt=0, le=1)
+    speed: Range | None = None
+    level: float | None = None
+    noise: Range | None = None
+    time_masks: int = Field(default=0, ge=0)
+    time_width: int | None = Field(default=None, ge=1)
+    band_masks: int = Field(default=0, ge=0)
+    band_width: int | None = Field(default=None, ge=1)
+
+    @property
+    def reads_samples(self) -> bool:
+        """Whether samples are changed, which must then be kept beside the features."""
+        return any(setting is not None for setting in (self.speed, self.level, self.noise))
+
+    @property
+    def masks(self) -> bool:
+        """Whether features are masked."""
+        return self.time_masks > 0 or self.band_masks > 0
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is changed at all."""
+        return self.reads_samples or self.masks
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """What is on, for the records; None where nothing is."""
+        return self.model_dump(mode="json", exclude_defaults=True) if self.on else None
+
+    @model_validator(mode="after")
+    def _does_what_it_says(self) -> Self:
+        for kind, number, width in (
+            ("time", self.time_masks, self.time_width), ("band", self.band_masks, self.band_width)
+        ):  # fmt: skip
+            if number and width is None:
+                raise ValueError(f"{kind}_masks is {number} without a width; give the widest mask as {kind}_width")
+            if width is not None and not number:
+                raise ValueError(f"{kind}_width is {width} without masks; give their number as {kind}_masks")
+        if self.share < 1 and not self.on:
+            raise ValueError(f"share is {self.share:g} and nothing is on; set speed, level, noise or masks")
+        Augmentation(self.speed, self.level, self.noise)  # refuses what is no range
+        return self
+
+
+class Inner(Section):
+    """Choosing settings on training items alone: the test items are put aside, wholly.
+
+    Of the other items the group number ``fold`` validates and the rest trains; nothing is tested.
+    """
+
+    by: Literal["speaker", "session"] = "speaker"
+    fold: int = Field(ge=0)
+
+
 class CrossCorpus(Section):
     """Train on some corpora, test on others; validation is whole groups of the training corpora.
 
@@ -126,30 +211,53 @@ class CrossCorpus(Section):
     kind: Literal["cross_corpus"]
     train: tuple[str, ...] = Field(min_length=1)
     test: tuple[str, ...] = Field(min_length=1)
-    validate_share: float = Field(default=0.2, gt=0, lt=1)
+    validate_share: float = Field(default=0.2, ge=0, lt=1)
     validate_by: Literal["speaker", "session"] = "speaker"
     seed: int = Field(default=0, ge=0)
+    inner: Inner | None = None
     allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_share > 0 or self.inner is not None
 
 
 class LeaveOneOut(Section):
-    """Test on one speaker or session, train on the others; ``fold`` is one of them, or all in turn."""
+    """Test on one speaker or session, train on the others; ``fold`` is one of them, or all in turn.
+
+    The next ``validate_groups`` of them validate.
+    """
 
     kind: Literal["leave_one_out"]
     by: Literal["speaker", "session"] = "speaker"
     fold: int | Literal["all"] = "all"
+    validate_groups: int = Field(default=1, ge=0)
+    inner: Inner | None = None
     allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_groups > 0 or self.inner is not None
 
 
 class GroupedFolds(Section):
-    """k folds of whole groups."""
+    """k folds of whole groups; of what is not tested a share validates."""
 
     kind: Literal["grouped_folds"]
     by: Literal["speaker", "session", "script"] = "speaker"
     folds: int = Field(default=5, ge=2)
+    validate_share: float = Field(default=0.2, ge=0, lt=1)
     seed: int = Field(default=0, ge=0)
     fold: int | Literal["all"] = "all"
+    inner: Inner | None = None
     allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_share > 0 or self.inner is not None
 
 
 class ConvPoolEncoder(Section):
@@ -183,8 +291,9 @@ class Training(Section):
     """How long, how fast, and which epoch is kept.
 
     ``selection`` "validation" keeps the epoch with the highest validation UAR (the earliest of
-    equals); "last" keeps the last one. ``checkpoint_steps`` adds checkpoints within an epoch to
-    those at its end.
+    equals); "last" keeps the last one; a number keeps the epoch of that number, which was chosen before.
+    The end of an epoch is checkpointed when ``checkpoint_seconds`` have gone by since the last time
+    (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch.
     """
 
     epochs: int = Field(default=30, ge=1)
@@ -192,27 +301,40 @@ class Training(Section):
     learning_rate: float = Field(default=1e-4, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0)
     clip_gradient: float | None = Field(default=None, gt=0)
-    selection: Literal["validation", "last"] = "validation"
+    selection: Literal["validation", "last"] | Annotated[int, Field(ge=1)] = "validation"
+    checkpoint_seconds: float = Field(default=10.0, ge=0)
     checkpoint_steps: int | None = Field(default=None, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     device: Literal["auto", "cpu", "cuda", "mps"] = "cpu"
     threads: int = Field(default=1, ge=1)
 
+    @model_validator(mode="after")
+    def _reaches_its_epoch(self) -> Self:
+        if isinstance(self.selection, int) and self.selection > self.epochs:
+            raise ValueError(
+                f"selection keeps epoch {self.selection}, and training ends after epoch {self.epochs}; "
+                f"legal: 1 to {self.epochs}, or more epochs"
+            )
+        return self
+
 
 class Monitor(Section):
     """What is recorded for people to look at; never used for selection.
 
-    ``test_curve`` scores the test items after every epoch; ``snapshots`` are epochs, from 1,
-    after which their embeddings are kept for maps, of at most ``snapshot_items`` items.
+    ``geometry`` is the one in which similarity is told: that of the first f-similarity term where it
+    is not given, and ``fisher_rao`` where there is none. ``test_curve`` scores the test items after
+    every epoch; ``snapshots`` are epochs, from 1, after which their embeddings are kept for maps, of at
+    most ``snapshot_items`` items.
     """
 
+    geometry: Literal["chord", "angle", "fisher_rao"] | None = None
     test_curve: bool = False
     snapshots: tuple[Annotated[int, Field(ge=1)], ...] = ()
     snapshot_items: int = Field(default=600, ge=2)
 
 
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
-Features = Annotated[LogMelFeatures | VectorFeatures, Field(discriminator="kind")]
+Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures, Field(discriminator="kind")]
 Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds, Field(discriminator="kind")]
 Encoder = Annotated[ConvPoolEncoder | MLPEncoder, Field(discriminator="kind")]
 Term = Annotated[CrossEntropyEntry | FSimilarityEntry, Field(discriminator="kind")]
@@ -238,6 +360,7 @@ class Recipe(Section):
     corpora: tuple[CorpusEntry, ...] = Field(min_length=1)
     labels: Labels
     features: Features = LogMelFeatures()
+    augment: Augment = Augment()
     protocol: Protocol
     encoder: Encoder = ConvPoolEncoder()
     terms: tuple[Term, ...] = Field(default=(CrossEntropyEntry(kind="cross_entropy"),), min_length=1)
@@ -259,9 +382,49 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if isinstance(self.features, VectorFeatures) and not isinstance(self.encoder, MLPEncoder):
-            raise ValueError(f'encoder.kind {self.encoder.kind!r} reads sequences; vectors need encoder.kind = "mlp"')
+        if not isinstance(self.features, LogMelFeatures):
+            self._reads_vectors(self.features)
+        elif self.augment.on:
+            self._can_augment(self.features)
+        if self.training.selection == "validation" and not self.protocol.validates:
+            raise ValueError(
+                'training.selection is "validation", and the protocol validates on nothing; let it validate, or give '
+                'training.selection = "last" or the number of an epoch'
+            )
         return self
+
+    def _reads_vectors(self, features: FunctionalsFeatures | VectorFeatures) -> None:
+        if not isinstance(self.encoder, MLPEncoder):
+            raise ValueError(
+                f'encoder.kind {self.encoder.kind!r} reads sequences; {features.kind} need encoder.kind = "mlp"'
+            )
+        if features.normalise.scope == "item":
+            raise ValueError(
+                f'features.normalise.scope "item" would make zeros of {features.kind}, which are one frame an item; '
+                'use scope = "train"'
+            )
+        if self.augment.on:
+            raise ValueError(
+                f"augment changes samples and frames, and {features.kind} have none to change; use features.kind = "
+                '"log_mel", or leave [augment] out'
+            )
+
+    def _can_augment(self, features: LogMelFeatures) -> None:
+        augment = self.augment
+        if augment.level is not None and features.level is not None:
+            raise ValueError(
+                f"augment.level changes a level that features.level sets to {features.level:g} dB again; leave one out"
+            )
+        if augment.masks and features.normalise.scope == "none":
+            raise ValueError(
+                'augment masks set features to their mean, and features.normalise.scope "none" leaves none to set them '
+                'to; use scope = "train", or no masks'
+            )
+        if augment.band_masks * (augment.band_width or 0) >= features.bands:
+            raise ValueError(
+                f"augment.band_masks {augment.band_masks} of up to {augment.band_width} bands could cover all "
+                f"{features.bands}; lower band_masks or band_width"
+            )
 
 
 def make_recipe(values: dict[str, Any], source: str = "the recipe") -> Recipe:
@@ -279,10 +442,15 @@ def make_recipe(values: dict[str, Any], source: str = "the recipe") -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        faults = error.errors()
-        # A list with a faulty entry is also called too short; the entry's own fault says it all.
-        inner = [f for f in faults if not (f["type"] == "too_short" and any(_within(g, f) for g in faults))]
-        raise InputError("\n".join(f"{source}: {_sentence(fault, values)}" for fault in inner)) from None
+        raise InputError("\n".join(f"{source}: {told}" for told in sentences(error, values))) from None
+
+
+def sentences(error: ValidationError, values: dict[str, Any]) -> list[str]:
+    """Every fault that was found in ``values``, with its key, what is wrong and what is legal."""
+    faults = error.errors()
+    # A list with a faulty entry is also called too short; the entry's own fault says it all.
+    inner = [f for f in faults if not (f["type"] == "too_short" and any(_within(g, f) for g in faults))]
+    return [_sentence(fault, values) for fault in inner]
 
 
 def _within(fault: Any, outer: Any) -> bool:
@@ -294,7 +462,9 @@ def _sentence(fault: Any, values: dict[str, Any]) -> str:
     path: list[str] = []
     place: Any = values
     for part in fault["loc"]:
-        if (isinstance(place, dict) and part in place) or (isinstance(place, list) and isinstance(part, int)):
+        if (isinstance(place, dict) and part in place) or (
+            isinstance(place, list) and isinstance(part, int) and part < len(place)
+        ):
             place = place[part]
         elif part != fault["loc"][-1] or fault["type"] != "missing":
             continue
