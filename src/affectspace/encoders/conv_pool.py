@@ -1,10 +1,10 @@
 """Conv-Pool: one convolution over time, the maximum over the clip, fully connected layers."""
 
-import torch
 from torch import nn
 
 from affectspace.encoders.batch import Batch
 from affectspace.encoders.outputs import Outputs
+from affectspace.encoders.pooled_convolution import pooled_convolution
 
 __all__ = ["ConvPool"]
 
@@ -32,6 +32,7 @@ class ConvPool(nn.Module):
     "f-Similarity Preservation Loss for Soft Labels", AAAI 2019.
 
     Example:
+        >>> import torch
         >>> net = ConvPool(bands=40, classes=4)
         >>> outputs = net(Batch(torch.randn(3, 120, 40), torch.tensor([120, 80, 9])))
         >>> outputs.embedding.shape, outputs.logits.shape
@@ -46,16 +47,10 @@ class ConvPool(nn.Module):
         self.output = nn.Linear(hidden, classes)
 
     def forward(self, batch: Batch) -> Outputs:
-        kernel = self.convolution.kernel_size[0]
-        lengths = batch.lengths.to(batch.values.device)[:, None]
-        time = torch.arange(max(batch.values.shape[1], kernel), device=batch.values.device)
-        frames = nn.functional.pad(batch.values, (0, 0, 0, len(time) - batch.values.shape[1]))
-        # Only a clip shorter than the kernel sees frames after its end: they must be zeros.
-        frames = frames.masked_fill((time >= lengths)[..., None], 0).transpose(1, 2)
-        windows = self.convolution(frames)
-        outside = time[: windows.shape[-1]] >= (lengths - kernel + 1).clamp_min(1)
+        convolution = self.convolution
+        assert convolution.bias is not None, "made with a bias above"
         # ReLU and the maximum commute, so it acts on one value a channel instead of one a frame.
-        pooled = windows.masked_fill(outside[:, None], float("-inf")).amax(-1).relu()
+        pooled = pooled_convolution(batch.values, batch.lengths, convolution.weight, convolution.bias).relu()
         embedding = self.fc1(pooled).relu()
         fc2 = self.fc2(embedding).relu()
         return Outputs(embedding, self.output(fc2), {"fc2": fc2})
