@@ -1,0 +1,228 @@
+"""Which runs a study is made of, each with its folder and its whole recipe, stage by stage.
+
+Grid runs come first; what they choose shapes the recipes' own grids; what both choose shapes the final runs.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from affectspace.studies.overrides import canonical
+from affectspace.studies.study import Cells, points, slug
+from affectspace.training.recipe import CrossCorpus, GroupedFolds, Inner, LeaveOneOut, Monitor, Recipe
+
+__all__ = ["Choice", "Fold", "Planned", "Points", "Shape", "fold_key", "plan_final", "plan_grid", "plan_own", "stages_of"]
+
+Fold = int | None  # None where a protocol has no folds, or names one
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run: where it lies below the study's folder, and the whole recipe that it is trained by.
+
+    Args:
+        stage: "grid" chooses for all recipes, "own" for one, "final" is tested.
+        recipe: name of the recipe in the study; the others likewise.
+        folder: relative to the study's.
+        settings: what the recipe is trained by.
+        point: number of the tried settings, in grids.
+        inner: number of the group that validates, in grids.
+    """
+
+    stage: Literal["grid", "own", "final"]
+    recipe: str
+    split: str
+    fold: Fold
+    seed: int
+    folder: Path
+    settings: Recipe
+    point: int | None = None
+    inner: int | None = None
+
+    @property
+    def cost_key(self) -> tuple[str, str, str]:
+        """Runs that cost about the same for each epoch."""
+        return ("final" if self.stage == "final" else "grid", self.recipe, self.split)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How often the data divide: outer folds, and the inner groups of each; by recipe and split.
+
+    Args:
+        folds: of each split; ``(None,)`` where its protocol has none.
+        inner: inner groups by (recipe, split, fold), of recipes that choose something.
+    """
+
+    folds: Mapping[str, tuple[Fold, ...]]
+    inner: Mapping[tuple[str, str, Fold], int]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the inner runs of one fold of one split have chosen.
+
+    Args:
+        shared: settings for all recipes.
+        epoch: the epoch of all recipes, where it is chosen.
+        own: settings of single recipes.
+        own_epoch: epochs of single recipes that choose one without a shared grid.
+    """
+
+    shared: dict[str, Any] = field(default_factory=dict)
+    epoch: int | None = None
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)
+    own_epoch: dict[str, int] = field(default_factory=dict)
+
+
+Choices = Mapping[tuple[str, Fold], Choice]
+
+
+class Points:
+    """Numbers of tried settings, which stay theirs when values are added, left out or put in another order.
+
+    Args:
+        known: recipe -> settings by number, as an earlier call has left them.
+    """
+
+    def __init__(self, known: Mapping[str, list[dict[str, Any]]] | None = None):
+        self.known: dict[str, list[dict[str, Any]]] = {name: list(tried) for name, tried in (known or {}).items()}
+
+    def number(self, recipe: str, settings: dict[str, Any]) -> int:
+        """The number of these settings of a recipe; new ones get the next.
+
+        Example:
+            >>> numbers = Points({"CE": [{"a": 1}]})
+            >>> numbers.number("CE", {"a": 2}), numbers.number("CE", {"a": 1})
+            (1, 0)
+        """
+        tried = self.known.setdefault(recipe, [])
+        texts = [canonical(point) for point in tried]
+        if canonical(settings) not in texts:
+            tried.append(settings)
+            return len(tried) - 1
+        return texts.index(canonical(settings))
+
+
+def fold_key(fold: Fold) -> str:
+    """How a fold is called in folders and in ``selection.json``.
+
+    Example:
+        >>> fold_key(None), fold_key(3)
+        ('all', 'fold-03')
+    """
+    return "all" if fold is None else f"fold-{fold:02d}"
+
+
+def stages_of(cells: Cells) -> tuple[bool, tuple[str, ...]]:
+    """Whether a recipe chooses for all, and which recipes choose for themselves."""
+    study = cells.study
+    shared = study.grid is not None and study.grid.recipe is not None
+    return shared, tuple(entry.name for entry in study.recipes if entry.grid)
+
+
+def plan_grid(cells: Cells, shape: Shape, numbers: Points) -> list[Planned]:
+    """The inner runs that choose for all recipes."""
+    grid = cells.study.grid
+    if grid is None or grid.recipe is None:
+        return []
+    found = []
+    for split, fold in _questions(cells, shape):
+        for settings in points(grid.values):
+            recipe = cells.recipe(grid.recipe, split, settings)
+            number = numbers.number(grid.recipe, settings)
+            found += _inner_runs(cells, shape, "grid", grid.recipe, split, fold, number, _inner(recipe, grid.epoch))
+    return found
+
+
+def plan_own(cells: Cells, shape: Shape, choices: Choices, numbers: Points) -> list[Planned]:
+    """The inner runs by which single recipes choose for themselves, given what was chosen for all."""
+    search = cells.study.searched
+    found = []
+    for split, fold in _questions(cells, shape):
+        choice = choices[split, fold]
+        for name in stages_of(cells)[1]:
+            for settings in points(cells.grid_of(name)):
+                recipe = cells.recipe(name, split, choice.shared, settings)
+                if choice.epoch is not None:
+                    recipe = _change(recipe, training={"epochs": choice.epoch, "selection": "last"})
+                # A point of its own grid is another thing than the same settings in the grid of all.
+                number = numbers.number(name, {**settings, "own": True})
+                wants_epoch = search.epoch and choice.epoch is None
+                found += _inner_runs(cells, shape, "own", name, split, fold, number, _inner(recipe, wants_epoch))
+    return found
+
+
+def plan_final(cells: Cells, shape: Shape, choices: Choices) -> list[Planned]:
+    """The runs that are tested."""
+    found = []
+    for entry in cells.study.recipes:
+        for split, fold in _questions(cells, shape):
+            choice = choices[split, fold]
+            recipe = cells.recipe(entry.name, split, choice.shared, choice.own.get(entry.name, {}))
+            epoch = choice.own_epoch.get(entry.name, choice.epoch)
+            recipe = recipe if epoch is None else _kept_at(recipe, epoch)
+            recipe = recipe if fold is None else _change(recipe, protocol={"fold": fold})
+            for seed in cells.study.seeds:
+                folder = Path("runs", slug(entry.name), slug(split), f"seed-{seed}")
+                folder = folder if fold is None else folder / fold_key(fold)
+                settings = recipe.model_copy(update={"seed": seed})
+                found.append(Planned("final", entry.name, split, fold, seed, folder, settings))
+    return found
+
+
+def _questions(cells: Cells, shape: Shape) -> Iterator[tuple[str, Fold]]:
+    for split in cells.study.splits:
+        for fold in shape.folds[split.name]:
+            yield split.name, fold
+
+
+def _inner_runs(
+    cells: Cells, shape: Shape, stage: Literal["grid", "own"], name: str, split: str, fold: Fold, number: int, recipe: Recipe
+) -> list[Planned]:
+    """Every inner group validates in turn, in runs of several seeds."""
+    recipe = recipe if fold is None else _change(recipe, protocol={"fold": fold})
+    place = Path("grid", slug(split)) if fold is None else Path("grid", slug(split), fold_key(fold))
+    by = inner_by(cells, recipe)
+    found = []
+    for group in range(shape.inner[name, split, fold]):
+        inner = _change(recipe, protocol={"inner": Inner(by=by, fold=group)})
+        for seed in range(cells.study.searched.runs):
+            folder = place / f"{slug(name)}-{number}" / f"inner-{group}" / f"seed-{seed}"
+            settings = inner.model_copy(update={"seed": seed})
+            found.append(Planned(stage, name, split, fold, seed, folder, settings, number, group))
+    return found
+
+
+def inner_by(cells: Cells, recipe: Recipe) -> Literal["speaker", "session"]:
+    """The group that is left out in inner splits: the study's word, or that by which the recipe splits."""
+    asked = cells.study.searched.by
+    protocol = recipe.protocol
+    own = protocol.validate_by if isinstance(protocol, CrossCorpus) else protocol.by
+    return asked or ("session" if own == "session" else "speaker")
+
+
+def _inner(recipe: Recipe, wants_epoch: bool) -> Recipe:
+    """Nothing is tested in inner runs; where the epoch is to be chosen, none is chosen by the run itself."""
+    recipe = recipe.model_copy(update={"monitor": Monitor(geometry=recipe.monitor.geometry)})
+    return _change(recipe, training={"selection": "last"}) if wants_epoch else recipe
+
+
+def _kept_at(recipe: Recipe, epoch: int) -> Recipe:
+    """The recipe once its epoch is chosen: all training items train, and nothing is left to validate on."""
+    nothing = {"validate_groups": 0} if isinstance(recipe.protocol, LeaveOneOut) else {"validate_share": 0.0}
+    epochs = max(epoch, recipe.training.epochs) if recipe.monitor.test_curve else epoch
+    seen = tuple(snapshot for snapshot in recipe.monitor.snapshots if snapshot <= epochs)
+    changed = _change(recipe, training={"selection": epoch, "epochs": epochs}, monitor={"snapshots": seen})
+    return _change(changed, protocol=nothing)
+
+
+def _change(recipe: Recipe, **sections: dict[str, Any]) -> Recipe:
+    changed = {name: getattr(recipe, name).model_copy(update=update) for name, update in sections.items()}
+    return recipe.model_copy(update=changed)
+
+
+def has_folds(recipe: Recipe) -> bool:
+    """Whether the recipe is run once for each fold of its protocol."""
+    return isinstance(recipe.protocol, LeaveOneOut | GroupedFolds) and recipe.protocol.fold == "all"

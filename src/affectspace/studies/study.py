@@ -1,0 +1,366 @@
+"""The study file: which recipes are compared, on which splits, over which seeds, with which choices left open.
+
+All of it is read and checked before anything is trained.
+"""
+
+import copy
+import difflib
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomli_w
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from affectspace.errors import InputError
+from affectspace.studies.overrides import canonical, dotted, put
+from affectspace.training.recipe import CrossCorpus, GroupedFolds, Recipe, Section, make_recipe, sentences
+
+__all__ = ["Cells", "Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "points", "slug"]
+
+NAME = r"^[A-Za-z0-9].*$"
+
+
+class RecipeEntry(Section):
+    """A recipe file, what this study changes in it, and what it chooses for it alone."""
+
+    name: str = Field(min_length=1, pattern=NAME)
+    path: str
+    set: dict[str, Any] = {}
+    grid: dict[str, list[Any]] = {}
+
+    @field_validator("set", mode="before")
+    @classmethod
+    def _flat(cls, table: Any) -> Any:
+        return dotted(table) if isinstance(table, dict) else table
+
+    @field_validator("grid", mode="before")
+    @classmethod
+    def _lists(cls, table: Any) -> Any:
+        return _tried(table)
+
+
+class SplitEntry(Section):
+    """What makes one question of the study: corpora, a dimension, a protocol."""
+
+    name: str = Field(min_length=1, pattern=NAME)
+    set: dict[str, Any] = {}
+
+    @field_validator("set", mode="before")
+    @classmethod
+    def _flat(cls, table: Any) -> Any:
+        return dotted(table) if isinstance(table, dict) else table
+
+
+class Grid(Section):
+    """How settings are chosen on the training items, by leaving groups of them out in turn.
+
+    ``recipe`` chooses ``values`` for all recipes, and with ``epoch`` the epoch of all; each inner split
+    is trained with ``runs`` seeds. ``by`` defaults to the group by which the recipe itself splits.
+    """
+
+    recipe: str | None = None
+    values: dict[str, list[Any]] = {}
+    runs: int = Field(default=3, ge=1)
+    by: Literal["speaker", "session"] | None = None
+    epoch: bool = False
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _lists(cls, table: Any) -> Any:
+        return _tried(table)
+
+    @model_validator(mode="after")
+    def _chooses_something(self) -> Self:
+        if self.values and self.recipe is None:
+            raise ValueError("recipe is missing: name the recipe whose inner runs choose among values for all recipes")
+        if self.recipe is not None and not self.values and not self.epoch:
+            raise ValueError("there is nothing to choose; give values, or epoch = true, or leave recipe out")
+        return self
+
+
+class Study(Section):
+    """Several recipes on several splits over several seeds, and how open settings are chosen."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    seeds: tuple[int, ...]
+    baseline: str
+    recipes: tuple[RecipeEntry, ...] = Field(min_length=1)
+    splits: tuple[SplitEntry, ...] = Field(min_length=1)
+    grid: Grid | None = None
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, given: Any) -> Any:
+        whole = isinstance(given, int) and not isinstance(given, bool)
+        if whole and given >= 1:
+            return tuple(range(given))
+        if whole or not isinstance(given, list | tuple):
+            raise ValueError(f"{given!r} is neither a count of seeds, at least 1, nor a list of seeds")
+        if not given:
+            raise ValueError("the list is empty; give a count such as 10, or at least one seed")
+        if wrong := [seed for seed in given if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]:
+            raise ValueError(f"{wrong[0]!r} is no seed; seeds are whole numbers from 0")
+        if twice := [str(seed) for seed, count in Counter(given).items() if count > 1]:
+            raise ValueError(f"{', '.join(twice)} {_is(twice)} named more than once; a seed counts once")
+        return tuple(given)
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        recipes, splits = [entry.name for entry in self.recipes], [entry.name for entry in self.splits]
+        faults = [*_same("recipes", recipes), *_same("splits", splits)]
+        known = {"baseline": self.baseline, "grid.recipe": self.grid.recipe if self.grid else None}
+        for key, name in known.items():
+            if name is not None and name not in recipes:
+                near = difflib.get_close_matches(name, recipes, 1, 0.5)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                faults.append(f"{key} {name!r} is none of the recipes; {hint}legal: {', '.join(recipes)}")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def searched(self) -> Grid:
+        """How recipes' own grids are searched where the study says nothing of it."""
+        return self.grid or Grid()
+
+
+def _tried(table: Any) -> Any:
+    """Values to try, by dotted key; each a list of at least one, and none twice."""
+    if not isinstance(table, dict):
+        return table
+    flat = dotted(table)
+    for key, tried in flat.items():
+        if not isinstance(tried, list):
+            raise ValueError(f"{key} is {tried!r}; give a list of the values to try")
+        if not tried:
+            raise ValueError(f"{key} has no values to try; give at least one, or leave it out")
+        texts = Counter(canonical(value) for value in tried)
+        if twice := [text for text, count in texts.items() if count > 1]:
+            raise ValueError(f"{key} has {', '.join(twice)} more than once; each value is tried once")
+    return flat
+
+
+def _same(what: str, names: list[str]) -> Iterable[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{count} {what} are named {name!r}; give each a name of its own"
+    by_slug: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        by_slug.setdefault(slug(name), []).append(name)
+    for folder, alike in by_slug.items():
+        if len(alike) > 1:
+            told = " and ".join(map(repr, alike))
+            yield f"{what} {told} would share the folder {folder!r}; let them differ in letters or digits"
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def slug(name: str) -> str:
+    """The name of a folder: what is not a letter of ASCII, a digit or one of ``._+-`` becomes ``-``.
+
+    Example:
+        >>> slug("alva -> boro, valence")
+        'alva----boro--valence'
+    """
+    return re.sub(r"[^A-Za-z0-9._+-]", "-", name)
+
+
+def points(values: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Every combination of the values to try, the last key changing fastest.
+
+    Example:
+        >>> points({"a": [1, 2], "b": [3]})
+        [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
+    """
+    return [dict(zip(values, chosen)) for chosen in product(*values.values())]
+
+
+def load_study(path: str | Path) -> Study:
+    """A study from its TOML file, resolved: absolute paths, every name and every seed written out.
+
+    Recipes' paths, and ``data`` in a ``set``, are relative to the study file. A recipe without a name has
+    that of its file; a study without splits has one, named after the first recipe's protocol; the
+    baseline is the first recipe unless another is named.
+
+    Raises:
+        InputError: no such file, malformed TOML, unknown or illegal keys, recipe files that are missing.
+    """
+    path = Path(path)
+    values = _toml(path, "study")
+    faults, missing = [], []
+    entries = values.get("recipes", [])
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
+            continue
+        file = (path.parent / Path(entry["path"]).expanduser()).resolve()
+        if not file.is_file():
+            missing.append(entry["path"])
+            continue
+        entry["path"] = str(file)
+        entry.setdefault("name", str(_toml(file, "recipe").get("name", file.stem)))
+    for entry in (*_tables(values, "recipes"), *_tables(values, "splits")):
+        if isinstance(entry.get("set"), dict) and isinstance(data := entry["set"].get("data"), str):
+            entry["set"]["data"] = str((path.parent / Path(data).expanduser()).resolve())
+    if missing:
+        missing = list(dict.fromkeys(missing))
+        what = "is no recipe" if len(missing) == 1 else "are no recipes"
+        faults.append(f"{path}: there {what} {', '.join(missing)}; paths are relative to the study file")
+        raise InputError("\n".join(faults))
+    if isinstance(first := next(iter(_tables(values, "recipes")), None), dict) and "name" in first:
+        values.setdefault("baseline", first["name"])
+        if "splits" not in values:
+            values["splits"] = [{"name": _protocol_name(first)}]
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {told}" for told in sentences(error, values))) from None
+
+
+def _tables(values: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = values.get(key, [])
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _protocol_name(entry: dict[str, Any]) -> str:
+    """What the protocol of a recipe does, in words; "all" where nothing tells."""
+    try:
+        values = _toml(Path(str(entry.get("path"))), "recipe")
+        for key, value in dotted(entry.get("set", {})).items():
+            put(values, key, value)
+        match make_recipe(values).protocol:
+            case CrossCorpus(train=train, test=test):
+                return f"{' + '.join(train)} to {' + '.join(test)}"
+            case GroupedFolds(folds=folds, by=by):
+                return f"{folds} folds by {by}"
+            case protocol:
+                return f"leave one {protocol.by} out"
+    except (InputError, ValueError, AttributeError):
+        return "all"  # the fault is told where recipes are checked
+
+
+def _toml(path: Path, what: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"there is no {what} {path}; a {what} is a TOML file, and some lie in recipes/")
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+
+
+def dump_study(study: Study) -> str:
+    """The study as TOML; :func:`load_study` gives an equal one back from any folder."""
+    values = study.model_dump(mode="json", exclude_none=True)
+    for entry in (*values["recipes"], *values["splits"]):
+        for key in [key for key in ("set", "grid") if not entry.get(key, True)]:
+            del entry[key]
+    return tomli_w.dumps(values)
+
+
+class Cells:
+    """The recipes of a study on each of its splits: values with this study's changes, checked.
+
+    Args:
+        study: of which file.
+        source: what errors call it.
+
+    Raises:
+        InputError: a setting, or a point of a grid, that makes no legal recipe, by recipe, split and key; or
+            recipes of one split that are not tested in the same way.
+    """
+
+    def __init__(self, study: Study, source: str = "the study"):
+        self.study = study
+        self.source = source
+        self._values: dict[tuple[str, str], dict[str, Any]] = {}
+        self._faults: dict[str, list[str]] = {}
+        files = {entry.path: _toml(Path(entry.path), "recipe") for entry in study.recipes}
+        for entry in study.recipes:
+            for split in study.splits:
+                self._check(entry, split, files[entry.path])
+        if self._faults:
+            told = (f"{source}: {_places(places)}: {fault}" for fault, places in self._faults.items())
+            raise InputError("\n".join(told))
+        for split in study.splits:
+            self._same_test(split)
+
+    def recipe(self, recipe: str, split: str, *changes: dict[str, Any]) -> Recipe:
+        """The recipe of a cell, with further settings by dotted key put over its own, one after another."""
+        values = copy.deepcopy(self._values[recipe, split])
+        for change in changes:
+            for key, value in change.items():
+                put(values, key, value)
+        return make_recipe(values, f"{self.source}: recipe {recipe!r} on split {split!r}")
+
+    def grid_of(self, recipe: str) -> dict[str, list[Any]]:
+        """The values that a recipe chooses for itself."""
+        return next(entry.grid for entry in self.study.recipes if entry.name == recipe)
+
+    def _check(self, entry: RecipeEntry, split: SplitEntry, file: dict[str, Any]) -> None:
+        grid = self.study.grid
+        shared = grid.values if grid else {}
+        place = f"recipe {entry.name!r} on split {split.name!r}"
+        data = str((Path(entry.path).parent / str(file.get("data", "."))).resolve())
+        one_thread = {"training.threads": 1}  # a study's processes use the cores, unless the study itself says more
+        changes = {"data": data, **one_thread, **entry.set, **split.set, "name": slug(entry.name)}
+        values, faults = _changed(file, changes)
+        self._tell(faults, place)
+        if faults:
+            return
+        self._values[entry.name, split.name] = values
+        # A value that is illegal by itself is told by itself; combinations are looked at only where none is.
+        alone = [{key: value} for table in (shared, entry.grid) for key in table for value in table[key]]
+        together = [{**one, **own} for one in points(shared) for own in points(entry.grid)]
+        for tried in (*alone, *together):
+            if tried in together and self._faults:
+                return
+            told = ", ".join(f"{key} = {value!r}" for key, value in tried.items())
+            self._tell(_changed(values, tried)[1], f"{place} with {told}")
+
+    def _tell(self, faults: list[str], place: str) -> None:
+        for fault in faults:
+            self._faults.setdefault(fault, []).append(place)
+
+    def _same_test(self, split: SplitEntry) -> None:
+        first, *others = self.study.recipes
+        protocol = self.recipe(first.name, split.name).protocol
+        for other in others:
+            its = self.recipe(other.name, split.name).protocol
+            if its != protocol:
+                raise InputError(
+                    f"{self.source}: on split {split.name!r} recipes {first.name!r} and {other.name!r} have different "
+                    f"protocols ({_difference(protocol.model_dump(), its.model_dump())}), so their scores are not of "
+                    "one question; make them splits, or give both one protocol"
+                )
+
+
+def _places(places: list[str]) -> str:
+    more = len(places) - 1
+    return places[0] + (f" (and {more} other{'s' if more > 1 else ''})" if more else "")
+
+
+def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values with changes by dotted key, and what is wrong with them then."""
+    values = copy.deepcopy(values)
+    try:
+        for key, value in changes.items():
+            put(values, key, copy.deepcopy(value))
+        Recipe.model_validate(values)
+    except ValidationError as error:
+        return values, sentences(error, values)
+    except ValueError as error:
+        return values, [str(error)]
+    return values, []
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    key = next(key for key in {**one, **other} if one.get(key) != other.get(key))
+    return f"protocol.{key} is {one.get(key)!r} and {other.get(key)!r}"
