@@ -28,12 +28,16 @@ def test_allowed_can_be_added():
     assert split.allowed == ("script",)
 
 
+def test_validation_or_test_may_be_empty():
+    assert Split("x", [0], [], [2]).sizes == {"train": 1, "validate": 0, "test": 1}
+    assert Split("x", [0], [1], []).test.dtype == np.int64
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        (([], [1], [2]), "leaves nothing to train"),
-        (([0], [], [2]), "leaves nothing to validate"),
-        (([0], [1], []), "leaves nothing to test"),
+        (([], [1], [2]), "leaves nothing to train on"),
+        (([0], [], []), "leaves nothing to validate or to test on"),
         (([0, 1], [1], [2]), "1 rows in both train and validate, such as row 1"),
         (([0], [1], [2, 0]), "1 rows in both train and test, such as row 0"),
         (([0], [1, 2], [2]), "in both validate and test"),

@@ -117,7 +117,7 @@ class TestCrossCorpus:
             ({"train": ["a"], "test": []}, "no corpus is named to test on"),
             (
                 {"train": ["a"], "test": ["b"], "validate_share": 1.0},
-                r"validate_share is 1\.0; give a share between 0 and 1",
+                r"validate_share is 1\.0; give a share from 0 to below 1",
             ),
             ({"train": ["a"], "test": ["b"], "validate_by": "speakr"}, "did you mean 'speaker'"),
             ({"train": ["a"], "test": ["b"], "labels": [1, 2]}, "one label for each of the"),
@@ -169,7 +169,7 @@ class TestLeaveOneGroupOut:
         [
             ({"fold": 8}, r"fold is 8; there are 8 speakers, so legal are 0\.\.7"),
             ({"fold": -1}, r"fold is -1"),
-            ({"validate": 0}, "validate is 0; selection needs at least one group"),
+            ({"validate": -1}, "validate is -1; give a number of groups, or 0 for none"),
             ({"validate": 7}, "one to test, 7 to validate and one to train are needed"),
             ({"by": "sesion"}, "did you mean 'session'"),
             ({"rows": []}, "no items to split"),
@@ -226,7 +226,7 @@ class TestGroupedKFold:
             ({"folds": 3, "fold": 3}, r"fold is 3; there are 3 folds, so legal are 0\.\.2"),
             ({"folds": 9}, r"8 speakers \(a/s0, .*cannot fill 9 folds .*lower folds"),
             ({"by": "id"}, "no group to fold by, 'id'"),
-            ({"validate_share": 0}, "validate_share is 0"),
+            ({"validate_share": -0.1}, "validate_share is -0.1"),
         ],
     )
     def test_faults(self, settings, message):

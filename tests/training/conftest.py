@@ -20,7 +20,7 @@ TINY = {
         "allow": ["script"],
     },
     "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
-    "training": {"epochs": 3, "batch_size": 5, "learning_rate": 3e-3},
+    "training": {"epochs": 3, "batch_size": 5, "learning_rate": 3e-3, "checkpoint_seconds": 0},
     "monitor": {"snapshots": [1, 3], "snapshot_items": 10},
 }
 TERMS = {

@@ -35,7 +35,9 @@ def recipe_for(world: str) -> Recipe:
             },
             "encoder": {"kind": "mlp", "hidden": 8, "dropout": 0.3},
             "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],
-            "training": {"epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2},
+            "training": {
+                "epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2, "checkpoint_seconds": 0,
+            },
             "monitor": {"snapshots": [2]},
         }
     )  # fmt: skip

@@ -42,7 +42,11 @@ def comparison(runs: "Sequence[Run]") -> None:
     if any(len({run.metrics.get("geometry") for _, run in rows}) > 1 for rows in tables.values()):
         console.print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
     kinds = {run.selection for run in runs}
-    chosen = {"validation": "the epoch was chosen", "last": "no epoch was chosen: the last one was kept"}
+    chosen = {
+        "validation": "the epoch was chosen",
+        "last": "no epoch was chosen: the last one was kept",
+        "given": "no epoch was chosen: the recipe names it",
+    }
     told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
     console.print(
         "UAR unweighted average recall; chance that of random answers, above 1 / classes where raters are tied and "

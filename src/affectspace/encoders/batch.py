@@ -1,7 +1,7 @@
 """What an encoder is given: padded values with their true lengths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -27,6 +27,13 @@ class Batch:
     targets: Tensor | None = None
     anchors: int | None = None
     triplets: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on a device; this very one where it is there already."""
+        if self.values.device == torch.device(device):
+            return self
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
 
 
 def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

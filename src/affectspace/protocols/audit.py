@@ -82,7 +82,7 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
     allowed = {*split.allowed, *([allow] if isinstance(allow, str) else allow)}
     for word in sorted(allowed):
         legal(word, GROUPS, "kind of group to allow,")
-    last = max(int(getattr(split, part)[-1]) for part in PARTS)
+    last = max(int(getattr(split, part)[-1]) for part in PARTS if len(getattr(split, part)))
     if last >= len(items):
         raise InputError(f"split {split.name!r} holds row {last}, and the items have rows 0..{len(items) - 1}")
     leaks = []

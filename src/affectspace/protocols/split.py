@@ -14,18 +14,20 @@ PARTS = ("train", "validate", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows of an items table in three parts, none of them empty, no row in two.
+    """Rows of an items table in three parts, no row in two.
 
     Args:
         name: what it is, for people to read.
         train, validate, test: rows by position, kept as sorted int64 arrays of its own.
-            Selection only ever sees ``validate``.
+            Selection only ever sees ``validate``; it is empty where nothing is selected, and ``test``
+            is empty where settings are chosen on training items alone. One of the two has items.
         keeps_apart: the groups of which none is on two sides, by the way the split was made.
         allowed: the groups that are knowingly let across; :func:`affectspace.protocols.refuse_leaks`
             reads it.
 
     Raises:
-        InputError: an empty part, a row twice or in two parts, or a negative row.
+        InputError: nothing to train on, or neither to validate nor to test on; a row twice or in two
+            parts, or a negative row.
 
     Example:
         >>> split = Split("by hand", train=[3, 0], validate=[1], test=[2])
@@ -44,7 +46,8 @@ class Split:
         for part in PARTS:
             given = np.asarray(getattr(self, part))
             if given.size == 0:
-                raise InputError(f"split {self.name!r} leaves nothing to {part}; every part needs items")
+                object.__setattr__(self, part, np.empty(0, np.int64))
+                continue
             if given.ndim != 1 or given.dtype.kind not in "iu":
                 raise InputError(
                     f"{part} of split {self.name!r} has shape {given.shape} and type {given.dtype}; give row numbers"
@@ -55,6 +58,10 @@ class Split:
             if (same := rows[1:][rows[1:] == rows[:-1]]).size:
                 raise InputError(f"{part} of split {self.name!r} holds row {same[0]} twice; name each row once")
             object.__setattr__(self, part, rows)
+        if not len(self.train):
+            raise InputError(f"split {self.name!r} leaves nothing to train on; give it items")
+        if not len(self.validate) and not len(self.test):
+            raise InputError(f"split {self.name!r} leaves nothing to validate or to test on; one of them needs items")
         for one, other in combinations(PARTS, 2):
             both = np.intersect1d(getattr(self, one), getattr(self, other))
             if both.size:

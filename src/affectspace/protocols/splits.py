@@ -41,7 +41,8 @@ def cross_corpus(
     Args:
         items: with the columns ``id``, ``corpus`` and ``validate_by``.
         train, test: names of corpora, none in both.
-        validate_share: of the training corpora's items, between 0 and 1; groups make it approximate.
+        validate_share: of the training corpora's items, from 0 (nothing validates) to below 1; groups
+            make it approximate.
         validate_by: the group that validation takes whole, ``"speaker"``, ``"session"`` or ``"script"``.
         seed: which random choices are tried.
         labels: one a row of ``items`` (any hashable), to keep classes in proportion.
@@ -58,8 +59,8 @@ def cross_corpus(
         ({'train': 2, 'validate': 1, 'test': 3}, array([3, 4, 5]))
     """
     legal(validate_by, ("speaker", "session", "script"), "group to validate by,")
-    if not 0 < validate_share < 1:
-        raise InputError(f"validate_share is {validate_share}; give a share between 0 and 1, such as 0.2")
+    if not 0 <= validate_share < 1:
+        raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.2")
     candidates = _rows(items, rows)
     corpora = column_of(items, "corpus").fillna("")
     present = sorted(corpora.unique())
@@ -74,8 +75,8 @@ def cross_corpus(
     if empty := sorted(name for name, found in of.items() if not len(found)):
         raise InputError(f"corpus {empty[0]!r} has no usable items; check its labels and media, or leave it out")
 
-    validate = []
-    for name in sorted({*train}):
+    validate = [np.empty(0, np.int64)]
+    for name in sorted({*train}) if validate_share else ():
         codes, groups = number_groups(items, validate_by, of[name])
         if len(groups) < 2:
             raise InputError(
@@ -90,7 +91,8 @@ def cross_corpus(
     training = np.setdiff1d(np.concatenate([of[name] for name in {*train}]), validating)
     testing = np.concatenate([of[name] for name in {*test}])
     title = f"{' + '.join(train)} -> {' + '.join(test)}"
-    return Split(title, training, validating, testing, keeps_apart=("corpus", validate_by))
+    apart = ("corpus", validate_by) if validate_share else ("corpus",)
+    return Split(title, training, validating, testing, keeps_apart=apart)
 
 
 def leave_one_group_out(
@@ -105,7 +107,7 @@ def leave_one_group_out(
         items: with the columns ``id``, ``corpus`` and ``by``.
         by: ``"speaker"``, ``"session"`` or ``"script"``.
         fold: which group is tested, from 0.
-        validate: how many groups validate.
+        validate: how many groups validate; 0: none.
         rows: which rows of ``items`` may be used.
 
     Raises:
@@ -120,12 +122,12 @@ def leave_one_group_out(
     legal(by, ("speaker", "session", "script"), "group to leave out,")
     candidates = _rows(items, rows)
     codes, groups = number_groups(items, by, candidates)
-    if validate < 1:
-        raise InputError(f"validate is {validate}; selection needs at least one group")
+    if validate < 0:
+        raise InputError(f"validate is {validate}; give a number of groups, or 0 for none")
     if len(groups) < validate + 2:
         raise InputError(
             f"there {'is' if len(groups) == 1 else 'are'} {len(groups)} {by}{'' if len(groups) == 1 else 's'} "
-            f"({', '.join(groups[:5])}); one to test, {validate} to validate and one to train are needed; "
+            f"({', '.join(groups[:5])}); one to test, {f'{validate} to validate ' if validate else ''}and one to train are needed; "
             f"{_other_ways(items, candidates, by, validate + 2)}add a corpus"
         )
     _check_fold(fold, len(groups), by)
@@ -159,7 +161,8 @@ def grouped_k_fold(
         by: ``"speaker"``, ``"session"`` or ``"script"``.
         folds: how many, at least 2.
         fold: which of them is tested, from 0.
-        validate_share: of the items that are not tested, between 0 and 1; groups make it approximate.
+        validate_share: of the items that are not tested, from 0 (nothing validates) to below 1; groups
+            make it approximate.
         seed: which of equally good folds, and which validation groups are tried.
         labels: one a row of ``items`` (any hashable), to keep classes in proportion.
         rows: which rows of ``items`` may be used.
@@ -175,30 +178,34 @@ def grouped_k_fold(
         [0, 1, 2, 3, 4, 5]
     """
     legal(by, ("speaker", "session", "script"), "group to fold by,")
-    if not 0 < validate_share < 1:
-        raise InputError(f"validate_share is {validate_share}; give a share between 0 and 1, such as 0.2")
+    if not 0 <= validate_share < 1:
+        raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.2")
     if folds < 2:
         raise InputError(f"folds is {folds}; at least 2 are needed, one to test and the others to train")
     candidates = _rows(items, rows)
     codes, groups = number_groups(items, by, candidates)
-    if len(groups) < max(folds, 3):
+    needed = max(folds, 3) if validate_share else folds
+    if len(groups) < needed:
         raise InputError(
-            f"{len(groups)} {by}s ({', '.join(groups[:5])}) cannot fill {folds} folds and leave one to validate; "
+            f"{len(groups)} {by}s ({', '.join(groups[:5])}) cannot fill {folds} folds"
+            + (" and leave one to validate; " if validate_share else "; ")
             + ("lower folds, " if len(groups) > 3 else "")
-            + f"{_other_ways(items, candidates, by, max(folds, 3))}add a corpus"
+            + f"{_other_ways(items, candidates, by, needed)}add a corpus"
         )
     _check_fold(fold, folds, "fold")
     strata = _strata(labels, items, candidates)
     place = _deal(codes, len(groups), strata, folds, seed)[codes]
     rest = np.flatnonzero(place != fold)
     kept, inner = np.unique(codes[rest], return_inverse=True)
-    if len(kept) < 2:
+    if validate_share and len(kept) < 2:
         raise InputError(
             f"outside fold {fold} only {groups[kept[0]]!r} is left, too few to train and validate; "
             f"use more folds, or group by another name than {by}"
         )
-    chosen = _choose(inner, len(kept), strata[rest], validate_share, [seed, fold])
-    validating = np.isin(inner, chosen)
+    if validate_share:
+        validating = np.isin(inner, _choose(inner, len(kept), strata[rest], validate_share, [seed, fold]))
+    else:
+        validating = np.zeros(len(rest), bool)
     return Split(
         f"fold {fold + 1} of {folds} by {by}",
         train=candidates[rest[~validating]],

@@ -122,7 +122,11 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     lines.append(("Kept apart", f"{_join(kept)}: none occurs on both sides" if kept else "nothing"))
     if allowed:
         lines.append(("Allowed on both sides", f"{_join(allowed)}, at the recipe's word"))
-    how = {"validation": "the one with the best validation UAR", "last": "the last one, whatever its figures"}
+    how = {
+        "validation": "the one with the best validation UAR",
+        "last": "the last one, whatever its figures",
+        "given": "the one that the recipe names, whatever its figures",
+    }
     lines.append(("Epoch kept", f"{how.get(run.selection, run.selection)}; the test items had no say"))
     return lines
 

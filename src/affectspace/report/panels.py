@@ -214,11 +214,12 @@ def _map(positions: np.ndarray, targets: np.ndarray, ordered: bool, dense: bool,
 
 def _curve(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
     table = run.epochs
-    if not len(table) or "validate.uar" not in table or table["validate.uar"].isna().all():
+    drawn = {part: table[f"{part}.uar"].to_numpy(float) for part in ("validate", "test") if f"{part}.uar" in table}
+    drawn = {part: values for part, values in drawn.items() if np.isfinite(values).any()}
+    if not drawn:
         return None
-    has_test = "test.uar" in table and table["test.uar"].notna().any()
-    test = table["test.uar"].to_numpy(float) if has_test else None
-    return table.index.to_numpy(), table["validate.uar"].to_numpy(float), test
+    validation = drawn.get("validate", np.full(len(table), np.nan))
+    return table.index.to_numpy(), validation, drawn.get("test")
 
 
 def _shown(counts: Sequence[int]) -> str:
@@ -234,7 +235,7 @@ def _shown(counts: Sequence[int]) -> str:
 
 
 def _kept(run: Run) -> str:
-    how = "selected" if run.selection == "validation" else "kept, the last one"
+    how = {"validation": "selected", "given": "kept, as the recipe says"}.get(run.selection, "kept, the last one")
     return f"{how}: epoch {_selected(run)}"
 
 

@@ -1,6 +1,8 @@
 """Items split into those to train on and those to test on: batches of them, and the proof that nothing leaks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,15 +10,25 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affectspace.encoders import Batch
+from affectspace.encoders import Batch, pad
 from affectspace.errors import InputError
 from affectspace.features import Normaliser
-from affectspace.protocols import Split, cross_corpus, grouped_k_fold, kept_apart, leave_one_group_out, refuse_leaks
+from affectspace.protocols import (
+    Split,
+    cross_corpus,
+    grouped_k_fold,
+    inner_split,
+    kept_apart,
+    leave_one_group_out,
+    refuse_leaks,
+)
 from affectspace.samplers import TripletIndices
 from affectspace.training.gather import Clips, Gathered, gather
-from affectspace.training.recipe import CrossCorpus, FSimilarityEntry, GroupedFolds, LeaveOneOut, Recipe
 
-__all__ = ["Data", "make_split", "normalised_groups", "prepare"]
+Hearing = object  # STUB
+from affectspace.training.recipe import CrossCorpus, GroupedFolds, LeaveOneOut, Recipe
+
+__all__ = ["Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,8 @@ class Data:
         clips: each item's features ``(frames, dimensions)``.
         normaliser: the mean and scale for each item.
         protocol: what the split keeps apart and allows, for the records.
-        geometry: the geometry in which similarity is reported.
         about: the content of ``data.json``.
+        samples: each item's waveform, where training items are augmented by it.
         scales: mean and scale of the items met so far.
     """
 
@@ -43,8 +55,8 @@ class Data:
     clips: Clips
     normaliser: Normaliser
     protocol: dict[str, Any]
-    geometry: str
     about: dict[str, Any]
+    samples: Clips | None = None
     scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -52,25 +64,60 @@ class Data:
         """Numbers in a frame."""
         return self.clips.sources[0].dimensions
 
+    @cached_property
+    def vectors(self) -> bool:
+        """Whether every item is a single vector."""
+        return bool((self.clips.lengths == 1).all())
+
+    @cached_property
+    def _normalised(self) -> Tensor:
+        """All vectors ``(items, dimensions)``, normalised: few enough to stay in memory."""
+        values = np.concatenate([self.clips[row] for row in range(len(self.clips))], dtype=np.float32)
+        for row in range(len(values)):
+            mean, scale = self.normaliser(row)
+            values[row] = (values[row] - mean) / scale
+        return torch.from_numpy(values)
+
     def batch(self, rows: np.ndarray) -> Batch:
-        """The items of ``rows``, normalised and padded."""
-        lengths = self.clips.lengths[rows]
+        """The items of ``rows``, normalised; sequences are padded."""
+        lengths, chosen = self.clips.lengths[rows], torch.from_numpy(rows)
+        if self.vectors:
+            return Batch(self._normalised[chosen], torch.from_numpy(lengths), self.targets[chosen])
         values = np.zeros((len(rows), lengths.max(), self.dimensions), dtype=np.float32)
         for place, row in enumerate(rows.tolist()):
             if row not in self.scales:  # an item's own mean and variance cost more than a step's share of it
                 self.scales[row] = self.normaliser(row)
             mean, scale = self.scales[row]
             values[place, : lengths[place]] = (self.clips[row] - mean) / scale
-        return Batch(torch.from_numpy(values), torch.from_numpy(lengths), self.targets[torch.tensor(rows)])
+        return Batch(torch.from_numpy(values), torch.from_numpy(lengths), self.targets[chosen])
 
-    def training_batch(self, indices: np.ndarray | TripletIndices) -> Batch:
-        """What a sampler over the training items asks for: anchors first, then their partners."""
+    def heard(self, rows: np.ndarray, roles: Sequence[str], hear: Hearing, epoch: int) -> Batch:
+        """The items of ``rows`` as augmentation makes them sound in an epoch, normalised and padded."""
+        clips = [torch.from_numpy(hear(row, epoch, role)) for row, role in zip(rows.tolist(), roles)]
+        return Batch(*pad(clips), self.targets[torch.from_numpy(rows)])
+
+    def training_batch(
+        self, indices: np.ndarray | TripletIndices, hear: Hearing | None = None, epoch: int = 0
+    ) -> Batch:
+        """What a sampler over the training items asks for: anchors first, then their partners.
+
+        Args:
+            indices: rows among the training items.
+            hear: augments them, where they are augmented.
+            epoch: from 0; an item sounds otherwise in each.
+        """
         if not isinstance(indices, TripletIndices):
-            return self.batch(self.split.train[indices])
+            rows = self.split.train[indices]
+            return self.batch(rows) if hear is None else self.heard(rows, ["anchor"] * len(rows), hear, epoch)
         anchor, similar, dissimilar = indices
         count = len(anchor)
         whole = np.flatnonzero(similar >= 0)
-        batch = self.batch(self.split.train[np.concatenate([anchor, similar[whole], dissimilar[whole]])])
+        rows = self.split.train[np.concatenate([anchor, similar[whole], dissimilar[whole]])]
+        if hear is None:
+            batch = self.batch(rows)
+        else:
+            roles = ["anchor"] * count + ["similar"] * len(whole) + ["dissimilar"] * len(whole)
+            batch = self.heard(rows, roles, hear, epoch)
         partner = count + np.arange(len(whole))
         batch.anchors = count
         batch.triplets = torch.from_numpy(np.stack([whole, partner, partner + len(whole)], 1))
@@ -101,7 +148,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     """
     gathered = gathered or gather(recipe, quiet=quiet)
     items, soft = gathered.items, gathered.targets
-    split = make_split(recipe, items, soft.argmax(1).numpy())
+    split = make_split(recipe, items, hard_labels(gathered))
     refuse_leaks(items, split, recipe.protocol.allow)
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
@@ -118,7 +165,6 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         "allowed": list(recipe.protocol.allow),
         "transductive": normalise.transductive and not set(groups or ()) <= set(np.array(groups)[split.train]),
     }
-    geometries = [term.geometry for term in recipe.terms if isinstance(term, FSimilarityEntry)]
     about = {
         "corpora": gathered.about,
         "features": gathered.fingerprint,
@@ -126,9 +172,21 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         **protocol,
     }
     return Data(
-        items, soft, gathered.names, split, gathered.clips, normaliser, protocol,
-        (geometries or ["fisher_rao"])[0], about,
-    )  # fmt: skip
+        items,
+        soft,
+        gathered.names,
+        split,
+        gathered.clips,
+        normaliser,
+        protocol,
+        about,
+        getattr(gathered, "samples", None),
+    )
+
+
+def hard_labels(gathered: Gathered) -> np.ndarray:
+    """``(items,)`` the most likely class of each item, by which splits keep classes in proportion."""
+    return gathered.targets.argmax(1).numpy()
 
 
 def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
@@ -144,6 +202,13 @@ def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
 
 def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
     """The recipe's protocol on these items; ``labels`` ``(items,)`` help to keep classes in validation."""
+    split = outer_split(recipe, items, labels)
+    inner = recipe.protocol.inner
+    return split if inner is None else inner_split(items, split, inner.by, inner.fold)
+
+
+def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
+    """The recipe's protocol, whatever is chosen within it."""
     match recipe.protocol:
         case CrossCorpus() as p:
             return cross_corpus(
@@ -151,9 +216,12 @@ def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split
                 seed=p.seed, labels=labels,
             )  # fmt: skip
         case LeaveOneOut() as p:
-            return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold))
+            return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold), validate=p.validate_groups)
         case GroupedFolds() as p:
-            return grouped_k_fold(items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), seed=p.seed, labels=labels)
+            return grouped_k_fold(
+                items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), validate_share=p.validate_share, seed=p.seed,
+                labels=labels,
+            )  # fmt: skip
 
 
 def _one_fold(fold: int | str) -> int:

@@ -4,19 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores
-from affectspace.protocols import group_names
-from affectspace.training.data import prepare
+from affectspace.protocols import group_names, inner_groups
+from affectspace.training.data import hard_labels, outer_split, prepare
 from affectspace.training.folder import hold
-from affectspace.training.gather import gather
+from affectspace.training.gather import Gathered, gather
 from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe, dump_recipe
 from affectspace.training.run import Run
 from affectspace.training.train import train
 
-__all__ = ["train_folds"]
+__all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]
 
 
 def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, quiet: bool = False) -> Run:
@@ -33,13 +34,46 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
     with hold(folder, recipe, resume):
         gathered = gather(recipe, quiet=quiet)
-        runs = []
-        for fold in range(_count(recipe, gathered.items)):
-            one = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"fold": fold})})
+        for fold in range(fold_count(recipe, gathered.items)):
+            one = one_fold(recipe, fold)
             data = prepare(one, gathered)
             write_text(folder / "recipe.toml", dump_recipe(recipe))  # not before a fold can begin
-            runs.append(train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet))
-        write_json(folder / "metrics.json", _pooled(recipe, runs))
+            train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet)
+        return pool_folds(recipe, folder)
+
+
+def fold_count(recipe: Recipe, items: pd.DataFrame) -> int:
+    """How many folds the recipe's protocol has on these items; 1 for a protocol without folds."""
+    match recipe.protocol:
+        case GroupedFolds(folds=folds):
+            return folds
+        case LeaveOneOut(by=by):
+            return len(group_names(items, by))
+    return 1
+
+
+def one_fold(recipe: Recipe, fold: int) -> Recipe:
+    """The recipe of one fold of a protocol that has folds."""
+    return recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"fold": fold})})
+
+
+def inner_count(recipe: Recipe, gathered: Gathered, by: str) -> int:
+    """How many inner folds by ``by`` the training items of the recipe's split have; see ``Inner``.
+
+    Raises:
+        InputError: items that name no such group.
+    """
+    return len(inner_groups(gathered.items, outer_split(recipe, gathered.items, hard_labels(gathered)), by))
+
+
+def pool_folds(recipe: Recipe, folder: str | Path) -> Run:
+    """Write ``metrics.json`` of a folder whose folds (``fold-00``, ...) are all finished.
+
+    Raises:
+        InputError: a fold that is not finished.
+    """
+    folder = Path(folder)
+    write_json(folder / "metrics.json", _pooled(recipe, list(Run(folder).folds)))
     return Run(folder)
 
 
@@ -54,6 +88,8 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     for name in ("similarity_rho", "similarity_error"):
         pooled[name] = _mean([figures[name] for figures in per_fold])
     first = runs[0].metrics
+    watched = [run.metrics["validate"] for run in runs if "validate" in run.metrics]
+    validation = {name: _mean([figures[name] for figures in watched]) for name in (watched or [{}])[0]}
     kept = ("name", "seed", "allowed", "selection", "classes", "geometry")
     apart = [set(run.metrics["keeps_apart"]) for run in runs]
     return {
@@ -64,7 +100,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         "folds": len(runs),
         "counts": {"test": len(truth)},
         "test": pooled,
-        "validate": {name: _mean([run.metrics["validate"][name] for run in runs]) for name in first["validate"]},
+        **({"validate": validation} if validation else {}),
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
@@ -73,15 +109,6 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
 def _told(recipe: Recipe, folds: int) -> str:
     by = getattr(recipe.protocol, "by", "")
     return f"leave one {by} out" if isinstance(recipe.protocol, LeaveOneOut) else f"{folds} folds by {by}"
-
-
-def _count(recipe: Recipe, items) -> int:
-    match recipe.protocol:
-        case GroupedFolds(folds=folds):
-            return folds
-        case LeaveOneOut(by=by):
-            return len(group_names(items, by))
-    raise AssertionError(recipe.protocol.kind)
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -10,7 +10,6 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
-from affectspace.features import Augmentation
 
 __all__ = ["Recipe", "Section", "dump_recipe", "load_recipe", "make_recipe", "sentences"]
 
@@ -188,7 +187,10 @@ class Augment(Section):
                 raise ValueError(f"{kind}_width is {width} without masks; give their number as {kind}_masks")
         if self.share < 1 and not self.on:
             raise ValueError(f"share is {self.share:g} and nothing is on; set speed, level, noise or masks")
-        Augmentation(self.speed, self.level, self.noise)  # refuses what is no range
+        if self.reads_samples:
+            from affectspace.features import Augmentation  # loads torch, which reading a finished run has no use for
+
+            Augmentation(self.speed, self.level, self.noise)  # refuses what is no range
         return self
 
 

@@ -16,7 +16,14 @@ from affectspace.losses import (
 )
 from affectspace.training.recipe import CrossEntropyEntry, FSimilarityEntry, Recipe
 
-__all__ = ["CrossEntropyTerm", "FSimilarityTerm", "Objective", "make_objective", "triplet_geometry"]
+__all__ = [
+    "CrossEntropyTerm",
+    "FSimilarityTerm",
+    "Objective",
+    "make_objective",
+    "reported_geometry",
+    "triplet_geometry",
+]
 
 
 class CrossEntropyTerm(nn.Module):
@@ -96,3 +103,9 @@ def triplet_geometry(recipe: Recipe) -> str | None:
             f"terms ask for triplets in {' and '.join(sorted(asked))}; a run draws triplets in one geometry"
         )
     return next(iter(asked), None)
+
+
+def reported_geometry(recipe: Recipe) -> str:
+    """The geometry in which the recipe's runs tell similarity."""
+    asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]
+    return recipe.monitor.geometry or (asked or ["fisher_rao"])[0]

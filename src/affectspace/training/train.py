@@ -3,6 +3,7 @@
 import shutil
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
 from affectspace.losses import DegenerateBatchWarning
 from affectspace.samplers import BalancedTriplets, ShuffledBatches
+from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
 from affectspace.training.diverged import diverged
@@ -25,8 +27,13 @@ from affectspace.training.folder import hold, record
 from affectspace.training.model import make_encoder, save_model
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
-from affectspace.training.terms import Objective, make_objective, triplet_geometry
+from affectspace.training.terms import Objective, make_objective, reported_geometry, triplet_geometry
 
+try:
+    from affectspace.training.gather import Hearing, make_hearing
+except ImportError:
+    Hearing = object
+    make_hearing = lambda *a: None
 __all__ = ["train"]
 
 
@@ -72,9 +79,12 @@ def train(
         model = make_encoder(recipe.encoder, data.dimensions, len(data.classes))
         objective = make_objective(recipe, train_targets)
         parameters = [*model.parameters(), *objective.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimiser = torch.optim.Adam(
+            parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
         encoder, optimiser = fabric.setup(model, optimiser)
         objective = objective.to(fabric.device)
+        hear = make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
         geometry = triplet_geometry(recipe)
         if geometry:
             sampler = BalancedTriplets(train_targets.numpy(), settings.batch_size, geometry, recipe.seed)
@@ -96,8 +106,14 @@ def train(
             _set_random_state(checkpoint.tensors["random"])
         seconds_before = state["seconds"]
 
+        saved = time.monotonic()
+
+        def tell() -> None:
+            write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
+
         def save() -> None:
-            state["sampler"] = sampler.state_dict()
+            nonlocal saved
+            saved = time.monotonic()
             state["seconds"] = seconds_before + time.monotonic() - started
             parts = {
                 "model": model.state_dict(),
@@ -113,8 +129,8 @@ def train(
             task = progress.add_task(recipe.name, total=settings.epochs * len(sampler), completed=state["step"])
             while state["epoch"] < settings.epochs:
                 encoder.train()
-                for indices in sampler:
-                    batch = fabric.to_device(data.training_batch(indices))
+                for state["sampler"], indices, batch in _batches(sampler, data, hear):
+                    batch = batch.to(fabric.device)
                     outputs = encoder(batch)
                     loss, values, degenerate = _counted(objective, outputs, batch)
                     fabric.backward(loss)
@@ -123,7 +139,7 @@ def train(
                     if whole:
                         optimiser.step()
                         optimiser.zero_grad()
-                        whole = torch.stack([parameter.isfinite().all() for parameter in parameters]).all()
+                        whole = torch.isfinite(torch.nn.utils.get_total_norm(parameters))
                     if not whole:
                         raise diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
                     state["step"] += 1
@@ -135,49 +151,61 @@ def train(
                         save()
 
                 state["epoch"] += 1
+                state["sampler"] = sampler.state_dict()
                 row = _means(state["epoch"], state["sums"])
                 state["sums"] = {}
-                row["validate"] = figures(predict(encoder, data, data.split.validate))
-                if recipe.monitor.test_curve:
-                    row["test"] = figures(predict(encoder, data, data.split.test))
-                if state["epoch"] in recipe.monitor.snapshots:
+                watched = [part for part, wanted in (("validate", True), ("test", recipe.monitor.test_curve)) if wanted]
+                for part in watched:
+                    if len(rows := getattr(data.split, part)):
+                        row[part] = figures(predict(encoder, data, rows))
+                if state["epoch"] in recipe.monitor.snapshots and len(data.split.test):
                     with atomic_path(folder / "snapshots" / f"epoch-{state['epoch']:04d}.parquet") as path:
                         snapshot_table(encoder, data, recipe).to_parquet(path)
-                better = state["best"] is None or row["validate"]["uar"] > state["best"]["uar"]
-                if better or settings.selection == "last":
-                    state["best"] = {"epoch": state["epoch"], "uar": row["validate"]["uar"]}
+                if _keeps(settings.selection, row, state["best"]):
+                    state["best"] = {"epoch": state["epoch"], "uar": row.get("validate", {}).get("uar")}
                     best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
                 state["history"].append(row)
-                write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
-                save()
+                if time.monotonic() - saved >= settings.checkpoint_seconds:
+                    tell()
+                    save()
+        tell()
 
         # ---- the selected epoch, measured once, in float32 as it is saved
         assert state["best"] is not None, "there is at least one epoch"
         model.load_state_dict(best)
-        validation = predict(model, data, data.split.validate)
-        test = predict(model, data, data.split.test)
+        parts = [part for part in ("validate", "test") if len(getattr(data.split, part))]
+        answers = {part: predict(model, data, getattr(data.split, part)) for part in parts}
         with atomic_path(folder / "predictions.parquet") as path:
-            prediction_table(data, {"validate": validation, "test": test}).to_parquet(path)
+            prediction_table(data, answers).to_parquet(path)
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,
             "seed": recipe.seed,
             **data.protocol,
-            "selection": settings.selection,
+            "selection": "given" if isinstance(settings.selection, int) else settings.selection,
             "selected_epoch": state["best"]["epoch"],
             "classes": list(data.classes),
-            "geometry": data.geometry,
+            "geometry": reported_geometry(recipe),
             "counts": {part: len(getattr(data.split, part)) for part in ("train", "validate", "test")},
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
-            "validate": figures(validation, data.geometry),
-            "test": figures(test, data.geometry),
+            **{part: figures(found, reported_geometry(recipe)) for part, found in answers.items()},
         }
         with atomic_directory(folder / "model") as path:
-            save_model(path, model, recipe, data, final["test"])
+            save_model(path, model, recipe, data, final.get("test", {}))
         seconds = seconds_before + time.monotonic() - started
         write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
         write_json(folder / "metrics.json", final)  # last: it says that the run is finished
     return Run(folder)
+
+
+def _keeps(selection: str | int, row: dict[str, Any], best: dict[str, Any] | None) -> bool:
+    """Whether this epoch's weights are, so far, those to keep."""
+    match selection:
+        case "last":
+            return True
+        case "validation":
+            return best is None or row["validate"]["uar"] > best["uar"]
+    return row["epoch"] == selection
 
 
 def _fabric(recipe: Recipe) -> Fabric:
@@ -186,6 +214,16 @@ def _fabric(recipe: Recipe) -> Fabric:
     if device in there and not there[device]():
         raise InputError(f"training.device is {device!r}, and this machine has none; legal here: cpu, auto")
     return Fabric(accelerator=device, devices=1, precision=recipe.training.precision)
+
+
+def _batches(
+    sampler: ShuffledBatches | BalancedTriplets, data: Data, hear: Hearing | None
+) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
+    """The rest of an epoch: what is drawn, its batch, and the sampler's state once that batch has been trained on."""
+    epoch = sampler.epoch
+    made = ((sampler.state_dict(), indices, data.training_batch(indices, hear, epoch)) for indices in sampler)
+    # A vector is there at once; sequences are put together while the step before is at work.
+    return made if data.vectors else ahead(made)
 
 
 def _counted(objective: Objective, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], bool]:
