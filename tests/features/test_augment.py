@@ -1,0 +1,154 @@
+"""What augmentation promises, measured on signals of which everything is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from affectspace.errors import InputError
+from affectspace.features import Augmentation, Masks
+from affectspace.features.augment import _long_noises, _noise, _stretches, generator
+
+
+def sine(hz=440.0, seconds=1.0, offset=0.0):
+    return (0.1 * np.sin(2 * np.pi * hz * np.arange(int(16000 * seconds)) / 16000) + offset).astype(np.float32)
+
+
+def decibels(samples):
+    return 20 * np.log10(np.std(samples, dtype=np.float64))
+
+
+@pytest.mark.parametrize("factor", [0.9, 0.95, 1.0731, 1.1])
+def test_speed_divides_the_duration_and_multiplies_the_frequency(factor):
+    heard = Augmentation(speed=(factor, factor))(sine(seconds=2), generator(0))
+    assert len(heard) == pytest.approx(32000 / factor, abs=1)
+    middle = heard[1000:-1000].astype(np.float64) * np.hanning(len(heard) - 2000)
+    spectrum = np.abs(np.fft.rfft(middle, 1 << 18))
+    assert spectrum.argmax() * 16000 / (1 << 18) == pytest.approx(440 * factor, abs=0.1)
+    assert decibels(heard[1000:-1000]) == pytest.approx(decibels(sine()), abs=0.01)
+
+
+def test_a_clip_too_short_to_be_faster_keeps_its_speed():
+    assert len(Augmentation(speed=(1.1, 1.1), shortest=400)(sine()[:430], generator(0))) == 430
+    assert len(Augmentation(speed=(1.1, 1.1), shortest=400)(sine()[:450], generator(0))) >= 400
+
+
+@settings(deadline=None, max_examples=50)
+@given(samples=st.integers(400, 1000), factor=st.floats(0.5, 2.0))
+def test_a_frame_is_always_left(samples, factor):
+    heard = Augmentation(speed=(factor, factor), shortest=400)(sine()[:samples], generator(0))
+    assert len(heard) >= 400
+
+
+@pytest.mark.parametrize("change", [0.5, 6.0])
+def test_level_stays_within_its_range_and_fills_it(change):
+    changes = [decibels(Augmentation(level=change)(sine(), generator(n))) - decibels(sine()) for n in range(300)]
+    assert max(map(abs, changes)) <= change + 1e-4
+    assert min(changes) < -0.97 * change
+    assert max(changes) > 0.97 * change
+    assert abs(np.mean(changes)) < 0.15 * change
+
+
+@pytest.mark.parametrize("ratio", [-5.0, 15.0, 35.0])
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_noise_has_exactly_the_ratio_asked_for_whatever_its_colour_and_the_offset(ratio, offset):
+    clip = sine(offset=offset)
+    for number in range(5):
+        noise = Augmentation(noise=(ratio, ratio))(clip, generator(number)).astype(np.float64) - clip
+        assert decibels(clip) - decibels(noise) == pytest.approx(ratio, abs=0.01)
+
+
+def octave_power(noise, low):
+    power = np.abs(np.fft.rfft(noise)) ** 2
+    hz = np.fft.rfftfreq(len(noise), 1 / 16000)
+    return power[(hz >= low) & (hz < 2 * low)].sum()
+
+
+def test_white_power_doubles_with_the_octave_and_pink_power_stays():
+    white, pink = _long_noises()
+    for low in (50, 200, 800, 1600):
+        assert octave_power(white, 2 * low) / octave_power(white, low) == pytest.approx(2, rel=0.05)
+        assert octave_power(pink, 2 * low) / octave_power(pink, low) == pytest.approx(1, rel=0.05)
+    for noise in (white, pink):
+        assert np.abs(np.fft.rfft(noise)[: len(noise) // 800 - 1]).max() < 1e-2  # nothing below 20 Hz
+        assert noise.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_noise_longer_than_is_kept_goes_round_without_a_seam():
+    white, pink = _long_noises()
+    noise = _noise(len(white) + 100, 0.25, 0.5)
+    assert np.array_equal(noise[:100], noise[len(white) :])
+    assert np.array_equal(_noise(100, 0.25, 0.5), noise[:100])
+    assert np.allclose(noise[:100], 0.75 * white[len(white) // 2 :][:100] + 0.25 * pink[len(white) // 2 :][:100])
+
+
+def test_nothing_on_changes_nothing_and_what_is_on_never_changes_its_input():
+    clip = sine()
+    assert Augmentation()(clip, generator(0)) is clip
+    before = clip.copy()
+    Augmentation((0.9, 1.1), 6.0, (15.0, 35.0))(clip, generator(0))
+    assert np.array_equal(clip, before)
+
+
+def test_another_change_beside_leaves_the_speeds_as_they_are():
+    plain, noisy = Augmentation((0.9, 1.1)), Augmentation((0.9, 1.1), 6.0, (15.0, 35.0))
+    lengths = [(len(plain(sine(), generator(n))), len(noisy(sine(), generator(n)))) for n in range(20)]
+    assert all(one == other for one, other in lengths)
+    assert len({one for one, _ in lengths}) > 15
+
+
+@pytest.mark.parametrize("clip", [np.zeros(800), np.full(800, 0.5), np.full(800, 1e-30), np.eye(1, 800)[0]])
+def test_silence_and_near_silence_stay_finite(clip):
+    heard = Augmentation((0.5, 2.0), 40.0, (-20.0, 100.0))(clip.astype(np.float32), generator(3))
+    assert heard.dtype == np.float32
+    assert np.isfinite(heard).all()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    frames=st.integers(1, 60), bands=st.integers(5, 12), time=st.tuples(st.integers(0, 5), st.integers(0, 100)),
+    band=st.tuples(st.integers(0, 2), st.integers(0, 2)), seed=st.integers(0, 1000),
+)  # fmt: skip
+def test_masks_have_their_extents_and_never_cover_everything(frames, bands, time, band, seed):
+    values = np.ones((frames, bands), np.float32)
+    masked = Masks(*time, *band)(values, generator(seed))
+    assert values.all()
+    dark_frames, dark_bands = (masked == 0).all(1), (masked == 0).all(0)
+    assert dark_frames.sum() <= min(time[0] * time[1], frames // 2)
+    assert dark_bands.sum() <= band[0] * band[1]
+    assert np.array_equal(masked == 0, dark_frames[:, None] | dark_bands[None])
+    assert masked.any()
+
+
+def test_widths_and_places_of_masks_are_uniform_and_reach_both_ends():
+    found = [_stretches(generator(n), 1, 3, 10)[0] for n in range(4000)]
+    widths = np.bincount([last - first for first, last in found], minlength=4)
+    assert np.abs(widths / 4000 - 0.25).max() < 0.03
+    three = [first for first, last in found if last - first == 3]
+    assert (min(three), max(three)) == (0, 7)
+    assert np.abs(np.bincount(three) / len(three) - 1 / 8).max() < 0.04
+
+
+def test_masks_that_could_cover_all_bands_are_refused():
+    with pytest.raises(InputError, match="2 masks of up to 5 bands could cover all 10; lower band_masks"):
+        Masks(band_masks=2, band_width=5)(np.ones((4, 10)), generator(0))
+
+
+def test_names_that_only_look_alike_have_other_numbers():
+    drawn = {generator(*names).random() for names in [(1, 12), (11, 2), (12, 1), ("1", "1", "2"), (112,)]}
+    assert len(drawn) == 5
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"speed": (1.1, 0.9)}, r"speed is \[1\.1, 0\.9\]; give \[lowest, highest\] within 0\.5 to 2"),
+        ({"speed": (0.1, 1.0)}, r"speed is \[0\.1, 1\.0\]"),
+        ({"speed": (0.9,)}, r"speed is \[0\.9\]"),
+        ({"noise": (15.0, float("nan"))}, r"noise is \[15\.0, nan\]; give \[lowest, highest\] within -20 to 100"),
+        ({"level": 0.0}, r"level is 0 dB; give the largest change, above 0 and up to 40"),
+    ],
+)
+def test_errors_say_value_and_remedy(values, message):
+    with pytest.raises(InputError, match=message):
+        Augmentation(**values)
