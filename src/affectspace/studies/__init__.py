@@ -1,0 +1,37 @@
+"""Several recipes, several splits, several seeds: run, compared, and said how surely.
+
+Names are imported when they are asked for, as reading a finished study has no use for what trains one.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
+    from affectspace.studies.results import StudyResults, open_study
+    from affectspace.studies.summary import summarise
+    from affectspace.studies.tables import write_tables
+    from affectspace.studies.words import answers
+
+__all__ = [
+    "StudyResults",
+    "answers",
+    "open_study",
+    "summarise",
+    "write_tables",
+]
+
+HOMES = {
+    "StudyResults": "results",
+    "answers": "words",
+    "open_study": "results",
+    "summarise": "summary",
+    "write_tables": "tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,305 @@
+"""A study folder, read: what was planned, what is finished, and its figures as tables."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from affectspace.errors import InputError
+from affectspace.studies.resample import Tally, tally
+from affectspace.studies.study import slug
+from affectspace.training.run import Evaluated, Run
+
+__all__ = ["FIGURES", "Judged", "StudyResults", "open_study"]
+
+FIGURES = (
+    "uar", "chance_uar", "accuracy", "macro_f1", "weighted_f1", "jensen_shannon", "ece", "similarity_rho",
+    "similarity_error",
+)  # fmt: skip
+RUN_COLUMNS = ("recipe", "split", "seed", *FIGURES, "selected_epoch", "seconds", "folder")
+MISSING_COLUMNS = ("recipe", "split", "seed", "state", "folder")
+CURVE_COLUMNS = ("recipe", "split", "seed", "epoch", "part", "uar")
+NEEDED = ["item", "split", "speaker", "target", "probabilities"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one run answered, speaker by speaker, and on which items.
+
+    Args:
+        tally: answers counted for each speaker.
+        items: how many were tested.
+        digest: of the items and their soft labels; two runs with one digest were judged on the same.
+    """
+
+    tally: Tally
+    items: int
+    digest: str
+
+
+def open_study(folder: str | Path) -> "StudyResults":
+    """A study folder, finished or not.
+
+    Raises:
+        InputError: there is no such folder, or no readable ``study.toml`` in it.
+
+    Example:
+        >>> open_study("nowhere")
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: there is no study folder nowhere; affectspace study makes one
+    """
+    return StudyResults(folder)
+
+
+class StudyResults:
+    """A light reader of a study folder; each file is read when it is asked for, and only once.
+
+    Figures come from the ``metrics.json`` of each run; predictions, which are a thousand times larger,
+    are read only for what asks speaker by speaker, and not kept. Runs that are not finished are listed
+    in :attr:`missing` and counted nowhere else.
+
+    Args:
+        folder: that ``affectspace study`` wrote.
+
+    Raises:
+        InputError: no such folder, no readable study in it. Later, when a run is asked for whose files
+            are damaged: which file of which run.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise InputError(f"there is no study folder {folder}; affectspace study makes one")
+        path = self.folder / "study.toml"
+        if not path.is_file():
+            raise InputError(f"{folder} is not a study folder (it has no study.toml); give the folder of a study")
+        try:
+            plan = tomllib.loads(path.read_text(encoding="utf-8"))
+            seeds = plan["seeds"]
+            self.name = str(plan.get("name") or self.folder.name)
+            self.recipes = _names(plan["recipes"], "recipes")
+            self.splits = _names(plan["splits"], "splits")
+            self.seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
+            self.baseline = str(plan.get("baseline") or self.recipes[0])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # TOML's own errors are ValueErrors
+            what = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise self._damaged("study.toml", what) from error
+        if self.baseline not in self.recipes:
+            raise self._damaged("study.toml", f"baseline {self.baseline!r} is none of {', '.join(self.recipes)}")
+        self._judged: dict[tuple[str, str], list[Judged]] = {}
+
+    def __repr__(self) -> str:
+        return f"StudyResults({str(self.folder)!r})"
+
+    @property
+    def planned(self) -> int:
+        """How many runs the study has once it is finished; one of several folds is one."""
+        return len(self.recipes) * len(self.splits) * len(self.seeds)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every planned run is."""
+        return not len(self.missing)
+
+    # ---- figures
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row a finished run, in the order of the study file.
+
+        ``recipe``, ``split``, ``seed``; the figures of the test items as in ``metrics.json``, NaN where
+        undefined; ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not
+        recorded; ``folder``, within the study's.
+        """
+        rows = []
+        for recipe, split, seed, run in self._finished():
+            figures = self._test_figures(run)
+            rows.append({
+                "recipe": recipe, "split": split, "seed": seed,
+                **{key: figures.get(key, np.nan) for key in FIGURES},
+                "selected_epoch": run.metrics.get("selected_epoch"),
+                "seconds": float(run.timing.get("seconds") or np.nan),
+                "folder": run.path.relative_to(self.folder).as_posix(),
+            })  # fmt: skip
+        return pd.DataFrame(rows, columns=list(RUN_COLUMNS))
+
+    @cached_property
+    def missing(self) -> pd.DataFrame:
+        """One row a planned run that is not finished: recipe, split, seed, state in words, folder."""
+        rows = []
+        for recipe, split, seed in product(self.recipes, self.splits, self.seeds):
+            folder = self.run_folder(recipe, split, seed)
+            if not (folder / "metrics.json").is_file():
+                where = folder.relative_to(self.folder).as_posix()
+                rows.append((recipe, split, seed, _state(folder), where))
+        return pd.DataFrame(rows, columns=list(MISSING_COLUMNS))
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """UAR after each epoch of finished runs that recorded it: recipe, split, seed, epoch, part, uar.
+
+        ``part`` is "test" or "validate". A run of several folds has the mean of its folds, as far as
+        all of them went.
+        """
+        tables = []
+        for recipe, split, seed, run in self._finished():
+            parts = [part.epochs for part in run.parts]
+            last = min((table.index.max() for table in parts if len(table)), default=0)
+            for name in ("test", "validate"):
+                if all(f"{name}.uar" in table for table in parts):
+                    each = pd.concat([table[f"{name}.uar"] for table in parts]).dropna().groupby(level="epoch").mean()
+                    each = each[each.index <= last]
+                    tables.append(
+                        pd.DataFrame({"epoch": each.index, "uar": each.to_numpy()}).assign(
+                            recipe=recipe, split=split, seed=seed, part=name
+                        )
+                    )
+        return pd.concat(tables, ignore_index=True)[list(CURVE_COLUMNS)] if tables else pd.DataFrame(
+            columns=list(CURVE_COLUMNS)
+        )  # fmt: skip
+
+    # ---- answers
+
+    def answers(self, recipe: str, split: str) -> list[Evaluated]:
+        """The test items and what each finished run said of them, one a seed; read anew at each call."""
+        found = [run.evaluated("test") for _, _, _, run in self._finished(recipe, split)]
+        return [each for each in found if each is not None]
+
+    def judged(self, recipe: str, split: str) -> list[Judged]:
+        """The same counted for each speaker, which is all that resampling needs; kept once read."""
+        key = (recipe, split)
+        if key not in self._judged:
+            self._judged[key] = [_judge(run) for _, _, _, run in self._finished(recipe, split)]
+        return self._judged[key]
+
+    def example(self, split: str, recipe: str | None = None) -> Run | None:
+        """A finished run of a split, of the baseline where there is one: for protocol, corpora and licences."""
+        order = [recipe] if recipe is not None else [self.baseline, *self.recipes]
+        return next((run for name in order for _, _, _, run in self._finished(name, split)), None)
+
+    # ---- how it came about
+
+    @cached_property
+    def selection(self) -> dict[str, Any]:
+        """What was tried on training items, and what was chosen: ``selection.json``; empty where there is none."""
+        return self._json("selection.json")
+
+    @cached_property
+    def timing(self) -> dict[str, Any]:
+        """Predicted and actual seconds: ``timing.json``; empty where there is none."""
+        return self._json("timing.json")
+
+    def run_folder(self, recipe: str, split: str, seed: int) -> Path:
+        """Where a run of the study is, or will be."""
+        return self.folder / "runs" / slug(recipe) / slug(split) / f"seed-{seed}"
+
+    def _finished(self, recipe: str | None = None, split: str | None = None) -> Iterator[tuple[str, str, int, Run]]:
+        for name, where, seed in product(self.recipes, self.splits, self.seeds):
+            if recipe in (None, name) and split in (None, where) and (name, where, seed) in self._opened:
+                yield name, where, seed, self._opened[name, where, seed]
+
+    @cached_property
+    def _opened(self) -> dict[tuple[str, str, int], Run]:
+        keys = product(self.recipes, self.splits, self.seeds)
+        folders = {key: self.run_folder(*key) for key in keys}
+        return {key: Run(folder) for key, folder in folders.items() if (folder / "metrics.json").is_file()}
+
+    def _test_figures(self, run: Run) -> dict[str, float]:
+        figures = run.scores("test")
+        if "uar" not in figures:
+            raise InputError(
+                f"metrics.json of run {run.path} has no UAR of test items; remove that run's folder and go on with the "
+                "study, which trains it again"
+            )
+        return figures
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        if not path.is_file():
+            return {}
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise self._damaged(name, error) from error
+        if not isinstance(value, dict):
+            raise self._damaged(name, f"it holds a {type(value).__name__} where a table is expected")
+        return value
+
+    def _damaged(self, name: str, why: object) -> InputError:
+        reason = (str(why).strip() or type(why).__name__).splitlines()[0]
+        return InputError(f"{name} of study {self.folder} is damaged ({reason}); restore it, or begin the study anew")
+
+
+def _names(entries: Sequence[dict[str, Any]], what: str) -> tuple[str, ...]:
+    names = tuple(str(entry["name"]) for entry in entries)
+    if not names:
+        raise ValueError(f"{what} are missing")
+    if len({slug(name) for name in names}) < len(names):
+        raise ValueError(f"two {what} have one name, or names that make one folder: {', '.join(names)}")
+    return names
+
+
+def _state(folder: Path) -> str:
+    """How far a run is that has no final figures."""
+    folds = sorted(folder.glob("fold-[0-9]*"))
+    if any(folder.rglob("diverged/batch.json")):
+        return "diverged"
+    if folds:
+        return f"{sum((fold / 'metrics.json').is_file() for fold in folds)} folds done"
+    path = folder / "metrics.jsonl"
+    if not path.is_file():
+        return "not begun"
+    epochs = path.read_bytes().count(b"\n")
+    return f"{epochs} epoch{'s' if epochs != 1 else ''} done"
+
+
+def _judge(run: Run) -> Judged:
+    """The test answers of a run, without the embeddings, which make up most of the file."""
+    parts = [_answers(part, len(run.classes)) for part in run.parts]
+    items, speakers, targets, probabilities = (np.concatenate(column) for column in zip(*parts))
+    if not len(items):
+        raise InputError(f"predictions.parquet of run {run.path} is damaged (no test items); train it again")
+    digest = hashlib.sha256()
+    order = np.argsort(items, kind="stable")
+    digest.update("\n".join(items[order]).encode())
+    digest.update(np.round(targets[order], 4).tobytes())
+    try:
+        counted = tally(items, speakers, targets, probabilities)
+    except ValueError as error:
+        raise InputError(f"predictions.parquet of run {run.path} is damaged ({error}); train it again") from error
+    return Judged(counted, len(items), digest.hexdigest())
+
+
+def _answers(run: Run, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Items, speakers, targets and probabilities of the test items of one fold."""
+    path = run.path / "predictions.parquet"
+    if not path.is_file():
+        raise InputError(f"run {run.path} has no predictions.parquet; its folder is not complete")
+    try:
+        table = pq.read_table(path, columns=NEEDED, filters=[("split", "=", "test")])
+        items = np.array(table["item"].to_pylist(), dtype=str)
+        speakers = np.array([speaker or "" for speaker in table["speaker"].to_pylist()], dtype=str)
+        return items, speakers, _matrix(table["target"], classes), _matrix(table["probabilities"], classes)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"predictions.parquet of run {run.path} is damaged ({reason}); restore it from a copy, or train again"
+        ) from error
+
+
+def _matrix(column: pa.ChunkedArray, classes: int) -> np.ndarray:
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    if len(flat) != len(column) * classes:
+        raise ValueError(f"rows of {len(flat) / max(len(column), 1):g} entries for {classes} classes")
+    return flat.reshape(len(column), classes).astype(np.float64)

@@ -1,0 +1,236 @@
+"""A study in figures: for each split what each recipe reaches, how far from the baseline, and how surely."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from affectspace.errors import InputError
+from affectspace.studies.resample import FEWEST_SPEAKERS, Resampled, resampled_difference
+from affectspace.studies.results import Judged, StudyResults
+from affectspace.studies.statistics import (
+    Anova,
+    Difference,
+    Estimate,
+    Tukey,
+    hedges_g,
+    mean_interval,
+    one_way_anova,
+    paired,
+    tukey,
+)
+from affectspace.training.run import Run
+
+__all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "summarise"]
+
+ALPHA = 0.05  # below this a p is marked
+NOTHING = Estimate(None, reason="there is nothing to compare")
+
+
+@dataclass(frozen=True)
+class RecipeSummary:
+    """One recipe on one split; UAR in [0, 1], differences to the baseline in [-1, 1].
+
+    Args:
+        recipe: its name.
+        uar: mean over seeds with its t interval and sd; None without a finished run.
+        planned: how many seeds the study has; ``uar.n`` of them are finished.
+        seconds: mean over runs, NaN where not recorded.
+        difference: to the baseline, with Tukey's simultaneous interval and p; None for the baseline.
+        paired: the same difference over the seeds that both have, by the paired t test, not adjusted.
+        g: the same in units of the spread over seeds.
+        speakers: the same over resampled test speakers.
+        speakers_and_seeds: and over resampled seeds.
+    """
+
+    recipe: str
+    uar: Estimate
+    planned: int
+    seconds: float
+    difference: Difference | None = None
+    paired: Estimate = NOTHING
+    g: Estimate = NOTHING
+    speakers: Resampled | None = None
+    speakers_and_seeds: Resampled | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean UAR over seeds, NaN where unknown."""
+        return _or_nan(self.uar.value)
+
+    @property
+    def change(self) -> tuple[float, float, float]:
+        """Difference to the baseline, lower and upper end of Tukey's interval; NaN where unknown."""
+        if self.difference is None:
+            return (np.nan, np.nan, np.nan)
+        return self.difference.value, _or_nan(self.difference.low), _or_nan(self.difference.high)
+
+    @property
+    def p(self) -> float:
+        """Tukey's adjusted p of that difference, NaN where there is no test."""
+        return _or_nan(self.difference.p if self.difference else None)
+
+    @property
+    def verdict(self) -> str:
+        """ "above" or "below" the baseline where Tukey's p is under .05, "level" where it is not, "" without a test."""
+        if np.isnan(self.p):
+            return ""
+        return "level" if self.p >= ALPHA else "above" if self.change[0] > 0 else "below"
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """All recipes on one split.
+
+    Args:
+        split: its name.
+        baseline: the recipe that the others are compared with.
+        rows: one a recipe, in the order of the study file.
+        chance: UAR of random predictions, NaN where unknown.
+        items: how many are tested; 0 without a finished run.
+        anova: over the recipes with finished runs.
+        tukey: all pairs of :attr:`tested`, by their places there.
+        tested: names of the recipes with finished runs.
+        obstacles: why recipes cannot be ranked, in sentences; empty where they can.
+        no_speakers: why no speakers are resampled; empty where they are.
+        transductive: recipes whose runs saw the unlabelled test items.
+    """
+
+    split: str
+    baseline: str
+    rows: tuple[RecipeSummary, ...]
+    chance: float
+    items: int
+    anova: Anova
+    tukey: Tukey
+    tested: tuple[str, ...]
+    obstacles: tuple[str, ...] = ()
+    no_speakers: str = ""
+    transductive: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> RecipeSummary:
+        """The baseline's row."""
+        return next(row for row in self.rows if row.recipe == self.baseline)
+
+    @property
+    def others(self) -> tuple[RecipeSummary, ...]:
+        """The rows of all other recipes with finished runs, the furthest ahead first."""
+        found = [row for row in self.rows if row.recipe != self.baseline and row.recipe in self.tested]
+        return tuple(sorted(found, key=lambda row: -np.nan_to_num(row.mean, nan=-1.0)))
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The recipes with the highest mean as it prints, in tenths of a per cent; none where there is no ranking."""
+        shown = {row.recipe: round(100 * row.mean, 1) for row in self.rows if np.isfinite(row.mean)}
+        if self.obstacles or len(shown) < 2:
+            return ()
+        return tuple(name for name, value in shown.items() if value == max(shown.values()))
+
+
+def summarise(results: StudyResults) -> tuple[SplitSummary, ...]:
+    """Every split of the study, as far as its runs are finished.
+
+    Recipes of one split are compared only when all their runs were judged on the same items with the
+    same labels and tell the same classes apart.
+
+    Raises:
+        InputError: a run's files are damaged.
+    """
+    return tuple(_split(results, split) for split in results.splits)
+
+
+def _split(results: StudyResults, split: str) -> SplitSummary:
+    runs = results.runs[results.runs["split"] == split]
+    by_recipe = {name: runs[runs["recipe"] == name] for name in results.recipes}
+    figures = {name: table["uar"].to_numpy(float) for name, table in by_recipe.items()}
+    tested = tuple(name for name in results.recipes if len(figures[name]))
+    judged = {name: results.judged(name, split) for name in tested}
+    obstacles = tuple(_obstacles(results, split, judged))
+    comparable = not obstacles
+    groups = [figures[name] for name in tested]
+    why = "the recipes were not judged on the same items"
+    anova = one_way_anova(groups) if comparable else Anova(reason=why)
+    pairs = tukey(groups) if comparable else Tukey((), why)
+    chance = runs["chance_uar"].mean() if comparable and len(runs) else np.nan
+    base = results.baseline
+    rows = []
+    for name, table in by_recipe.items():
+        seconds = float(table["seconds"].mean()) if len(table) else np.nan
+        row = RecipeSummary(name, mean_interval(figures[name]), len(results.seeds), seconds)
+        if comparable and name != base and {name, base} <= set(tested) and _finite(figures[name], figures[base]):
+            one, other = ([each.tally for each in judged[which]] for which in (name, base))
+            own, its = (by_recipe[which].set_index("seed")["uar"] for which in (name, base))
+            shared = [seed for seed in own.index if seed in its.index]
+            row = replace(
+                row,
+                difference=pairs.between(tested.index(name), tested.index(base)),
+                paired=paired(own.loc[shared].to_numpy(float), its.loc[shared].to_numpy(float)),
+                g=hedges_g(figures[name], figures[base]),
+                speakers=resampled_difference(one, other),
+                speakers_and_seeds=resampled_difference(one, other, seeds=True),
+            )
+        rows.append(row)
+    return SplitSummary(
+        split, base, tuple(rows), float(chance), _items(judged), anova, pairs, tested, obstacles,
+        _no_speakers(judged), tuple(n for n in tested if _transductive(results, split, n)),
+    )  # fmt: skip
+
+
+def _obstacles(results: StudyResults, split: str, judged: dict[str, list[Judged]]) -> list[str]:
+    """Why the recipes cannot be ranked."""
+    sentences, first = [], next(iter(judged), None)
+    if first is None:
+        return []
+    classes = {name: _example(results, split, name).classes for name in judged}
+    for name, runs in judged.items():
+        if len({each.digest for each in runs}) > 1:
+            sentences.append(f"The seeds of {name} were not judged on the same items.")
+        elif classes[name] != classes[first]:
+            sentences.append(f"{first} tells {_listed(classes[first])} apart, {name} {_listed(classes[name])}.")
+        elif runs[0].digest != judged[first][0].digest:
+            ours, theirs = judged[first][0].items, runs[0].items
+            alike = f"of {ours:,} items each, some differ, or their labels do"
+            told = f"{ours:,} and {theirs:,} items" if ours != theirs else alike
+            sentences.append(f"{first} and {name} were not judged on the same items: {told}.")
+    return sentences
+
+
+def _no_speakers(judged: dict[str, list[Judged]]) -> str:
+    runs = [each.tally for runs in judged.values() for each in runs]
+    if not runs:
+        return "no run is finished"
+    if not all(each.speakers_known for each in runs):
+        return "some test items do not name their speaker"
+    count = len(runs[0].speakers)
+    if count < FEWEST_SPEAKERS:
+        who = "one test speaker" if count == 1 else f"{count} test speakers"
+        return f"{who}: too few to draw others from, which takes {FEWEST_SPEAKERS}"
+    return ""
+
+
+def _items(judged: dict[str, list[Judged]]) -> int:
+    return next((runs[0].items for runs in judged.values()), 0)
+
+
+def _transductive(results: StudyResults, split: str, recipe: str) -> bool:
+    return bool(_example(results, split, recipe).metrics.get("transductive"))
+
+
+def _example(results: StudyResults, split: str, recipe: str) -> Run:
+    run = results.example(split, recipe)
+    if run is None:
+        raise InputError(f"recipe {recipe!r} has no finished run on split {split!r}; go on with the study")
+    return run
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _finite(*figures: np.ndarray) -> bool:
+    return all(np.isfinite(each).all() for each in figures)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

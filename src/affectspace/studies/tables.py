@@ -1,0 +1,198 @@
+"""The table of a study as papers print it, and the same figures tidy for whoever goes on with them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from math import isnan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from affectspace.files import atomic_path, write_text
+from affectspace.studies.results import StudyResults
+from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
+from affectspace.studies.words import p_value, signed
+
+__all__ = ["Entry", "entry", "legend", "table_html", "table_markdown", "tidy", "write_tables"]
+
+ARROWS = {"above": "↑", "below": "↓"}
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cell of the table: mean (sd) in per cent, the arrow of a difference, whether it is the row's best."""
+
+    text: str
+    arrow: str = ""
+    best: bool = False
+    about: str = ""
+
+
+def write_tables(
+    results: StudyResults, folder: str | Path | None = None, summaries: Sequence[SplitSummary] | None = None
+) -> dict[str, Path]:
+    """Write ``table.md``, ``table.html``, ``table.parquet`` and ``runs.parquet``.
+
+    Args:
+        results: of a study, finished or not.
+        folder: where to; the study's own where None.
+        summaries: what :func:`affectspace.studies.summarise` gave, where it is at hand.
+
+    Returns:
+        The path of each file by its name.
+
+    Raises:
+        InputError: a run's files are damaged.
+    """
+    folder = Path(folder) if folder is not None else results.folder
+    splits = tuple(summaries) if summaries is not None else summarise(results)
+    paths = {name: folder / name for name in ("table.md", "table.html", "table.parquet", "runs.parquet")}
+    runs = results.runs.assign(selected_epoch=results.runs["selected_epoch"].map(_epochs))  # one type for all rows
+    write_text(paths["table.md"], table_markdown(splits))
+    write_text(paths["table.html"], table_html(splits))
+    for name, table in (("table.parquet", tidy(splits)), ("runs.parquet", runs)):
+        with atomic_path(paths[name]) as path:
+            table.to_parquet(path, index=False)
+    return paths
+
+
+def tidy(splits: Sequence[SplitSummary]) -> pd.DataFrame:
+    """One row a split and recipe; shares and differences in [0, 1] and [-1, 1], NaN where there is none.
+
+    ``n`` seeds; ``mean``, ``sd``, and ``low`` to ``high``, the 95 % interval of the mean; ``difference`` to
+    the baseline with Tukey's interval and ``p_tukey``; ``hedges_g`` with its interval; ``speaker_low`` to
+    ``speaker_high`` over resampled speakers, ``speaker_seed_*`` over seeds too; ``p_paired`` of the paired t
+    test over equal seeds, adjusted for nothing; ``seconds`` a run.
+    """
+    rows = [_tidy(split, row) for split in splits for row in split.rows]
+    return pd.DataFrame(rows).astype({"n": int})
+
+
+def table_markdown(splits: Sequence[SplitSummary]) -> str:
+    """The table as Markdown, with its legend."""
+    names = [row.recipe for row in splits[0].rows]
+    lines = [
+        _line(["split", "chance", *map(_plain, names), "seeds"]),
+        _line(["---", "---:", *["---:"] * len(names), "---:"]),
+    ]
+    for split in splits:
+        cells = [entry(split, row) for row in split.rows]
+        shown = [(f"**{c.text}**" if c.best else c.text) + (f" {c.arrow}" if c.arrow else "") for c in cells]
+        lines.append(_line([_plain(split.split), _percent(split.chance), *shown, seeds(split)]))
+    return "\n".join([*lines, "", *(_plain(sentence) + "\n" for sentence in legend(splits))])
+
+
+def table_html(splits: Sequence[SplitSummary]) -> str:
+    """The table as HTML that can be opened by itself or put into a page: styled inline, ASCII, loading nothing."""
+    names = [row.recipe for row in splits[0].rows]
+    cell = "padding:.35em .7em;border-bottom:1px solid #c9ced6;text-align:right;white-space:nowrap"
+    head = f"{cell};font-weight:600;vertical-align:bottom;white-space:normal"
+    first = f"{cell};text-align:left;font-weight:400;white-space:normal"
+    headings = "".join(f'<th scope="col" style="{head}">{escape(text)}</th>' for text in ("chance", *names, "seeds"))
+    rows = []
+    for split in splits:
+        cells = [(_percent(split.chance), ""), *map(_html_cell, (entry(split, row) for row in split.rows))]
+        tds = "".join(f'<td style="{cell}"{title}>{text}</td>' for text, title in [*cells, (seeds(split), "")])
+        rows.append(f'<tr><th scope="row" style="{first}">{escape(split.split)}</th>{tds}</tr>')
+    told = "".join(f'<p style="margin:.4em 0;max-width:60em">{escape(sentence)}</p>' for sentence in legend(splits))
+    text = (
+        '<div style="font:15px/1.45 system-ui,sans-serif"><div style="overflow-x:auto">'
+        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">\n'
+        f'<thead><tr><th scope="col" style="{head};text-align:left">split</th>{headings}</tr></thead>\n'
+        f"<tbody>\n{chr(10).join(rows)}\n</tbody></table></div>\n{told}</div>\n"
+    )
+    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def entry(split: SplitSummary, row: RecipeSummary) -> Entry:
+    """A recipe's cell."""
+    if isnan(row.mean):
+        return Entry(NONE, about="no finished run" if not row.uar.n else row.uar.reason)
+    sd = "" if row.uar.sd is None else f" ({100 * row.uar.sd:.1f})"
+    about = "" if isnan(row.p) else f"{signed(row.change[0])} points, Tukey {p_value(row.p)}"
+    return Entry(_percent(row.mean) + sd, ARROWS.get(row.verdict, ""), row.recipe in split.best, about)
+
+
+def seeds(split: SplitSummary) -> str:
+    """How many seeds are finished: one number, or the fewest and the most, "of" how many where some are missing."""
+    counts = [row.uar.n for row in split.rows]
+    few, many, planned = min(counts), max(counts), split.rows[0].planned
+    told = str(few) if few == many else f"{few}–{many}"
+    return told if few == planned else f"{told} of {planned}"
+
+
+def legend(splits: Sequence[SplitSummary]) -> list[str]:
+    """What the table shows, in sentences."""
+    base = splits[0].baseline
+    told = ["UAR in per cent: mean over seeds (standard deviation); chance is what random predictions reach."]
+    if any(split.best for split in splits):
+        told[0] += " Bold is the highest mean of a row."
+    if any(row.verdict for split in splits for row in split.rows):
+        told.append(
+            f"↑ above and ↓ below {base} with p < .05 by Tukey's honest test, which allows for all pairs of recipes of "
+            "a row; nothing corrects for several rows. Seeds vary initialisation and order only: the test is about "
+            "these test items, not about other speakers."
+        )
+    for split in splits:
+        if split.obstacles:
+            told.append(f"{split.split} is not ranked: {' '.join(split.obstacles)}")
+        elif split.tukey.reason and len(split.tested) > 1:
+            told.append(f"{split.split} has no test: {split.tukey.reason}.")
+    return told
+
+
+def _tidy(split: SplitSummary, row: RecipeSummary) -> dict[str, object]:
+    difference, low, high = row.change
+    return {
+        "split": split.split,
+        "recipe": row.recipe,
+        "n": row.uar.n,
+        "mean": row.mean,
+        "sd": _number(row.uar.sd),
+        "low": _number(row.uar.low),
+        "high": _number(row.uar.high),
+        "chance": split.chance,
+        "difference": difference,
+        "difference_low": low,
+        "difference_high": high,
+        "p_tukey": row.p,
+        "hedges_g": _number(row.g.value),
+        "hedges_g_low": _number(row.g.low),
+        "hedges_g_high": _number(row.g.high),
+        "speaker_low": row.speakers.low if row.speakers else np.nan,
+        "speaker_high": row.speakers.high if row.speakers else np.nan,
+        "speaker_seed_low": row.speakers_and_seeds.low if row.speakers_and_seeds else np.nan,
+        "speaker_seed_high": row.speakers_and_seeds.high if row.speakers_and_seeds else np.nan,
+        "p_paired": _number(row.paired.p),
+        "seconds": row.seconds,
+    }
+
+
+def _html_cell(cell: Entry) -> tuple[str, str]:
+    text = f"<strong>{cell.text}</strong>" if cell.best else cell.text
+    return text + (f" {cell.arrow}" if cell.arrow else ""), f' title="{escape(cell.about)}"' if cell.about else ""
+
+
+def _epochs(selected: list[int] | int | None) -> list[int]:
+    """One epoch a fold, or the one of a run without folds."""
+    return [] if selected is None else selected if isinstance(selected, list) else [int(selected)]
+
+
+def _percent(value: float) -> str:
+    return NONE if isnan(value) else f"{100 * value:.1f}"
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown shows as it is, in one line of a table."""
+    return re.sub(r"([\\`*\[\]|]|<(?=\S))", r"\\\1", " ".join(text.split()))
