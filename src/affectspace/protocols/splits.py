@@ -127,7 +127,8 @@ def leave_one_group_out(
     if len(groups) < validate + 2:
         raise InputError(
             f"there {'is' if len(groups) == 1 else 'are'} {len(groups)} {by}{'' if len(groups) == 1 else 's'} "
-            f"({', '.join(groups[:5])}); one to test, {f'{validate} to validate ' if validate else ''}and one to train are needed; "
+            f"({', '.join(groups[:5])}); one to test, "
+            f"{f'{validate} to validate ' if validate else ''}and one to train are needed; "
             f"{_other_ways(items, candidates, by, validate + 2)}add a corpus"
         )
     _check_fold(fold, len(groups), by)

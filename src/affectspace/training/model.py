@@ -137,7 +137,6 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
         f"licence: {c['licence'] or 'not stated'}"
         for c in data.about["corpora"]
     )
-    count = len(data.split.test)
     transductive = "yes: unlabelled test items shaped the normalisation" if data.protocol["transductive"] else "no"
     return f"""# {recipe.name}
 
@@ -150,12 +149,20 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 ## Scores on the test items, one seed
-UAR {test["uar"]:.3f} (random predictions: {test["chance_uar"]:.3f}), macro F1 {test["macro_f1"]:.3f},
-Jensen-Shannon divergence from the raters {test["jensen_shannon"]:.3f}, calibration error {test["ece"]:.3f};
-{count} items.
+{_tested(test, len(data.split.test))}
 
 ## Use and limits
 Made by affectspace for research on expressed emotion. It says how a clip's expression would be labelled
 by people like the raters of these corpora, not what anybody feels. Expect lower scores on other languages,
 microphones and speakers than the test gave. Do not use it to judge individuals.
 """
+
+
+def _tested(test: dict[str, float], count: int) -> str:
+    if not test:
+        return "Not tested: this run chose settings, with the test items put aside."
+    return (
+        f"UAR {test['uar']:.3f} (random predictions: {test['chance_uar']:.3f}), macro F1 {test['macro_f1']:.3f},\n"
+        f"Jensen-Shannon divergence from the raters {test['jensen_shannon']:.3f}, calibration error {test['ece']:.3f};\n"
+        f"{count} items."
+    )
