@@ -299,3 +299,13 @@ def test_a_demo_that_cannot_be_makes_nothing(run, tmp_path, words, message):
     assert code == 2
     assert message in err
     assert not list(tmp_path.iterdir())
+
+
+def test_doctor_says_whether_functionals_can_be_made(run, monkeypatch):
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *_: None if name == "opensmile" else found(name, *_))
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert 'openSMILE is not installed; only functionals need it: pip install "affectspace[functionals]"' in out

@@ -47,6 +47,9 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         ("disk", None if unusable else free > 1, f"{free:.1f} GiB free for features (at least 1 is needed)"),
         ("cores", None, f"{os.cpu_count()}; small nets train fastest with training.threads = 1 or 2"),
     ]
+    functionals = importlib.util.find_spec("opensmile") is not None
+    told = f"openSMILE {version('opensmile')}, free for research only" if functionals else _NO_FUNCTIONALS
+    findings.append(("functionals", None, told))
     if extra:
         findings.append((", ".join(extra), None, "installed, not used; affectspace needs neither"))
     well = all(ok is not False for _, ok, _ in findings)
@@ -58,6 +61,9 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
             print(f"{'  ' if ok is None else 'ok' if ok else 'NO'}  {what:20s} {found}")
         next_commands("affectspace demo" if well else "mend the lines that say NO, then: affectspace doctor")
     sys.exit(not well)
+
+
+_NO_FUNCTIONALS = 'openSMILE is not installed; only functionals need it: pip install "affectspace[functionals]"'
 
 
 def _try(cache: Path) -> tuple[str, float]:
