@@ -4,5 +4,6 @@ from affectspace.encoders.batch import Batch, pad
 from affectspace.encoders.conv_pool import ConvPool
 from affectspace.encoders.mlp import MLP
 from affectspace.encoders.outputs import Outputs
+from affectspace.encoders.pooling import pooled_convolution
 
-__all__ = ["MLP", "Batch", "ConvPool", "Outputs", "pad"]
+__all__ = ["MLP", "Batch", "ConvPool", "Outputs", "pad", "pooled_convolution"]

@@ -4,7 +4,7 @@ from torch import nn
 
 from affectspace.encoders.batch import Batch
 from affectspace.encoders.outputs import Outputs
-from affectspace.encoders.pooled_convolution import pooled_convolution
+from affectspace.encoders.pooling import pooled_convolution
 
 __all__ = ["ConvPool"]
 

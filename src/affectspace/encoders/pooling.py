@@ -10,6 +10,7 @@ from torch.nn import functional
 __all__ = ["pooled_convolution"]
 
 PACKED = 4096  # frames that are convolved at a time: their results stay in the cache until the maximum is taken
+TOGETHER = 8  # items whose winning windows are copied at a time
 
 
 def pooled_convolution(values: Tensor, lengths: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -76,12 +77,13 @@ class _PooledConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         values, weight, winners = ctx.saved_tensors
+        by_weight_of = _gradient_by_weight_in_place if values.device.type == "cpu" else _gradient_by_weight_of_copies
         with torch.autocast(values.device.type, enabled=False):
             by_values, _, by_weight, by_bias, _ = ctx.needs_input_grad
             return (
                 _gradient_by_values(gradient, values, winners, weight) if by_values else None,
                 None,
-                _gradient_by_weight(gradient, values, winners, weight) if by_weight else None,
+                by_weight_of(gradient, values, winners, weight) if by_weight else None,
                 gradient.sum(0) if by_bias else None,
                 None,
             )
@@ -132,46 +134,64 @@ def _winners_padded(values: Tensor, lengths: Tensor, weight: Tensor, bias: Tenso
 def _answers(values: Tensor, winners: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """What each kernel answers to the window that it chose, ``(items, channels)``."""
     flat = weight.transpose(1, 2).flatten(1)
-    # A clip at a time its windows stay in the cache of a CPU; a GPU takes them all at once.
-    step = 1 if values.device.type == "cpu" else max(len(values), 1)
-    parts = [
-        torch.linalg.vecdot(_windows(some, won, weight.shape[-1]), flat)
-        for some, won in zip(values.split(step), winners.split(step))
-    ]
-    return torch.cat(parts) + bias
+    answers = torch.empty_like(winners, dtype=weight.dtype)
+    for some, chosen in _chosen(values, winners, weight.shape[-1]):
+        torch.sum(chosen.mul_(flat), -1, out=answers[some])
+    return answers.add_(bias)
 
 
-def _windows(values: Tensor, winners: Tensor, kernel: int) -> Tensor:
-    """The chosen windows, ``(items, channels, kernel * bands)``."""
-    every = values.unfold(1, kernel, 1).transpose(2, 3)  # a view: nothing is copied but the winners
-    return every[torch.arange(len(values), device=values.device)[:, None], winners].flatten(2)
+def _chosen(values: Tensor, winners: Tensor, kernel: int) -> Iterator[tuple[slice, Tensor]]:
+    """Some items at a time, so that it stays in the cache: their winning windows, ``(some, channels, kernel * bands)``.
+
+    The memory is used again for the next.
+    """
+    every = values.flatten(0, 1).unfold(0, kernel, 1).transpose(1, 2).flatten(1)  # a view: nothing is copied
+    rows = _rows(values, winners)
+    buffer = values.new_empty(TOGETHER * winners.shape[1], every.shape[1])
+    for first in range(0, len(rows), TOGETHER):
+        some = slice(first, first + TOGETHER)
+        chosen = buffer[: rows[some].numel()]
+        torch.index_select(every, 0, rows[some].flatten(), out=chosen)
+        yield some, chosen.view(-1, winners.shape[1], every.shape[1])
 
 
-def _frames_of(values: Tensor, winners: Tensor) -> Tensor:
-    """The row of ``values.flatten(0, 1)`` at which each chosen window begins, ``(items, channels)``."""
+def _rows(values: Tensor, winners: Tensor) -> Tensor:
+    """Where in ``values.flatten(0, 1)`` each winning window begins, ``(items, channels)``."""
     return winners + values.shape[1] * torch.arange(len(values), device=values.device)[:, None]
 
 
-def _gradient_by_weight(gradient: Tensor, values: Tensor, winners: Tensor, weight: Tensor) -> Tensor:
-    """The chosen windows, weighted by the gradients and summed over the items."""
+def _gradient_by_weight_of_copies(gradient: Tensor, values: Tensor, winners: Tensor, weight: Tensor) -> Tensor:
+    """The winning windows, weighted by the gradients and summed over the items; for any device."""
     channels, bands, kernel = weight.shape
-    precise = torch.promote_types(weight.dtype, torch.float32)
-    gradient, values = gradient.to(precise), values.to(precise)
-    if values.device.type == "cpu":
-        # The same sum, read frame by frame from where the frames lie: five times faster, no copy of the windows.
-        steps = torch.arange(kernel)[:, None, None]
-        rows = (_frames_of(values, winners).t() + steps).flatten(0, 1)
-        shares = gradient.t().expand(kernel, -1, -1).flatten(0, 1)
-        sums = functional.embedding_bag(rows, values.flatten(0, 1), mode="sum", per_sample_weights=shares)
-        return sums.view(kernel, channels, bands).permute(1, 2, 0).to(weight.dtype)
-    sums = torch.einsum("nc,nce->ce", gradient, _windows(values, winners, kernel))
+    sums = torch.zeros(channels, kernel * bands, dtype=_wide(weight.dtype), device=values.device)
+    for some, chosen in _chosen(values, winners, kernel):
+        sums += torch.einsum("nc,nce->ce", gradient[some], chosen)
     return sums.view(channels, kernel, bands).transpose(1, 2).to(weight.dtype)
+
+
+def _gradient_by_weight_in_place(gradient: Tensor, values: Tensor, winners: Tensor, weight: Tensor) -> Tensor:
+    """The same of frames where they lie: to each frame of a kernel belongs a bag of one frame per item."""
+    channels, bands, kernel = weight.shape
+    frames = _rows(values, winners).t() + torch.arange(kernel)[:, None, None]
+    sums = functional.embedding_bag(
+        frames.flatten(),
+        values.flatten(0, 1),
+        torch.arange(kernel * channels) * len(values),  # where each bag begins
+        mode="sum",
+        per_sample_weights=gradient.t().expand(kernel, -1, -1).flatten(),
+    )
+    return sums.view(kernel, channels, bands).permute(1, 2, 0)
 
 
 def _gradient_by_values(gradient: Tensor, values: Tensor, winners: Tensor, weight: Tensor) -> Tensor:
     """Each kernel, weighted by its gradient, added where it won."""
-    rows = _frames_of(values, winners).flatten()
-    out = torch.zeros_like(values).flatten(0, 1)
+    rows = _rows(values, winners).flatten()
+    sums = torch.zeros_like(values, dtype=_wide(values.dtype)).flatten(0, 1)
     for step in range(weight.shape[-1]):
-        out.index_add_(0, rows + step, (gradient[..., None] * weight[:, :, step]).flatten(0, 1))
-    return out.view_as(values)
+        sums.index_add_(0, rows + step, (gradient[..., None] * weight[:, :, step]).flatten(0, 1).to(sums.dtype))
+    return sums.view_as(values).to(values.dtype)
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """A type in which many small shares can be added up."""
+    return torch.promote_types(dtype, torch.float32)
