@@ -48,7 +48,7 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         ("cores", None, f"{os.cpu_count()}; small nets train fastest with training.threads = 1 or 2"),
     ]
     functionals = importlib.util.find_spec("opensmile") is not None
-    told = f"openSMILE {version('opensmile')}, free for research only" if functionals else _NO_FUNCTIONALS
+    told = f"openSMILE {version('opensmile')}, not for commercial use" if functionals else _NO_FUNCTIONALS
     findings.append(("functionals", None, told))
     if extra:
         findings.append((", ".join(extra), None, "installed, not used; affectspace needs neither"))

@@ -13,7 +13,7 @@ import numpy as np
 from affectspace.errors import InputError, MediaError
 from affectspace.features.waveform import at_level, read_sound
 
-__all__ = ["FUNCTIONALS", "Functionals"]
+__all__ = ["FUNCTIONALS", "FUNCTIONALS_LICENCE", "Functionals"]
 
 VERSION = 1  # of what is done here around openSMILE; raise it when results change
 
@@ -29,6 +29,7 @@ FUNCTIONALS = {
     "IS12": 6125,
     "IS13": 6373,
 }
+FUNCTIONALS_LICENCE = "audEERING Research License: no commercial use of openSMILE, nor of features or models made with it"
 LARGEST = np.float32(32767 / 32768)  # openSMILE casts to 16 bits without a limit: 1.0 would come out as -1.0
 
 
@@ -39,9 +40,9 @@ class Functionals:
     The numbers are those that ``opensmile.Smile(set).process_file`` gives for the same samples. A functional that is
     undefined for a recording (the pitch of one without a voiced frame) is openSMILE's 0.
 
-    **Licence.** openSMILE is free for research and teaching only (audEERING Research License): commercial use of it,
-    and of what is trained on its features, needs a licence from audEERING. So it is no part of affectspace, but the
-    extra ``pip install "affectspace[functionals]"``.
+    **Licence.** openSMILE is free for research, teaching and other non-commercial use (audEERING Research License).
+    Commercial use of it, and of features and models made with it, needs a licence from audEERING. So it is no part of
+    affectspace, but the extra ``pip install "affectspace[functionals]"``.
 
     Args:
         set: one of :data:`FUNCTIONALS`. ComParE_2016 is the baseline of fifteen years of challenges, eGeMAPSv02 a set
@@ -76,7 +77,7 @@ class Functionals:
         if importlib.util.find_spec("opensmile") is None:
             raise InputError(
                 'functionals are made by openSMILE, which is not installed; pip install "affectspace[functionals]" '
-                "(free for research only, see its licence), or use log_mel features"
+                "(not for commercial use, see its licence), or use log_mel features"
             )
 
     @property

@@ -16,9 +16,18 @@ from torch import nn
 from affectspace.encoders import MLP, Batch, ConvPool, pad
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
+from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.training.data import Data, normalised_groups
 from affectspace.training.gather import make_frontend
-from affectspace.training.recipe import ConvPoolEncoder, CorpusEntry, Encoder, MLPEncoder, Recipe, make_recipe
+from affectspace.training.recipe import (
+    ConvPoolEncoder,
+    CorpusEntry,
+    Encoder,
+    FunctionalsFeatures,
+    MLPEncoder,
+    Recipe,
+    make_recipe,
+)
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
@@ -137,6 +146,8 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
         f"licence: {c['licence'] or 'not stated'}"
         for c in data.about["corpora"]
     )
+    functionals = isinstance(recipe.features, FunctionalsFeatures)
+    licence = f"\n(licence: {FUNCTIONALS_LICENCE})" if functionals else ""
     transductive = "yes: unlabelled test items shaped the normalisation" if data.protocol["transductive"] else "no"
     return f"""# {recipe.name}
 
@@ -147,6 +158,8 @@ Classes: {", ".join(data.classes)}
 
 Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["keeps_apart"])};
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
+
+Features: {data.about["features"]}{licence}
 
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
@@ -163,6 +176,6 @@ def _tested(test: dict[str, float], count: int) -> str:
         return "Not tested: this run chose settings, with the test items put aside."
     return (
         f"UAR {test['uar']:.3f} (random predictions: {test['chance_uar']:.3f}), macro F1 {test['macro_f1']:.3f},\n"
-        f"Jensen-Shannon divergence from the raters {test['jensen_shannon']:.3f}, calibration error {test['ece']:.3f};\n"
+        f"Jensen-Shannon divergence from the raters {test['jensen_shannon']:.3f}, calibration error {test['ece']:.3f}; "
         f"{count} items."
     )

@@ -112,7 +112,7 @@ FunctionalsSet = Literal[
 
 
 class FunctionalsFeatures(Section):
-    """openSMILE's functionals, one vector a recording; openSMILE's licence allows research only.
+    """openSMILE's functionals, one vector a recording; its licence rules out commercial use.
 
     Needs ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
     """
