@@ -21,7 +21,7 @@ from affectspace.training import Recipe, make_recipe, train
 
 
 def recipe_for(world: str) -> Recipe:
-    """Everything that a run can depend on: dropout, triplets, checkpoints within an epoch, snapshots."""
+    """Everything that a run can depend on: dropout, triplets, augmentation, checkpoints within an epoch, snapshots."""
     return make_recipe(
         {
             "name": "killed",
@@ -38,6 +38,7 @@ def recipe_for(world: str) -> Recipe:
             "training": {
                 "epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2, "checkpoint_seconds": 0,
             },
+            "augment": {"speed": [0.9, 1.1], "noise": [10, 30], "time_masks": 1, "time_width": 5},
             "monitor": {"snapshots": [2]},
         }
     )  # fmt: skip

@@ -62,7 +62,7 @@ def _kept(shelf: OrderedDict[str, Made], key: str, most: int, make: Callable[[],
 
 def _samples(recipe: Recipe) -> str:
     """Waveforms are opened only where augmentation reads them."""
-    return str(getattr(getattr(recipe, "augment", None), "reads_samples", False))
+    return str(recipe.augment.reads_samples)
 
 
 def _key(recipe: Recipe, *sections: str) -> str:

@@ -23,9 +23,7 @@ from affectspace.protocols import (
     refuse_leaks,
 )
 from affectspace.samplers import TripletIndices
-from affectspace.training.gather import Clips, Gathered, gather
-
-Hearing = object  # STUB
+from affectspace.training.gather import Clips, Gathered, Hearing, gather
 from affectspace.training.recipe import CrossCorpus, GroupedFolds, LeaveOneOut, Recipe
 
 __all__ = ["Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
@@ -180,7 +178,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         normaliser,
         protocol,
         about,
-        getattr(gathered, "samples", None),
+        gathered.samples,
     )
 
 

@@ -24,16 +24,12 @@ from affectspace.training.data import Data, prepare
 from affectspace.training.diverged import diverged
 from affectspace.training.evaluate import figures, predict, prediction_table, snapshot_table
 from affectspace.training.folder import hold, record
+from affectspace.training.gather import Hearing, make_hearing
 from affectspace.training.model import make_encoder, save_model
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.terms import Objective, make_objective, reported_geometry, triplet_geometry
 
-try:
-    from affectspace.training.gather import Hearing, make_hearing
-except ImportError:
-    Hearing = object
-    make_hearing = lambda *a: None
 __all__ = ["train"]
 
 
