@@ -1,5 +1,6 @@
 """Changes to a recording that leave its emotion as it is, drawn anew for every hearing."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -22,8 +23,8 @@ class Augmentation:
 
     Args:
         speed: range of the factor by which a clip becomes faster; tempo and pitch move together, as on a tape
-            (Ko et al. 2015 take 0.9, 1.0 and 1.1). A clip that would be left with fewer than ``shortest``
-            samples keeps its speed.
+            (Ko et al. 2015 take 0.9, 1.0 and 1.1). Drawn in hundredths: ratios of small numbers resample twice as
+            fast. A clip that would be left with fewer than ``shortest`` samples keeps its speed.
         level: the level changes by up to so many dB either way.
         noise: range of the ratio, in dB, of the clip's root mean square about its mean to that of the noise
             that is added. The noise lies between white and pink: its colour, the share of pink, is drawn too.
@@ -51,6 +52,8 @@ class Augmentation:
             found = getattr(self, name)
             if found is not None and not (len(found) == 2 and least <= found[0] <= found[1] <= most):
                 raise InputError(f"{name} is {list(found)}; give [lowest, highest] within {least:g} to {most:g}")
+        if self.speed is not None and not len(_hundredths(self.speed)):
+            raise InputError(f"speed is {list(self.speed)}; there is no hundredth in that range, such as 0.95")
         if self.level is not None and not 0 < self.level <= 40:
             raise InputError(f"level is {self.level:g} dB; give the largest change, above 0 and up to 40")
 
@@ -59,14 +62,14 @@ class Augmentation:
         # All are drawn whatever is on, so that adding noise to a recipe leaves its speeds as they are.
         faster, louder, cleaner, pinker, place = random.random(5)
         if self.speed is not None:
-            factor = _between(self.speed, faster)
-            if factor != 1 and len(samples) / factor >= self.shortest + 1:
-                samples = soxr.resample(samples, factor, 1.0, quality="HQ")
+            factors = _hundredths(self.speed)
+            percent = factors[int(faster * len(factors))]
+            if percent != 100 and 100 * len(samples) / percent >= self.shortest + 1:
+                samples = soxr.resample(samples, percent, 100, quality="HQ")
         if self.noise is not None:
             noise = _noise(len(samples), pinker, place)
             ratio = 10 ** (-_between(self.noise, cleaner) / 20)
-            spread = float(np.std(samples, dtype=np.float64)) / float(np.std(noise, dtype=np.float64))
-            samples = samples + np.float32(ratio * spread) * noise
+            samples = samples + np.float32(ratio * _spread(samples) / _spread(noise)) * noise
         if self.level is not None:
             samples = samples * np.float32(10 ** (_between((-self.level, self.level), louder) / 20))
         return samples
@@ -134,6 +137,17 @@ def generator(*names: int | str) -> np.random.Generator:
 
 def _between(ends: tuple[float, float], where: float) -> float:
     return ends[0] + (ends[1] - ends[0]) * where
+
+
+def _spread(samples: np.ndarray) -> float:
+    """Root mean square about the mean."""
+    centred = samples - samples.mean()
+    return math.sqrt(float(centred @ centred) / len(centred))
+
+
+def _hundredths(ends: tuple[float, float]) -> range:
+    """The whole percents from the lower to the upper end."""
+    return range(math.ceil(round(100 * ends[0], 6)), math.floor(round(100 * ends[1], 6)) + 1)
 
 
 def _stretches(random: np.random.Generator, count: int, longest: int, size: int) -> list[tuple[int, int]]:

@@ -29,7 +29,9 @@ FUNCTIONALS = {
     "IS12": 6125,
     "IS13": 6373,
 }
-FUNCTIONALS_LICENCE = "audEERING Research License: no commercial use of openSMILE, nor of features or models made with it"
+FUNCTIONALS_LICENCE = (
+    "audEERING Research License: no commercial use of openSMILE, nor of features or models made with it"
+)
 LARGEST = np.float32(32767 / 32768)  # openSMILE casts to 16 bits without a limit: 1.0 would come out as -1.0
 
 
