@@ -3,16 +3,31 @@
 Grid runs come first; what they choose shapes the recipes' own grids; what both choose shapes the final runs.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from affectspace.files import write_json
 from affectspace.studies.overrides import canonical
 from affectspace.studies.study import Cells, points, slug
-from affectspace.training.recipe import CrossCorpus, GroupedFolds, Inner, LeaveOneOut, Monitor, Recipe
+from affectspace.training.recipe import CrossCorpus, GroupedFolds, Inner, LeaveOneOut, Monitor, Recipe, dump_recipe
 
-__all__ = ["Choice", "Fold", "Planned", "Points", "Shape", "fold_key", "plan_final", "plan_grid", "plan_own", "stages_of"]
+__all__ = [
+    "Choice",
+    "Fold",
+    "Planned",
+    "Points",
+    "Shape",
+    "fold_key",
+    "plan_final",
+    "plan_grid",
+    "plan_own",
+    "questions",
+    "stages_of",
+]
 
 Fold = int | None  # None where a protocol has no folds, or names one
 
@@ -39,6 +54,11 @@ class Planned:
     settings: Recipe
     point: int | None = None
     inner: int | None = None
+
+    @cached_property
+    def text(self) -> str:
+        """The whole recipe as it stands in the run's folder."""
+        return dump_recipe(self.settings)
 
     @property
     def cost_key(self) -> tuple[str, str, str]:
@@ -89,6 +109,16 @@ class Points:
     def __init__(self, known: Mapping[str, list[dict[str, Any]]] | None = None):
         self.known: dict[str, list[dict[str, Any]]] = {name: list(tried) for name, tried in (known or {}).items()}
 
+    @classmethod
+    def read(cls, path: Path) -> "Points":
+        """Those of an earlier call, where there was one."""
+        return cls(json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None)
+
+    def write(self, path: Path) -> None:
+        """Keep them for the next call, where there are any."""
+        if self.known:
+            write_json(path, self.known)
+
     def number(self, recipe: str, settings: dict[str, Any]) -> int:
         """The number of these settings of a recipe; new ones get the next.
 
@@ -128,7 +158,7 @@ def plan_grid(cells: Cells, shape: Shape, numbers: Points) -> list[Planned]:
     if grid is None or grid.recipe is None:
         return []
     found = []
-    for split, fold in _questions(cells, shape):
+    for split, fold in questions(cells, shape):
         for settings in points(grid.values):
             recipe = cells.recipe(grid.recipe, split, settings)
             number = numbers.number(grid.recipe, settings)
@@ -140,8 +170,7 @@ def plan_own(cells: Cells, shape: Shape, choices: Choices, numbers: Points) -> l
     """The inner runs by which single recipes choose for themselves, given what was chosen for all."""
     search = cells.study.searched
     found = []
-    for split, fold in _questions(cells, shape):
-        choice = choices[split, fold]
+    for split, fold, choice in _chosen(cells, shape, choices):
         for name in stages_of(cells)[1]:
             for settings in points(cells.grid_of(name)):
                 recipe = cells.recipe(name, split, choice.shared, settings)
@@ -158,8 +187,9 @@ def plan_final(cells: Cells, shape: Shape, choices: Choices) -> list[Planned]:
     """The runs that are tested."""
     found = []
     for entry in cells.study.recipes:
-        for split, fold in _questions(cells, shape):
-            choice = choices[split, fold]
+        for split, fold, choice in _chosen(cells, shape, choices):
+            if entry.grid and entry.name not in choice.own:
+                continue
             recipe = cells.recipe(entry.name, split, choice.shared, choice.own.get(entry.name, {}))
             epoch = choice.own_epoch.get(entry.name, choice.epoch)
             recipe = recipe if epoch is None else _kept_at(recipe, epoch)
@@ -172,14 +202,29 @@ def plan_final(cells: Cells, shape: Shape, choices: Choices) -> list[Planned]:
     return found
 
 
-def _questions(cells: Cells, shape: Shape) -> Iterator[tuple[str, Fold]]:
+def questions(cells: Cells, shape: Shape) -> Iterator[tuple[str, Fold]]:
+    """Every fold of every split: what settings are chosen for."""
     for split in cells.study.splits:
         for fold in shape.folds[split.name]:
             yield split.name, fold
 
 
+def _chosen(cells: Cells, shape: Shape, choices: Choices) -> Iterator[tuple[str, Fold, Choice]]:
+    """Questions whose settings are chosen; others wait, or cannot go on as their grid runs have failed."""
+    for split, fold in questions(cells, shape):
+        if (split, fold) in choices:
+            yield split, fold, choices[split, fold]
+
+
 def _inner_runs(
-    cells: Cells, shape: Shape, stage: Literal["grid", "own"], name: str, split: str, fold: Fold, number: int, recipe: Recipe
+    cells: Cells,
+    shape: Shape,
+    stage: Literal["grid", "own"],
+    name: str,
+    split: str,
+    fold: Fold,
+    number: int,
+    recipe: Recipe,
 ) -> list[Planned]:
     """Every inner group validates in turn, in runs of several seeds."""
     recipe = recipe if fold is None else _change(recipe, protocol={"fold": fold})

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,9 +18,7 @@ from affectspace.training.recipe import Recipe
 __all__ = ["Answer", "Job", "Pool"]
 
 LIVES = 3  # so many times a run may end its process
-START = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from affectspace.studies.worker import main; main()"
-)
+START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from affectspace.studies.worker import main; main()"
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,16 @@ class Job:
     recipe: Recipe
     scratch: bool = False
 
-    @property
+    @cached_property
     def data_key(self) -> str:
         """Jobs of one key read the same data."""
-        whole = self.recipe.model_dump(mode="json")
-        return json.dumps([whole[name] for name in ("data", "corpora", "labels", "features", "protocol")])
+        return Job.key(self.recipe)
+
+    @staticmethod
+    def key(recipe: Recipe) -> str:
+        """What the data of a recipe depend on."""
+        parts = (recipe.corpora, recipe.labels, recipe.features, recipe.protocol)
+        return repr((recipe.data, *parts))
 
 
 @dataclass(frozen=True)
@@ -155,11 +160,9 @@ class _Worker:
         self.held.move_to_end(job.data_key)
         asked: dict[str, Any] = {"folder": str(job.folder), "scratch": job.scratch}
         asked["recipe"] = job.recipe.model_dump(mode="json", exclude_none=True)
-        try:
+        with suppress(BrokenPipeError):  # it has ended; reading finds that out
             self.questions.write(json.dumps(asked).encode() + b"\n")
             self.questions.flush()
-        except BrokenPipeError:
-            pass  # it has ended; reading finds that out
 
     def read(self) -> list[bytes] | None:
         """Whole lines that have come; None when there will be no more."""
@@ -175,10 +178,8 @@ class _Worker:
             self.process.kill()
         code = self.process.wait()
         self.answers.close()
-        try:
+        with suppress(BrokenPipeError):
             self.questions.close()
-        except BrokenPipeError:
-            pass
         return code
 
 

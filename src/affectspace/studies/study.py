@@ -30,8 +30,8 @@ class RecipeEntry(Section):
 
     name: str = Field(min_length=1, pattern=NAME)
     path: str
-    set: dict[str, Any] = {}
-    grid: dict[str, list[Any]] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
+    grid: dict[str, list[Any]] = Field(default_factory=dict)
 
     @field_validator("set", mode="before")
     @classmethod
@@ -48,7 +48,7 @@ class SplitEntry(Section):
     """What makes one question of the study: corpora, a dimension, a protocol."""
 
     name: str = Field(min_length=1, pattern=NAME)
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("set", mode="before")
     @classmethod
@@ -64,7 +64,7 @@ class Grid(Section):
     """
 
     recipe: str | None = None
-    values: dict[str, list[Any]] = {}
+    values: dict[str, list[Any]] = Field(default_factory=dict)
     runs: int = Field(default=3, ge=1)
     by: Literal["speaker", "session"] | None = None
     epoch: bool = False
@@ -287,7 +287,7 @@ class Cells:
             for split in study.splits:
                 self._check(entry, split, files[entry.path])
         if self._faults:
-            told = (f"{source}: {_places(places)}: {fault}" for fault, places in self._faults.items())
+            told = (f"{source}: {self.places(places)}: {fault}" for fault, places in self._faults.items())
             raise InputError("\n".join(told))
         for split in study.splits:
             self._same_test(split)
@@ -299,6 +299,18 @@ class Cells:
             for key, value in change.items():
                 put(values, key, value)
         return make_recipe(values, f"{self.source}: recipe {recipe!r} on split {split!r}")
+
+    def variants(self, recipe: str, split: str) -> list[Recipe]:
+        """The recipe with each value that is to be tried, one at a time."""
+        grid = self.study.grid
+        tables = (grid.values if grid else {}, self.grid_of(recipe))
+        return [self.recipe(recipe, split, {key: value}) for table in tables for key in table for value in table[key]]
+
+    @staticmethod
+    def places(places: list[str]) -> str:
+        """Where a fault is, of which there may be many."""
+        more = len(places) - 1
+        return places[0] + (f" (and {more} other{'s' if more > 1 else ''})" if more else "")
 
     def grid_of(self, recipe: str) -> dict[str, list[Any]]:
         """The values that a recipe chooses for itself."""
@@ -340,11 +352,6 @@ class Cells:
                     f"protocols ({_difference(protocol.model_dump(), its.model_dump())}), so their scores are not of "
                     "one question; make them splits, or give both one protocol"
                 )
-
-
-def _places(places: list[str]) -> str:
-    more = len(places) - 1
-    return places[0] + (f" (and {more} other{'s' if more > 1 else ''})" if more else "")
 
 
 def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

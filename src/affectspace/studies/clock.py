@@ -1,0 +1,90 @@
+"""Predicted and measured seconds of a study, kept in ``timing.json`` while it goes on."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from affectspace.files import write_json
+from affectspace.studies.plan import Planned
+
+__all__ = ["Clock", "duration"]
+
+EVERY = 2.0  # seconds; so much of a study's time a kill may leave uncounted
+
+
+class Clock:
+    """Wall time of a study, over all the calls that it takes.
+
+    Args:
+        folder: the study's.
+        processes: of this call.
+    """
+
+    def __init__(self, folder: Path, processes: int):
+        self.path = folder / "timing.json"
+        self.processes = processes
+        self._began = self._kept = time.monotonic()
+        try:
+            self._before: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+            self._seconds = float(self._before["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._before, self._seconds = {}, 0.0
+        self._predicted: float | None = self._before.get("predicted_seconds")
+        self._planned: int | None = self._before.get("planned")
+
+    @property
+    def seconds(self) -> float:
+        """Of this call."""
+        return time.monotonic() - self._began
+
+    def predict(self, left: float | None, planned: int) -> None:
+        """A prediction of what is left; that of an earlier call stands while the plan has as many runs."""
+        if self._predicted is None or self._planned != planned:
+            self._predicted = None if left is None else self._seconds + self.seconds + left
+            self._planned = planned
+
+    def keep(self) -> None:
+        """Write down how long it has taken so far, now and then."""
+        if time.monotonic() - self._kept >= EVERY:
+            self._write({key: self._before.get(key) for key in ("grid_seconds", "run_seconds")})
+
+    def write(self, runs: Sequence[Planned]) -> None:
+        """Write it down at the end, with the sums over grid runs and over final ones."""
+        grid = [self.path.parent / run.folder for run in runs if run.stage != "final"]
+        final = [self.path.parent / run.folder for run in runs if run.stage == "final"]
+        self._write({"grid_seconds": _sum(grid), "run_seconds": _sum(final)})
+
+    def _write(self, sums: dict[str, float | None]) -> None:
+        self._kept = time.monotonic()
+        told = {
+            "predicted_seconds": None if self._predicted is None else round(self._predicted, 3),
+            "seconds": round(self._seconds + self.seconds, 3),
+            **sums,
+            "processes": self.processes,
+            "planned": self._planned,
+        }
+        write_json(self.path, told)
+
+
+def _sum(folders: Sequence[Path]) -> float:
+    whole = 0.0
+    for folder in folders:
+        try:
+            whole += float(json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return round(whole, 3)
+
+
+def duration(seconds: float) -> str:
+    """As people say it.
+
+    Example:
+        >>> duration(38.2), duration(840), duration(9000)
+        ('40 s', '14 min', '2.5 h')
+    """
+    if seconds < 95:
+        return f"{max(1, round(seconds)) if seconds < 20 else 5 * round(seconds / 5)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

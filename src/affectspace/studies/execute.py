@@ -1,0 +1,270 @@
+"""A study from its file to its finished runs; what is finished is never run again."""
+
+import shutil
+import tomllib
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from affectspace.errors import AffectspaceError, InputError
+from affectspace.files import write_text
+from affectspace.studies.bar import Bar
+from affectspace.studies.choices import Selection, stand_in
+from affectspace.studies.clock import Clock, duration
+from affectspace.studies.locks import hold_study
+from affectspace.studies.plan import Planned, Points, Shape, plan_final, plan_grid, plan_own, questions
+from affectspace.studies.pool import Answer, Job, Pool
+from affectspace.studies.probe import Costs, finished_costs, measure, worth_it
+from affectspace.studies.states import finished, look, no_longer_planned, refuse_stale, replace_stale
+from affectspace.studies.study import Cells, Study, dump_study, load_study
+from affectspace.studies.survey import survey
+
+__all__ = ["Failure", "FullDisk", "Outcome", "run_study"]
+
+
+class FullDisk(AffectspaceError):
+    """The disk is full: nothing can go on, and nothing that is finished is lost."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed by itself: where it lies, why, the exit code of such a fault, and the trace of one of ours."""
+
+    folder: Path
+    error: str
+    code: int
+    trace: str = ""
+
+
+@dataclass
+class Outcome:
+    """How a call of a study ended.
+
+    Args:
+        study: what was asked for.
+        folder: where it lies.
+        planned: how many runs it has, those of folds and grids counted one by one.
+        finished: how many of them are, now.
+        ran: how many this call has trained.
+        failures: runs that failed in this call.
+        blocked: what could not be run, as runs failed that were to choose for it.
+        unplanned: folders of runs that the study no longer plans.
+        replaced: how many runs of other recipes were moved away.
+        seconds: of this call.
+        predicted: what was predicted for its runs; None where nothing was known.
+    """
+
+    study: Study
+    folder: Path
+    planned: int = 0
+    finished: int = 0
+    ran: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
+    unplanned: list[Path] = field(default_factory=list)
+    replaced: int = 0
+    seconds: float = 0.0
+    predicted: float | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of the gravest failure."""
+        return max((failure.code for failure in self.failures), default=0)
+
+
+def run_study(
+    path: str | Path,
+    folder: str | Path | None = None,
+    *,
+    processes: int = 2,
+    replace: bool = False,
+    quiet: bool = True,
+    pool: Pool | None = None,
+) -> Outcome:
+    """Train every run of a study that is not finished, several at once, and choose what it leaves open.
+
+    Args:
+        path: the study file.
+        folder: of the study; ``studies/NAME`` by default.
+        processes: how many runs are trained at once.
+        replace: move runs of other recipes away, and train these anew.
+        quiet: say nothing; else the prediction and, on a terminal, a bar.
+        pool: processes to use, which stay; None starts some and ends them.
+
+    Raises:
+        InputError: anything wrong in the study file, its recipes or its data, before anything is trained; a
+            folder of another study, or with runs of other recipes.
+        FullDisk: the disk is full.
+    """
+    study = load_study(path)
+    if processes < 1:
+        raise InputError(f"--processes is {processes}; at least 1 is needed")
+    cells = Cells(study, str(path))
+    folder = Path(folder) if folder is not None else Path("studies") / study.name
+    _refuse_other(folder, study)
+    shape = survey(cells, quiet=quiet)
+    with hold_study(folder), nullcontext(pool) if pool else Pool(processes) as used:
+        return _Call(cells, shape, folder, used, replace, quiet).run()
+
+
+def _refuse_other(folder: Path, study: Study) -> None:
+    if (folder / "recipe.toml").is_file():
+        raise InputError(f"{folder} holds a run; choose another folder with --out")
+    try:
+        other = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8")).get("name")
+    except (OSError, ValueError):
+        return  # none, or one that is written anew
+    if other != study.name:
+        raise InputError(f"{folder} holds the study {other!r}, not {study.name!r}; choose another folder with --out")
+
+
+class _Call:
+    """One call of a study: what is left of it is foreseen, told, and trained stage by stage."""
+
+    def __init__(self, cells: Cells, shape: Shape, folder: Path, pool: Pool, replace: bool, quiet: bool):
+        self.cells, self.shape, self.folder, self.pool, self.replace = cells, shape, folder, pool, replace
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self.outcome = Outcome(cells.study, folder)
+        self.clock = Clock(folder, pool.processes)
+        self.numbers = Points.read(folder / "grid" / "points.json")
+        self.costs = Costs({})
+
+    def run(self) -> Outcome:
+        """All of it."""
+        _sweep(self.folder)
+        everything, at_most = self._foresee()
+        write_text(self.folder / "study.toml", dump_study(self.cells.study))
+        self.numbers.write(self.folder / "grid" / "points.json")
+        left = [run for run in everything if not finished(self.folder / run.folder)]
+        try:
+            if left:
+                self._predict(everything, left, at_most)
+            seconds = sum(self.costs.of(run) or 1.0 for run in left)
+            with Bar(self.console, len(everything) - len(left), len(everything), seconds) as bar:
+                self._stages(bar)
+        finally:
+            self.clock.write(everything)
+        self.outcome.finished = sum(finished(self.folder / run.folder) for run in everything)
+        self.outcome.seconds = self.clock.seconds
+        return self.outcome
+
+    def _foresee(self) -> tuple[list[Planned], bool]:
+        """Every run, as far as it can be known before anything is trained, and whether it may become less work.
+
+        Runs of other recipes are refused here, or moved away. What waits for a choice is planned with a
+        stand-in for it.
+        """
+        grid = self._cleared(plan_grid(self.cells, self.shape, self.numbers))
+        selection = Selection(self.cells, self.shape, self.folder)
+        chosen = selection.shared(grid)
+        own = self._cleared(plan_own(self.cells, self.shape, chosen, self.numbers))
+        choices = selection.own(chosen, own)
+        self._cleared(plan_final(self.cells, self.shape, choices))
+        own = plan_own(self.cells, self.shape, stand_in(self.cells, self.shape, chosen), self.numbers)
+        final = plan_final(self.cells, self.shape, stand_in(self.cells, self.shape, choices))
+        everything = [*grid, *own, *final]
+        self.outcome.planned = len(everything)
+        self.outcome.unplanned = no_longer_planned(self.folder, everything)
+        curves = all(run.settings.monitor.test_curve for run in final)
+        waits = set(questions(self.cells, self.shape)) != set(choices)
+        return everything, self.cells.study.searched.epoch and waits and not curves
+
+    def _cleared(self, planned: list[Planned]) -> list[Planned]:
+        """The same runs, of which none is in the way any more as a run of another recipe."""
+        state = look(self.folder, planned)
+        if self.replace:
+            self.outcome.replaced += replace_stale(state, self.folder)
+        else:
+            refuse_stale(state, self.folder)
+        return planned
+
+    def _predict(self, everything: Sequence[Planned], left: Sequence[Planned], at_most: bool) -> None:
+        undone = {run.folder for run in left}
+        known = finished_costs(self.folder, [run for run in everything if run.folder not in undone])
+        opened: frozenset[str] = frozenset()
+        self.costs = Costs(known)
+        if probed := worth_it(left, known, self.pool.processes):
+            with self.console.status(f"measuring {len(probed)} kinds of runs ..."):
+                measured, opened = measure(self.pool, probed, self.folder / ".probe")
+            self.costs = Costs({**known, **measured.runs}, measured.data)
+        seconds = self.costs.wall(left, self.pool.processes, opened)
+        self.outcome.predicted = seconds
+        self.clock.predict(seconds, len(everything))
+        grid = sum(run.stage != "final" for run in everything)
+        done = len(everything) - len(left)
+        parts = [f"{grid:,} grid, {len(everything) - grid:,} final"] if grid else []
+        parts += [f"{done:,} already finished"] if done else []
+        on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
+        told = f"{'at most' if at_most else 'about'} {duration(seconds)} {on}" if seconds else on
+        of = f" ({'; '.join(parts)})" if parts else ""
+        self.console.print(f"{len(everything):,} runs{of}: {told}")
+
+    def _stages(self, bar: Bar) -> None:
+        """Grid, choice, own grids, choice, and the runs that are tested."""
+        grid = plan_grid(self.cells, self.shape, self.numbers)
+        self._train(grid, bar)
+        selection = Selection(self.cells, self.shape, self.folder)
+        chosen = selection.shared(grid)
+        own = plan_own(self.cells, self.shape, chosen, self.numbers)
+        self._train(own, bar)
+        choices = selection.own(chosen, own)
+        selection.write()
+        final = plan_final(self.cells, self.shape, choices)
+        self.outcome.blocked = _blocked(self.cells, self.shape, final)
+        self._train(final, bar)
+        self._pool_folds(final)
+
+    def _train(self, planned: list[Planned], bar: Bar) -> None:
+        by_folder = {self.folder / run.folder: run for run in look(self.folder, self._cleared(planned)).left}
+
+        def tell(job: Job, answer: Answer) -> None:
+            run = by_folder[job.folder]
+            if answer.full:
+                done = sum(finished(self.folder / run.folder) for run in planned)
+                raise FullDisk(
+                    f"{answer.error}; free some space, then the same command goes on where it stopped: the runs that "
+                    f"are finished stay ({done} of the {len(planned)} of this stage)"
+                )
+            if answer.error:
+                self.outcome.failures.append(Failure(run.folder, answer.error, answer.code, answer.trace))
+            else:
+                self.outcome.ran += 1
+            bar.advance(self.costs.of(run) or 1.0)
+            self.clock.keep()
+
+        self.pool.run([Job(place, run.settings) for place, run in by_folder.items()], tell)
+
+    def _pool_folds(self, final: Sequence[Planned]) -> None:
+        """The pooled figures of every seed whose folds are all there."""
+        from affectspace.training.folds import pool_folds
+
+        wholes: dict[Path, list[Planned]] = {}
+        for run in final:
+            if run.fold is not None:
+                wholes.setdefault(self.folder / run.folder.parent, []).append(run)
+        for place, runs in wholes.items():
+            complete = len(runs) == len(self.shape.folds[runs[0].split])
+            if complete and not finished(place) and all(finished(self.folder / run.folder) for run in runs):
+                pool_folds(runs[0].settings, place)
+
+
+def _blocked(cells: Cells, shape: Shape, final: Sequence[Planned]) -> list[str]:
+    there = {(run.recipe, run.split, run.fold) for run in final}
+    told = []
+    for split, fold in questions(cells, shape):
+        names = [entry.name for entry in cells.study.recipes if (entry.name, split, fold) not in there]
+        if names:
+            told.append(f"{', '.join(names)} on split {split!r}{'' if fold is None else f', fold {fold}'}")
+    return told
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed call has left: half-written files beside ``study.toml``, and measurements."""
+    for leftover in (folder / ".probe", *folder.glob(".*.partial")):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,62 @@
+"""The data of a study, opened before anything is trained: how they divide, and whether every split can be made."""
+
+from affectspace.errors import AffectspaceError, InputError
+from affectspace.studies.plan import Fold, Shape, has_folds, inner_by, stages_of
+from affectspace.studies.pool import Job
+from affectspace.studies.study import Cells
+from affectspace.training.recipe import Inner, Recipe
+
+__all__ = ["survey"]
+
+
+def survey(cells: Cells, *, quiet: bool = True) -> Shape:
+    """Open what the study's runs will read, features extracted; count outer folds and inner groups.
+
+    Raises:
+        InputError: every split that these corpora cannot fill, with the recipes that it would stop.
+    """
+    from affectspace.training.cache import DataCache  # loads torch; a fault in the study file is told before
+    from affectspace.training.folds import fold_count, inner_count, one_fold
+
+    cache = DataCache()
+    prepared: set[str] = set()
+    folds: dict[str, tuple[Fold, ...]] = {}
+    inner: dict[tuple[str, str, Fold], int] = {}
+    faults: dict[str, list[str]] = {}
+
+    def prepare(recipe: Recipe) -> None:
+        key = Job.key(recipe)
+        if key not in prepared:
+            cache(recipe, quiet=quiet)
+            prepared.add(key)
+
+    shared, own = stages_of(cells)
+    choosing = {*own, *([cells.study.searched.recipe] if shared else [])}
+    for split in cells.study.splits:
+        for entry in cells.study.recipes:
+            try:
+                for recipe in (cells.recipe(entry.name, split.name), *cells.variants(entry.name, split.name)):
+                    gathered = cache.gathered(recipe, quiet=quiet)
+                    several = has_folds(recipe)
+                    found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
+                    if folds.setdefault(split.name, found) != found:
+                        raise InputError(
+                            f"it has {len(found)} folds here and {len(folds[split.name])} by another recipe of the "
+                            "study; let both use the same items"
+                        )
+                    for fold in found:
+                        one = recipe if fold is None else one_fold(recipe, fold)
+                        prepare(one)
+                        if entry.name not in choosing:
+                            continue
+                        by = inner_by(cells, recipe)
+                        inner[entry.name, split.name, fold] = count = inner_count(one, gathered, by)
+                        for group in range(count):
+                            protocol = one.protocol.model_copy(update={"inner": Inner(by=by, fold=group)})
+                            prepare(one.model_copy(update={"protocol": protocol}))
+            except AffectspaceError as error:
+                faults.setdefault(str(error), []).append(f"recipe {entry.name!r} on split {split.name!r}")
+    if faults:
+        told = (f"{cells.source}: {cells.places(places)}: {fault}" for fault, places in faults.items())
+        raise InputError("\n".join(told))
+    return Shape(folds, inner)
