@@ -242,6 +242,17 @@ def test_the_net_takes_the_steps_of_a_plain_one():
         torch.testing.assert_close(mine, theirs, atol=1e-12, rtol=1e-10)
 
 
+def test_under_autocast_only_the_search_is_low_in_precision():
+    torch.manual_seed(0)
+    net = ConvPool(bands=40, classes=4)
+    batch = Batch(torch.randn(20, 200, 40), torch.full((20,), 200))
+    exact = net(batch).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        low = net(batch)
+    assert low.logits.dtype == low.embedding.dtype == torch.float32
+    assert (low.logits - exact).norm() < 1e-3 * exact.norm()  # bfloat16 itself has 4e-3
+
+
 def test_the_names_of_saved_weights_stay():
     layers = ("convolution", "fc1", "fc2", "output")
     assert list(ConvPool(3, 2).state_dict()) == [f"{layer}.{part}" for layer in layers for part in ("weight", "bias")]

@@ -1,5 +1,6 @@
 """Conv-Pool: one convolution over time, the maximum over the clip, fully connected layers."""
 
+import torch
 from torch import nn
 
 from affectspace.encoders.batch import Batch
@@ -15,7 +16,9 @@ class ConvPool(nn.Module):
     Conv1d over time -> maximum over the valid frames -> FC1 (ReLU; the embedding, in the
     non-negative orthant) -> FC2 (ReLU) -> logits. What is padded never reaches the result: a
     convolution window that touches padding is left out of the maximum. A clip shorter than the
-    kernel is seen once, with zeros after its end.
+    kernel is seen once, with zeros after its end. The work is that of the true lengths, whatever the
+    padding. Under autocast only the winning windows are found in low precision; everything is then
+    computed in the weights' own, see :func:`pooled_convolution`.
 
     Args:
         bands: features per frame.
@@ -32,7 +35,6 @@ class ConvPool(nn.Module):
     "f-Similarity Preservation Loss for Soft Labels", AAAI 2019.
 
     Example:
-        >>> import torch
         >>> net = ConvPool(bands=40, classes=4)
         >>> outputs = net(Batch(torch.randn(3, 120, 40), torch.tensor([120, 80, 9])))
         >>> outputs.embedding.shape, outputs.logits.shape
@@ -51,6 +53,8 @@ class ConvPool(nn.Module):
         assert convolution.bias is not None, "made with a bias above"
         # ReLU and the maximum commute, so it acts on one value a channel instead of one a frame.
         pooled = pooled_convolution(batch.values, batch.lengths, convolution.weight, convolution.bias).relu()
-        embedding = self.fc1(pooled).relu()
-        fc2 = self.fc2(embedding).relu()
-        return Outputs(embedding, self.output(fc2), {"fc2": fc2})
+        # What follows is a thousandth of the work: low precision would cost digits and gain no time.
+        with torch.autocast(pooled.device.type, enabled=False):
+            embedding = self.fc1(pooled).relu()
+            fc2 = self.fc2(embedding).relu()
+            return Outputs(embedding, self.output(fc2), {"fc2": fc2})
