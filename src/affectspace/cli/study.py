@@ -1,0 +1,178 @@
+"""``affectspace study``"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from affectspace.cli.outputs import new_folder
+from affectspace.cli.tell import next_commands, quoted
+from affectspace.files import json_text
+
+if TYPE_CHECKING:  # --help has no use for them
+    from affectspace.studies.execute import Outcome
+    from affectspace.studies.results import StudyResults
+    from affectspace.studies.summary import SplitSummary
+
+SHOWN = 5  # failures that are told one by one
+
+
+def study(
+    path: Path,
+    /,
+    *,
+    out: Path | None = None,
+    processes: int | None = None,
+    replace: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Train several recipes on several splits over many seeds, choose their settings, and compare them.
+
+    The same command goes on after an interruption; a finished run is never run again. Seeds, recipes
+    and splits that are added to the file just add runs.
+
+    Parameters
+    ----------
+    path
+        A study file; see docs/studies.md.
+    out
+        The study's folder [default: studies/NAME].
+    processes
+        How many runs are trained at once [default: 2, or 1 on a single core].
+    replace
+        Train runs anew whose recipes have changed; what is there is moved to FOLDER/replaced.
+    as_json
+        Print the results as JSON, for machines.
+    """
+    from affectspace.studies.execute import FullDisk, run_study
+
+    if out is not None:
+        new_folder(out)
+    command = quoted("affectspace", "study", path, *(["--out", out] if out else []))
+    try:
+        outcome = run_study(path, out, processes=processes or _processes(processes), replace=replace, quiet=as_json)
+        summaries, results = _write(outcome)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"finished runs stay; go on with: {command}") from None
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise FullDisk(
+            f"{error.filename or 'the disk'}: {error.strerror}; free some space, then go on with: {command}"
+        ) from None
+    if as_json:
+        print(json_text(_record(outcome, results, summaries)))
+    elif summaries:
+        _table(summaries)
+    _tell(outcome, command)
+    if not as_json:
+        _next(outcome, results if summaries else None)
+    if outcome.exit_code:
+        sys.exit(outcome.exit_code)
+
+
+def _processes(asked: int | None) -> int:
+    """Two, where there are two cores; a number that was given stays, for the study to refuse."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(2, cores) if asked is None else asked
+
+
+def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]":
+    """Tables and report, of whatever is finished."""
+    from affectspace.report.study import write_study_report
+    from affectspace.studies import open_study, summarise, write_tables
+
+    results = open_study(outcome.folder)
+    if not len(results.runs):
+        return (), results
+    summaries = tuple(summarise(results))
+    write_tables(results, outcome.folder, summaries)
+    write_study_report(results, outcome.folder / "report.html", summaries=summaries)
+    return summaries, results
+
+
+def _table(summaries: "tuple[SplitSummary, ...]") -> None:
+    """One line a split, one column a recipe."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from affectspace.studies.tables import entry, legend, seeds
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("UAR %", overflow="fold", min_width=12)
+    for heading in ("chance", *(row.recipe for row in summaries[0].rows), "seeds"):
+        table.add_column(heading, justify="right")
+    for split in summaries:
+        entries = [entry(split, row) for row in split.rows]
+        cells = [f"{found.text}{f' {found.arrow}' if found.arrow else ''}" for found in entries]
+        table.add_row(split.split, f"{100 * split.chance:.1f}", *cells, seeds(split))
+    console = Console(markup=False, highlight=False)
+    console.width = max(console.width, 72)  # cells would be cut; a table may be wider than a narrow window
+    console.print(table)
+    for sentence in legend(summaries):
+        console.print(sentence.replace(" Bold is the highest mean of a row.", ""))
+
+
+def _tell(outcome: "Outcome", command: str) -> None:
+    """On standard error: what failed, what is missing, what is left over, and how long it took."""
+    from affectspace.studies.clock import duration
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    if outcome.replaced:
+        say(f"{outcome.replaced:,} runs of other recipes were moved to {outcome.folder / 'replaced'}")
+    if outcome.unplanned:
+        first = outcome.unplanned[0]
+        say(
+            f"{len(outcome.unplanned):,} runs in {outcome.folder} are no longer part of the study (such as {first}); "
+            "they stay, and are left out of tables and report"
+        )
+    for failure in outcome.failures[:SHOWN]:
+        say(f"failed: {outcome.folder / failure.folder}: {failure.error}")
+        if failure.trace:
+            say(failure.trace)
+    if len(outcome.failures) > SHOWN:
+        say(f"... and {len(outcome.failures) - SHOWN:,} more")
+    for question in outcome.blocked:
+        say(f"not run: {question}, as runs failed that were to choose its settings")
+    took = f"{outcome.finished:,} of {outcome.planned:,} runs are finished"
+    if outcome.finished < outcome.planned:
+        say(f"error: the study is not finished: {took}; mend what is told above, then go on with: {command}")
+    elif outcome.ran:
+        foreseen = f" ({duration(outcome.predicted)} were predicted)" if outcome.predicted else ""
+        say(f"{outcome.ran:,} runs trained in {duration(outcome.seconds)}{foreseen}; {took}")
+
+
+def _next(outcome: "Outcome", results: "StudyResults | None") -> None:
+    if results is None:
+        return
+    place = results.runs.iloc[0]
+    same = results.runs[(results.runs["split"] == place["split"]) & (results.runs["seed"] == place["seed"])]
+    runs = [outcome.folder / folder for folder in same["folder"]]
+    report = (outcome.folder / "report.html").resolve().as_uri()
+    next_commands(f"open it in a browser: {report}", f"affectspace report {quoted(*runs)} --out runs.html")
+
+
+def _record(outcome: "Outcome", results: "StudyResults", summaries: "tuple[SplitSummary, ...]") -> dict[str, Any]:
+    """What machines want to know: every figure of the table, and what became of the runs."""
+    from affectspace.studies.tables import tidy
+
+    table = tidy(summaries).to_dict("records") if summaries else []
+    return {
+        "study": str(outcome.folder),
+        "planned": outcome.planned,
+        "finished": outcome.finished,
+        "trained": outcome.ran,
+        "failures": [{"run": str(f.folder), "error": f.error, "code": f.code} for f in outcome.failures],
+        "not_run": outcome.blocked,
+        "no_longer_planned": [str(path) for path in outcome.unplanned],
+        "predicted_seconds": outcome.predicted,
+        "seconds": outcome.seconds,
+        "selection": results.selection,
+        "table": table,
+    }
