@@ -1,6 +1,6 @@
 """What a training clip sounds like this time: a function of the seed, the epoch, the item and its role."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class Hearing:
         clips: Sequence[np.ndarray],
         samples: Sequence[np.ndarray] | None,
         normaliser: Normaliser,
-        keys: Sequence[str],
+        keys: Iterable[str],
     ):
         if augmentation is not None and samples is None:
             raise InputError("speed, level and noise change samples, and there are none; gather them with the features")

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -266,7 +266,7 @@ def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable:
 
 def make_hearing(
     recipe: Recipe, clips: Sequence[np.ndarray], samples: Sequence[np.ndarray] | None, normaliser: Normaliser,
-    keys: Sequence[str],
+    keys: Iterable[str],
 ) -> Hearing | None:  # fmt: skip
     """How the recipe's training sounds: None where nothing is augmented.
 
