@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,6 +30,16 @@ COLUMNS = (
     ("similarity_error", "similarity error", "lower", False),
 )
 QUARANTINE_SHOWN = 200
+
+
+class Shown(Protocol):
+    """Runs side by side, each with the name that the page gives it."""
+
+    @property
+    def runs(self) -> tuple[Run, ...]: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def protocol(comparison: Comparison) -> list[tuple[str, str]]:
+def protocol(comparison: Shown) -> list[tuple[str, str]]:
     """Who was trained and tested, what was kept apart and what was allowed: label and sentence."""
     lines: dict[str, dict[str, list[str]]] = {}
     for run, name in zip(comparison.runs, comparison.names):
@@ -131,7 +141,7 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     return lines
 
 
-def corpora(comparison: Comparison) -> list[dict[str, Any]]:
+def corpora(comparison: Shown) -> list[dict[str, Any]]:
     """A card for each corpus, once for all runs that used it alike."""
     cards: list[dict[str, Any]] = []
     for run, name in zip(comparison.runs, comparison.names):
@@ -188,7 +198,7 @@ def _agreement(dimension: str, each: dict[str, Any]) -> tuple[str, str]:
     return dimension, f"α {alpha:.2f} ({each.get('level', 'unknown level')}{raters}{per_item}{items})"
 
 
-def recipe_differences(comparison: Comparison) -> list[tuple[str, list[str], list[bool]]]:
+def recipe_differences(comparison: Shown) -> list[tuple[str, list[str], list[bool]]]:
     """Settings in which the recipes differ: key, value of each run, and whether it differs from the most common one."""
     flat = [_flat(run.recipe) for run in comparison.runs]
     keys = list(dict.fromkeys(key for each in flat for key in each))
@@ -201,7 +211,7 @@ def recipe_differences(comparison: Comparison) -> list[tuple[str, list[str], lis
     return table
 
 
-def environments(comparison: Comparison) -> list[tuple[str, str]]:
+def environments(comparison: Shown) -> list[tuple[str, str]]:
     """Whose environment, and what it was; one entry where all are the same."""
     groups: dict[str, list[str]] = {}
     for run, name in zip(comparison.runs, comparison.names):

@@ -55,7 +55,7 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
         told.append(
             "Seeds vary how a network begins and in which order it learns, nothing else: Tukey's test tells whether "
             "the training procedures differ on these test items. Whether they would on other people's is what "
-            "“with other speakers” estimates (95 %, over resamplings of the test speakers)."
+            f"“with other speakers” estimates (95{PERCENT}, over resamplings of the test speakers)."
         )
     speakers = {split.no_speakers for split in splits if split.tested and split.others} - {""}
     if speakers:
@@ -146,8 +146,7 @@ def _tested(split: SplitSummary) -> list[str]:
 
 
 def _one_sided(row: RecipeSummary, base: RecipeSummary, where: str, way: str) -> str:
-    # Of the means as printed, so that the reader's own subtraction agrees.
-    gap = abs(round(100 * row.mean, 1) - round(100 * base.mean, 1))
+    gap = abs(in_points(row.change[0]))
     found = f"Tukey {p_value(row.p)}"
     if row.speakers:
         low, high = (row.speakers.low, row.speakers.high) if way == "above" else (-row.speakers.high, -row.speakers.low)
@@ -162,9 +161,8 @@ def _one_sided(row: RecipeSummary, base: RecipeSummary, where: str, way: str) ->
 def _untested(split: SplitSummary) -> list[str]:
     """Figures without a test, and why there is none."""
     base, first = split.base, split.others[0]
-    gap = round(100 * first.mean, 1) - round(100 * base.mean, 1)
-    way = "above" if gap > 0 else "below"
-    told = f"is {abs(gap):.1f} points {way}" if in_points(gap / 100) else "is level with"
+    gap = in_points(first.mean - base.mean)
+    told = f"is {abs(gap):.1f} points {'above' if gap > 0 else 'below'}" if gap else "is level with"
     best = " (the best of the others)" if len(split.others) > 1 else ""
     sentence = (
         f"{first.recipe}{best} {told} {base.recipe} on {split.split}: {_percent(first.mean)} against "
@@ -205,12 +203,12 @@ def _times(splits: Sequence[SplitSummary], recipe: str, way: str) -> int:
 
 
 def _tallied(times: dict[str, int], splits: int, first: bool) -> str:
-    """On how many splits each recipe is: "KL and PS on 3 of 4 splits, JS on 1"."""
+    """On how many splits each recipe is: "KL and PS on 3 of 4 splits; JS on 1"."""
     parts = []
     for count in sorted({*times.values()} - {0}, reverse=True):
         of = f" of {splits} splits" if first and not parts else ""
         parts.append(f"{_listed([name for name, c in times.items() if c == count])} on {count}{of}")
-    return ", ".join(parts) or ("none on any split" if first else "none")
+    return "; ".join(parts) or ("none on any split" if first else "none")
 
 
 def _percent(value: float) -> str:

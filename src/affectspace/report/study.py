@@ -1,0 +1,109 @@
+"""The page of a study: did it help, by how much, how sure is that, and what does it rest on."""
+
+import datetime
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import affectspace
+from affectspace.files import write_text
+from affectspace.report import facts, study_facts, study_panels
+from affectspace.studies.results import StudyResults
+from affectspace.studies.summary import SplitSummary, summarise
+from affectspace.studies.tables import entry, legend, seeds
+from affectspace.studies.words import answers, cautions, overall
+
+__all__ = ["write_study_report"]
+
+SIGNS = {"above": "↑", "below": "↓", "level": "≈", "": "?"}
+
+
+def write_study_report(
+    results: StudyResults,
+    path: str | Path | None = None,
+    *,
+    summaries: Sequence[SplitSummary] | None = None,
+    date: datetime.date | None = None,
+) -> Path:
+    """Write a self-contained page about a study, finished or not, and return its path.
+
+    It begins with the answer of each split in words; then come differences with their intervals, the
+    table as papers print it, learning curves, what selection tried, all tests in full, costs, what
+    was trained on what, and what may not be concluded. Like every page of this package it loads
+    nothing and runs nothing, and the same study gives the same bytes on the same date.
+
+    Args:
+        results: of a study.
+        path: the HTML file, or a folder, which gets a ``report.html``; the study's own folder where None.
+        summaries: what :func:`affectspace.studies.summarise` gave, where it is at hand.
+        date: printed at the end; today where None.
+
+    Raises:
+        InputError: a run's files are damaged.
+    """
+    path = results.folder if path is None else Path(path)
+    if path.is_dir():
+        path = path / "report.html"
+    splits = tuple(summaries) if summaries is not None else summarise(results)
+    write_text(path, _page(results, splits, date or datetime.date.today()))
+    return path
+
+
+def _page(results: StudyResults, splits: tuple[SplitSummary, ...], date: datetime.date) -> str:
+    environment = Environment(
+        loader=PackageLoader("affectspace.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shown = study_facts.examples(results)
+    names, settings = study_facts.recipe_differences(results)
+    return environment.get_template("study.html").render(
+        results=results,
+        splits=splits,
+        size=_size(results),
+        done=len(results.runs),
+        overall=overall(splits),
+        answers=[(_sign(split), answers(split)) for split in splits],
+        cautions=cautions(splits),
+        transductive=sorted({name for split in splits for name in split.transductive}),
+        missing=study_facts.missing(results),
+        forests=study_panels.forest_panels(splits) if any(split.others for split in splits) else [],
+        table=[(split, [entry(split, row) for row in split.rows], seeds(split)) for split in splits],
+        legend=legend(splits),
+        curves=study_panels.curve_panels(results, splits),
+        choices=study_facts.choices(results),
+        inner=study_panels.selection_panels(results),
+        tests=[(s, study_facts.anova(s), study_facts.differences(s), study_facts.pairs(s)) for s in splits],
+        costs=study_facts.costs(results),
+        spent=study_facts.spent(results),
+        protocol=facts.protocol(shown),
+        corpora=facts.corpora(shown),
+        environments=facts.environments(shown),
+        names=names,
+        settings=settings,
+        limits=study_facts.limits(results, splits),
+        plan=(results.folder / "study.toml").read_text(encoding="utf-8"),
+        command=f"affectspace study {shlex.quote(str(results.folder / 'study.toml'))}",
+        version=affectspace.__version__,
+        date=date.isoformat(),
+    )
+
+
+def _sign(split: SplitSummary) -> tuple[str, str]:
+    """A sign for what a split says, and the same in a word for whoever does not see it."""
+    verdicts = [row.verdict for row in split.others]
+    if split.obstacles:
+        return "?", "not ranked"
+    for verdict in ("above", "below", "level"):
+        if verdict in verdicts:
+            return SIGNS[verdict], verdict
+    return SIGNS[""], "not tested"
+
+
+def _size(results: StudyResults) -> str:
+    counts = ((len(results.recipes), "recipe"), (len(results.splits), "split"), (len(results.seeds), "seed"))
+    return " × ".join(f"{count:,} {what}{'s' if count != 1 else ''}" for count, what in counts)

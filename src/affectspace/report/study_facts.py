@@ -1,0 +1,273 @@
+"""Tables of a study's page: tests in full, what selection tried, costs, what is missing, what it all rests on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from affectspace.report import facts
+from affectspace.studies.results import StudyResults
+from affectspace.studies.statistics import Estimate
+from affectspace.studies.summary import RecipeSummary, SplitSummary
+from affectspace.studies.words import p_value, signed
+from affectspace.training.run import Run
+
+__all__ = ["Examples", "anova", "choices", "costs", "differences", "examples", "limits", "missing", "pairs", "spent"]
+
+NONE = "–"
+PERCENT = "\u202f%"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One finished run each of what a page tells apart, with the name that it gives it."""
+
+    runs: tuple[Run, ...]
+    names: tuple[str, ...]
+
+
+def examples(results: StudyResults) -> Examples:
+    """A finished run of each split that has one."""
+    found = [(results.example(split), split) for split in results.splits]
+    there = [(run, split) for run, split in found if run is not None]
+    return Examples(tuple(run for run, _ in there), tuple(split for _, split in there))
+
+
+def recipe_differences(results: StudyResults) -> tuple[tuple[str, ...], list[tuple[str, list[str], list[bool]]]]:
+    """Names of the recipes, and the settings in which they differ, on the first split where all have a run."""
+    for split in results.splits:
+        runs = [results.example(split, recipe) for recipe in results.recipes]
+        there = tuple(run for run in runs if run is not None)
+        if len(there) == len(results.recipes):
+            return results.recipes, facts.recipe_differences(Examples(there, results.recipes))
+    return (), []
+
+
+# ---- tests
+
+
+def anova(split: SplitSummary) -> str:
+    """The analysis of variance in one line, or why there is none."""
+    a = split.anova
+    if a.f is None or a.p is None or a.eta_squared is None or a.omega_squared is None:
+        return f"No analysis of variance: {a.reason}."
+    f = f"{a.f:,.2f}" if a.f < 1e4 else f"{a.f:.2e}"
+    share, omega = f"{100 * a.eta_squared:.0f}{PERCENT}", _two(a.omega_squared)
+    return (
+        f"F({a.df_between}, {a.df_within}) = {f}, {p_value(a.p)}; recipes explain {share} of the runs' variance (η²), "
+        f"ω² = {omega}."
+    )
+
+
+def differences(split: SplitSummary) -> list[tuple[str, list[str]]]:
+    """A row a recipe: n, difference with Tukey's interval, p, paired, g, over speakers, over speakers and seeds."""
+    return [(row.recipe, _cells(row)) for row in split.rows if row.difference is not None]
+
+
+def pairs(split: SplitSummary) -> list[tuple[str, str, str, str, str]]:
+    """Every pair of recipes: names, difference, interval, p."""
+    told = []
+    for pair in split.tukey.pairs:
+        seen = pair if pair.value >= 0 else pair.turned()  # the one ahead first
+        interval = NONE if seen.low is None or seen.high is None else _ends(seen.low, seen.high)
+        p = NONE if seen.p is None else p_value(seen.p)
+        told.append((split.tested[seen.one], split.tested[seen.other], signed(seen.value), interval, p))
+    return told
+
+
+def _cells(row: RecipeSummary) -> list[str]:
+    value, low, high = row.change
+    tukey = signed(value) + ("" if np.isnan(low) else f" ({_ends(low, high)})")
+    g = NONE if row.g.value is None else f"{_two(row.g.value)}{_interval(row.g)}"
+    paired = NONE
+    if row.paired.value is not None and row.paired.p is not None:
+        ends = _ends(row.paired.low or 0.0, row.paired.high or 0.0)
+        paired = f"{signed(row.paired.value)} ({ends}), {p_value(row.paired.p)}"
+    around = [NONE if each is None else _ends(each.low, each.high) for each in (row.speakers, row.speakers_and_seeds)]
+    return [str(row.uar.n), tukey, NONE if np.isnan(row.p) else p_value(row.p), paired, g, *around]
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f" ({_two(estimate.low)} to {_two(estimate.high)})"
+
+
+# ---- selection
+
+
+def choices(results: StudyResults) -> list[dict[str, Any]]:
+    """What was tried for each split and fold: settings, rows with the chosen one marked, and the choice in words."""
+    told = []
+    for key, entry in results.selection.items():
+        split, _, fold = key.rpartition("/")
+        shared, own, tried = entry.get("shared") or {}, entry.get("own") or {}, entry.get("tried") or []
+        settings = list(dict.fromkeys(name for each in tried for name in each.get("set") or {}))
+        known = [each["uar"] for each in tried if each.get("uar") is not None]
+        rows = []
+        for each in tried:
+            values = each.get("set") or {}
+            chosen = values == own.get(each.get("recipe")) or (
+                values == (shared.get("set") or {}) and not _own(each, own)
+            )
+            uar = each.get("uar")
+            rows.append({
+                "recipe": each.get("recipe", ""),
+                "values": [_value(values[name]) if name in values else "" for name in settings],
+                "epoch": NONE if each.get("epoch") is None else str(each["epoch"]),
+                "uar": NONE if uar is None else f"{100 * uar:.1f}{PERCENT}",
+                "sd": NONE if each.get("sd") is None else f"{100 * each['sd']:.1f}",
+                "runs": each.get("runs", NONE),
+                "share": _share(uar, known),
+                "chosen": chosen,
+            })  # fmt: skip
+        told.append({
+            "key": key, "split": split or key, "fold": "" if fold == "all" else fold.replace("-", " "),
+            "settings": settings, "rows": rows, "words": _choice(shared, own, entry.get("own_epoch") or {}),
+        })  # fmt: skip
+    return told
+
+
+def _own(tried: dict[str, Any], own: dict[str, Any]) -> bool:
+    """Whether a recipe tried this for itself, not for all."""
+    its = own.get(str(tried.get("recipe")))
+    return its is not None and set(its) == set(tried.get("set") or {})
+
+
+def _choice(shared: dict[str, Any], own: dict[str, Any], own_epochs: dict[str, int]) -> str:
+    parts = [f"{key} = {_value(value)}" for key, value in (shared.get("set") or {}).items()]
+    if shared.get("epoch") is not None:
+        parts.append(f"epoch {shared['epoch']}")
+    told = [f"all recipes: {', '.join(parts)}"] if parts else []
+    for name in dict.fromkeys([*own, *own_epochs]):
+        its = [f"{key} = {_value(value)}" for key, value in (own.get(name) or {}).items()]
+        its += [f"epoch {own_epochs[name]}"] if name in own_epochs else []
+        told.append(f"{name}: {', '.join(its)}")
+    return "; ".join(told) or "nothing yet"
+
+
+def _share(uar: float | None, known: Sequence[float]) -> float:
+    """Length of a bar in per cent: from just below the lowest figure to the highest, as these lie close together."""
+    if uar is None:
+        return 0.0
+    low, high = min(known), max(known)
+    return round(100 * (0.15 + 0.85 * (uar - low) / (high - low)), 1) if high > low else 100.0
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items())
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# ---- costs
+
+
+def costs(results: StudyResults) -> list[tuple[str, str, str, str, str]]:
+    """A row a recipe: runs, seconds a run, total, and how much of the baseline's time on the same splits."""
+    table, rows = results.runs, []
+    by_split = table.groupby(["recipe", "split"])["seconds"].mean()
+    for name in results.recipes:
+        its = table.loc[table["recipe"] == name, "seconds"].dropna()
+        if not len(its):
+            rows.append((name, "0", NONE, NONE, NONE))
+            continue
+        spread = f" ± {_time(float(its.std()))}" if len(its) > 1 else ""
+        ratios = [
+            by_split.get((name, split), np.nan) / by_split.get((results.baseline, split), np.nan)
+            for split in results.splits
+        ]
+        there = [ratio for ratio in ratios if np.isfinite(ratio)]
+        ratio = NONE if not there else "1" if name == results.baseline else f"{np.exp(np.mean(np.log(there))):.2f}"
+        rows.append((name, f"{len(its):,}", _time(float(its.mean())) + spread, _time(float(its.sum())), ratio))
+    return rows
+
+
+def spent(results: StudyResults) -> list[tuple[str, str]]:
+    """What the study took, and what had been predicted: label and words."""
+    timing = results.timing
+    seconds, predicted = timing.get("seconds"), timing.get("predicted_seconds")
+    lines = []
+    if seconds is not None:
+        lines.append(("Wall time", _time(seconds)))
+    if predicted is not None:
+        off = "" if not seconds or not predicted else f" (took {seconds / predicted:.2f} of it)"
+        lines.append(("Predicted", _time(predicted) + off))
+    if timing.get("processes") is not None:
+        lines.append(("Processes", str(timing["processes"])))
+    for key, label in (("grid_seconds", "Inner runs, together"), ("run_seconds", "Outer runs, together")):
+        if timing.get(key) is not None:
+            lines.append((label, _time(timing[key])))
+    return lines
+
+
+def _time(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    if seconds < 5940:
+        return f"{seconds / 60:.1f} min" if seconds < 597 else f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:,.1f} h"
+
+
+# ---- what it rests on
+
+
+def missing(results: StudyResults) -> list[tuple[str, str, str]]:
+    """Planned runs that are not finished: recipe, split, and their seeds with how far they are."""
+    told = []
+    for (recipe, split), table in results.missing.groupby(["recipe", "split"], sort=False):
+        states: dict[str, list[str]] = {}
+        for seed, state in zip(table["seed"], table["state"]):
+            states.setdefault(str(state), []).append(str(seed))
+        words = "; ".join(f"seed{'s' if len(s) > 1 else ''} {', '.join(s)} ({state})" for state, s in states.items())
+        told.append((str(recipe), str(split), words))
+    return told
+
+
+def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
+    """What may not be concluded, and what the tests assume."""
+    told = [
+        "Seeds vary how networks begin and the order of items, nothing else. Tukey's interval is of the difference "
+        "that infinitely many seeds would show on these very test items, with these training items.",
+        "Speakers are resampled from those of the test set: that speaks for speakers like them, recorded alike, not "
+        "for other corpora, languages or rooms. No interval here covers other training data.",
+        "Tukey's test takes seeds as independent and equally spread in all recipes. Runs of one seed begin alike, "
+        "which the paired column uses; it is adjusted for nothing, and is not what arrows and marks are of.",
+    ]
+    if len(splits) > 1:
+        told.append(
+            f"Each of the {len(splits)} splits is tested at p < .05 by itself. Over several, one recipe or another "
+            "will pass by chance more often than that."
+        )
+    if results.selection:
+        told.append(
+            "Settings were chosen on training items alone. Where one recipe chose for all, the others may have "
+            "deserved other settings: the comparison is of recipes at those settings."
+        )
+    else:
+        told.append(
+            "No settings were chosen in this study: the comparison is of the recipes as they were written, and nothing "
+            "here tells how they came by their settings."
+        )
+    if any(row.uar.n < 5 for split in splits for row in split.rows if row.uar.n > 1):
+        told.append("With fewer than five seeds a standard deviation is a rough guess, and so is all that uses it.")
+    if not results.finished:
+        told.append(
+            "The study is not finished. Looking at it until a difference shows and stopping then makes differences "
+            "out of chance; let it finish."
+        )
+    return told
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{signed(low, plus=False)} to {signed(high, plus=False)}"
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
