@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("log_mel.py", "triplets.py", "conv_pool.py", "training_cost.py", "theorem.py")
+SCRIPTS = ("log_mel.py", "triplets.py", "conv_pool.py", "buckets.py", "training_cost.py", "theorem.py")
 
 
 def machine() -> str:
