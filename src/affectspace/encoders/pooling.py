@@ -24,7 +24,7 @@ def pooled_convolution(values: Tensor, lengths: Tensor, weight: Tensor, bias: Te
 
     **Why it is fast.** On a CPU the clips are laid end to end without their padding, in the layout in
     which a convolution runs near the speed of the machine. The gradient of a maximum reaches one
-    window per clip and kernel: backward gathers those, 400 times less work than to convolve again.
+    window per clip and kernel: backward gathers those, hundreds of times less work than to convolve.
 
     **Low precision.** Under autocast the winning windows are found in its type, then their values are
     computed in the weights' own: what comes out is the exact answer to windows whose answers lie
