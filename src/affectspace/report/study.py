@@ -71,7 +71,7 @@ def _page(results: StudyResults, splits: tuple[SplitSummary, ...], date: datetim
         cautions=cautions(splits),
         transductive=sorted({name for split in splits for name in split.transductive}),
         missing=study_facts.missing(results),
-        forests=study_panels.forest_panels(splits) if any(split.others for split in splits) else [],
+        forests=study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
         table=[(split, [entry(split, row) for row in split.rows], seeds(split)) for split in splits],
         legend=legend(splits),
         curves=study_panels.curve_panels(results, splits),

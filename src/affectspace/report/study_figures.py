@@ -7,12 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from affectspace.report.figures import short
 from affectspace.report.style import ACCENT, CLASS_COLOURS, GREY, INK, MARKERS, WARM
 from affectspace.studies.summary import RecipeSummary
 from affectspace.studies.words import p_value, signed
 
-__all__ = ["MOST_CURVES", "Curve", "apart", "forest", "inner_curve", "recipe_look", "seed_curves"]
+__all__ = ["MOST_CURVES", "Curve", "apart", "brief", "forest", "inner_curve", "recipe_look", "seed_curves"]
 
 MOST_CURVES = 9  # more lines cannot be told apart by anybody
 SOFT = "#57606a"
@@ -76,7 +75,7 @@ def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float])
                 va="center", ha=side, fontweight="bold" if found else "normal",
             )  # fmt: skip
     ax.axvline(0, color=INK, lw=1, zorder=1)
-    ax.set_yticks(range(len(rows)), [short(row.recipe, 18) for row in rows])
+    ax.set_yticks(range(len(rows)), [brief(row.recipe, 18) for row in rows])
     ax.set(xlim=limits, ylim=(len(rows) - 0.35, -0.55))
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.spines["left"].set_visible(False)
@@ -166,7 +165,21 @@ def _name_ends(ax: Axes, ends: Sequence[tuple[float, int, Curve]], limits: tuple
         ax.annotate("", (1.015, y), (1.075, y), xycoords=mix, arrowprops=line)
         ax.plot([1.045], [y], marker, color=colour, ms=4.5, mec="white", mew=0.6, clip_on=False,
                 transform=ax.get_yaxis_transform())  # fmt: skip
-        ax.annotate(short(curve.name, 16), (1.09, y), xycoords=mix, va="center", color=INK)
+        ax.annotate(brief(curve.name, 16), (1.09, y), xycoords=mix, va="center", color=INK)
+
+
+def brief(name: str, longest: int) -> str:
+    """A name that fits beside a figure; what is cut is its middle, as names of recipes differ at their ends.
+
+    Example:
+        >>> brief("f-similarity, Kullback-Leibler", 18)
+        'f-similar…-Leibler'
+    """
+    name = " ".join(name.split())
+    if len(name) <= longest:
+        return name
+    head = longest // 2
+    return f"{name[:head]}…{name[head + 1 - longest :]}"
 
 
 def apart(values: Sequence[float], gap: float, limits: tuple[float, float]) -> list[float]:

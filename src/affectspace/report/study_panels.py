@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from affectspace.report.figures import short
 from affectspace.report.panels import Panel
-from affectspace.report.study_figures import MOST_CURVES, Curve, forest, inner_curve, seed_curves
+from affectspace.report.study_figures import MOST_CURVES, Curve, brief, forest, inner_curve, seed_curves
 from affectspace.report.style import figure_style
 from affectspace.report.svg import inline_svg
 from affectspace.studies.results import StudyResults
@@ -24,7 +23,7 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
     """Differences to the baseline, a panel a split, all on one scale."""
     # In the order of the study file, so that an eye finds a recipe at one height in all panels.
     shown = {split.split: [row for row in split.rows if np.isfinite(row.change[0])] for split in splits}
-    longest = max((len(short(row.recipe, 18)) for rows in shown.values() for row in rows), default=1)
+    longest = max((len(brief(row.recipe, 18)) for rows in shown.values() for row in rows), default=1)
     ends = [0.0]
     for row in (row for rows in shown.values() for row in rows):
         ends += [each for each in row.change if np.isfinite(each)]
@@ -43,14 +42,14 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
             for row in rows
         )
         with figure_style():
-            width, height = 5.2, 0.72 + 0.34 * len(rows)
+            width, height = 5.2, 0.65 + 0.34 * len(rows)
             figure = Figure(figsize=(width, height))
             figure.set_layout_engine("none")
             # The same margins in all panels, so that their zeros stand below each other.
-            left, bottom = 0.2 + 0.078 * longest, 0.52
+            left, bottom = 0.2 + 0.078 * longest, 0.45
             ax = figure.add_axes((left / width, bottom / height, 1 - (left + 1.2) / width, 1 - (bottom + 0.1) / height))
             forest(ax, rows, (low - pad, high + pad))
-            ax.set_xlabel(f"points of UAR above {_cut(split.baseline)}")
+            ax.set_xlabel(f"points of UAR above {brief(split.baseline, 30)}")
             picture = inline_svg(figure, f"forest-{place}", f"Difference to {split.baseline} on {split.split}: {told}.")
         panels.append(Panel(split.split, picture, _speakers(split)))
     return panels
@@ -67,8 +66,10 @@ def curve_panels(results: StudyResults, splits: Sequence[SplitSummary]) -> list[
     panels = []
     for place, split in enumerate(splits):
         curves, part = found[split.split]
-        if not curves:
-            panels.append(Panel(split.split, None, "No run recorded its UAR epoch by epoch."))
+        if split.obstacles or not curves:
+            why = "The recipes cannot be ranked here, so their curves are not drawn together."
+            why = why if split.obstacles else "No run recorded its UAR epoch by epoch."
+            panels.append(Panel(split.split, None, why))
             continue
         told = "; ".join(f"{c.name} ends at {c.mean[-1]:.1%}" for c in curves if c.row is not None)
         with figure_style():
@@ -80,6 +81,8 @@ def curve_panels(results: StudyResults, splits: Sequence[SplitSummary]) -> list[
             about = f"Mean {name} UAR after each epoch on {split.split}: {told}."
             picture = inline_svg(figure, f"curve-{place}", about)
         notes = _curve_notes(curves, part)
+        if any((c.mean < bounds[0]).any() for c in curves):
+            notes.append("the first epochs lie below")
         if split.chance < bounds[0]:
             notes.append(f"chance, {100 * split.chance:.1f}\u202f%, lies below")
         panels.append(Panel(split.split, picture, "; ".join(notes)))
@@ -127,10 +130,14 @@ def _curves(results: StudyResults, split: SplitSummary) -> tuple[list[Curve], st
 
 
 def _range(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Lowest and highest of what is drawn."""
-    spread = [curve.sd * curve.banded for curve in curves]
-    low = min(float((curve.mean - sd).min()) for curve, sd in zip(curves, spread))
-    return low, max(float((curve.mean + sd).max()) for curve, sd in zip(curves, spread))
+    """Lowest and highest of what is drawn once learning is under way: the first rise would flatten all else."""
+    lows, highs = [], []
+    for curve in curves:
+        sd = curve.sd * curve.banded
+        begun = slice(len(sd) // 6 if len(sd) >= 12 else 0, None)
+        lows.append(float((curve.mean - sd)[begun].min()))
+        highs.append(float((curve.mean + sd).max()))
+    return min(lows), max(highs)
 
 
 def _row(results: StudyResults, recipe: str) -> int:
@@ -168,7 +175,3 @@ def _flat(epochs: pd.Series) -> tuple[int, ...]:
     """The kept epochs of all runs and their folds."""
     lists = [each if isinstance(each, list) else [each] for each in epochs]
     return tuple(int(each) for some in lists for each in some if each is not None and each == each)
-
-
-def _cut(name: str, longest: int = 30) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -150,8 +150,11 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     comparable = not obstacles
     groups = [figures[name] for name in tested]
     why = "the recipes were not judged on the same items"
-    anova = one_way_anova(groups) if comparable else Anova(reason=why)
-    pairs = tukey(groups) if comparable else Tukey((), why)
+    if len(tested) < 2:
+        why = f"only {tested[0]} has finished runs" if tested else "no run is finished"
+    testable = comparable and len(tested) > 1
+    anova = one_way_anova(groups) if testable else Anova(reason=why)
+    pairs = tukey(groups) if testable else Tukey((), why)
     chance = runs["chance_uar"].mean() if comparable and len(runs) else np.nan
     base = results.baseline
     rows = []

@@ -29,7 +29,9 @@ def answers(split: SplitSummary) -> list[str]:
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
-    return [*(_tested(split) if first.verdict else _untested(split)), *_at_chance(split)]
+    absent = [row.recipe for row in split.rows if not row.uar.n]
+    more = [f"{_listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
+    return [*(_tested(split) if first.verdict else _untested(split)), *more, *_at_chance(split)]
 
 
 def overall(splits: Sequence[SplitSummary]) -> str:
@@ -50,17 +52,27 @@ def overall(splits: Sequence[SplitSummary]) -> str:
 
 def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     """What the answers do not show, in sentences."""
-    told = []
-    if any(row.verdict for split in splits for row in split.others):
+    told, compared = [], [split for split in splits if split.others and not split.obstacles]
+    tested = any(row.verdict for split in compared for row in split.others)
+    resampled = any(row.speakers for split in compared for row in split.others)
+    if tested:
         told.append(
             "Seeds vary how a network begins and in which order it learns, nothing else: Tukey's test tells whether "
-            "the training procedures differ on these test items. Whether they would on other people's is what "
-            f"“with other speakers” estimates (95{PERCENT}, over resamplings of the test speakers)."
+            "the training procedures differ on these test items."
         )
-    speakers = {split.no_speakers for split in splits if split.tested and split.others} - {""}
-    if speakers:
-        told.append(f"Other speakers are not estimated where that cannot be done ({'; '.join(sorted(speakers))}).")
-    if len([s for s in splits if s.others]) > 1:
+    if resampled:
+        told.append(
+            "Whether a difference would be there on other people's items is what “with other speakers” estimates "
+            f"(95{PERCENT}, over resamplings of the test speakers)."
+        )
+    reasons: dict[str, list[str]] = {}
+    for split in compared:
+        if split.no_speakers:
+            reasons.setdefault(split.no_speakers, []).append(split.split)
+    for reason, names in reasons.items():
+        where = "" if len(names) == len(compared) else f" on {_listed(names)}"
+        told.append(f"Whether a difference would be there with other speakers cannot be told{where} ({reason}).")
+    if tested and len(compared) > 1:
         told.append("Tukey's test allows for all pairs of recipes within a split; nothing corrects for several splits.")
     short = [row for split in splits for row in split.rows if row.uar.n < row.planned]
     if short:
@@ -75,12 +87,16 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
 
 
 def p_value(p: float) -> str:
-    """A p as papers print it.
+    """A p as papers print it, with spaces at which no line breaks.
 
     Example:
-        >>> p_value(0.0031), p_value(0.00002), p_value(0.412), p_value(0.0496), p_value(0.9999)
-        ('p = .003', 'p < .001', 'p = .41', 'p = .0496', 'p > .99')
+        >>> [p_value(p).replace("\\u00a0", " ") for p in (0.0031, 0.00002, 0.412, 0.0496, 0.9999)]
+        ['p = .003', 'p < .001', 'p = .41', 'p = .0496', 'p > .99']
     """
+    return _p_value(p).replace(" ", "\u00a0")
+
+
+def _p_value(p: float) -> str:
     if 0.0495 <= p < ALPHA:  # three digits would print what is told to be below .05 as .050
         return f"p = {min(p, 0.0499):.4f}".replace("0.", ".")
     if p < 0.001:
