@@ -1,7 +1,7 @@
 """What inner runs have chosen, read from their folders, and the record of it: ``selection.json``."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from affectspace.errors import InputError
 from affectspace.files import write_json
 from affectspace.studies.plan import Choice, Fold, Planned, Shape, fold_key, questions, stages_of
 from affectspace.studies.select import Best, Tried, choose
-from affectspace.studies.states import finished
 from affectspace.studies.study import Cells, points
 
 __all__ = ["Selection", "stand_in"]
@@ -33,8 +32,8 @@ class Selection:
         self.folder = folder
         self.record: dict[str, dict[str, Any]] = {}
 
-    def shared(self, grid: Sequence[Planned]) -> dict[tuple[str, Fold], Choice]:
-        """What is chosen for all recipes, by question; without those whose grid runs are not all finished."""
+    def shared(self, grid: Sequence[Planned], done: Container[Path]) -> dict[tuple[str, Fold], Choice]:
+        """What is chosen for all recipes, by question; without those whose grid runs are not all ``done``."""
         chooses, _ = stages_of(self.cells)
         search = self.cells.study.searched
         found = {}
@@ -42,7 +41,8 @@ class Selection:
             if not chooses:
                 found[question] = Choice()
                 continue
-            best = self._best(question, [run for run in grid if (run.split, run.fold) == question], search.epoch)
+            runs = [run for run in grid if (run.split, run.fold) == question]
+            best = self._best(question, runs, done, search.epoch)
             if best:
                 epoch = best.epoch if search.epoch else None
                 found[question] = Choice(best.settings, epoch)
@@ -51,7 +51,7 @@ class Selection:
         return found
 
     def own(self, choices: dict[tuple[str, Fold], Choice], own: Sequence[Planned]) -> dict[tuple[str, Fold], Choice]:
-        """The same choices with what single recipes choose for themselves, of those whose runs are all finished."""
+        """The same choices with what single recipes choose for themselves, where their runs are all ``done``."""
         wants_epoch = self.cells.study.searched.epoch
         found = {}
         for question, choice in choices.items():
@@ -60,7 +60,7 @@ class Selection:
             for name in stages_of(self.cells)[1]:
                 runs = [run for run in own if (run.split, run.fold, run.recipe) == (*question, name)]
                 by_epoch = wants_epoch and choice.epoch is None
-                if best := self._best(question, runs, by_epoch):
+                if best := self._best(question, runs, done, by_epoch):
                     settings[name] = best.settings
                     self._entry(question)["own"][name] = best.settings
                     if by_epoch:
@@ -78,8 +78,10 @@ class Selection:
         empty = {"shared": {"set": {}, "epoch": None}, "own": {}, "tried": [], "curve": []}
         return self.record.setdefault(f"{question[0]}/{fold_key(question[1])}", empty)
 
-    def _best(self, question: tuple[str, Fold], runs: Sequence[Planned], by_epoch: bool) -> Best | None:
-        if not runs or not all(finished(self.folder / run.folder) for run in runs):
+    def _best(
+        self, question: tuple[str, Fold], runs: Sequence[Planned], done: Container[Path], by_epoch: bool
+    ) -> Best | None:
+        if not runs or not all(run.folder in done for run in runs):
             return None
         by_point: dict[int, list[Planned]] = {}
         for run in runs:

@@ -18,7 +18,7 @@ from affectspace.studies.locks import hold_study
 from affectspace.studies.plan import Planned, Points, Shape, plan_final, plan_grid, plan_own, questions
 from affectspace.studies.pool import Answer, Job, Pool
 from affectspace.studies.probe import Costs, finished_costs, measure, worth_it
-from affectspace.studies.states import finished, look, no_longer_planned, refuse_stale, replace_stale
+from affectspace.studies.states import State, finished, look, no_longer_planned, refuse_stale, replace_stale
 from affectspace.studies.study import Cells, Study, dump_study, load_study
 from affectspace.studies.survey import survey
 
@@ -157,29 +157,33 @@ class _Call:
         Runs of other recipes are refused here, or moved away. What waits for a choice is planned with a
         stand-in for it.
         """
-        grid = self._cleared(plan_grid(self.cells, self.shape, self.numbers))
         selection = Selection(self.cells, self.shape, self.folder)
-        chosen = selection.shared(grid)
-        own = self._cleared(plan_own(self.cells, self.shape, chosen, self.numbers))
-        choices = selection.own(chosen, own)
-        self._cleared(plan_final(self.cells, self.shape, choices))
+        grid = plan_grid(self.cells, self.shape, self.numbers)
+        state = self._cleared(grid)
+        chosen = selection.shared(grid, state.done)
+        own = plan_own(self.cells, self.shape, chosen, self.numbers)
+        state += self._cleared(own)
+        choices = selection.own(chosen, own, state.done)
+        state += self._cleared(plan_final(self.cells, self.shape, choices))
         own = plan_own(self.cells, self.shape, stand_in(self.cells, self.shape, chosen), self.numbers)
         final = plan_final(self.cells, self.shape, stand_in(self.cells, self.shape, choices))
         everything = [*grid, *own, *final]
+        looked_at = {run.folder for run in (*state.finished, *state.left, *(run for run, _ in state.stale))}
+        waiting = [run for run in everything if run.folder not in looked_at and finished(self.folder / run.folder)]
+        refuse_stale(state, self.folder, len(waiting))
         self.outcome.planned = len(everything)
         self.outcome.unplanned = no_longer_planned(self.folder, everything)
         curves = all(run.settings.monitor.test_curve for run in final)
         waits = set(questions(self.cells, self.shape)) != set(choices)
         return everything, self.cells.study.searched.epoch and waits and not curves
 
-    def _cleared(self, planned: list[Planned]) -> list[Planned]:
-        """The same runs, of which none is in the way any more as a run of another recipe."""
+    def _cleared(self, planned: list[Planned]) -> State:
+        """How far these runs are; runs of other recipes are moved away, if that was asked for."""
         state = look(self.folder, planned)
-        if self.replace:
+        if self.replace and state.stale:
             self.outcome.replaced += replace_stale(state, self.folder)
-        else:
-            refuse_stale(state, self.folder)
-        return planned
+            state = look(self.folder, planned)
+        return state
 
     def _predict(self, everything: Sequence[Planned], left: Sequence[Planned], at_most: bool) -> None:
         undone = {run.folder for run in left}
@@ -207,18 +211,23 @@ class _Call:
         grid = plan_grid(self.cells, self.shape, self.numbers)
         self._train(grid, bar)
         selection = Selection(self.cells, self.shape, self.folder)
-        chosen = selection.shared(grid)
+        chosen = selection.shared(grid, self._done(grid))
         own = plan_own(self.cells, self.shape, chosen, self.numbers)
         self._train(own, bar)
-        choices = selection.own(chosen, own)
+        choices = selection.own(chosen, own, self._done(own))
         selection.write()
         final = plan_final(self.cells, self.shape, choices)
         self.outcome.blocked = _blocked(self.cells, self.shape, final)
         self._train(final, bar)
         self._pool_folds(final)
 
+    def _done(self, planned: list[Planned]) -> set[Path]:
+        return {run.folder for run in planned if finished(self.folder / run.folder)}
+
     def _train(self, planned: list[Planned], bar: Bar) -> None:
-        by_folder = {self.folder / run.folder: run for run in look(self.folder, self._cleared(planned)).left}
+        state = self._cleared(planned)
+        refuse_stale(state, self.folder)
+        by_folder = {self.folder / run.folder: run for run in state.left}
 
         def tell(job: Job, answer: Answer) -> None:
             run = by_folder[job.folder]

@@ -30,6 +30,14 @@ class State:
     left: list[Planned]
     stale: list[tuple[Planned, str]]
 
+    def __add__(self, other: "State") -> "State":
+        return State(self.finished + other.finished, self.left + other.left, self.stale + other.stale)
+
+    @property
+    def done(self) -> set[Path]:
+        """Folders of those that are finished."""
+        return {run.folder for run in self.finished}
+
 
 def finished(folder: Path) -> bool:
     """Whether the run in a folder is; its final figures are the last thing that training writes."""
@@ -82,8 +90,13 @@ def _told(value: Any) -> str:
     return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def refuse_stale(state: State, folder: Path) -> None:
+def refuse_stale(state: State, folder: Path, waiting: int = 0) -> None:
     """Refuse to go on where runs of other recipes are in the way.
+
+    Args:
+        state: of the runs.
+        folder: the study's.
+        waiting: how many more runs there are whose recipe follows from a choice that is to be made anew.
 
     Raises:
         InputError: how many are, how many still hold, and the first difference by key.
@@ -91,13 +104,11 @@ def refuse_stale(state: State, folder: Path) -> None:
     if not state.stale:
         return
     run, difference = state.stale[0]
-    count, valid = len(state.stale), len(state.finished)
+    count, valid = len(state.stale) + waiting, len(state.finished)
     raise InputError(
-        f"{count} {'runs' if count > 1 else 'run'} in {folder} {'were' if count > 1 else 'was'} trained by other "
-        f"recipes than the study now describes, and {valid} finished {'one is' if valid == 1 else 'ones are'} still "
-        f"valid; in {run.folder}: {difference}. Choose a new folder with --out, or train the "
-        f"{'others' if count > 1 else 'other'} anew with --replace, which keeps what is there in "
-        f"{folder / 'replaced'}"
+        f"the study has changed since {folder} was begun: of the runs there {valid:,} still hold, and {count:,} do not; "
+        f"in {run.folder}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
+        f"--replace, which keeps the old runs in {folder / 'replaced'}"
     )
 
 

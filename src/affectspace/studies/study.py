@@ -88,9 +88,9 @@ class Study(Section):
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     seeds: tuple[int, ...]
-    baseline: str
-    recipes: tuple[RecipeEntry, ...] = Field(min_length=1)
-    splits: tuple[SplitEntry, ...] = Field(min_length=1)
+    baseline: str = ""  # the first recipe, once it is read
+    recipes: tuple[RecipeEntry, ...]
+    splits: tuple[SplitEntry, ...]
     grid: Grid | None = None
 
     @field_validator("seeds", mode="before")
@@ -109,13 +109,20 @@ class Study(Section):
             raise ValueError(f"{', '.join(twice)} {_is(twice)} named more than once; a seed counts once")
         return tuple(given)
 
+    @field_validator("recipes", "splits", mode="before")
+    @classmethod
+    def _some(cls, entries: Any) -> Any:
+        if entries in ([], ()):
+            raise ValueError("the list is empty; a study needs at least one")
+        return entries
+
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         recipes, splits = [entry.name for entry in self.recipes], [entry.name for entry in self.splits]
         faults = [*_same("recipes", recipes), *_same("splits", splits)]
         known = {"baseline": self.baseline, "grid.recipe": self.grid.recipe if self.grid else None}
         for key, name in known.items():
-            if name is not None and name not in recipes:
+            if name and name not in recipes:
                 near = difflib.get_close_matches(name, recipes, 1, 0.5)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 faults.append(f"{key} {name!r} is none of the recipes; {hint}legal: {', '.join(recipes)}")
@@ -301,10 +308,9 @@ class Cells:
         return make_recipe(values, f"{self.source}: recipe {recipe!r} on split {split!r}")
 
     def variants(self, recipe: str, split: str) -> list[Recipe]:
-        """The recipe with each value that is to be tried, one at a time."""
-        grid = self.study.grid
-        tables = (grid.values if grid else {}, self.grid_of(recipe))
-        return [self.recipe(recipe, split, {key: value}) for table in tables for key in table for value in table[key]]
+        """The recipe with every combination of the settings that are to be tried."""
+        entry = next(entry for entry in self.study.recipes if entry.name == recipe)
+        return [self.recipe(recipe, split, tried) for tried in self._tried(entry)]
 
     @staticmethod
     def places(places: list[str]) -> str:
@@ -317,8 +323,6 @@ class Cells:
         return next(entry.grid for entry in self.study.recipes if entry.name == recipe)
 
     def _check(self, entry: RecipeEntry, split: SplitEntry, file: dict[str, Any]) -> None:
-        grid = self.study.grid
-        shared = grid.values if grid else {}
         place = f"recipe {entry.name!r} on split {split.name!r}"
         data = str((Path(entry.path).parent / str(file.get("data", "."))).resolve())
         one_thread = {"training.threads": 1}  # a study's processes use the cores, unless the study itself says more
@@ -328,14 +332,14 @@ class Cells:
         if faults:
             return
         self._values[entry.name, split.name] = values
-        # A value that is illegal by itself is told by itself; combinations are looked at only where none is.
-        alone = [{key: value} for table in (shared, entry.grid) for key in table for value in table[key]]
-        together = [{**one, **own} for one in points(shared) for own in points(entry.grid)]
-        for tried in (*alone, *together):
-            if tried in together and self._faults:
-                return
+        for tried in self._tried(entry):
             told = ", ".join(f"{key} = {value!r}" for key, value in tried.items())
             self._tell(_changed(values, tried)[1], f"{place} with {told}")
+
+    def _tried(self, entry: RecipeEntry) -> list[dict[str, Any]]:
+        """Every combination of settings that a recipe may be trained with."""
+        shared = self.study.grid.values if self.study.grid else {}
+        return [{**one, **own} for one in points(shared) for own in points(entry.grid)]
 
     def _tell(self, faults: list[str], place: str) -> None:
         for fault in faults:

@@ -17,6 +17,7 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     """
     from affectspace.training.cache import DataCache  # loads torch; a fault in the study file is told before
     from affectspace.training.folds import fold_count, inner_count, one_fold
+    from affectspace.training.terms import triplet_geometry
 
     cache = DataCache()
     prepared: set[str] = set()
@@ -35,7 +36,8 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     for split in cells.study.splits:
         for entry in cells.study.recipes:
             try:
-                for recipe in (cells.recipe(entry.name, split.name), *cells.variants(entry.name, split.name)):
+                for recipe in cells.variants(entry.name, split.name):
+                    triplet_geometry(recipe)  # refuses terms that no run could have
                     gathered = cache.gathered(recipe, quiet=quiet)
                     several = has_folds(recipe)
                     found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)

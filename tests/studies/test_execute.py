@@ -1,0 +1,372 @@
+"""Whole studies on tiny corpora: whatever cuts them off, they end with the bytes of one that nothing disturbed."""
+
+import copy
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import tomli_w
+
+from affectspace.corpora import make_synthetic_world
+from affectspace.errors import InputError
+from affectspace.studies import open_study
+from affectspace.studies import pool as pool_module
+from affectspace.studies.execute import FullDisk, run_study
+from affectspace.studies.locks import hold_study
+from affectspace.studies.overrides import put
+from affectspace.studies.pool import Answer, Pool
+from affectspace.studies.worker import perform
+
+RECIPE = {
+    "name": "tiny",
+    "corpora": [{"path": "alva"}, {"path": "boro"}],
+    "labels": {"kind": "poles", "dimension": "activation"},
+    "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
+    "protocol": {
+        "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
+    },
+    "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
+    "terms": [{"kind": "cross_entropy"}],
+    "training": {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "checkpoint_seconds": 0},
+}  # fmt: skip
+STUDY = {
+    "name": "tiny",
+    "seeds": 2,
+    "recipes": [
+        {"name": "CE", "path": "recipe.toml"},
+        {
+            "name": "KL", "path": "recipe.toml", "grid": {"terms.1.weight": [1.0, 10.0]},
+            "set": {"terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity"}]},
+        },
+    ],
+    "splits": [{"name": "there"}],
+    "grid": {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.1]}, "runs": 1, "epoch": True},
+}  # fmt: skip
+RUNS = 2 * 2 + 2 * 2 + 2 * 2  # values x inner sessions, the same for KL's own, recipes x seeds
+COMPARED = {
+    "metrics.json",
+    "metrics.jsonl",
+    "predictions.parquet",
+    "model.safetensors",
+    "recipe.toml",
+    "selection.json",
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    make_synthetic_world(root, ("alva", "boro"), speakers=4, items_per_speaker=8)
+    return root
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Two processes that all studies of this file share: starting one takes seconds."""
+    with Pool(2) as processes:
+        yield processes
+
+
+def write_study(folder: Path, world: Path, changes: dict | None = None, recipe: dict | None = None) -> Path:
+    values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE) | {"data": str(world)}
+    for changed, table in ((values, changes or {}), (base, recipe or {})):
+        for key, value in table.items():
+            put(changed, key, value)
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.toml").write_text(tomli_w.dumps(base))
+    path = folder / "study.toml"
+    path.write_text(tomli_w.dumps({key: value for key, value in values.items() if value is not None}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(world, pool, tmp_path_factory):
+    """The file and the folder of a study that nothing has disturbed; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole")
+    path = write_study(folder, world)
+    outcome = run_study(path, folder / "out", pool=pool)
+    assert (outcome.planned, outcome.finished, outcome.ran, outcome.exit_code) == (RUNS, RUNS, RUNS, 0)
+    return path, folder / "out"
+
+
+@pytest.fixture
+def again(whole, tmp_path):
+    """The same, as a copy that may be changed."""
+    shutil.copytree(whole[1], tmp_path / "out")
+    return shutil.copy(whole[0], tmp_path / "study.toml"), tmp_path / "out"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of everything that must not depend on how a study went; what was set aside is not part of it."""
+    files = (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.name in COMPARED | {"selection.json"} and "replaced" not in path.parts
+    )
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def moments(folder: Path) -> dict[Path, int]:
+    """When each finished run was finished."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("metrics.json")}
+
+
+# ---- undisturbed
+
+
+def test_a_study_leaves_what_its_readers_expect(whole):
+    results = open_study(whole[1])
+    assert results.finished
+    assert list(results.runs["folder"]) == [
+        f"runs/{recipe}/there/seed-{seed}" for recipe in ("CE", "KL") for seed in (0, 1)
+    ]
+    entry = results.selection["there/all"]
+    assert entry["shared"]["set"]["training.weight_decay"] in (0.0, 0.1)
+    assert entry["own"]["KL"]["terms.1.weight"] in (1.0, 10.0)
+    assert [(row["recipe"], row["runs"]) for row in entry["tried"]] == [("CE", 2), ("CE", 2), ("KL", 2), ("KL", 2)]
+    assert len(entry["curve"]) == 3
+    epoch = entry["shared"]["epoch"]
+    assert entry["curve"][epoch - 1] == max(row["uar"] for row in entry["tried"][:2])
+    assert set(results.runs["selected_epoch"]) == {epoch}
+    assert results.timing["grid_seconds"] > 0 < results.timing["run_seconds"]
+    for run in (whole[1] / "grid").rglob("metrics.json"):
+        assert "test" not in json.loads(run.read_text()), "inner runs test nothing"
+    final = json.loads((whole[1] / "runs/CE/there/seed-0/metrics.json").read_text())
+    assert final["counts"]["validate"] == 0, "all training items train once the epoch is chosen"
+
+
+def test_a_finished_study_trains_nothing(whole, pool):
+    before = moments(whole[1])
+    outcome = run_study(*whole, pool=pool)
+    assert (outcome.ran, outcome.finished, outcome.unplanned) == (0, RUNS, [])
+    assert moments(whole[1]) == before
+
+
+def test_one_process_gives_what_two_give(whole, tmp_path):
+    outcome = run_study(whole[0], tmp_path / "one", processes=1)
+    assert outcome.ran == RUNS
+    assert contents(tmp_path / "one") == contents(whole[1])
+
+
+def test_labels_of_test_items_change_no_choice(whole, world, pool, tmp_path):
+    shutil.copytree(world, tmp_path / "other")
+    ratings = pd.read_csv(tmp_path / "other/boro/ratings.csv")
+    scales = ratings["dimension"].isin(["valence", "activation"])
+    ratings.loc[scales, "value"] = 6 - ratings.loc[scales, "value"].astype(float)
+    ratings.to_csv(tmp_path / "other/boro/ratings.csv", index=False)
+    outcome = run_study(write_study(tmp_path, tmp_path / "other"), tmp_path / "out", pool=pool)
+    assert outcome.finished == RUNS
+    assert (tmp_path / "out/selection.json").read_bytes() == (whole[1] / "selection.json").read_bytes()
+    runs = [open_study(folder).runs["uar"].tolist() for folder in (whole[1], tmp_path / "out")]
+    assert runs[0] != runs[1], "the labels did change"
+
+
+def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, pool, tmp_path):
+    changes = {
+        "seeds": [4], "splits": None, "recipes": [{"name": "CE", "path": "recipe.toml"}],
+        "grid": {"recipe": "CE", "epoch": True, "runs": 1, "by": "speaker"},
+    }  # fmt: skip
+    protocol = {"kind": "leave_one_out", "by": "session", "validate_groups": 1, "allow": ["script"]}
+    path = write_study(tmp_path, world, changes, {"protocol": protocol, "training.epochs": 2})
+    outcome = run_study(path, tmp_path / "out", pool=pool)
+    folds, inner = 4, 6  # two corpora of two sessions; three sessions of two speakers are left
+    assert (outcome.planned, outcome.finished) == (folds * inner + folds, folds * inner + folds)
+    results = open_study(tmp_path / "out")
+    assert results.splits == ("leave one session out",)
+    assert sorted(results.selection) == [f"leave one session out/fold-0{fold}" for fold in range(folds)]
+    chosen = [results.selection[name]["shared"]["epoch"] for name in sorted(results.selection)]
+    assert results.runs["selected_epoch"].tolist() == [chosen]
+    assert len(results.answers("CE", "leave one session out")[0]) == 64
+
+
+# ---- cut off
+
+
+KILLED = """
+import os, signal, sys
+from affectspace.studies import execute
+told = 0
+class Clock(execute.Clock):
+    def keep(self):
+        global told
+        told += 1
+        if told == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+execute.Clock = Clock
+execute.run_study(sys.argv[1], sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("after", [2, 9])
+def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(whole, pool, tmp_path, after):
+    # Its processes hold its stderr: this returns when the last of them has ended, too.
+    words = [sys.executable, "-c", KILLED, str(whole[0]), str(tmp_path / "out"), str(after)]
+    killed = subprocess.run(words, capture_output=True, timeout=120, check=False)
+    assert killed.returncode == -9, killed.stderr.decode()
+    before = moments(tmp_path / "out")
+    assert len(before) >= after
+    outcome = run_study(whole[0], tmp_path / "out", pool=pool)
+    assert outcome.ran == RUNS - len(before)
+    assert {path: moments(tmp_path / "out")[path] for path in before} == before, "finished runs stay as they were"
+    assert contents(tmp_path / "out") == contents(whole[1])
+
+
+DYING = """
+import os, signal
+from importlib import import_module
+from pathlib import Path
+module = import_module("affectspace.training.train")
+save = module.save_checkpoint
+def dying(folder, *rest):
+    saved = save(folder, *rest)
+    if WHERE in str(folder):
+        with open(MARKS, "a") as marks:
+            marks.write(str(folder) + chr(10))
+        if len(open(MARKS).readlines()) in DEATHS:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return saved
+module.save_checkpoint = dying
+"""
+
+
+def dying_pool(monkeypatch, tmp_path, where: str, deaths: list[int]) -> Pool:
+    """Processes that kill themselves at the n-th checkpoint of runs whose folder's name holds ``where``."""
+    setting = f"WHERE, MARKS, DEATHS = {where!r}, {str(tmp_path / 'marks')!r}, {deaths}"
+    start = pool_module.START.replace("from affectspace", f"exec({setting + DYING!r}); from affectspace")
+    monkeypatch.setattr(pool_module, "START", start)
+    return Pool(2)
+
+
+def test_the_run_of_a_killed_process_is_resumed_by_another(whole, monkeypatch, tmp_path):
+    with dying_pool(monkeypatch, tmp_path, "inner-1", [2, 5]) as dying:
+        outcome = run_study(whole[0], tmp_path / "out", pool=dying)
+    assert (outcome.ran, outcome.failures) == (RUNS, [])
+    assert contents(tmp_path / "out") == contents(whole[1])
+    saved = (tmp_path / "marks").read_text().split()
+    assert len(saved) == 3 * 2 + 2 * 3 - (3 - 3), "each epoch once: none is trained again after its checkpoint"
+
+
+def test_a_run_that_kills_its_process_thrice_is_given_up_after_the_others(whole, world, monkeypatch, tmp_path):
+    path = write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}})
+    with dying_pool(monkeypatch, tmp_path, "CE/there/seed-0", [1, 2, 3]) as dying:
+        outcome = run_study(path, tmp_path / "out", pool=dying)
+    (failure,) = outcome.failures
+    assert failure.folder == Path("runs/CE/there/seed-0")
+    assert failure.error == (
+        "its process was ended 3 times by signal 9; is there enough memory? --processes 1 needs less"
+    )
+    assert (outcome.finished, outcome.ran, outcome.exit_code) == (3, 3, 1)
+
+
+# ---- faults
+
+
+def test_a_run_that_diverges_does_not_stop_the_others(world, pool, tmp_path):
+    bad = {"name": "BAD", "path": "recipe.toml", "set": {"terms.0.weight": 1e39}}
+    path = write_study(tmp_path, world, {"recipes": [bad, {"name": "CE", "path": "recipe.toml"}], "grid": None})
+    outcome = run_study(path, tmp_path / "out", pool=pool)
+    assert (outcome.planned, outcome.finished, outcome.exit_code) == (4, 2, 3)
+    assert [str(failure.folder) for failure in outcome.failures] == ["runs/BAD/there/seed-0", "runs/BAD/there/seed-1"]
+    assert "the loss is not finite in epoch 1, step 1" in outcome.failures[0].error
+    assert open_study(tmp_path / "out").runs["recipe"].tolist() == ["CE", "CE"]
+
+
+def test_where_choosing_fails_nothing_is_chosen(world, pool, tmp_path):
+    change = {"grid.values": {"terms.0.weight": [1.0, 1e39]}, "recipes.1.grid": {}}
+    outcome = run_study(write_study(tmp_path, world, change), tmp_path / "out", pool=pool)
+    assert (outcome.finished, len(outcome.failures)) == (2, 2)
+    assert outcome.blocked == ["CE, KL on split 'there'"]
+    assert not (tmp_path / "out/runs").exists()
+
+
+def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(world, tmp_path):
+    splits = [{"name": "there"}, {"name": "far", "set": {"protocol.test": ["cirin"]}}]
+    path = write_study(tmp_path, world, {"splits": splits})
+    with pytest.raises(InputError) as caught:
+        run_study(path, tmp_path / "out")
+    assert str(caught.value).startswith(f"{path}: recipe 'CE' on split 'far' (and 1 other): corpus is 'cirin'; ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_stops_the_study_with_a_sentence(world, tmp_path, code):
+    class Full:
+        processes = 2
+
+        def run(self, jobs, tell):
+            def cache(recipe):
+                raise OSError(code, os.strerror(code), "some/file")
+
+            job = jobs[0]
+            asked = {"folder": str(job.folder), "recipe": job.recipe.model_dump(mode="json", exclude_none=True)}
+            tell(job, Answer(**perform(asked, cache)))
+
+    with pytest.raises(FullDisk, match=r"some/file: .*; free some space, then the same command goes on"):
+        run_study(write_study(tmp_path, world, {"grid": None}), tmp_path / "out", pool=Full())  # pyright: ignore
+
+
+def test_one_study_at_a_time_in_a_folder(whole):
+    with hold_study(whole[1]), pytest.raises(InputError, match="another process is at work on the study in"):
+        run_study(*whole)
+
+
+def test_a_folder_of_something_else(whole, tmp_path):
+    with pytest.raises(InputError, match="holds a run; choose another folder with --out"):
+        run_study(whole[0], whole[1] / "runs/CE/there/seed-0")
+    (tmp_path / "study.toml").write_text('name = "theirs"')
+    with pytest.raises(InputError, match="holds the study 'theirs', not 'tiny'; choose another folder with --out"):
+        run_study(whole[0], tmp_path)
+    with pytest.raises(InputError, match="--processes is 0; at least 1 is needed"):
+        run_study(whole[0], tmp_path / "out", processes=0)
+
+
+# ---- changed
+
+
+def test_added_seeds_recipes_and_values_just_add_runs(again, world, pool):
+    path, folder = again
+    before = moments(folder)
+    values = {"seeds": [0, 1, 5], "grid.values": {"training.weight_decay": [0.1, 1e-9, 0.0]}}
+    outcome = run_study(write_study(path.parent, world, values), folder, pool=pool)
+    assert (outcome.ran, outcome.planned) == (2 + 2, RUNS + 2 + 2), "two inner runs of the new value, two of the seed"
+    assert {place: moments(folder)[place] for place in before} == before
+    assert open_study(folder).seeds == (0, 1, 5)
+
+
+def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, pool):
+    path, folder = again
+    outcome = run_study(write_study(path.parent, world, {"seeds": [1]}), folder, pool=pool)
+    assert outcome.ran == 0
+    assert outcome.unplanned == [Path("runs/CE/there/seed-0"), Path("runs/KL/there/seed-0")]
+    assert open_study(folder).runs["seed"].tolist() == [1, 1]
+
+
+def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world, pool):
+    path, folder = again
+    weights = [{"kind": "cross_entropy", "class_weights": False}, {"kind": "f_similarity"}]
+    path = write_study(path.parent, world, {"recipes.1.set": {"terms": weights}})
+    before = contents(folder)
+    with pytest.raises(InputError) as caught:
+        run_study(path, folder, pool=pool)
+    assert str(caught.value) == (
+        f"the study has changed since {folder} was begun: of the runs there 6 still hold, and 6 do not; in "
+        "grid/there/KL-0/inner-0/seed-0: terms.0.class_weights was true, is false. Choose a new folder with --out, or "
+        f"train what does not hold anew with --replace, which keeps the old runs in {folder / 'replaced'}"
+    )
+    assert contents(folder) == before
+    outcome = run_study(path, folder, replace=True, pool=pool)
+    assert (outcome.finished, outcome.ran, outcome.replaced) == (RUNS, 6, 6), "KL's own grid and its final runs"
+    after = contents(folder)
+    kept = {name for name in before if "CE" in name}
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    aside = {name: data for place in (folder / "replaced").iterdir() for name, data in contents(place).items()}
+    assert contents(folder / "replaced/1") == {}, "what is set aside is not compared"
+    assert aside == {}
+    moved = [path.relative_to(folder / "replaced") for path in (folder / "replaced").rglob("metrics.json")]
+    assert len(moved) == 6

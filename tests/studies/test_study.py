@@ -1,0 +1,218 @@
+"""A study file says what is wrong with it before anything is opened or trained, in the user's own words."""
+
+import copy
+import itertools
+
+import pytest
+import tomli_w
+
+from affectspace.errors import InputError
+from affectspace.studies.overrides import dotted, put
+from affectspace.studies.study import Cells, dump_study, load_study, points, slug
+
+RECIPE = {
+    "name": "base",
+    "corpora": [{"path": "alva"}, {"path": "boro"}],
+    "labels": {"kind": "classes", "names": ["angry", "sad"]},
+    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"]},
+    "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity"}],
+}
+STUDY = {
+    "name": "mine",
+    "seeds": 3,
+    "recipes": [
+        {"name": "CE", "path": "recipe.toml", "set": {"terms": [{"kind": "cross_entropy"}]}},
+        {"name": "KL", "path": "recipe.toml", "grid": {"terms.1.weight": [0.1, 1.0]}},
+    ],
+    "splits": [
+        {"name": "there"},
+        {"name": "back", "set": {"protocol.train": ["boro"], "protocol.test": ["alva"]}},
+    ],
+    "grid": {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.01]}, "epoch": True},
+}
+
+
+@pytest.fixture
+def written(tmp_path):
+    """``written({"splits.0.name": "x"})``: the path of a study file with changes; None removes a key."""
+
+    def write(changes=None, recipe=None):
+        values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE)
+        for changed, table in ((values, changes or {}), (base, recipe or {})):
+            for key, value in table.items():
+                put(changed, key, value)
+        (tmp_path / "recipe.toml").write_text(tomli_w.dumps(base))
+        path = tmp_path / "study.toml"
+        path.write_text(tomli_w.dumps({key: value for key, value in values.items() if value is not None}))
+        return path
+
+    return write
+
+
+BAD = [
+    ({"seedz": 3}, "unknown key 'seedz'; did you mean 'seeds'? legal: name, seeds, baseline, recipes, splits, grid"),
+    ({"recipes.0.sett": {}}, "recipes.0: unknown key 'sett'; did you mean 'set'? legal: name, path, set, grid"),
+    ({"grid.value": {}}, "grid: unknown key 'value'; did you mean 'values'? legal: recipe, values, runs, by, epoch"),
+    ({"seeds": None}, "seeds is missing"),
+    ({"seeds": 0}, "seeds: 0 is neither a count of seeds, at least 1, nor a list of seeds"),
+    ({"seeds": []}, "seeds: the list is empty; give a count such as 10, or at least one seed"),
+    ({"seeds": [4, 4, 1, 0, 1]}, "seeds: 4, 1 are named more than once; a seed counts once"),
+    ({"seeds": [0, -1]}, "seeds: -1 is no seed; seeds are whole numbers from 0"),
+    ({"recipes": []}, "recipes: the list is empty; a study needs at least one"),
+    ({"splits": []}, "splits: the list is empty; a study needs at least one"),
+    ({"recipes.1.name": "CE"}, "2 recipes are named 'CE'; give each a name of its own"),
+    ({"splits.1.name": "there"}, "2 splits are named 'there'; give each a name of its own"),
+    (
+        {"splits.0.name": "a > b", "splits.1.name": "a < b"},
+        "splits 'a > b' and 'a < b' would share the folder 'a---b'; let them differ in letters or digits",
+    ),
+    ({"splits.0.name": "../up"}, "splits.0.name is '../up'; string should match pattern '^[A-Za-z0-9].*$'"),
+    ({"baseline": "KLL"}, "baseline 'KLL' is none of the recipes; did you mean 'KL'? legal: CE, KL"),
+    ({"grid.recipe": "KLL"}, "grid.recipe 'KLL' is none of the recipes; did you mean 'KL'? legal: CE, KL"),
+    ({"grid": {"values": {"a": [1]}}}, "grid: recipe is missing: name the recipe whose inner runs choose among values"),
+    ({"grid": {"recipe": "CE"}}, "grid: there is nothing to choose; give values, or epoch = true, or leave recipe out"),
+    (
+        {"grid.values": {"training.weight_decay": [0.0, 0.1, 0.1]}},
+        "grid.values: training.weight_decay has 0.1 more than once; each value is tried once",
+    ),
+    (
+        {"grid.values": {"training.weight_decay": []}},
+        "grid.values: training.weight_decay has no values to try; give at least one, or leave it out",
+    ),
+    (
+        {"recipes.1.grid": {"training": {"epochs": 3}}},
+        "recipes.1.grid: training.epochs is 3; give a list of the values",
+    ),
+    ({"grid.runs": 0}, "grid.runs is 0; input should be greater than or equal to 1"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD, ids=[message[:40] for _, message in BAD])
+def test_a_fault_of_the_study_names_key_value_and_what_is_legal(written, change, message):
+    path = written(change)
+    with pytest.raises(InputError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_faults_of_one_kind_are_told_in_one_message(written):
+    with pytest.raises(
+        InputError, match=r"2 recipes are named 'CE'.*; 2 splits are named 'there'.*; baseline 'x' is none"
+    ):
+        load_study(written({"recipes.1.name": "CE", "splits.1.name": "there", "baseline": "x"}))
+    path = written({"recipes.0.path": "a.toml", "recipes.1.path": "b.toml"})
+    with pytest.raises(InputError) as caught:
+        load_study(path)
+    assert str(caught.value) == f"{path}: there are no recipes a.toml, b.toml; paths are relative to the study file"
+
+
+def test_a_file_that_is_not_there_or_no_toml(tmp_path):
+    with pytest.raises(InputError, match=r"there is no study .*nowhere.toml; a study is a TOML file"):
+        load_study(tmp_path / "nowhere.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(InputError, match=r"bad.toml is not valid TOML: "):
+        load_study(tmp_path / "bad.toml")
+
+
+CELLS = [
+    (
+        {"recipes.1.set": {"training.epoch": 5}},
+        "recipe 'KL' on split 'there' (and 1 other): training: unknown key 'epoch'; did you mean 'epochs'?",
+    ),
+    (
+        {"splits.1.set": {"labels.dimenson": "valence"}},
+        "recipe 'CE' on split 'back' (and 1 other): labels: unknown key 'dimenson'; did you mean 'dimension'?",
+    ),
+    (
+        {"recipes.0.set": {"terms.7.weight": 1.0}},
+        "recipe 'CE' on split 'there' (and 1 other): 'terms.7.weight': terms has no entry 7; it has 0..1",
+    ),
+    (
+        {"recipes.0.set": {"name.first": 1}},
+        "recipe 'CE' on split 'there' (and 1 other): 'name.first': name is 'base' and has no keys below it",
+    ),
+    (
+        {"grid.values": {"training.weight_decay": [0.0, -1.0]}},
+        "recipe 'CE' on split 'there' with training.weight_decay = -1.0 (and 5 others): training.weight_decay is",
+    ),
+    (
+        {"recipes.1.grid": {"terms.1.weigth": [0.1]}},
+        "recipe 'KL' on split 'there' with training.weight_decay = 0.0, terms.1.weigth = 0.1 (and 3 others): "
+        "terms.1: unknown key 'weigth'; did you mean 'weight'?",
+    ),
+    (
+        {"recipes.1.grid": {"training.epochs": [5, 50], "training.selection": [5, 9]}, "grid": None},
+        "recipe 'KL' on split 'there' with training.epochs = 5, training.selection = 9 (and 1 other): "
+        "training: selection keeps epoch 9, and training ends after epoch 5",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CELLS, ids=[message[:40] for _, message in CELLS])
+def test_a_setting_that_no_recipe_knows_names_recipe_split_and_key(written, change, message):
+    path = written(change)
+    with pytest.raises(InputError) as caught:
+        Cells(load_study(path), str(path))
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_recipes_of_one_split_are_tested_in_one_way(written):
+    with pytest.raises(
+        InputError, match=r"on split 'there' recipes 'CE' and 'KL' have different protocols .protocol.test"
+    ):
+        Cells(load_study(written({"recipes.1.set": {"protocol.test": ["cirin"]}, "splits": [{"name": "there"}]})))
+
+
+def test_a_resolved_study_is_read_back_equal_from_anywhere(written, tmp_path):
+    study = load_study(written({"recipes.0.set": {"data": "media"}}))
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "deep/er/study.toml").write_text(dump_study(study))
+    assert load_study(tmp_path / "deep/er/study.toml") == study
+    assert study.seeds == (0, 1, 2)
+    assert study.baseline == "CE"
+    assert study.recipes[0].path == str(tmp_path / "recipe.toml")
+    assert study.recipes[0].set["data"] == str(tmp_path / "media")
+
+
+def test_names_that_are_not_given(written):
+    study = load_study(written({"splits": None, "recipes": [{"path": "recipe.toml"}], "grid": None, "seeds": [7, 3]}))
+    assert [entry.name for entry in study.recipes] == ["base"]
+    assert [entry.name for entry in study.splits] == ["alva to boro"]
+    assert (study.baseline, study.seeds) == ("base", (7, 3))
+
+
+def test_a_cell_has_the_recipes_settings_then_the_splits_then_those_that_are_chosen(written, tmp_path):
+    path = written(
+        {"recipes.0.set": {"training": {"epochs": 5, "batch_size": 8}}, "splits.1.set": {"training.epochs": 6}},
+        recipe={"data": "corpora", "training": {"threads": 4}},
+    )
+    cells = Cells(load_study(path))
+    there, back = cells.recipe("CE", "there"), cells.recipe("CE", "back", {"training.batch_size": 9})
+    assert (there.training.epochs, there.training.batch_size, back.training.epochs, back.training.batch_size) == (
+        5,
+        8,
+        6,
+        9,
+    )
+    assert there.data == str(tmp_path / "corpora")
+    assert there.training.threads == 1, "the processes of a study use the cores"
+    assert there.name == "CE"
+
+
+def test_dotted_keys_say_the_same_as_tables():
+    nested = {"training": {"epochs": 5, "clip_gradient": 1.0}, "encoder": {"kind": "mlp", "hidden": 8}}
+    assert dotted(nested) == {
+        "training.epochs": 5, "training.clip_gradient": 1.0, "encoder": {"kind": "mlp", "hidden": 8},
+    }  # fmt: skip
+
+
+def test_points_are_every_combination_once():
+    values = {"a": [1, 2, 3], "b": ["x", "y"]}
+    assert points(values) == [{"a": a, "b": b} for a, b in itertools.product((1, 2, 3), "xy")]
+    assert points({}) == [{}]
+
+
+def test_a_slug_is_a_name_of_one_folder():
+    assert slug("a/b \\ ..ü") == "a-b---..-"
