@@ -1,6 +1,7 @@
 """Which epoch is kept, with validation and without, and splits within training items."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ def test_without_validation_everything_trains(tiny, tmp_path):
         ),
         ({"training": {"selection": 9}}, "selection keeps epoch 9, and training ends after epoch 3; legal: 1 to 3"),
         ({"training": {"selection": 0}}, "training.selection"),
+        ({"terms": "triplets", "training": {"length_pool": 5}}, "leave length_pool at 1"),
     ],
 )
 def test_what_cannot_be_selected(tiny, changes, words):
@@ -84,6 +86,21 @@ def test_inner_folds_of_folds(tiny):
     assert fold_count(tiny(), gathered.items) == 1
     assert one_fold(recipe, 4).protocol.fold == 4
     assert inner_count(one_fold(recipe, 4), gathered, "speaker") == 5
+
+
+def test_batches_of_like_length_train_and_resume(tiny, tmp_path):
+    recipe = tiny(training={"length_pool": 3})
+    whole = train(recipe, tmp_path / "whole", quiet=True)
+    assert whole.epochs["loss"].tolist() != train(tiny(), tmp_path / "plain", quiet=True).epochs["loss"].tolist()
+    (tmp_path / "begun").mkdir()
+    for name in ("recipe.toml", "data.json", "split.parquet", "environment.txt"):
+        shutil.copy(whole.path / name, tmp_path / "begun" / name)
+    first = sorted((whole.path / "checkpoints").iterdir())[0]  # of the two that are kept
+    shutil.copytree(first, tmp_path / "begun/checkpoints" / first.name)
+    resumed = train(recipe, tmp_path / "begun", resume=True, quiet=True)
+    assert resumed.metrics == whole.metrics
+    models = [run.path / "model/model.safetensors" for run in (whole, resumed)]
+    assert models[0].read_bytes() == models[1].read_bytes()
 
 
 def test_runs_share_what_their_recipes_share(tiny):

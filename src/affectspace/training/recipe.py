@@ -295,11 +295,14 @@ class Training(Section):
     ``selection`` "validation" keeps the epoch with the highest validation UAR (the earliest of
     equals); "last" keeps the last one; a number keeps the epoch of that number, which was chosen before.
     The end of an epoch is checkpointed when ``checkpoint_seconds`` have gone by since the last time
-    (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch.
+    (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch. ``length_pool`` above 1 draws
+    so many batches at a time and sorts their items by length, which saves padding where padding costs
+    (on a GPU) and changes which items meet in a batch; see :class:`affectspace.samplers.LengthBuckets`.
     """
 
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=100, ge=2)
+    length_pool: int = Field(default=1, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0)
     clip_gradient: float | None = Field(default=None, gt=0)
@@ -388,6 +391,11 @@ class Recipe(Section):
             self._reads_vectors(self.features)
         elif self.augment.on:
             self._can_augment(self.features)
+        if self.training.length_pool > 1 and any(getattr(term, "pairs", "") == "triplets" for term in self.terms):
+            raise ValueError(
+                "training.length_pool sorts batches by length, triplets are drawn by label; leave length_pool at 1, "
+                'or give the f_similarity term pairs = "batch"'
+            )
         if self.training.selection == "validation" and not self.protocol.validates:
             raise ValueError(
                 'training.selection is "validation", and the protocol validates on nothing; let it validate, or give '

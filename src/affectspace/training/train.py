@@ -17,7 +17,7 @@ from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
 from affectspace.losses import DegenerateBatchWarning
-from affectspace.samplers import BalancedTriplets, ShuffledBatches
+from affectspace.samplers import BalancedTriplets, LengthBuckets, ShuffledBatches
 from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
@@ -31,6 +31,8 @@ from affectspace.training.run import Run
 from affectspace.training.terms import Objective, make_objective, reported_geometry, triplet_geometry
 
 __all__ = ["train"]
+
+Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets
 
 
 def train(
@@ -81,11 +83,7 @@ def train(
         encoder, optimiser = fabric.setup(model, optimiser)
         objective = objective.to(fabric.device)
         hear = make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
-        geometry = triplet_geometry(recipe)
-        if geometry:
-            sampler = BalancedTriplets(train_targets.numpy(), settings.batch_size, geometry, recipe.seed)
-        else:
-            sampler = ShuffledBatches(len(train_targets), settings.batch_size, recipe.seed)
+        sampler = _sampler(recipe, train_targets, data)
         record(folder, recipe, data)
 
         # ---- where we are: at the beginning, or at the newest whole checkpoint
@@ -194,6 +192,16 @@ def train(
     return Run(folder)
 
 
+def _sampler(recipe: Recipe, targets: Tensor, data: Data) -> Sampler:
+    settings = recipe.training
+    if geometry := triplet_geometry(recipe):
+        return BalancedTriplets(targets.numpy(), settings.batch_size, geometry, recipe.seed)
+    if settings.length_pool > 1:
+        lengths = data.clips.lengths[data.split.train]
+        return LengthBuckets(lengths, settings.batch_size, settings.length_pool, recipe.seed)
+    return ShuffledBatches(len(targets), settings.batch_size, recipe.seed)
+
+
 def _keeps(selection: str | int, row: dict[str, Any], best: dict[str, Any] | None) -> bool:
     """Whether this epoch's weights are, so far, those to keep."""
     match selection:
@@ -212,9 +220,7 @@ def _fabric(recipe: Recipe) -> Fabric:
     return Fabric(accelerator=device, devices=1, precision=recipe.training.precision)
 
 
-def _batches(
-    sampler: ShuffledBatches | BalancedTriplets, data: Data, hear: Hearing | None
-) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
+def _batches(sampler: Sampler, data: Data, hear: Hearing | None) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
     """The rest of an epoch: what is drawn, its batch, and the sampler's state once that batch has been trained on."""
     epoch = sampler.epoch
     made = ((sampler.state_dict(), indices, data.training_batch(indices, hear, epoch)) for indices in sampler)
