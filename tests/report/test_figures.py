@@ -16,8 +16,7 @@ from affectspace.report.compare import Comparison
 from affectspace.report.figures import confusion, learning_curve, reliability, short, similarity, space_map
 from affectspace.report.style import CLASS_COLOURS, MARKERS, RAMP, class_colours, figure_style
 from affectspace.report.svg import inline_svg
-from affectspace.studies.resample import lead_interval
-from affectspace.training.run import Evaluated, Run
+from affectspace.training.run import Run
 
 # Viénot, Brettel & Mollon 1999: linear RGB as seen without the long-wave (protan) or medium-wave (deutan) cones.
 BLIND = {
@@ -159,38 +158,6 @@ def _ids(svg: str) -> list[str]:
 def test_short_names():
     assert short("neutral") == "neutral"
     assert short("a  name\nthat is far too long") == "a name that i…"
-
-
-def evaluated(right: np.ndarray, speakers: list[str]) -> Evaluated:
-    """Two classes in turn; ``right`` says which items are answered rightly."""
-    truth = np.arange(len(right)) % 2
-    targets = np.eye(2)[truth]
-    probabilities = np.eye(2)[np.where(right, truth, 1 - truth)]
-    items = np.array([f"c/{i}" for i in range(len(right))], dtype=object)
-    zeros = np.zeros(len(right))
-    return Evaluated(items, np.array(speakers, dtype=object), targets, probabilities, zeros[:, None], zeros)
-
-
-def test_a_lead_that_every_speaker_shares_is_sure():
-    speakers = [f"s{i // 10}" for i in range(100)]
-    better, worse = evaluated(np.ones(100, bool), speakers), evaluated(np.arange(100) % 10 < 8, speakers)
-    assert lead_interval([better], [worse]) == (10, pytest.approx(0.2), pytest.approx(0.2))
-
-
-def test_a_lead_that_one_speaker_makes_is_not():
-    speakers = [f"s{i // 10}" for i in range(100)]
-    better, worse = evaluated(np.ones(100, bool), speakers), evaluated(np.arange(100) >= 10, speakers)
-    interval = lead_interval([better], [worse])
-    assert interval is not None
-    assert interval[1] == pytest.approx(0)
-    assert 0.2 < interval[2] <= 0.4
-
-
-def test_no_interval_from_few_or_unknown_speakers():
-    one = evaluated(np.ones(8, bool), ["a", "b", "c", "d"] * 2)
-    assert lead_interval([one], [one]) is None
-    unknown = evaluated(np.ones(8, bool), ["a", "b", "c", "d", "e", "f", "g", ""])
-    assert lead_interval([unknown], [unknown]) is None
 
 
 def test_names_are_unique(make_run):

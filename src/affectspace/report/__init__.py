@@ -2,5 +2,6 @@
 
 from affectspace.report.html import write_report
 from affectspace.report.picture import compare_spaces
+from affectspace.report.study import write_study_report
 
-__all__ = ["compare_spaces", "write_report"]
+__all__ = ["compare_spaces", "write_report", "write_study_report"]

@@ -196,7 +196,7 @@ def spent(results: StudyResults) -> list[tuple[str, str]]:
     if seconds is not None:
         lines.append(("Wall time", _time(seconds)))
     if predicted is not None:
-        off = "" if not seconds or not predicted else f" (took {seconds / predicted:.2f} of it)"
+        off = "" if not seconds or not predicted else f" (it took {seconds / predicted:.2f} times that)"
         lines.append(("Predicted", _time(predicted) + off))
     if timing.get("processes") is not None:
         lines.append(("Processes", str(timing["processes"])))

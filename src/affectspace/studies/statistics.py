@@ -318,13 +318,18 @@ def _studentised_quantile(confidence: float, k: int, df: int) -> float:
     return float(stats.studentized_range.ppf(confidence, k, df))
 
 
+@lru_cache(maxsize=1)
+def _gauss() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(400)
+
+
 def _noncentrality(t: float, df: int, share: float) -> float:
     """The noncentrality under which a t at most this large has probability ``share``.
 
     That probability is the mean of Phi(t sqrt(V / m) - shift) over V from chi square with m degrees of
     freedom, taken over its quantiles; scipy's own function gives NaN for large effects of few runs.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = _gauss()
     places = t * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, df) / df)
 
     def above(shift: float) -> float:

@@ -1,0 +1,318 @@
+"""The page of a study: the answer first, nothing loaded, nothing acted on, honest about what is not there."""
+
+import datetime
+import importlib.util
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from affectspace.errors import InputError
+from affectspace.report import write_study_report
+from affectspace.report.study_figures import apart
+from affectspace.studies import answers, open_study, summarise
+
+DATE = datetime.date(2026, 11, 21)
+EVIL = "<script>alert('x')</script> | *a*"
+VOID = {"meta", "br", "hr"}
+
+
+def _fabricator():
+    """Study folders are made up where studies are tested; folders of tests are no packages to import from."""
+    path = Path(__file__).parents[1] / "studies" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("fabricated_studies", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.fabricate_study
+
+
+@pytest.fixture(scope="module")
+def make_study(tmp_path_factory):
+    fabricate = _fabricator()
+    return lambda *args, **kwargs: fabricate(tmp_path_factory.mktemp("studies") / "study", *args, **kwargs)
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, the text of each section, and whether every tag is closed in order."""
+
+    def __init__(self, source: str):
+        super().__init__()
+        self.source = source
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.sections: dict[str, str] = {}
+        self._section = ""
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "h2":
+            self._section = dict(attrs)["id"] or ""
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+        if tag in {"td", "th", "dt"}:
+            self.handle_data(" ")
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in {"style", "title"}:
+            self.sections[self._section] = self.sections.get(self._section, "") + data
+
+    def words(self, section: str | None = None) -> str:
+        text = "".join(self.sections.values()) if section is None else self.sections[section]
+        return " ".join(text.split())
+
+    def described(self, start: str) -> list[str]:
+        told = [a.get("aria-label") or "" for t, a in self.tags if t == "svg" and a.get("role") == "img"]
+        return [each for each in told if each.startswith(start)]
+
+
+def page(folder) -> Page:
+    return Page(write_study_report(open_study(folder), date=DATE).read_text(encoding="utf-8"))
+
+
+SELECTION = {
+    "one/all": {
+        "shared": {"set": {"training.weight_decay": 0.001}, "epoch": 3},
+        "own": {"KL": {"terms.1.weight": 10.0}},
+        "tried": [
+            {"recipe": "CE", "set": {"training.weight_decay": 0.0}, "epoch": 4, "uar": 0.611, "sd": 0.02, "runs": 6},
+            {"recipe": "CE", "set": {"training.weight_decay": 0.001}, "epoch": 3, "uar": 0.623, "sd": 0.02, "runs": 6},
+            {"recipe": "KL", "set": {"terms.1.weight": 10.0}, "epoch": None, "uar": 0.634, "sd": None, "runs": 6},
+            {"recipe": "KL", "set": {"terms.1.weight": 1.0}, "epoch": None, "uar": None, "sd": None, "runs": 6},
+        ],
+        "curve": [0.5, 0.6, 0.623, None, 0.61],
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def full_folder(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.4, "JS": 0.5}, ("one", "two"), 5, items=200, epochs=6, chosen=3)
+    (folder / "selection.json").write_text(json.dumps(SELECTION))
+    took = {"predicted_seconds": 500, "seconds": 600, "grid_seconds": 240.0, "run_seconds": 7260.0, "processes": 2}
+    (folder / "timing.json").write_text(json.dumps(took))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def full(full_folder):
+    return page(full_folder)
+
+
+def test_the_answer_comes_first(full, full_folder):
+    words = full.words("")
+    summaries = summarise(open_study(full_folder))
+    for split in summaries:
+        for sentence in answers(split):
+            assert " ".join(sentence.split()) in words
+    assert "KL is" in words
+    assert "Above CE: KL on 2 of 2 splits" in words
+    assert words.index("Above CE") < words.index("points above CE on one")
+    assert "on these test items" in words
+
+
+def test_every_section_in_order(full):
+    headings = [attributes["id"] for tag, attributes in full.tags if tag == "h2"]
+    assert headings == [
+        "differences", "table", "curves", "selection", "tests", "costs", "basis", "limits", "missing",
+    ]  # fmt: skip
+
+
+def test_a_figure_for_each_split(full):
+    assert len(full.described("Difference to CE on")) == 2
+    assert len(full.described("Mean test UAR after each epoch on")) == 2
+    assert full.described("Mean UAR of the inner runs") == [
+        "Mean UAR of the inner runs after each epoch, one/all: the best is epoch 3."
+    ]
+    assert re.search(r"KL \+\d+\.\d points, p\s<\s\.001; JS", full.described("Difference to CE on one")[0])
+
+
+def test_the_table_is_the_papers(full):
+    words = full.words("table")
+    assert words.startswith("Table split chance CE KL JS seeds one 50.")
+    assert re.search(r"\d\d\.\d \(\d\.\d\) \(best\) ↑", words)
+    assert "p < .05 by Tukey's honest test" in words
+
+
+def test_what_selection_tried_and_chose(full):
+    words = full.words("selection")
+    assert "training items only" in words
+    assert "one: chosen for all recipes: training.weight_decay = 0.001, epoch 3; KL: terms.1.weight = 10" in words
+    assert "62.3 % (chosen)" in words
+    assert "63.4 % (chosen)" in words
+    assert words.count("(chosen)") == 2
+    assert "61.1 %" in words
+
+
+def test_tests_in_full(full, full_folder):
+    words = full.words("tests")
+    split = summarise(open_study(full_folder))[0]
+    assert f"F(2, 12) = {split.anova.f:.2f}" in words
+    assert words.count("all pairs") == 2 + 1  # two tables, and the caption
+    assert f"{split.rows[1].g.value:.2f}" in words
+
+
+def test_costs(full):
+    words = full.words("costs")
+    assert "CE 10 12 s ± 0.1 s 2.0 min 1" in words
+    for told in ("10 min", "8.3 min (it took 1.20 times that)", "4.0 min", "2.0 h", "Processes 2"):
+        assert told in words
+
+
+def test_what_it_rests_on(full):
+    words = full.words("basis")
+    for told in (
+        "cross_corpus, alva -> boro",
+        "CC BY 4.0",
+        "Somebody, 2020",
+        "0, 1, 2, 3, 4",
+        "terms.f_similarity.kind",
+    ):
+        assert told in words
+    assert "affectspace study" in full.words("missing")
+
+
+def test_limits_are_said(full):
+    words = full.words("limits")
+    assert "Seeds vary how networks begin and the order of items, nothing else." in words
+    assert "tested at p < .05 by itself" in words
+    assert "not for other corpora, languages or rooms" in words
+
+
+def test_nothing_is_loaded_and_nothing_may_be(full):
+    policy = next(a["content"] for t, a in full.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in (policy or "")
+    assert "script" not in (policy or "")
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & {tag for tag, _ in full.tags}
+    for name in ("src", "href", "xlink:href", "action", "data"):
+        assert all((value or "").startswith("#") for _, a in full.tags for key, value in a.items() if key == name)
+    assert "@import" not in full.source
+    assert not re.search(r"url\((?!#)", full.source)
+    assert not any(name.startswith("on") for _, attributes in full.tags for name in attributes)
+
+
+def test_identifiers_occur_once_and_references_lead_somewhere(full):
+    identifiers = [a["id"] for _, a in full.tags if "id" in a]
+    assert len(identifiers) == len(set(identifiers))
+    assert set(re.findall(r'(?:url\(#|href="#)([^)"]+)', full.source)) <= set(identifiers)
+
+
+def test_the_same_study_gives_the_same_bytes(full, full_folder, tmp_path):
+    again = write_study_report(open_study(full_folder), tmp_path, date=DATE)
+    assert again == tmp_path / "report.html"
+    assert again.read_text(encoding="utf-8") == full.source
+
+
+def test_one_seed_makes_no_tests(make_study):
+    told = page(make_study({"CE": 0.5, "KL": 1.4}, seeds=1, items=100))
+    assert "One seed each proves nothing" in told.words("")
+    assert "Tukey p" not in told.words()
+    assert "↑" not in told.words("table")
+    assert "No analysis of variance: one run of each recipe has no spread" in told.words("tests")
+    assert "No run recorded its UAR epoch by epoch" in told.words("curves")
+    assert "Nothing was searched" in told.words("selection")
+
+
+def test_an_unfinished_study_says_so_first(make_study):
+    folder = make_study(
+        {"CE": 0.5, "KL": 1.0}, seeds=3, items=60, without=lambda recipe, _, seed: recipe == "KL" and seed > 0
+    )
+    told = page(folder)
+    assert told.words("").startswith("affectspace study made-up 2 recipes × 1 split × 3 seeds")
+    assert "4 of 6 runs are finished" in told.words("")
+    assert "KL alva -> boro seeds 1, 2 (not begun)" in told.words("missing")
+    assert "let it finish" in told.words("limits")
+    assert f"affectspace study {folder}/study.toml" in told.words("missing")
+
+
+def test_a_study_that_nobody_began(make_study):
+    told = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=2, without=lambda *_: True))
+    assert "0 of 4 runs are finished" in told.words("")
+    assert "no run is finished yet" in told.words("")
+    assert "No run is finished yet." in told.words("basis")
+
+
+def test_recipes_on_other_items_are_not_ranked(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=3, items=60, epochs=3, details={"KL": {"items": 50}})
+    told = page(folder)
+    assert "On alva -> boro the recipes cannot be ranked." in told.words("")
+    assert "were not judged on the same items: 60 and 50 items." in told.words("")
+    assert "is ahead" not in told.words()
+    assert "(best)" not in told.words()
+    assert "differences" not in told.sections
+    assert "not drawn together" in told.words("curves")
+
+
+def test_names_cannot_act(make_study):
+    folder = make_study({"CE": 0.5, EVIL: 1.0, "ዝም ያለ": 0.7}, (EVIL,), 3, items=60, epochs=3, corpus=EVIL)
+    told = page(folder)
+    assert "<script" not in told.source
+    assert told.words("").count(EVIL) >= 2
+    assert EVIL in told.words("table")
+    assert EVIL in told.words("basis")
+
+
+def test_transduction_is_loud(make_study):
+    told = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40, details={"KL": {"transductive": True}}))
+    assert "⚠ TRANSDUCTIVE KL: the recipe normalises test items" in told.words("")
+    assert "the order is not fair: KL saw the (unlabelled) test items" in told.words("")
+
+
+def test_few_speakers_are_said(make_study):
+    told = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=3, items=60, speakers=2))
+    assert "cannot be told (2 test speakers: too few to draw others from, which takes 5)" in told.words("")
+    assert "no speakers resampled" in told.words("differences")
+
+
+def test_folds_pooled_and_epochs_that_differ(make_study):
+    folder = make_study(
+        {"CE": 0.5, "KL": 1.0}, ("folds",), 3, folds=2, items=60, epochs=6, details={"KL": {"chosen": 5}}
+    )
+    told = page(folder)
+    assert "each by the one of 2 folds that never trained on it" in told.words("basis")
+    assert "epochs 5 to 12 were kept, the diamond is their median" in told.words("curves")
+
+
+def test_more_recipes_than_colours(make_study):
+    skills = {"CE": 0.5} | {f"recipe {i}": 0.5 + 0.05 * i for i in range(11)}
+    told = page(make_study(skills, seeds=3, items=80, epochs=3))
+    assert "the baseline and the best 8 others are named, the rest are grey" in told.words("curves")
+    assert "recipe 10 ends at" in told.described("Mean test UAR")[0]
+    assert "recipe 0 ends at" not in told.described("Mean test UAR")[0]
+
+
+def test_validation_curves_where_no_test_was_recorded(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=60, epochs=3)
+    for path in folder.rglob("metrics.jsonl"):
+        path.write_text(path.read_text().replace('"test"', '"validate"'))
+    told = page(folder)
+    assert "validation items: test was not recorded during training" in told.words("curves")
+
+
+def test_damage_is_told_before_anything_is_written(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40)
+    (folder / "runs/KL/alva----boro/seed-1/predictions.parquet").write_bytes(b"no")
+    with pytest.raises(InputError, match=r"predictions\.parquet of run .*seed-1 is damaged"):
+        write_study_report(open_study(folder))
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 9])
+def test_names_at_the_ends_of_lines_never_overlap(count):
+    for values in ([0.5] * count, [0.1 * i for i in range(count)], [0.0] * (count - 1) + [1.0]):
+        placed = apart(values, 0.1, (0.0, 1.0))
+        assert all(b - a > 0.0999 for a, b in pairwise(placed))
+        assert all(-1e-9 <= each <= 1 + 1e-9 for each in placed)

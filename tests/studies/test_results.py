@@ -1,0 +1,178 @@
+"""A study folder is read as it is: figures as written, what is missing listed, what is damaged named."""
+
+import json
+
+import numpy as np
+import pytest
+
+from affectspace.errors import InputError
+from affectspace.studies import open_study
+from affectspace.studies.resample import tally
+from affectspace.training.run import Run
+
+TWO = {"CE": 0.6, "KL": 1.0}
+SPLITS = ("alva -> boro, valence", "boro -> alva")
+
+
+@pytest.fixture(scope="module")
+def study(make_study):
+    return make_study(TWO, SPLITS, 3, epochs=4, items=60)
+
+
+def test_the_plan_as_written(study):
+    results = open_study(study)
+    assert (results.name, results.baseline, results.recipes) == ("made-up", "CE", ("CE", "KL"))
+    assert (results.splits, results.seeds, results.planned) == (SPLITS, (0, 1, 2), 12)
+    assert results.finished
+
+
+def test_every_figure_of_every_run(study):
+    runs = open_study(study).runs
+    assert len(runs) == 12
+    for row in runs.itertuples():
+        metrics = json.loads((study / row.folder / "metrics.json").read_text())
+        assert row.uar == metrics["test"]["uar"]
+        assert row.chance_uar == metrics["test"]["chance_uar"]
+        assert np.isnan(row.similarity_rho)  # metrics.json has null
+        assert (row.selected_epoch, row.seed) == (12, metrics["seed"])
+        assert row.seconds == pytest.approx(12 + 0.1 * row.seed)
+    assert runs.loc[0, "folder"] == "runs/CE/alva----boro--valence/seed-0"
+    assert list(runs["recipe"]) == ["CE"] * 6 + ["KL"] * 6
+
+
+def test_figures_need_no_predictions(make_study):
+    folder = make_study(TWO, seeds=2, items=20)
+    for path in folder.rglob("predictions.parquet"):
+        path.unlink()
+    results = open_study(folder)
+    assert len(results.runs) == 4
+    with pytest.raises(InputError, match=r"run .*seed-0 has no predictions\.parquet; its folder is not complete"):
+        results.judged("CE", "alva -> boro")
+
+
+def test_curves_of_seeds(study):
+    curves = open_study(study).curves
+    assert set(curves["part"]) == {"test"}
+    assert len(curves) == 12 * 4
+    one = curves[(curves["recipe"] == "KL") & (curves["split"] == SPLITS[1]) & (curves["seed"] == 2)]
+    told = Run(study / "runs/KL/boro----alva/seed-2").epochs["test.uar"]
+    assert one.set_index("epoch")["uar"].to_dict() == told.to_dict()
+
+
+def test_no_curves_recorded(make_study):
+    assert not len(open_study(make_study(TWO, seeds=1, items=20)).curves)
+
+
+def test_answers_and_their_tallies(study):
+    results = open_study(study)
+    answers, judged = results.answers("KL", SPLITS[0]), results.judged("KL", SPLITS[0])
+    assert len(answers) == len(judged) == 3
+    for full, counted in zip(answers, judged):
+        again = tally(full.items, full.speakers, full.targets, full.probabilities)
+        assert counted.tally.speakers == again.speakers
+        assert np.array_equal(counted.tally.counts, again.counts)
+        assert counted.items == len(full) == 60
+    assert len({each.digest for recipe in TWO for each in results.judged(recipe, SPLITS[0])}) == 1
+
+
+def test_other_labels_make_another_digest(make_study):
+    folder = make_study(TWO, seeds=2, items=40, details={"KL": {"world": 8}})
+    results = open_study(folder)
+    assert results.judged("CE", "alva -> boro")[0].digest != results.judged("KL", "alva -> boro")[0].digest
+
+
+def test_runs_that_are_missing_are_listed_with_how_far_they_are(make_study):
+    folder = make_study(TWO, seeds=4, items=20, epochs=3, without=lambda r, s, seed: r == "KL" and seed == 3)
+    where = folder / "runs/CE/alva----boro"
+    (where / "seed-1/metrics.json").unlink()
+    (where / "seed-2/metrics.json").unlink()
+    (where / "seed-2/diverged").mkdir()
+    (where / "seed-2/diverged/batch.json").write_text("{}")
+    results = open_study(folder)
+    assert not results.finished
+    assert list(zip(results.missing["recipe"], results.missing["seed"], results.missing["state"])) == [
+        ("CE", 1, "3 epochs done"), ("CE", 2, "diverged"), ("KL", 3, "not begun"),
+    ]  # fmt: skip
+    assert len(results.runs) == 5
+    assert set(results.curves.loc[results.curves["recipe"] == "CE", "seed"]) == {0, 3}
+
+
+def test_folds_are_one_run(make_study):
+    folder = make_study(TWO, ("leave one out",), 2, folds=3, items=30, epochs=2)
+    results = open_study(folder)
+    assert len(results.runs) == 4
+    assert results.runs.loc[0, "selected_epoch"] == [12, 12, 12]
+    assert results.runs.loc[0, "seconds"] == pytest.approx(36)
+    assert results.judged("CE", "leave one out")[0].items == 90
+    first = results.curves[(results.curves["recipe"] == "CE") & (results.curves["seed"] == 0)]
+    run = Run(folder / "runs/CE/leave-one-out/seed-0")
+    assert first["uar"].tolist() == pytest.approx(np.mean([f.epochs["test.uar"] for f in run.folds], axis=0))
+    (folder / "runs/KL/leave-one-out/seed-1/metrics.json").unlink()
+    assert open_study(folder).missing["state"].tolist() == ["3 folds done"]
+
+
+def test_a_curve_of_folds_ends_where_the_shortest_does(make_study):
+    folder = make_study({"CE": 0.5}, ("s",), 1, folds=2, items=20, epochs=4)
+    path = folder / "runs/CE/s/seed-0/fold-01/metrics.jsonl"
+    path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:2]))
+    assert open_study(folder).curves["epoch"].tolist() == [1, 2]
+
+
+def test_seeds_by_list_and_a_study_that_nobody_began(make_study):
+    folder = make_study(TWO, seeds=[3, 7], items=20, without=lambda *which: True)
+    results = open_study(folder)
+    assert results.seeds == (3, 7)
+    assert results.runs.empty
+    assert len(results.missing) == 4
+    assert results.example("alva -> boro") is None
+    assert results.answers("CE", "alva -> boro") == []
+    assert (results.selection, results.timing) == ({}, {})
+
+
+def test_an_example_prefers_the_baseline(make_study):
+    folder = make_study(TWO, seeds=2, items=20, baseline="KL", without=lambda r, s, seed: r == "KL" and seed == 0)
+    results = open_study(folder)
+    assert results.example("alva -> boro").path.parts[-3:] == ("KL", "alva----boro", "seed-1")
+    assert results.example("alva -> boro", "CE").path.parts[-3:] == ("CE", "alva----boro", "seed-0")
+
+
+def read_all(folder):
+    results = open_study(folder)
+    return results.runs, results.selection, results.timing, results.judged("KL", "alva -> boro")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("study.toml", "seeds = ", r"study\.toml of study .* is damaged"),
+        ("study.toml", "seeds = 3", r"study\.toml of study .* is damaged \('recipes' is missing\)"),
+        ("study.toml", 'seeds = 2\nbaseline = "no"\nrecipes = [{name = "a"}]\nsplits = [{name = "s"}]',
+         "baseline 'no' is none of a"),
+        ("selection.json", "[]", r"selection\.json of study .* is damaged \(it holds a list where a table is expected"),
+        ("timing.json", "{", r"timing\.json of study .* is damaged"),
+        ("runs/KL/alva----boro/seed-0/metrics.json", "{}", r"metrics\.json of run .*seed-0 is damaged"),
+        ("runs/KL/alva----boro/seed-0/metrics.json", '{"classes": ["a", "b"]}', "has no UAR of test items; remove"),
+        ("runs/KL/alva----boro/seed-0/predictions.parquet", "x", r"predictions\.parquet of run .*seed-0 is damaged"),
+    ],
+)  # fmt: skip
+def test_damaged_files_are_named(make_study, name, text, message):
+    folder = make_study(TWO, seeds=1, items=20)
+    (folder / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_all(folder)
+
+
+def test_predictions_of_another_width(make_study):
+    folder = make_study(TWO, seeds=1, items=20)
+    path = folder / "runs/CE/alva----boro/seed-0/metrics.json"
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps({**metrics, "classes": ["a", "b", "c"]}))
+    with pytest.raises(InputError, match="rows of 2 entries for 3 classes"):
+        open_study(folder).judged("CE", "alva -> boro")
+
+
+def test_what_is_no_study(tmp_path):
+    with pytest.raises(InputError, match=r"it has no study\.toml"):
+        open_study(tmp_path)
+    with pytest.raises(InputError, match="there is no study folder"):
+        open_study(tmp_path / "x")

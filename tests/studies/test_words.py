@@ -1,0 +1,161 @@
+"""The exact words of what was found, from summaries made by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from affectspace.studies.resample import Resampled
+from affectspace.studies.statistics import mean_interval, one_way_anova, tukey
+from affectspace.studies.summary import RecipeSummary, SplitSummary
+from affectspace.studies.words import answers, cautions, overall, p_value, signed
+
+SPREAD = np.array([-0.01, 0.0, 0.01])
+
+
+def split(means, *, name="A -> B", seeds=3, spread=1.0, speakers=None, chance=0.5, **more) -> SplitSummary:
+    """Recipes with these means, the first the baseline; ``speakers``: interval of each other recipe."""
+    figures = {recipe: mean + spread * SPREAD[:seeds] for recipe, mean in means.items()}
+    base = next(iter(means))
+    groups = list(figures.values())
+    pairs, rows = tukey(groups), []
+    for place, (recipe, values) in enumerate(figures.items()):
+        row = RecipeSummary(recipe, mean_interval(values), 3, 10.0)
+        if place:
+            ends = (speakers or {}).get(recipe)
+            resampled = Resampled(10, *ends) if ends else None
+            row = replace(row, difference=pairs.between(place, 0), speakers=resampled)
+        rows.append(row)
+    return SplitSummary(name, base, tuple(rows), chance, 200, one_way_anova(groups), pairs, tuple(means), **more)
+
+
+def words(sentences) -> str:
+    return " ".join(" ".join(sentences).split())
+
+
+def test_one_recipe_above():
+    told = words(answers(split({"CE": 0.644, "KL": 0.690}, speakers={"KL": (-0.004, 0.093)})))
+    assert told == (
+        "KL is 4.6 points above CE on A -> B: 69.0 % against 64.4 % UAR (Tukey p = .005; with other speakers −0.4 to "
+        "9.3, so it may vanish)."
+    )
+
+
+def test_a_difference_that_holds_for_other_speakers_is_not_said_to_vanish():
+    told = words(answers(split({"CE": 0.644, "KL": 0.690}, speakers={"KL": (0.012, 0.08)})))
+    assert told.endswith("with other speakers 1.2 to 8.0).")
+
+
+def test_one_recipe_below_is_told_from_its_own_side():
+    told = words(answers(split({"CE": 0.69, "KL": 0.64}, speakers={"KL": (-0.08, -0.02)})))
+    assert told == (
+        "KL is 5.0 points below CE on A -> B: 64.0 % against 69.0 % UAR (Tukey p = .004; with other speakers 2.0 to "
+        "8.0)."
+    )
+
+
+def test_no_difference_is_not_said_to_be_equality():
+    told = words(answers(split({"CE": 0.65, "KL": 0.653}, speakers={"KL": (-0.02, 0.02)})))
+    assert told == (
+        "KL and CE cannot be told apart on A -> B: 65.3 % and 65.0 % UAR (difference +0.3 points, 95 % −2.0 to 2.6; "
+        "Tukey p = .73)."
+    )
+
+
+def test_several_recipes_above_level_and_below():
+    found = split({"CE": 0.60, "KL": 0.68, "JS": 0.66, "PS": 0.655, "RKL": 0.603, "HLG": 0.55})
+    assert words(answers(found)) == (
+        "KL is 8.0 points above CE on A -> B: 68.0 % against 60.0 % UAR (Tukey p < .001). So are JS and PS (+5.5 to "
+        "+6.0 points). Below CE is HLG (−5.0 points). RKL cannot be told from CE."
+    )
+
+
+def test_only_below():
+    found = split({"CE": 0.68, "KL": 0.62, "JS": 0.60, "PS": 0.679})
+    assert words(answers(found)) == (
+        "JS is 8.0 points below CE on A -> B: 60.0 % against 68.0 % UAR (Tukey p < .001). So is KL (−6.0 points). PS "
+        "cannot be told from CE."
+    )
+
+
+def test_several_that_cannot_be_told():
+    told = words(answers(split({"CE": 0.60, "KL": 0.604, "JS": 0.598})))
+    assert told.startswith(
+        "No recipe can be told from CE on A -> B (60.0 % UAR): the others lie −0.2 to +0.4 points away"
+    )
+    assert "smallest Tukey p = .88" in told
+
+
+def test_one_seed_is_no_evidence():
+    told = words(answers(split({"CE": 0.61, "KL": 0.65}, seeds=1, speakers={"KL": (0.01, 0.07)})))
+    assert told == (
+        "KL is 4.0 points above CE on A -> B: 64.0 % against 60.0 % UAR; with other speakers 1.0 to 7.0. One seed each "
+        "proves nothing: with other seeds the order may turn round, so no test is made."
+    )
+
+
+def test_seeds_that_all_agree_make_no_test():
+    told = words(answers(split({"CE": 0.60, "KL": 0.64}, spread=0.0)))
+    assert "No test is made: every seed of a recipe gives the same figure" in told
+
+
+def test_no_better_than_chance():
+    told = words(answers(split({"CE": 0.45, "KL": 0.49}, chance=0.5)))
+    assert told.endswith("That is no better than chance (50.0 %): nothing was learned that carries over.")
+    assert "chance" not in words(answers(split({"CE": 0.45, "KL": 0.49}, chance=float("nan"))))
+
+
+def test_what_cannot_be_ranked_is_not():
+    found = replace(split({"CE": 0.6, "KL": 0.7}), obstacles=("CE and KL were not judged on the same items: 9 and 8.",))
+    assert answers(found)[0] == "On A -> B the recipes cannot be ranked."
+    assert "above" not in words(answers(found))
+
+
+def test_recipes_without_runs():
+    found = split({"CE": 0.6, "KL": 0.7})
+    absent = RecipeSummary("JS", mean_interval([]), 3, float("nan"))
+    more = replace(found, rows=(*found.rows, absent))
+    assert words(answers(more)).endswith("JS has no finished run here.")
+    base_absent = replace(found, rows=(replace(absent, recipe="CE"), found.rows[1]), tested=("KL",))
+    assert answers(base_absent) == ["On A -> B CE has no finished run yet, so there is nothing to compare with."]
+    assert answers(replace(found, tested=())) == ["On A -> B no run is finished yet."]
+
+
+def test_all_splits_in_a_sentence():
+    splits = [
+        split({"CE": 0.60, "KL": 0.68, "JS": 0.66, "PS": 0.601}, name="1"),
+        split({"CE": 0.60, "KL": 0.68, "JS": 0.601, "PS": 0.52}, name="2"),
+    ]
+    assert overall(splits) == "Above CE: KL on 2 of 2 splits; JS on 1. Below CE: PS on 1."
+    assert overall(splits[:1]) == ""
+    assert overall([split({"CE": 0.6, "KL": 0.6})] * 2) == "Above CE: none on any split. Below CE: none."
+    untested = split({"CE": 0.6, "KL": 0.7}, seeds=1)
+    assert overall([*splits, untested]).endswith("1 more cannot be judged.")
+
+
+def test_cautions_tell_what_was_done_and_nothing_else():
+    tested = split({"CE": 0.6, "KL": 0.7}, speakers={"KL": (0.0, 0.1)})
+    told = words(cautions([tested]))
+    assert "whether the training procedures differ on these test items" in told
+    assert "over resamplings of the test speakers" in told
+    assert "several splits" not in told
+    few = split({"CE": 0.6, "KL": 0.7}, no_speakers="3 test speakers: too few")
+    told = words(cautions([few]))
+    assert "cannot be told (3 test speakers: too few)" in told
+    assert "resamplings" not in told
+    assert "nothing corrects for several splits" in words(cautions([tested, tested]))
+    assert words(cautions([split({"CE": 0.6, "KL": 0.7}, seeds=1)])) == (
+        "The study is not finished: figures are of the runs there are, and will move."
+    )
+    seen = split({"CE": 0.6, "KL": 0.7}, transductive=("KL",))
+    assert "On A -> B the order is not fair: KL saw the (unlabelled) test items" in words(cautions([seen]))
+
+
+def test_a_printed_p_is_on_the_same_side_of_the_border():
+    for p in [*np.linspace(0, 0.0999, 400), 0.05, 0.0499999, 0.04951]:
+        told = p_value(p).replace("\u00a0", " ")
+        assert ("<" in told) == (p < 0.001)
+        assert "<" in told or (float(told.split()[-1]) < 0.05) == (p < 0.05)
+
+
+def test_signs():
+    assert [signed(x) for x in (-0.0001, 0.0001, 0.1, -0.1)] == ["0.0", "0.0", "+10.0", "−10.0"]
