@@ -50,7 +50,9 @@ class Selection:
                 self._entry(question)["curve"] = list(best.curve) if search.epoch else []
         return found
 
-    def own(self, choices: dict[tuple[str, Fold], Choice], own: Sequence[Planned]) -> dict[tuple[str, Fold], Choice]:
+    def own(
+        self, choices: dict[tuple[str, Fold], Choice], own: Sequence[Planned], done: Container[Path]
+    ) -> dict[tuple[str, Fold], Choice]:
         """The same choices with what single recipes choose for themselves, where their runs are all ``done``."""
         wants_epoch = self.cells.study.searched.epoch
         found = {}

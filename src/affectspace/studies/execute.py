@@ -228,6 +228,8 @@ class _Call:
         state = self._cleared(planned)
         refuse_stale(state, self.folder)
         by_folder = {self.folder / run.folder: run for run in state.left}
+        if not by_folder:
+            return
 
         def tell(job: Job, answer: Answer) -> None:
             run = by_folder[job.folder]
@@ -245,6 +247,8 @@ class _Call:
             self.clock.keep()
 
         self.pool.run([Job(place, run.settings) for place, run in by_folder.items()], tell)
+        order = [run.folder for run in planned]
+        self.outcome.failures.sort(key=lambda failure: order.index(failure.folder) if failure.folder in order else -1)
 
     def _pool_folds(self, final: Sequence[Planned]) -> None:
         """The pooled figures of every seed whose folds are all there."""

@@ -77,7 +77,7 @@ def choose(tried: Sequence[Tried]) -> Best:
     limit = max(tops) - EQUAL
     level = [(int(_earliest(mean)), place) for place, (mean, top) in enumerate(zip(means, tops)) if top >= limit]
     epoch, place = min(level)
-    curve = tuple(round(float(value), 12) for value in means[place])
+    curve = tuple(float(value) for value in means[place])
     return Best(tried[place].settings, epoch + 1, curve)
 
 

@@ -66,7 +66,7 @@ def _difference(path: Path, run: Planned) -> str:
     try:
         before = load_recipe(path)
     except InputError as error:
-        return str(error).splitlines()[0]
+        return str(error).splitlines()[0].removeprefix(f"{path}: ")
     if before == run.settings:
         return ""
     return _first(dotted(before.model_dump(mode="json")), dotted(run.settings.model_dump(mode="json")))
@@ -106,8 +106,8 @@ def refuse_stale(state: State, folder: Path, waiting: int = 0) -> None:
     run, difference = state.stale[0]
     count, valid = len(state.stale) + waiting, len(state.finished)
     raise InputError(
-        f"the study has changed since {folder} was begun: of the runs there {valid:,} still hold, and {count:,} do not; "
-        f"in {run.folder}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
+        f"the study has changed since {folder} was begun: of the runs there {valid:,} still hold, and {count:,} do "
+        f"not; in {run.folder}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
         f"--replace, which keeps the old runs in {folder / 'replaced'}"
     )
 

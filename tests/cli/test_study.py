@@ -1,0 +1,158 @@
+"""``affectspace study`` as people type it; its runs are trained in the test's own process, which starts at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+import affectspace.studies.execute as execute
+from affectspace.corpora import make_synthetic_world
+from affectspace.studies.pool import Answer
+from affectspace.studies.worker import perform
+from affectspace.training.cache import DataCache
+
+RECIPE = {
+    "name": "tiny",
+    "corpora": [{"path": "alva"}, {"path": "boro"}],
+    "labels": {"kind": "poles", "dimension": "activation"},
+    "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
+    "protocol": {
+        "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
+    },
+    "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
+    "training": {"epochs": 2, "batch_size": 8, "learning_rate": 0.02},
+}  # fmt: skip
+
+
+class Here:
+    """Trains in this process, one run after another."""
+
+    def __init__(self, processes: int):
+        self.processes = processes
+        self.cache = DataCache()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def run(self, jobs, tell):
+        for job in jobs:
+            recipe = job.recipe.model_dump(mode="json", exclude_none=True)
+            tell(
+                job,
+                Answer(**perform({"folder": str(job.folder), "recipe": recipe, "scratch": job.scratch}, self.cache)),
+            )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    root = tmp_path_factory.mktemp("world")
+    make_synthetic_world(root, ("alva", "boro"), speakers=4, items_per_speaker=8)
+    return root
+
+
+@pytest.fixture
+def lay(world, tmp_path, monkeypatch):
+    """``lay(seeds=3)``: a study file with changes, in the working folder."""
+    monkeypatch.setattr(execute, "Pool", Here)
+
+    def write(**changes):
+        (tmp_path / "recipe.toml").write_text(tomli_w.dumps(RECIPE | {"data": str(world)}))
+        recipes = [{"name": "CE", "path": "recipe.toml"}, {"name": "slow CE", "path": "recipe.toml"}]
+        recipes[1]["set"] = {"training.learning_rate": 1e-3}
+        values = {"name": "tiny", "seeds": 2, "recipes": recipes, "splits": [{"name": "there"}]} | changes
+        (tmp_path / "study.toml").write_text(tomli_w.dumps(values))
+
+    write()
+    return write
+
+
+def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp_path):
+    code, out, err = run("study", "study.toml", "--processes", "1")
+    assert code == 0, err
+    assert err.startswith("4 runs: on 1 process 4 runs trained in ")
+    assert err.endswith("4 of 4 runs are finished")
+    lines = out.splitlines()
+    assert lines[1].split() == ["UAR", "%", "chance", "CE", "slow", "CE", "seeds"]
+    assert lines[3].split()[0] == "there"
+    assert lines[-4:-2] == ["", "next:"]
+    assert lines[-2] == f"  open it in a browser: {(tmp_path / 'studies/tiny/report.html').as_uri()}"
+    assert lines[-1] == (
+        "  affectspace report studies/tiny/runs/CE/there/seed-0 studies/tiny/runs/slow-CE/there/seed-0 --out runs.html"
+    )
+    for name in ("study.toml", "runs.parquet", "table.parquet", "table.md", "table.html", "report.html", "timing.json"):
+        assert (tmp_path / "studies/tiny" / name).is_file(), name
+
+    assert run(*lines[-1].split()[1:])[0] == 0, "the command that it shows"
+    lay(seeds=3)
+    code, out, err = run("study", "study.toml", "--json")
+    assert (code, err) == (
+        0,
+        "2 runs trained in 1 s (1 s were predicted); 6 of 6 runs are finished",
+    ) or "predicted" in err
+    told = json.loads(out)
+    assert (told["planned"], told["finished"], told["trained"], told["failures"]) == (6, 6, 2, [])
+    assert [(row["split"], row["recipe"], row["n"]) for row in told["table"]] == [
+        ("there", "CE", 3),
+        ("there", "slow CE", 3),
+    ]
+    assert told["predicted_seconds"] > 0
+
+
+def test_faults_of_the_file_are_sentences(run, lay):
+    assert run("study", "nowhere.toml")[::2] == (
+        2, "error: there is no study nowhere.toml; a study is a TOML file, and some lie in recipes/",
+    )  # fmt: skip
+    assert run("study", "study.toml", "--processes", "0")[::2] == (2, "error: --processes is 0; at least 1 is needed")
+    lay(seeds=[1, 1])
+    code, _, err = run("study", "study.toml")
+    assert (code, err) == (2, "error: study.toml: seeds: 1 is named more than once; a seed counts once")
+    assert not Path("studies").exists()
+
+
+def test_a_run_that_fails_is_told_with_its_reason_and_the_rest_is_written(run, lay, tmp_path):
+    bad = {"name": "BAD", "path": "recipe.toml", "set": {"terms": [{"kind": "cross_entropy", "weight": 1e39}]}}
+    lay(recipes=[{"name": "CE", "path": "recipe.toml"}, bad])
+    code, out, err = run("study", "study.toml", "--out", "mine")
+    assert code == 3
+    assert "failed: mine/runs/BAD/there/seed-0: the loss is not finite in epoch 1, step 1" in err
+    assert err.endswith(
+        "error: the study is not finished: 2 of 4 runs are finished; mend what is told above, then go on with: "
+        "affectspace study study.toml --out mine"
+    )
+    assert "0–2 of 2" in out
+    assert (tmp_path / "mine/report.html").is_file()
+    lay(recipes=[bad])
+    code, out, err = run("study", "study.toml", "--out", "other")
+    assert code == 3
+    assert "0 of 2 runs are finished" in err
+    assert not (tmp_path / "other/report.html").exists()
+
+
+def test_a_change_is_refused_then_replaces(run, lay, tmp_path):
+    assert run("study", "study.toml")[0] == 0
+    lay(recipes=[{"name": "CE", "path": "recipe.toml", "set": {"training.epochs": 1}}])
+    code, _, err = run("study", "study.toml")
+    assert code == 2
+    assert "of the runs there 0 still hold, and 2 do not; in runs/CE/there/seed-0: training.epochs was 2, is 1." in err
+    code, _, err = run("study", "study.toml", "--replace")
+    assert code == 0
+    assert "2 runs of other recipes were moved to studies/tiny/replaced" in err
+    assert (
+        "2 runs in studies/tiny are no longer part of the study (such as runs/slow-CE/there/seed-0); they stay" in err
+    )
+    assert (tmp_path / "studies/tiny/replaced/1/runs/CE/there/seed-1/metrics.json").is_file()
+
+
+def test_an_interruption_says_how_to_go_on(run, lay, monkeypatch):
+    def stop(self, jobs, tell):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Here, "run", stop)
+    code, _, err = run("study", "study.toml", "--out", "my study")
+    assert (code, err.split("process ")[-1].split("processes ")[-1]) == (
+        130, "interrupted; finished runs stay; go on with: affectspace study study.toml --out 'my study'",
+    )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Processes and jobs, with processes that train nothing and so start at once."""
+
+from pathlib import Path
+
+import pytest
+
+from affectspace.studies import pool as pool_module
+from affectspace.studies.pool import Job, Pool
+from affectspace.training.recipe import make_recipe
+
+ANSWERING = """
+import json, os, signal, sys
+for line in sys.stdin:
+    job = json.loads(line)
+    if "killer" in job["folder"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "leaver" in job["folder"]:
+        sys.exit(7)
+    print(json.dumps({"seconds": os.getpid(), "error": "so it is" if "failing" in job["folder"] else ""}), flush=True)
+"""
+
+
+def job(name: str, test: str = "boro"):
+    recipe = {
+        "name": "a",
+        "corpora": [{"path": "alva"}, {"path": test}],
+        "labels": {"kind": "classes", "names": ["angry", "sad"]},
+        "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": [test]},
+    }
+    return Job(Path(name), make_recipe(recipe))
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """``done(jobs, processes)``: the answers by the job's folder, in the order in which they came."""
+    monkeypatch.setattr(pool_module, "START", ANSWERING)
+
+    def run(jobs, processes=2):
+        answers = {}
+        with Pool(processes) as pool:
+            pool.run(jobs, lambda job, answer: answers.setdefault(str(job.folder), answer))
+            workers = list(pool._workers)
+        assert not any(worker.alive for worker in workers), "they end with the block"
+        return answers
+
+    return run
+
+
+def test_every_job_is_done_once(done):
+    told = done([job(f"run-{number}") for number in range(20)])
+    assert len(told) == 20
+    assert len({answer.seconds for answer in told.values()}) == 2, "by two processes"
+    assert not any(answer.error for answer in told.values())
+
+
+def test_a_job_that_kills_its_process_thrice_is_given_up_after_all_others(done):
+    told = done([job("killer"), *(job(f"run-{number}") for number in range(6)), job("leaver"), job("failing")])
+    assert len(told) == 9
+    assert told["killer"].error == (
+        "its process was ended 3 times by signal 9; is there enough memory? --processes 1 needs less"
+    )
+    assert told["leaver"].error == "its process was ended 3 times with exit code 7"
+    assert told["failing"].error == "so it is", "which is no reason to do it again"
+    assert set(list(told)[-2:]) == {"killer", "leaver"}
+    assert (told["killer"].code, told["run-0"].code) == (1, 0)
+
+
+def test_a_process_keeps_to_the_data_that_it_holds(done):
+    jobs = [job(f"{test}-{number}", test) for number in range(8) for test in ("boro", "cirin")]
+    told = done(jobs)
+    first = {test: told[f"{test}-0"].seconds for test in ("boro", "cirin")}
+    assert first["boro"] != first["cirin"]
+    elsewhere = [name for name, answer in told.items() if answer.seconds != first[name.split("-")[0]]]
+    # Whoever is done with its own data first helps the other: only at the end, and never the whole of it.
+    assert all(int(name.split("-")[1]) > 0 for name in elsewhere)
+
+
+def test_processes_are_kept_from_stage_to_stage_and_replaced_when_they_have_ended(monkeypatch):
+    monkeypatch.setattr(pool_module, "START", ANSWERING)
+    with Pool(1) as pool:
+        by = []
+        for stage in range(3):
+            pool.run([job(f"run-{stage}")], lambda _, answer: by.append(answer.seconds))
+            if stage == 1:
+                pool._workers[0].end()
+    assert by[0] == by[1] != by[2]
+
+
+def test_what_is_raised_while_it_works_ends_the_processes(monkeypatch):
+    monkeypatch.setattr(pool_module, "START", ANSWERING)
+
+    def stop(job, answer):
+        raise KeyboardInterrupt
+
+    workers = []
+    with pytest.raises(KeyboardInterrupt), Pool(2) as pool:  # noqa: PT012
+        try:
+            pool.run([job("a"), job("b")], stop)
+        finally:
+            workers += pool._workers
+    assert len(workers) == 2
+    assert not any(worker.alive for worker in workers)
