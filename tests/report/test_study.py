@@ -185,6 +185,25 @@ def test_what_it_rests_on(full):
     assert "affectspace study" in full.words("missing")
 
 
+def test_a_corpus_has_one_card_however_its_classes_are_counted(make_study):
+    folder = make_study({"CE": 0.5}, ("one", "two"), 1, items=20)
+    path = folder / "runs/CE/two/seed-0/data.json"
+    about = json.loads(path.read_text())
+    about["corpora"][0]["classes"] = {"low": 3}
+    path.write_text(json.dumps(about))
+    assert page(folder).words("basis").count("Somebody, 2020") == 1
+    about["corpora"][0]["used"] = 3
+    path.write_text(json.dumps(about))
+    assert page(folder).words("basis").count("Somebody, 2020") == 2
+
+
+def test_the_kept_epoch_is_the_studys_choice(full, make_study):
+    assert "the one that inner runs on training items chose" in full.words("basis")
+    plain = page(make_study({"CE": 0.5}, seeds=1, items=20)).words("basis")
+    assert "inner runs" not in plain
+    assert "Epoch kept" in plain
+
+
 def test_limits_are_said(full):
     words = full.words("limits")
     assert "Seeds vary how networks begin and the order of items, nothing else." in words
@@ -235,7 +254,7 @@ def test_an_unfinished_study_says_so_first(make_study):
     assert "4 of 6 runs are finished" in told.words("")
     assert "KL alva -> boro seeds 1, 2 (not begun)" in told.words("missing")
     assert "let it finish" in told.words("limits")
-    assert f"affectspace study {folder}/study.toml" in told.words("missing")
+    assert f"affectspace study {folder}/study.toml --out {folder}" in told.words("missing")
 
 
 def test_a_study_that_nobody_began(make_study):

@@ -80,17 +80,26 @@ def _page(results: StudyResults, splits: tuple[SplitSummary, ...], date: datetim
         tests=[(s, study_facts.anova(s), study_facts.differences(s), study_facts.pairs(s)) for s in splits],
         costs=study_facts.costs(results),
         spent=study_facts.spent(results),
-        protocol=facts.protocol(shown),
-        corpora=facts.corpora(shown),
+        protocol=_protocol(results, facts.protocol(shown)),
+        corpora=study_facts.corpora(shown),
         environments=facts.environments(shown),
         names=names,
         settings=settings,
         limits=study_facts.limits(results, splits),
         plan=(results.folder / "study.toml").read_text(encoding="utf-8"),
-        command=f"affectspace study {shlex.quote(str(results.folder / 'study.toml'))}",
+        command=shlex.join(["affectspace", "study", str(results.folder / "study.toml"), "--out", str(results.folder)]),
         version=affectspace.__version__,
         date=date.isoformat(),
     )
+
+
+def _protocol(results: StudyResults, lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same lines; where the study chose the epoch, a run's own word, that it was given one, is not all."""
+    chose = any((e.get("shared") or {}).get("epoch") or e.get("own_epoch") for e in results.selection.values())
+    if not chose:
+        return lines
+    told = ("Epoch kept", "the one that inner runs on training items chose; the test items had no say")
+    return [*(line for line in lines if line[0] != "Epoch kept"), *([told] if lines else [])]
 
 
 def _sign(split: SplitSummary) -> tuple[str, str]:

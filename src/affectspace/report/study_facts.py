@@ -13,7 +13,19 @@ from affectspace.studies.summary import RecipeSummary, SplitSummary
 from affectspace.studies.words import p_value, signed
 from affectspace.training.run import Run
 
-__all__ = ["Examples", "anova", "choices", "costs", "differences", "examples", "limits", "missing", "pairs", "spent"]
+__all__ = [
+    "Examples",
+    "anova",
+    "choices",
+    "corpora",
+    "costs",
+    "differences",
+    "examples",
+    "limits",
+    "missing",
+    "pairs",
+    "spent",
+]
 
 NONE = "–"
 PERCENT = "\u202f%"
@@ -228,6 +240,21 @@ def missing(results: StudyResults) -> list[tuple[str, str, str]]:
         words = "; ".join(f"seed{'s' if len(s) > 1 else ''} {', '.join(s)} ({state})" for state, s in states.items())
         told.append((str(recipe), str(split), words))
     return told
+
+
+def corpora(shown: Examples) -> list[dict[str, Any]]:
+    """A card for each corpus; splits that differ only in how many items each class has share one."""
+    cards: list[dict[str, Any]] = []
+    for card in facts.corpora(shown):
+        told = {key: value for key, value in card.items() if key not in {"about", "classes", "runs", "whose"}}
+        same = next((other for other in cards if all(other[key] == value for key, value in told.items())), None)
+        if same:
+            same["runs"] += [name for name in card["runs"] if name not in same["runs"]]
+        else:
+            cards.append({**card, "runs": list(card["runs"])})
+    for card in cards:
+        card["whose"] = "" if len(card["runs"]) == len(shown.runs) else "; ".join(card["runs"])
+    return cards
 
 
 def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
