@@ -284,6 +284,20 @@ def test_names_cannot_act(make_study):
     assert EVIL in told.words("basis")
 
 
+def test_both_ways_at_once(make_study):
+    told = page(make_study({"CE": 0.5, "KL": 1.8, "JS": -0.8}, seeds=5, items=200))
+    assert [a["aria-label"] for t, a in told.tags if "verdict" in (a.get("class") or "")] == ["above and below"]
+    assert "Below CE is JS (−" in told.words("")
+    assert "The recipe that leads is the best of several" in told.words("limits")
+
+
+def test_unequal_spread_is_said(make_study):
+    wild = {"KL": {"by_seed": 1.0}}
+    told = page(make_study({"CE": 0.5, "KL": 0.6}, seeds=6, items=300, by_seed=0.0, details=wild))
+    assert "more than 3 times as wide in one recipe as in another" in told.words("limits")
+    assert "times as wide" not in page(make_study({"CE": 0.5, "KL": 0.6}, seeds=6, items=300)).words("limits")
+
+
 def test_transduction_is_loud(make_study):
     told = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40, details={"KL": {"transductive": True}}))
     assert "⚠ TRANSDUCTIVE KL: the recipe normalises test items" in told.words("")

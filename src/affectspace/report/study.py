@@ -107,6 +107,8 @@ def _sign(split: SplitSummary) -> tuple[str, str]:
     verdicts = [row.verdict for row in split.others]
     if split.obstacles:
         return "?", "not ranked"
+    if {"above", "below"} <= set(verdicts):
+        return "⇅", "above and below"
     for verdict in ("above", "below", "level"):
         if verdict in verdicts:
             return SIGNS[verdict], verdict

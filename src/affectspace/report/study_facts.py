@@ -24,11 +24,13 @@ __all__ = [
     "limits",
     "missing",
     "pairs",
+    "recipe_differences",
     "spent",
 ]
 
 NONE = "–"
 PERCENT = "\u202f%"
+UNEQUAL = 3
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,17 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
             f"Each of the {len(splits)} splits is tested at p < .05 by itself. Over several, one recipe or another "
             "will pass by chance more often than that."
         )
+    if len(results.recipes) > 2:
+        told.append(
+            "The recipe that leads is the best of several, which flatters it. Tukey's interval allows for that; those "
+            "over speakers, and the paired ones, do not."
+        )
+    told += [
+        f"On {split.split} the spread over seeds is more than {UNEQUAL} times as wide in one recipe as in another, "
+        "which Tukey's test does not expect: take its p for a rough one there."
+        for split in splits
+        if _unequal(split)
+    ]
     if results.selection:
         told.append(
             "Settings were chosen on training items alone. Where one recipe chose for all, the others may have "
@@ -290,6 +303,12 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
             "out of chance; let it finish."
         )
     return told
+
+
+def _unequal(split: SplitSummary) -> bool:
+    """Whether standard deviations differ by more than their own uncertainty lets them, roughly."""
+    known = [row.uar.sd for row in split.rows if row.uar.sd is not None and row.uar.n >= 5]
+    return len(known) > 1 and max(known) > UNEQUAL * min(known)
 
 
 def _ends(low: float, high: float) -> str:
