@@ -65,3 +65,19 @@ def test_bfloat16_stays_close(kind):
 def test_dropout_outside_its_range():
     with pytest.raises(ValueError, match=r"dropout is 1\.0; it is a share in \[0, 1\)"):
         MLP(bands=3, classes=2, dropout=1.0)
+
+
+def test_mlp_moves_inputs_beyond_the_limit_to_it():
+    torch.manual_seed(0)
+    limited, free = MLP(bands=3, classes=2, limit=2.0).eval(), MLP(bands=3, classes=2).eval()
+    free.load_state_dict(limited.state_dict())
+    values, lengths = torch.tensor([[1.0, -9000.0, 0.5], [-1.0, 1.5, 7.0]]), torch.ones(2)
+    moved = torch.tensor([[1.0, -2.0, 0.5], [-1.0, 1.5, 2.0]])
+    assert torch.equal(limited(Batch(values, lengths)).logits, free(Batch(moved, lengths)).logits)
+    assert limited(Batch(torch.full((1, 3), float("nan")), torch.ones(1))).logits.isnan().all()
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
+def test_mlp_refuses_a_limit_that_is_none(limit):
+    with pytest.raises(ValueError, match="it is a magnitude above 0, such as 3, or None for no limit"):
+        MLP(bands=3, classes=2, limit=limit)

@@ -40,7 +40,7 @@ def make_encoder(entry: Encoder, bands: int, classes: int) -> nn.Module:
         case ConvPoolEncoder():
             return ConvPool(bands, classes, entry.channels, entry.kernel, entry.hidden)
         case MLPEncoder():
-            return MLP(bands, classes, entry.hidden, entry.dropout)
+            return MLP(bands, classes, entry.hidden, entry.dropout, entry.limit)
 
 
 @dataclass(frozen=True)

@@ -270,9 +270,12 @@ class ConvPoolEncoder(Section):
 
 
 class MLPEncoder(Section):
+    """A perceptron; normalised inputs further than ``limit`` standard deviations out are moved there."""
+
     kind: Literal["mlp"]
     hidden: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    limit: float | None = Field(default=None, gt=0)
 
 
 class CrossEntropyEntry(Section):
