@@ -14,6 +14,7 @@ from affectspace.training.recipe import Recipe
 
 __all__ = ["Predictions", "figures", "predict", "prediction_table", "snapshot_table"]
 
+SEQUENCES, VECTORS = 128, 2048  # items that are looked at together
 PAIRED_ITEMS = 800  # similarity figures look at the pairs of at most so many items: to rank 320,000 takes 0.1 s
 
 
@@ -35,12 +36,13 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(encoder: nn.Module, data: Data, rows: np.ndarray, batch_size: int = 128) -> Predictions:
+def predict(encoder: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Probabilities and embeddings of ``rows``, in their order.
 
     Items of like length share a batch, which saves padding; padding never changes a result.
     """
     encoder.eval()
+    batch_size = VECTORS if data.vectors else SEQUENCES
     device = next(encoder.parameters()).device
     order = np.argsort(data.clips.lengths[rows], kind="stable")
     probabilities = torch.empty(len(rows), len(data.classes))

@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def _refuse_changes(folder: Path, about: dict, split: pd.DataFrame) -> None:
 
 
 def _environment(recipe: Recipe) -> str:
+    told = [
+        f"affectspace {affectspace.__version__}",
+        f"python {platform.python_version()}",
+        f"platform {platform.platform()}",
+        f"machine {platform.machine()}, {os.cpu_count()} cores, {recipe.training.threads} used",
+    ]
+    return "\n".join([*told, *_versions()]) + "\n"
+
+
+@lru_cache(maxsize=1)  # reading them takes a tenth of a second, and one process trains many runs
+def _versions() -> tuple[str, ...]:
     try:
         lines = [line for line in requires("affectspace") or () if "extra ==" not in line]
     except PackageNotFoundError:  # run from a checkout that is not installed
@@ -107,10 +119,4 @@ def _environment(recipe: Recipe) -> str:
             versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    told = [
-        f"affectspace {affectspace.__version__}",
-        f"python {platform.python_version()}",
-        f"platform {platform.platform()}",
-        f"machine {platform.machine()}, {os.cpu_count()} cores, {recipe.training.threads} used",
-    ]
-    return "\n".join([*told, *versions]) + "\n"
+    return tuple(versions)

@@ -151,10 +151,10 @@ def train(
                 watched = [part for part, wanted in (("validate", True), ("test", recipe.monitor.test_curve)) if wanted]
                 for part in watched:
                     if len(rows := getattr(data.split, part)):
-                        row[part] = figures(predict(encoder, data, rows))
+                        row[part] = figures(predict(model, data, rows))  # in float32, as it will be saved
                 if state["epoch"] in recipe.monitor.snapshots and len(data.split.test):
                     with atomic_path(folder / "snapshots" / f"epoch-{state['epoch']:04d}.parquet") as path:
-                        snapshot_table(encoder, data, recipe).to_parquet(path)
+                        snapshot_table(model, data, recipe).to_parquet(path)
                 if _keeps(settings.selection, row, state["best"]):
                     state["best"] = {"epoch": state["epoch"], "uar": row.get("validate", {}).get("uar")}
                     best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}

@@ -1,0 +1,94 @@
+"""The studies on real corpora: prepares their inputs, runs them, keeps their tables.
+
+    python benchmarks/real_studies.py [NAME ...] [--out FOLDER]     # of studies/: speech, iemocap, text; default all
+
+The corpora lie in $AFFECTSPACE_DATA (default ../shared/data). Studies go on where they stopped. What is made of the
+corpora (settings with paths, sentence vectors) stays in FOLDER (default runs/studies); tables are printed.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
+NAMES = ("speech", "iemocap", "text")
+IEMOCAP = """name = "iemocap"
+root = "{root}"
+items = "iemocap_session*.parquet"
+language = "en"
+columns = {{ id = "utterance_id", label = "label4" }}
+mean_ratings = {{ valence = "valence", activation = "activation" }}
+scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5 }} }}
+"""
+# A text's category (letters, fiction, ...) is what validation and inner splits leave out; it stands as its session.
+EMOBANK = """name = "emobank"
+root = "{root}"
+items = "emobank_train_dev.parquet"
+ratings = "ratings_train_dev.parquet"
+language = "en"
+columns.session = "category"
+ratings_columns = {{ valence = "V", activation = "A" }}
+scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5 }} }}
+"""
+
+
+def prepare(folder: Path) -> None:
+    """Corpus files with their paths, and the mean word vector of every text of IEMOCAP and EmoBank."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "iemocap.toml").write_text(IEMOCAP.format(root=DATA / "multimodal/iemocap"))
+    (folder / "emobank.toml").write_text(EMOBANK.format(root=DATA / "text/emobank"))
+    if not (folder / "text_vectors.parquet").exists():
+        iemocap = [pd.read_parquet(path) for path in sorted((DATA / "multimodal/iemocap").glob("*_session*.parquet"))]
+        emobank = pd.read_parquet(DATA / "text/emobank/emobank_train_dev.parquet")
+        texts = {f"iemocap/{row.utterance_id}": row.text for table in iemocap for row in table.itertuples()}
+        texts |= {f"emobank/{row.id}": row.text for row in emobank.itertuples()}
+        vectors = text_vectors(texts)
+        print(f"{len(vectors):,} of {len(texts):,} texts have a known word", file=sys.stderr)
+        vectors.to_parquet(folder / "text_vectors.parquet", index=False)
+
+
+def text_vectors(texts: dict[str, str]) -> pd.DataFrame:
+    """The mean vector of a text's known words; a text without any has no row."""
+    with np.load(DATA / "text/word_vectors/ppmi_svd100.npz") as table:
+        place = {str(word): number for number, word in enumerate(table["words"])}
+        known = table["vectors"]
+    rows, ids = [], []
+    for name, text in texts.items():
+        words = [place[word] for word in re.findall(r"[a-z]+(?:'[a-z]+)?", str(text).lower()) if word in place]
+        if words:
+            ids.append(name)
+            rows.append(known[words].mean(0))
+    columns = [f"v{number}" for number in range(known.shape[1])]
+    return pd.DataFrame(np.stack(rows), columns=columns).assign(id=ids)
+
+
+def fill(source: Path, target: Path, prepared: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = source.read_text(encoding="utf-8").replace("@DATA@", str(DATA)).replace("@PREPARED@", str(prepared))
+    target.write_text(text, encoding="utf-8")
+
+
+def main(names: list[str], out: Path) -> None:
+    if unknown := set(names) - set(NAMES):
+        sys.exit(f"there is no study {min(unknown)!r}; legal: {', '.join(NAMES)}")
+    settings, prepared = out / "settings", out / "prepared"
+    prepare(prepared)
+    for path in [*(HERE / "studies").glob("*.toml"), *(HERE / "studies/recipes").glob("*.toml")]:
+        fill(path, settings / path.relative_to(HERE / "studies"), prepared)
+    for name in names or NAMES:
+        command = ["affectspace", "study", str(settings / f"{name}.toml"), "--out", str(out / name)]
+        print(" ".join(command), file=sys.stderr)
+        subprocess.run([str(Path(sys.executable).parent / command[0]), *command[1:]], check=True)
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    place = arguments.index("--out") if "--out" in arguments else None
+    folder = Path(arguments[place + 1]) if place is not None else Path("runs/studies")
+    main(arguments if place is None else [*arguments[:place], *arguments[place + 2 :]], folder.resolve())
