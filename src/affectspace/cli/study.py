@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # --help has no use for them
     from affectspace.studies.summary import SplitSummary
 
 SHOWN = 5  # failures that are told one by one
+COMPARED = 3  # runs in the command that shows how to compare single ones
 
 
 def study(
@@ -103,16 +104,18 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
     from affectspace.studies.tables import entry, legend, seeds
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("UAR %", overflow="fold", min_width=12)
+    table.add_column("UAR %", overflow="fold", max_width=32)
     for heading in ("chance", *(row.recipe for row in summaries[0].rows), "seeds"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for split in summaries:
         entries = [entry(split, row) for row in split.rows]
         cells = [f"{found.text}{f' {found.arrow}' if found.arrow else ''}" for found in entries]
         table.add_row(split.split, f"{100 * split.chance:.1f}", *cells, seeds(split))
     console = Console(markup=False, highlight=False)
-    console.width = max(console.width, 72)  # cells would be cut; a table may be wider than a narrow window
+    wide = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    window, console.width = console.width, max(console.width, wide)  # figures are cut nowhere
     console.print(table)
+    console.width = window
     for sentence in legend(summaries):
         console.print(sentence.replace(" Bold is the highest mean of a row.", ""))
 
@@ -153,7 +156,7 @@ def _next(outcome: "Outcome", results: "StudyResults | None") -> None:
         return
     place = results.runs.iloc[0]
     same = results.runs[(results.runs["split"] == place["split"]) & (results.runs["seed"] == place["seed"])]
-    runs = [outcome.folder / folder for folder in same["folder"]]
+    runs = [outcome.folder / folder for folder in same["folder"][:COMPARED]]
     report = (outcome.folder / "report.html").resolve().as_uri()
     next_commands(f"open it in a browser: {report}", f"affectspace report {quoted(*runs)} --out runs.html")
 

@@ -40,13 +40,14 @@ class Costs:
     data: float = 0.0
 
     def of(self, run: Planned) -> float | None:
-        """Seconds of a run; by the mean of all known where its own kind is not; None where nothing is known."""
-        if not self.runs:
-            return None
-        epochs = run.settings.training.epochs
-        if cost := self.runs.get(run.cost_key):
-            return cost.of(epochs)
-        return fmean(cost.of(epochs) for cost in self.runs.values())
+        """Seconds of a run: by its own kind, else by the same recipe on other splits, else by all; None for nothing."""
+        stage, recipe, _ = run.cost_key
+        known = (
+            [cost for key, cost in self.runs.items() if key == run.cost_key]
+            or [cost for key, cost in self.runs.items() if key[:2] == (stage, recipe)]
+            or list(self.runs.values())
+        )
+        return fmean(cost.of(run.settings.training.epochs) for cost in known) if known else None
 
     def wall(self, left: Sequence[Planned], processes: int, opened: frozenset[str] = frozenset()) -> float | None:
         """Seconds until all of them are done by so many processes; ``opened`` are keys of data that are there."""
@@ -71,14 +72,21 @@ def finished_costs(folder: Path, finished: Sequence[Planned]) -> dict[Key, Cost]
 
 
 def worth_it(left: Sequence[Planned], known: Mapping[Key, Cost], processes: int) -> list[Planned]:
-    """One run of each kind that is to be measured; none where that would cost too much of what is left."""
-    unknown = [run for run in left if run.cost_key not in known]
-    first = list({run.cost_key: run for run in reversed(unknown)}.values())[::-1]
-    if len(left) < 2 * processes or not first:
+    """One run of each kind that is to be measured: of each recipe on each split, or on one, or none at all.
+
+    It is as many as cost less than a twentieth of what is left.
+    """
+    if len(left) < 2 * processes:
         return []
-    cost = sum(1 + _long(run) + 2 * FIXED_EPOCHS for run in first)
     whole = sum(run.settings.training.epochs + FIXED_EPOCHS for run in left)
-    return first if cost <= SHARE * whole else []
+    every = {run.cost_key: run for run in reversed(left) if run.cost_key not in known}
+    recipes = {key[:2] for key in known}
+    some = {run.cost_key[:2]: run for run in reversed(left) if run.cost_key[:2] not in recipes}
+    for kinds in (every, some):
+        runs = list(kinds.values())[::-1]
+        if sum(1 + _long(run) + 2 * FIXED_EPOCHS for run in runs) <= SHARE * whole:
+            return runs
+    return []
 
 
 def _long(run: Planned) -> int:
