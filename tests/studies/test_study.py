@@ -2,6 +2,9 @@
 
 import copy
 import itertools
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 import tomli_w
@@ -10,6 +13,7 @@ from affectspace.errors import InputError
 from affectspace.studies.overrides import dotted, put
 from affectspace.studies.study import Cells, dump_study, load_study, points, slug
 
+ROOT = Path(__file__).parents[2]
 RECIPE = {
     "name": "base",
     "corpora": [{"path": "alva"}, {"path": "boro"}],
@@ -216,3 +220,30 @@ def test_points_are_every_combination_once():
 
 def test_a_slug_is_a_name_of_one_folder():
     assert slug("a/b \\ ..ü") == "a-b---..-"
+
+
+# ---- those that come with the package
+
+
+def test_the_study_of_the_documentation_is_one(tmp_path):
+    page = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, re.M | re.S)
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    (tmp_path / "study.toml").write_text(block)
+    cells = Cells(load_study(tmp_path / "study.toml"))
+    assert len(cells.variants("KL", "to alva")) == 3 * 3
+
+
+def test_the_papers_protocol_is_complete():
+    study = load_study(ROOT / "recipes/paper_protocol/study.toml")
+    cells = Cells(study)
+    terms = {entry.name: cells.recipe(entry.name, study.splits[0].name).terms[1:] for entry in study.recipes}
+    divergences = {name: [term.f for term in its] for name, its in terms.items()}
+    assert divergences == {
+        "CE": [], "KL": ["kl"], "RKL": ["reverse_kl"], "PS": ["pearson"], "HLG": ["squared_hellinger"],
+        "JS": ["jensen_shannon"],
+    }  # fmt: skip
+    assert {(t.weight, t.geometry, t.pairs) for its in terms.values() for t in its} == {(10.0, "chord", "triplets")}
+    assert study.grid is not None
+    inner = len(points(study.grid.values)) * len(study.splits) * 6 * study.grid.runs  # sessions
+    assert inner + len(study.recipes) * len(study.splits) * len(study.seeds) == 1008
