@@ -4,7 +4,7 @@ CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS)
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench study format clean
 
 demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings of your own
 	$(BIN)/affectspace demo $(if $(DATA),--data "$(DATA)" --out runs/demo-$(notdir $(DATA:/=)))
@@ -20,6 +20,9 @@ check: .venv/test  ## style, types, and the direction of imports
 
 bench: .venv/test  ## measure against named peers in one run
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
+
+study: .venv/test  ## the studies on real corpora (hours); NAME=speech, iemocap or text runs one
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks.real_studies $(NAME)
 
 format: .venv/test
 	$(BIN)/ruff check --fix .
