@@ -301,6 +301,33 @@ def test_a_folder_of_something_else(whole, tmp_path):
         run_study(whole[0], tmp_path / "out", processes=0)
 
 
+# ---- foreseen
+
+
+class Foreseen:
+    """A run takes a second and half a second an epoch; nothing else is trained."""
+
+    processes = 2
+
+    def run(self, jobs, tell):
+        for job in jobs:
+            if not job.scratch:
+                raise KeyboardInterrupt
+            tell(job, Answer(seconds=1.0 + 0.5 * job.recipe.training.epochs))
+
+
+@pytest.mark.parametrize(("curves", "about"), [(False, "at most"), (True, "about")])
+def test_how_long_it_will_take_is_told_before_it_begins(world, tmp_path, capsys, curves, about):
+    path = write_study(tmp_path, world, {"seeds": 100}, {"monitor": {"test_curve": curves}})
+    with pytest.raises(KeyboardInterrupt):
+        run_study(path, tmp_path / "out", pool=Foreseen(), quiet=False)  # pyright: ignore
+    runs, seconds = 2 * 2 + 2 * 2 + 2 * 100, 1 + 0.5 * 3
+    told = f"208 runs (8 grid, 200 final): {about} {runs * seconds / 2 / 60:.1f} min on 2 processes\n"
+    assert capsys.readouterr().err == told
+    predicted = json.loads((tmp_path / "out/timing.json").read_text())["predicted_seconds"]
+    assert predicted == pytest.approx(runs * seconds / 2, rel=0.1)
+
+
 # ---- changed
 
 
@@ -320,6 +347,18 @@ def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, pool):
     assert outcome.ran == 0
     assert outcome.unplanned == [Path("runs/CE/there/seed-0"), Path("runs/KL/there/seed-0")]
     assert open_study(folder).runs["seed"].tolist() == [1, 1]
+
+
+def test_runs_on_a_corpus_that_has_changed_do_not_hold(again, world, pool, tmp_path):
+    shutil.copytree(world, tmp_path / "moving")
+    path = write_study(tmp_path, tmp_path / "moving", {"grid": None, "recipes.1.grid": {}, "seeds": 1})
+    assert run_study(path, tmp_path / "fresh", pool=pool).finished == 2
+    table = tmp_path / "moving/alva/ratings.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(
+        InputError, match=r"0 still hold, and 2 do not; .*: the tables of corpus alva have changed since\."
+    ):
+        run_study(path, tmp_path / "fresh", pool=pool)
 
 
 def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world, pool):

@@ -1,10 +1,12 @@
 """Processes and jobs, with processes that train nothing and so start at once."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
 
 from affectspace.studies import pool as pool_module
+from affectspace.studies import worker as worker_module
 from affectspace.studies.pool import Job, Pool
 from affectspace.training.recipe import make_recipe
 
@@ -100,3 +102,31 @@ def test_what_is_raised_while_it_works_ends_the_processes(monkeypatch):
             workers += pool._workers
     assert len(workers) == 2
     assert not any(worker.alive for worker in workers)
+
+
+def test_a_run_that_a_dying_process_still_holds_is_waited_for(monkeypatch, tmp_path):
+    held = open(tmp_path / ".lock", "w")  # noqa: SIM115
+    fcntl.flock(held, fcntl.LOCK_EX)
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            held.close()
+
+    monkeypatch.setattr(worker_module.time, "sleep", sleep)
+    worker_module._wait_for(tmp_path)
+    assert len(slept) == 3
+    with open(tmp_path / ".lock") as free:
+        fcntl.flock(free, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_worker_answers_with_a_sentence_whatever_happens(tmp_path):
+    def broken(recipe):
+        raise ZeroDivisionError("of ours")
+
+    asked = {"folder": str(tmp_path), "recipe": job("a").recipe.model_dump(mode="json", exclude_none=True)}
+    answer = worker_module.perform(asked, broken)
+    assert (answer["error"], answer["code"]) == ("ZeroDivisionError: of ours", 1)
+    assert "Traceback" in answer["trace"]
+    assert worker_module.perform({"folder": "x", "recipe": {}}, None)["code"] == 2

@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
+    from affectspace.studies.execute import run_study
     from affectspace.studies.results import StudyResults, open_study
+    from affectspace.studies.study import load_study
     from affectspace.studies.summary import summarise
     from affectspace.studies.tables import write_tables
     from affectspace.studies.words import answers
@@ -15,7 +17,9 @@ if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
 __all__ = [
     "StudyResults",
     "answers",
+    "load_study",
     "open_study",
+    "run_study",
     "summarise",
     "write_tables",
 ]
@@ -23,7 +27,9 @@ __all__ = [
 HOMES = {
     "StudyResults": "results",
     "answers": "words",
+    "load_study": "study",
     "open_study": "results",
+    "run_study": "execute",
     "summarise": "summary",
     "write_tables": "tables",
 }

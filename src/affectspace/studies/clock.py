@@ -82,9 +82,11 @@ def duration(seconds: float) -> str:
     """As people say it.
 
     Example:
-        >>> duration(38.2), duration(840), duration(9000)
-        ('40 s', '14 min', '2.5 h')
+        >>> duration(38.2), duration(156), duration(840), duration(9000)
+        ('40 s', '2.6 min', '14 min', '2.5 h')
     """
     if seconds < 95:
         return f"{max(1, round(seconds)) if seconds < 20 else 5 * round(seconds / 5)} s"
+    if seconds < 595:
+        return f"{seconds / 60:.1f} min"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

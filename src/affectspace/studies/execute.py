@@ -54,7 +54,7 @@ class Outcome:
         unplanned: folders of runs that the study no longer plans.
         replaced: how many runs of other recipes were moved away.
         seconds: of this call.
-        predicted: what was predicted for its runs; None where nothing was known.
+        predicted: what was predicted for it, measuring included; None where nothing was known.
     """
 
     study: Study
@@ -179,10 +179,10 @@ class _Call:
 
     def _cleared(self, planned: list[Planned]) -> State:
         """How far these runs are; runs of other recipes are moved away, if that was asked for."""
-        state = look(self.folder, planned)
+        state = look(self.folder, planned, self.shape)
         if self.replace and state.stale:
             self.outcome.replaced += replace_stale(state, self.folder)
-            state = look(self.folder, planned)
+            state = look(self.folder, planned, self.shape)
         return state
 
     def _predict(self, everything: Sequence[Planned], left: Sequence[Planned], at_most: bool) -> None:
@@ -195,7 +195,7 @@ class _Call:
                 measured, opened = measure(self.pool, probed, self.folder / ".probe")
             self.costs = Costs({**known, **measured.runs}, measured.data)
         seconds = self.costs.wall(left, self.pool.processes, opened)
-        self.outcome.predicted = seconds
+        self.outcome.predicted = None if seconds is None else self.clock.seconds + seconds
         self.clock.predict(seconds, len(everything))
         grid = sum(run.stage != "final" for run in everything)
         done = len(everything) - len(left)

@@ -73,10 +73,12 @@ class Shape:
     Args:
         folds: of each split; ``(None,)`` where its protocol has none.
         inner: inner groups by (recipe, split, fold), of recipes that choose something.
+        tables: hashes of the corpora's tables by (recipe, split) and name.
     """
 
     folds: Mapping[str, tuple[Fold, ...]]
     inner: Mapping[tuple[str, str, Fold], int]
+    tables: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
 from affectspace.studies.overrides import dotted
-from affectspace.studies.plan import Planned
+from affectspace.studies.plan import Planned, Shape
 from affectspace.training.recipe import load_recipe
 
 __all__ = ["State", "finished", "look", "no_longer_planned", "refuse_stale", "replace_stale"]
@@ -44,15 +44,15 @@ def finished(folder: Path) -> bool:
     return (folder / "metrics.json").is_file()
 
 
-def look(folder: Path, planned: Iterable[Planned]) -> State:
-    """What is there of the planned runs."""
+def look(folder: Path, planned: Iterable[Planned], shape: Shape) -> State:
+    """What is there of the planned runs, and whether it is of their recipes and of the corpora as they are."""
     state = State([], [], [])
     for run in planned:
         place = folder / run.folder
         recipe = place / "recipe.toml"
         if not recipe.is_file():
             state.left.append(run)
-        elif difference := _difference(recipe, run):
+        elif difference := _difference(recipe, run) or _changed(place, shape.tables.get((run.recipe, run.split), {})):
             state.stale.append((run, difference))
         else:
             (state.finished if finished(place) else state.left).append(run)
@@ -70,6 +70,18 @@ def _difference(path: Path, run: Planned) -> str:
     if before == run.settings:
         return ""
     return _first(dotted(before.model_dump(mode="json")), dotted(run.settings.model_dump(mode="json")))
+
+
+def _changed(place: Path, tables: Mapping[str, str]) -> str:
+    """Which corpora are no longer what a run was given."""
+    try:
+        given = json.loads((place / "data.json").read_text(encoding="utf-8"))["corpora"]
+        changed = [
+            corpus["name"] for corpus in given if tables.get(corpus["name"], corpus["sha256"]) != corpus["sha256"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f"the tables of corpus {', '.join(changed)} have changed since" if changed else ""
 
 
 def _first(was: dict[str, Any], now: dict[str, Any]) -> str:

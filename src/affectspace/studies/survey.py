@@ -23,6 +23,7 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     prepared: set[str] = set()
     folds: dict[str, tuple[Fold, ...]] = {}
     inner: dict[tuple[str, str, Fold], int] = {}
+    tables: dict[tuple[str, str], dict[str, str]] = {}
     faults: dict[str, list[str]] = {}
 
     def prepare(recipe: Recipe) -> None:
@@ -39,6 +40,8 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
                 for recipe in cells.variants(entry.name, split.name):
                     triplet_geometry(recipe)  # refuses terms that no run could have
                     gathered = cache.gathered(recipe, quiet=quiet)
+                    hashes = {str(corpus["name"]): str(corpus["sha256"]) for corpus in gathered.about}
+                    tables.setdefault((entry.name, split.name), {}).update(hashes)
                     several = has_folds(recipe)
                     found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
                     if folds.setdefault(split.name, found) != found:
@@ -61,4 +64,4 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     if faults:
         told = (f"{cells.source}: {cells.places(places)}: {fault}" for fault, places in faults.items())
         raise InputError("\n".join(told))
-    return Shape(folds, inner)
+    return Shape(folds, inner, tables)
