@@ -57,14 +57,14 @@ def finished(folder: Path) -> dict[Path, tuple[int, bytes]]:
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in runs}
 
 
-def processes_in(session_of: int) -> list[int]:
-    """Processes that a killed study has left behind, by their parent's disappearance."""
+def children(parent: int) -> list[int]:
+    """Processes that a process has started."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            if b"affectspace.studies.worker" in entry.read_bytes() and int(entry.parent.name) != session_of:
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(entry.parent.name))
-        except OSError:
+        except OSError:  # it has ended meanwhile
             continue
     return found
 
@@ -107,11 +107,12 @@ def main() -> None:
                 break
         if study.poll() is not None:
             sys.exit(f"the study ended with exit code {study.returncode} before it could be killed")
+        workers = children(study.pid)
         study.send_signal(signal.SIGKILL)
         study.wait()
         since = time.monotonic()
-        while left := processes_in(os.getpid()):
-            time.sleep(0.01)
+        while left := [pid for pid in workers if Path(f"/proc/{pid}").exists()]:
+            time.sleep(0.001)
             if time.monotonic() - since > 10:
                 sys.exit(f"processes {left} have outlived the study that started them")
         waited = max(waited, time.monotonic() - since)

@@ -30,6 +30,11 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def expect(self, seconds: float) -> None:
+        """So much is left, as is known now."""
+        done = self._progress.tasks[0].completed
+        self._progress.update(self._task, total=done + seconds)
+
     def advance(self, seconds: float) -> None:
         """One more run is done, which was thought to take so long."""
         self._done += 1

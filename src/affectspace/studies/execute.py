@@ -218,6 +218,8 @@ class _Call:
         selection.write()
         final = plan_final(self.cells, self.shape, choices)
         self.outcome.blocked = _blocked(self.cells, self.shape, final)
+        left = [run for run in final if not finished(self.folder / run.folder)]
+        bar.expect(sum(self.costs.of(run) or 1.0 for run in left))  # a chosen epoch may have made them shorter
         self._train(final, bar)
         self._pool_folds(final)
 
