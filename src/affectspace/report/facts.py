@@ -128,6 +128,8 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 lines.append((label, f"{counts[part]:,} items"))
             elif part == "test":
                 lines.append((label, "nothing"))
+    if run.data.get("features"):
+        lines.append(("Features", _features(run)))
     kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
     lines.append(("Kept apart", f"{_join(kept)}: none occurs on both sides" if kept else "nothing"))
     if allowed:
@@ -139,6 +141,16 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     }
     lines.append(("Epoch kept", f"{how.get(run.selection, run.selection)}; the test items had no say"))
     return lines
+
+
+def _features(run: Run) -> str:
+    told = str(run.data["features"])
+    if run.data.get("augment"):
+        changes = ", ".join(f"{name} {value}" for name, value in run.data["augment"].items())
+        told += f"; training items augmented: {changes}"
+    if run.data.get("features_licence"):
+        told += f"; their licence: {run.data['features_licence']}"
+    return told
 
 
 def corpora(comparison: Shown) -> list[dict[str, Any]]:

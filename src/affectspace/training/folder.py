@@ -16,6 +16,7 @@ import pandas as pd
 
 import affectspace
 from affectspace.errors import InputError
+from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.files import atomic_path, json_text, sweep, write_json, write_text
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe, dump_recipe, load_recipe
@@ -78,7 +79,8 @@ def record(folder: Path, recipe: Recipe, data: Data) -> None:
             write_text(folder / "environment.txt", f"{before}\nresumed with\n{environment}")
         return
     write_text(folder / "environment.txt", environment)
-    write_json(folder / "data.json", data.about)
+    licence = FUNCTIONALS_LICENCE if recipe.features.kind == "functionals" else None
+    write_json(folder / "data.json", {**data.about, "augment": recipe.augment.told, "features_licence": licence})
     with atomic_path(folder / "split.parquet") as path:
         split.to_parquet(path)
     write_text(folder / "recipe.toml", dump_recipe(recipe))
