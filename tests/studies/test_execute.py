@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tomli_w
+import torch
 
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
@@ -381,3 +382,11 @@ def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(agai
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
     aside = {name: data for place in (folder / "replaced").iterdir() for name, data in contents(place).items()}
     assert aside == {name: data for name, data in before.items() if "KL" in name}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here it is there")
+def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(world, tmp_path):
+    study = write_study(tmp_path, world, recipe={"training.device": "cuda"})
+    with pytest.raises(InputError, match="training.device is 'cuda', and this machine has none; legal here: cpu, auto"):
+        run_study(study, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,5 +1,7 @@
 """What uniformly random predictions would score."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import quad
@@ -48,16 +50,16 @@ def chance_uar(truth: ArrayLike, classes: int | None = None) -> float:
     own = leading[sizes == 1].sum(0)
     tied = {int(m): leading[sizes == m].sum(0) for m in np.unique(sizes[sizes > 1])}
     occur = np.flatnonzero(leading.any(0))
-    expected = [_expected_recall(int(own[c]), {m: int(t[c]) for m, t in tied.items() if t[c]}, count) for c in occur]
-    return float(np.mean(expected))
+    shared = [tuple((m, int(t[c])) for m, t in tied.items() if t[c]) for c in occur]
+    return float(np.mean([_expected_recall(int(own[c]), ties, count) for c, ties in zip(occur, shared)]))
 
 
-def _expected_recall(own: int, tied: dict[int, int], classes: int) -> float:
-    """Of a class with ``own`` items and ``tied[m]`` items that it shares with ``m - 1`` others."""
+@lru_cache(maxsize=1024)  # the same items are scored after every epoch, and by every run of a study
+def _expected_recall(own: int, tied: tuple[tuple[int, int], ...], classes: int) -> float:
+    """Of a class with ``own`` items and, for each ``(m, items)``, those that it shares with ``m - 1`` others."""
     if not tied:
         return 1 / classes
-    m = np.array(list(tied))
-    items = np.array(list(tied.values()))
+    m, items = np.array(tied).T
     hit, miss, elsewhere = np.full(len(m), 1 / classes), (classes - m) / classes, (m - 1) / classes
     scale = own + float((items * (hit + miss / m)).sum())  # expected weight: the integrand falls off as exp(-y)
 

@@ -18,6 +18,7 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     from affectspace.training.cache import DataCache  # loads torch; a fault in the study file is told before
     from affectspace.training.folds import fold_count, inner_count, one_fold
     from affectspace.training.terms import triplet_geometry
+    from affectspace.training.train import make_fabric
 
     cache = DataCache()
     prepared: set[str] = set()
@@ -39,6 +40,7 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
             try:
                 for recipe in cells.variants(entry.name, split.name):
                     triplet_geometry(recipe)  # refuses terms that no run could have
+                    make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
                     gathered = cache.gathered(recipe, quiet=quiet)
                     hashes = {str(corpus["name"]): str(corpus["sha256"]) for corpus in gathered.about}
                     tables.setdefault((entry.name, split.name), {}).update(hashes)

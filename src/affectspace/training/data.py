@@ -128,6 +128,7 @@ class Data:
             indices = np.concatenate([indices.anchor, indices.similar[whole], indices.dissimilar[whole]])
         return self.items["key"].iloc[self.split.train[indices]].tolist()
 
+    @cached_property
     def split_table(self) -> pd.DataFrame:
         """One row an item: its part, and its groups, by which a later test proves that it knows none of them."""
         columns = ["key", "id", "corpus", "language", "speaker", "session", "script", "text", "audio_sha"]

@@ -71,7 +71,7 @@ def record(folder: Path, recipe: Recipe, data: Data) -> None:
         InputError: a corpus, a recording or the split is no longer what the run was begun with.
     """
     environment = _environment(recipe)
-    split = data.split_table()
+    split = data.split_table
     if (folder / "recipe.toml").exists():
         _refuse_changes(folder, json.loads(json_text(data.about)), split)
         before = (folder / "environment.txt").read_text(encoding="utf-8")

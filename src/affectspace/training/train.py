@@ -30,7 +30,7 @@ from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.terms import Objective, make_objective, reported_geometry, triplet_geometry
 
-__all__ = ["train"]
+__all__ = ["make_fabric", "train"]
 
 Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets
 
@@ -72,7 +72,7 @@ def train(
 
         # ---- model, terms, optimiser, sampler: all seeded by the recipe
         torch.manual_seed(recipe.seed)
-        fabric = _fabric(recipe)
+        fabric = make_fabric(settings.device, settings.precision)
         train_targets = data.targets[torch.tensor(data.split.train)]
         model = make_encoder(recipe.encoder, data.dimensions, len(data.classes))
         objective = make_objective(recipe, train_targets)
@@ -171,6 +171,8 @@ def train(
         answers = {part: predict(model, data, getattr(data.split, part)) for part in parts}
         with atomic_path(folder / "predictions.parquet") as path:
             prediction_table(data, answers).to_parquet(path)
+        # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
+        similarity = None if recipe.protocol.inner else reported_geometry(recipe)
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,
@@ -182,7 +184,7 @@ def train(
             "geometry": reported_geometry(recipe),
             "counts": {part: len(getattr(data.split, part)) for part in ("train", "validate", "test")},
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
-            **{part: figures(found, reported_geometry(recipe)) for part, found in answers.items()},
+            **{part: figures(found, similarity) for part, found in answers.items()},
         }
         with atomic_directory(folder / "model") as path:
             save_model(path, model, recipe, data, final.get("test", {}))
@@ -212,12 +214,16 @@ def _keeps(selection: str | int, row: dict[str, Any], best: dict[str, Any] | Non
     return row["epoch"] == selection
 
 
-def _fabric(recipe: Recipe) -> Fabric:
-    device = recipe.training.device
+def make_fabric(device: str, precision: str) -> Fabric:
+    """Where and how precisely to train, by ``training.device`` and ``training.precision`` of a recipe.
+
+    Raises:
+        InputError: a device that this machine does not have.
+    """
     there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if device in there and not there[device]():
         raise InputError(f"training.device is {device!r}, and this machine has none; legal here: cpu, auto")
-    return Fabric(accelerator=device, devices=1, precision=recipe.training.precision)
+    return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
 
 
 def _batches(sampler: Sampler, data: Data, hear: Hearing | None) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
