@@ -387,6 +387,6 @@ def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(agai
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here it is there")
 def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(world, tmp_path):
     study = write_study(tmp_path, world, recipe={"training.device": "cuda"})
-    with pytest.raises(InputError, match="training.device is 'cuda', and this machine has none; legal here: cpu, auto"):
+    with pytest.raises(InputError, match=r"training\.device is 'cuda', and this machine has none; legal"):
         run_study(study, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -1,11 +1,15 @@
 """Media and ratings on disk as a :class:`Corpus`: a user's own table, or a corpus as it is published."""
 
+from typing import TYPE_CHECKING, Any
+
 from affectspace.corpora.check import check
 from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.fault import PROBLEMS, Fault
 from affectspace.corpora.notes import notes
 from affectspace.corpora.registry import ADAPTERS, open_corpus
-from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
+
+if TYPE_CHECKING:
+    from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
 
 __all__ = [
     "ADAPTERS",
@@ -24,3 +28,14 @@ __all__ = [
     "notes",
     "open_corpus",
 ]
+
+SYNTHETIC = {"Truth", "make_synthetic", "make_synthetic_world"}
+
+
+def __getattr__(name: str) -> Any:
+    # Voices are made with scipy's filters, a fifth of the time that every other command would take to start.
+    if name in SYNTHETIC:
+        from affectspace.corpora import synthetic
+
+        return getattr(synthetic, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
