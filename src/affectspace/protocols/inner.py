@@ -60,7 +60,14 @@ def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: in
         )
     held = codes == fold
     name = f"{split.name}, within: leave one {by} out: {groups[fold]}"
-    return Split(name, rows[~held], rows[held], [], keeps_apart=tuple({*split.keeps_apart, by}), allowed=split.allowed)
+    return Split(
+        name,
+        rows[~held],
+        rows[held],
+        [],
+        keeps_apart=tuple(dict.fromkeys((*split.keeps_apart, by))),
+        allowed=split.allowed,
+    )
 
 
 def _known(split: Split) -> np.ndarray:
