@@ -78,6 +78,18 @@ def test_an_inner_run_tests_nothing_and_its_items_are_training_items(tiny, tmp_p
     assert json.loads((run.path / "metrics.json").read_text())["protocol"].startswith("alva -> boro, within: leave")
 
 
+def test_what_is_put_aside_shapes_no_normalisation_not_even_a_transductive_one(tiny):
+    asked = {"kind": "log_mel", "bands": 20, "normalise": {"scope": "speaker", "transductive": True}}
+    protocol = {"allow": ["script", "session", "speaker"]}
+    outer = prepare(tiny(features=asked, protocol=protocol))
+    assert outer.protocol["transductive"]
+    tested = set(outer.items["corpus"].iloc[outer.split.test] + "/" + outer.items["speaker"].iloc[outer.split.test])
+    assert tested <= set(outer.normaliser.groups)
+    inner = prepare(tiny(features=asked, protocol={**protocol, "inner": {"by": "speaker", "fold": 0}}))
+    assert inner.protocol["transductive"]  # the validation speaker's own clips
+    assert not tested & set(inner.normaliser.groups)
+
+
 def test_inner_folds_of_folds(tiny):
     recipe = tiny(protocol={"kind": "leave_one_out", "by": "speaker", "allow": ["script", "session"]})
     cache = DataCache()

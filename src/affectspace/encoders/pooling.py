@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 __all__ = ["pooled_convolution"]
@@ -37,8 +36,9 @@ def pooled_convolution(values: Tensor, lengths: Tensor, weight: Tensor, bias: Te
         bias: ``(channels,)``.
 
     Returns:
-        Maxima, ``(items, channels)``, in the weights' type. Differentiable once, by values, weight and
-        bias; repeatable to the bit on a CPU.
+        Maxima, ``(items, channels)``, in the weights' type. Differentiable by values, weight and bias,
+        twice on a CPU, once elsewhere (more raises); repeatable to the bit on a CPU. In another batch a clip's maxima
+        may differ in their last bits, as sums are then taken in another order.
 
     Example:
         A kernel that sums two frames; the last three frames are padding:
@@ -74,7 +74,6 @@ class _PooledConvolution(torch.autograd.Function):
         return pooled if search == weight.dtype else _answers(values, winners, weight, bias)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
         values, weight, winners = ctx.saved_tensors
         by_weight_of = _gradient_by_weight_in_place if values.device.type == "cpu" else _gradient_by_weight_of_copies

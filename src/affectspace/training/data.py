@@ -156,13 +156,13 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
             "or choose a protocol and corpora that leave some to train on"
         )
     normalise = recipe.features.normalise
-    groups = normalised_groups(items, normalise.scope)
+    groups = _groups_of(split, normalised_groups(items, normalise.scope))
     normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
     protocol = {
         "protocol": split.name,
         "keeps_apart": list(kept_apart(items, split)),
         "allowed": list(recipe.protocol.allow),
-        "transductive": normalise.transductive and not set(groups or ()) <= set(np.array(groups)[split.train]),
+        "transductive": normalise.transductive and groups is not None and _uses_own(split, groups),
     }
     about = {
         "corpora": gathered.about,
@@ -197,6 +197,20 @@ def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
         case "speaker":
             return (corpora + "/" + items["speaker"].fillna("").astype(str)).tolist()
     return None
+
+
+def _groups_of(split: Split, groups: list[str] | None) -> list[str | None] | None:
+    """Items that are put aside belong to no group, so that not even their mean is used."""
+    if groups is None:
+        return None
+    used = {*split.train.tolist(), *split.validate.tolist(), *split.test.tolist()}
+    return [group if row in used else None for row, group in enumerate(groups)]
+
+
+def _uses_own(split: Split, groups: list[str | None]) -> bool:
+    """Whether a group without training items is normalised by its own."""
+    trained = {groups[row] for row in split.train.tolist()}
+    return any(group is not None and group not in trained for group in groups)
 
 
 def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
