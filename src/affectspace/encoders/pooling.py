@@ -37,7 +37,7 @@ def pooled_convolution(values: Tensor, lengths: Tensor, weight: Tensor, bias: Te
 
     Returns:
         Maxima, ``(items, channels)``, in the weights' type. Differentiable by values, weight and bias,
-        twice on a CPU, once elsewhere (more raises); repeatable to the bit on a CPU. In another batch a clip's maxima
+        on a CPU twice; repeatable to the bit on a CPU. In another batch a clip's maxima
         may differ in their last bits, as sums are then taken in another order.
 
     Example:
