@@ -1,5 +1,6 @@
 """Run folders made up to look like real ones: soft labels, a model that learns, odd characters everywhere."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -189,3 +190,19 @@ def three(make_run) -> list[Path]:
         make_run("kl-batch", "kl-batch", sharpness=1.7, structure=0.9),
         make_run("kl-triplets", "kl-triplets", sharpness=1.3, structure=0.7),
     ]
+
+
+@pytest.fixture(scope="session")
+def make_study(tmp_path_factory) -> Callable[..., Path]:
+    """``make_study(skills, splits, seeds, ...)``: a fabricated study folder, made up where studies are tested."""
+    path = Path(__file__).parents[1] / "studies" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("fabricated_studies", path)  # folders of tests are no packages
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def make(*args, **kwargs) -> Path:
+        return module.fabricate_study(tmp_path_factory.mktemp("studies") / "study", *args, **kwargs)
+
+    return make

@@ -74,7 +74,7 @@ def test_the_answer_comes_first_with_chance_and_doubt(page, three):
     assert f"{best} is ahead with {uar[best]:.1f} % UAR on 300 test items, {gap:.1f} points above {second}" in words
     assert "random predictions reach" in words
     assert "one run proves nothing" in words
-    assert re.search(r"over resamplings of these 10 it lies between −?[\d.]+ and [\d.]+ points", words)
+    assert re.search(r"as these 10 tell, it lies between −?[\d.]+ and [\d.]+ points", words)
     assert words.index("is ahead") < words.index("Scores")
 
 

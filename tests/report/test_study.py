@@ -1,40 +1,22 @@
 """The page of a study: the answer first, nothing loaded, nothing acted on, honest about what is not there."""
 
 import datetime
-import importlib.util
 import json
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from affectspace.errors import InputError
 from affectspace.report import write_study_report
 from affectspace.report.study_figures import apart
-from affectspace.studies import answers, open_study, summarise
+from affectspace.report.study_words import answers
+from affectspace.studies import open_study, summarise
 
 DATE = datetime.date(2026, 11, 21)
 EVIL = "<script>alert('x')</script> | *a*"
 VOID = {"meta", "br", "hr"}
-
-
-def _fabricator():
-    """Study folders are made up where studies are tested; folders of tests are no packages to import from."""
-    path = Path(__file__).parents[1] / "studies" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("fabricated_studies", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.fabricate_study
-
-
-@pytest.fixture(scope="module")
-def make_study(tmp_path_factory):
-    fabricate = _fabricator()
-    return lambda *args, **kwargs: fabricate(tmp_path_factory.mktemp("studies") / "study", *args, **kwargs)
 
 
 class Page(HTMLParser):
@@ -306,8 +288,8 @@ def test_transduction_is_loud(make_study):
 
 def test_few_speakers_are_said(make_study):
     told = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=3, items=60, speakers=2))
-    assert "cannot be told (2 test speakers: too few to draw others from, which takes 5)" in told.words("")
-    assert "no speakers resampled" in told.words("differences")
+    assert "cannot be told (2 test speakers: too few to speak for others, which takes 5)" in told.words("")
+    assert "no interval for other speakers" in told.words("differences")
 
 
 def test_folds_pooled_and_epochs_that_differ(make_study):

@@ -74,12 +74,12 @@ def test_other_labels_and_other_classes_are_not_compared(make_study):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"speakers": 4}, "4 test speakers: too few to draw others from, which takes 5"),
+        ({"speakers": 4}, "4 test speakers: too few to speak for others, which takes 5"),
         ({"speakers": 1}, "one test speaker: too few"),
         ({"speakers": 5}, ""),
     ],
 )
-def test_few_speakers_are_not_resampled(make_study, settings, reason):
+def test_few_speakers_make_no_interval(make_study, settings, reason):
     (summary,) = summarise(open_study(make_study({"CE": 0.5, "KL": 0.9}, seeds=2, items=40, **settings)))
     assert summary.no_speakers.startswith(reason)
     assert (summary.rows[1].speakers is None) == bool(reason)

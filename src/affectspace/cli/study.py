@@ -84,7 +84,8 @@ def _processes(asked: int | None) -> int:
 def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]":
     """Tables and report, of whatever is finished."""
     from affectspace.report.study import write_study_report
-    from affectspace.studies import open_study, summarise, write_tables
+    from affectspace.report.study_tables import write_tables
+    from affectspace.studies import open_study, summarise
 
     results = open_study(outcome.folder)
     if not len(results.runs):
@@ -101,7 +102,7 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from affectspace.studies.tables import entry, legend, seeds
+    from affectspace.report.study_tables import entry, legend, seeds
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("UAR %", overflow="fold", max_width=32)
@@ -163,7 +164,7 @@ def _next(outcome: "Outcome", results: "StudyResults | None") -> None:
 
 def _record(outcome: "Outcome", results: "StudyResults", summaries: "tuple[SplitSummary, ...]") -> dict[str, Any]:
     """What machines want to know: every figure of the table, and what became of the runs."""
-    from affectspace.studies.tables import tidy
+    from affectspace.report.study_tables import tidy
 
     table = tidy(summaries).to_dict("records") if summaries else []
     return {

@@ -1,12 +1,12 @@
 """What may be compared with what, and the answer in words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from affectspace.studies.resample import lead_interval
+from affectspace.report.phrases import PERCENT, in_points, listed, percent, signed
+from affectspace.studies.speakers import lead_interval
 from affectspace.training.run import Evaluated, Run, model_groups, unique_names
 
 __all__ = ["Comparison"]
@@ -46,7 +46,7 @@ class Comparison:
         first, name = self.runs[0], self.names[0]
         for run, other, split, items in list(zip(self.runs, self.names, self.splits, self.evaluated))[1:]:
             if run.classes != first.classes:
-                reasons.append(f"{name} tells {_listed(first.classes)} apart, {other} {_listed(run.classes)}.")
+                reasons.append(f"{name} tells {listed(first.classes)} apart, {other} {listed(run.classes)}.")
             elif split != self.splits[0]:
                 untested, tested = (other, name) if self.splits[0] == "test" else (name, other)
                 reasons.append(f"{untested} was not tested, {tested} was.")
@@ -83,38 +83,37 @@ class Comparison:
         count = len(self.evaluated[0]) if self.evaluated[0] else 0
         where = f"on {count:,} {kind} items" if count else f"on the {kind} items"
         chance = figures[0].get("chance_uar", float("nan"))
-        beside = "" if np.isnan(chance) else f"; random predictions reach {chance:.1%}"
+        beside = "" if np.isnan(chance) else f"; random predictions reach {percent(chance)}"
         means = {name: float(np.mean([figures[row]["uar"] for row in rows])) for name, rows in self.models.items()}
         order = sorted(means, key=lambda name: -means[name])
         best, *others = order
         if not others:
-            sentences = [f"{best} reaches {means[best]:.1%} UAR {where}{beside}."]
+            sentences = [f"{best} reaches {percent(means[best])} UAR {where}{beside}."]
         elif means[best] - means[others[0]] < LEVEL:
             level = [name for name in order if means[best] - means[name] < LEVEL]
-            sentences = [f"{_listed(level)} are level at {means[best]:.1%} UAR {where}{beside}."]
+            sentences = [f"{listed(level)} are level at {percent(means[best])} UAR {where}{beside}."]
         else:
             # Of the figures as printed, so that the reader's own subtraction agrees.
             gap = round(100 * means[best], 1) - round(100 * means[others[0]], 1)
             sentences = [
-                f"{best} is ahead with {means[best]:.1%} UAR {where}, {gap:.1f} points above "
-                f"{others[0]} ({means[others[0]]:.1%}){beside}.",
-                *self._resampled(best, others[0], kind),
+                f"{best} is ahead with {percent(means[best])} UAR {where}, {gap:.1f} points above "
+                f"{others[0]} ({percent(means[others[0]])}){beside}.",
+                *self._with_other_speakers(best, others[0], kind),
             ]
         if means[best] <= chance:
             sentences.append("That is no better than chance: nothing was learned that carries over to these items.")
-        return [_percent(sentence) for sentence in [*sentences, *self._caution(figures, kind)]]
+        return [*sentences, *self._caution(figures, kind)]
 
-    def _resampled(self, best: str, next_best: str, kind: str) -> list[str]:
+    def _with_other_speakers(self, best: str, next_best: str, kind: str) -> list[str]:
         ahead, behind = ([self.evaluated[row] for row in self.models[name]] for name in (best, next_best))
         interval = lead_interval([e for e in ahead if e], [e for e in behind if e]) if all([*ahead, *behind]) else None
         if interval is None:
             return []
-        speakers, low, high = interval
-        ends = [f"{100 * end:.1f}".replace("-", "−") for end in (low, high)]
-        doubt = ", so there may be none" if low <= 0 else ""
+        low, high = (signed(end, plus=False) for end in (interval.low, interval.high))
+        doubt = ", so there may be none" if in_points(interval.low) <= 0 else ""
         return [
-            f"With other {kind} speakers the lead would differ: over resamplings of these {speakers} it lies between "
-            f"{ends[0]} and {ends[1]} points (95%){doubt}."
+            f"With other {kind} speakers the lead would differ: as these {interval.speakers} tell, it lies between "
+            f"{low} and {high} points (95{PERCENT}){doubt}."
         ]
 
     def _caution(self, figures: list[dict[str, float]], kind: str) -> list[str]:
@@ -132,7 +131,7 @@ class Comparison:
         seen = [name for name, run in zip(self.names, self.runs) if run.metrics.get("transductive")]
         if 0 < len(seen) < len(self.runs):
             sentences.append(
-                f"The order is not fair: {_listed(seen)} saw the (unlabelled) test items, the others did not."
+                f"The order is not fair: {listed(seen)} saw the (unlabelled) test items, the others did not."
             )
         seeds = {name: len(rows) for name, rows in self.models.items()}
         if max(seeds.values()) == 1:
@@ -163,12 +162,3 @@ def _items_differ(one: Evaluated | None, other: Evaluated | None) -> str:
     if not np.allclose(one.targets[a], other.targets[b], atol=1e-4):
         return "the items are the same, their labels are not"
     return ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _percent(text: str) -> str:
-    """A thin, unbreakable space before the percent sign."""
-    return text.replace("%", "\u202f%")

@@ -1,7 +1,6 @@
 """Tables of a report: scores, who was trained and tested, corpora, recipes, what repeats it."""
 
 import math
-import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -11,11 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from affectspace.report.compare import Comparison
+from affectspace.report.phrases import NONE, percent
 from affectspace.training.run import Run
 
 __all__ = ["Cell", "commands", "corpora", "environments", "protocol", "recipe_differences", "score_table"]
-
-PERCENT = "\u202f%"
 
 # key, heading, which way is better, whether it is told in per cent
 COLUMNS = (
@@ -64,18 +62,18 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
     rows = []
     for run, name, split, scores in zip(comparison.runs, comparison.names, comparison.splits, figures):
         cells = []
-        for key, _, _, percent in COLUMNS:
+        for key, _, _, share in COLUMNS:
             value = scores.get(key, math.nan)
-            text = _figure(value, percent)
+            text = _figure(value, share)
             below = ""
             if key == "uar" and split == "test":
                 below = "validation " + _figure(run.scores("validate").get("uar", math.nan), True)
             # Figures that print alike are equally good.
-            cells.append(Cell(text, key in best and text == _figure(best[key], percent), below))
+            cells.append(Cell(text, key in best and text == _figure(best[key], share), below))
         epochs = run.selected_epochs
-        selected = "–" if not epochs else str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}–{max(epochs)}"
+        selected = NONE if not epochs else str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}–{max(epochs)}"
         seconds = run.timing.get("seconds")
-        cells += [Cell(selected), Cell("–" if seconds is None else f"{seconds:,.0f}")]
+        cells += [Cell(selected), Cell(NONE if seconds is None else f"{seconds:,.0f}")]
         folds = f"{len(run.folds)} folds pooled" if run.folds else ""
         rows.append((name, ", ".join(filter(None, [folds, "" if split == "test" else "validation items"])), cells))
     headings = [(heading, {"higher": "↑", "lower": "↓", None: ""}[better]) for _, heading, better, _ in COLUMNS]
@@ -216,7 +214,7 @@ def recipe_differences(comparison: Shown) -> list[tuple[str, list[str], list[boo
     keys = list(dict.fromkeys(key for each in flat for key in each))
     table = []
     for key in keys:
-        values = [each.get(key, "–") for each in flat]
+        values = [each.get(key, NONE) for each in flat]
         if len(set(values)) > 1 and key != "name":
             common = Counter(values).most_common(1)[0][0]
             table.append((key, values, [value != common for value in values]))
@@ -265,11 +263,10 @@ def _plain(value: Any) -> str:
     return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
-def _figure(value: float, percent: bool) -> str:
-    if not np.isfinite(value):
-        return "–"
-    text = f"{100 * value:.1f}{PERCENT}" if percent else f"{value:.3f}"
-    return re.sub(r"^-", "−", text)
+def _figure(value: float, share: bool) -> str:
+    if share or not np.isfinite(value):
+        return percent(value)
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _speakers(count: int) -> str:

@@ -13,6 +13,7 @@ from affectspace.files import atomic_path
 from affectspace.report.compare import Comparison
 from affectspace.report.figures import short, space_map
 from affectspace.report.panels import is_ordered
+from affectspace.report.phrases import percent
 from affectspace.report.style import RAMP, class_colours, figure_style, marker_of
 from affectspace.space.maps import tsne_maps
 from affectspace.training.run import Run
@@ -60,7 +61,7 @@ def compare_spaces(runs: Sequence[Run], path: str | Path) -> Path:
             ax.set_title(short(name, 34), fontsize=11, fontweight="bold", loc="left", pad=6)
             uar = run.scores(split).get("uar")
             if uar is not None:
-                ax.set_title(f"UAR {uar:.1%}".replace("%", "\u202f%"), fontsize=10, loc="right", pad=6, color="#57606a")
+                ax.set_title(f"UAR {percent(uar)}", fontsize=10, loc="right", pad=6, color="#57606a")
         if ordered or len(classes) == 2:
             bar = figure.colorbar(_mappable(), ax=list(axes), location="bottom", fraction=0.035, pad=0.02, aspect=45)
             bar.set_ticks([0, 0.5, 1], labels=[short(classes[0], 24), "raters are divided", short(classes[-1], 24)])

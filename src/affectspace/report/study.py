@@ -10,10 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import affectspace
 from affectspace.files import write_text
 from affectspace.report import facts, study_facts, study_panels
+from affectspace.report.study_tables import entry, legend, seeds
+from affectspace.report.study_words import answers, cautions, overall
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import SplitSummary, summarise
-from affectspace.studies.tables import entry, legend, seeds
-from affectspace.studies.words import answers, cautions, overall
 
 __all__ = ["write_study_report"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from affectspace.report import facts
+from affectspace.report.phrases import NONE, PERCENT, ends, in_percent, p_value, percent, signed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.statistics import Estimate
 from affectspace.studies.summary import RecipeSummary, SplitSummary
-from affectspace.studies.words import p_value, signed
 from affectspace.training.run import Run
 
 __all__ = [
@@ -28,8 +28,6 @@ __all__ = [
     "spent",
 ]
 
-NONE = "–"
-PERCENT = "\u202f%"
 UNEQUAL = 3
 
 
@@ -84,7 +82,7 @@ def pairs(split: SplitSummary) -> list[tuple[str, str, str, str, str]]:
     told = []
     for pair in split.tukey.pairs:
         seen = pair if pair.value >= 0 else pair.turned()  # the one ahead first
-        interval = NONE if seen.low is None or seen.high is None else _ends(seen.low, seen.high)
+        interval = NONE if seen.low is None or seen.high is None else ends(seen.low, seen.high)
         p = NONE if seen.p is None else p_value(seen.p)
         told.append((split.tested[seen.one], split.tested[seen.other], signed(seen.value), interval, p))
     return told
@@ -92,13 +90,13 @@ def pairs(split: SplitSummary) -> list[tuple[str, str, str, str, str]]:
 
 def _cells(row: RecipeSummary) -> list[str]:
     value, low, high = row.change
-    tukey = signed(value) + ("" if np.isnan(low) else f" ({_ends(low, high)})")
+    tukey = signed(value) + ("" if np.isnan(low) else f" ({ends(low, high)})")
     g = NONE if row.g.value is None else f"{_two(row.g.value)}{_interval(row.g)}"
     paired = NONE
     if row.paired.value is not None and row.paired.p is not None:
-        ends = _ends(row.paired.low or 0.0, row.paired.high or 0.0)
-        paired = f"{signed(row.paired.value)} ({ends}), {p_value(row.paired.p)}"
-    around = [NONE if each is None else _ends(each.low, each.high) for each in (row.speakers, row.speakers_and_seeds)]
+        interval = ends(row.paired.low or 0.0, row.paired.high or 0.0)
+        paired = f"{signed(row.paired.value)} ({interval}), {p_value(row.paired.p)}"
+    around = [NONE if each is None else ends(each.low, each.high) for each in (row.speakers, row.speakers_and_seeds)]
     return [str(row.uar.n), tukey, NONE if np.isnan(row.p) else p_value(row.p), paired, g, *around]
 
 
@@ -130,8 +128,8 @@ def choices(results: StudyResults) -> list[dict[str, Any]]:
                 "recipe": each.get("recipe", ""),
                 "values": [_value(values[name]) if name in values else "" for name in settings],
                 "epoch": NONE if each.get("epoch") is None else str(each["epoch"]),
-                "uar": NONE if uar is None else f"{100 * uar:.1f}{PERCENT}",
-                "sd": NONE if each.get("sd") is None else f"{100 * each['sd']:.1f}",
+                "uar": NONE if uar is None else percent(uar),
+                "sd": NONE if each.get("sd") is None else in_percent(each["sd"]),
                 "runs": each.get("runs", NONE),
                 "share": _share(uar, known),
                 "chosen": chosen,
@@ -264,8 +262,8 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
     told = [
         "Seeds vary how networks begin and the order of items, nothing else. Tukey's interval is of the difference "
         "that infinitely many seeds would show on these very test items, with these training items.",
-        "Speakers are resampled from those of the test set: that speaks for speakers like them, recorded alike, not "
-        "for other corpora, languages or rooms. No interval here covers other training data.",
+        "Intervals for other speakers take those of the test set for a sample: they hold for speakers like them, "
+        "recorded alike, not for other corpora, languages or rooms. No interval here covers other training data.",
         "Tukey's test takes seeds as independent and equally spread in all recipes. Runs of one seed begin alike, "
         "which the paired column uses; it is adjusted for nothing, and is not what arrows and marks are of.",
     ]
@@ -309,10 +307,6 @@ def _unequal(split: SplitSummary) -> bool:
     """Whether standard deviations differ by more than their own uncertainty lets them, roughly."""
     known = [row.uar.sd for row in split.rows if row.uar.sd is not None and row.uar.n >= 5]
     return len(known) > 1 and max(known) > UNEQUAL * min(known)
-
-
-def _ends(low: float, high: float) -> str:
-    return f"{signed(low, plus=False)} to {signed(high, plus=False)}"
 
 
 def _two(value: float) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
+from affectspace.report.phrases import p_value, signed
 from affectspace.report.style import ACCENT, CLASS_COLOURS, GREY, INK, MARKERS, WARM
 from affectspace.studies.summary import RecipeSummary
-from affectspace.studies.words import p_value, signed
 
 __all__ = ["MOST_CURVES", "Curve", "apart", "brief", "forest", "inner_curve", "recipe_look", "seed_curves"]
 
@@ -49,8 +49,8 @@ def recipe_look(row: int) -> tuple[str, str]:
 def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float]) -> None:
     """Difference of each recipe to the baseline in points of UAR, one line a recipe.
 
-    The thick blue bar is Tukey's interval over seeds, the dashed orange one below it that over
-    resampled speakers; the dot is filled where Tukey's test tells the difference from zero.
+    The thick blue bar is Tukey's interval over seeds, the dashed orange one below it that for
+    other speakers; the dot is filled where Tukey's test tells the difference from zero.
 
     Args:
         ax: where to draw.

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from affectspace.report.panels import Panel
+from affectspace.report.phrases import p_value, percent, signed
 from affectspace.report.study_figures import MOST_CURVES, Curve, brief, forest, inner_curve, seed_curves
 from affectspace.report.style import figure_style
 from affectspace.report.svg import inline_svg
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import SplitSummary
-from affectspace.studies.words import p_value, signed
 
 __all__ = ["curve_panels", "forest_panels", "selection_panels"]
 
@@ -84,7 +84,7 @@ def curve_panels(results: StudyResults, splits: Sequence[SplitSummary]) -> list[
         if any((c.mean < bounds[0]).any() for c in curves):
             notes.append("the first epochs lie below")
         if split.chance < bounds[0]:
-            notes.append(f"chance, {100 * split.chance:.1f}\u202f%, lies below")
+            notes.append(f"chance, {percent(split.chance)}, lies below")
         panels.append(Panel(split.split, picture, "; ".join(notes)))
     return panels
 
@@ -165,7 +165,7 @@ def _speakers(split: SplitSummary) -> str:
     if count:
         told.append(f"{count} test speakers")
     elif split.no_speakers:
-        told.append(f"no speakers resampled ({split.no_speakers})")
+        told.append(f"no interval for other speakers ({split.no_speakers})")
     if split.tukey.reason:
         told.append(f"no test: {split.tukey.reason}")
     return "; ".join(told)

@@ -11,27 +11,21 @@ if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
     from affectspace.studies.results import StudyResults, open_study
     from affectspace.studies.study import load_study
     from affectspace.studies.summary import summarise
-    from affectspace.studies.tables import write_tables
-    from affectspace.studies.words import answers
 
 __all__ = [
     "StudyResults",
-    "answers",
     "load_study",
     "open_study",
     "run_study",
     "summarise",
-    "write_tables",
 ]
 
 HOMES = {
     "StudyResults": "results",
-    "answers": "words",
     "load_study": "study",
     "open_study": "results",
     "run_study": "execute",
     "summarise": "summary",
-    "write_tables": "tables",
 }
 
 

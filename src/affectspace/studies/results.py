@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affectspace.errors import InputError
-from affectspace.studies.resample import Tally, tally
+from affectspace.studies.speakers import Tally, tally
 from affectspace.studies.study import slug
 from affectspace.training.run import Evaluated, Run
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from affectspace.errors import InputError
-from affectspace.studies.resample import FEWEST_SPEAKERS, Resampled, resampled_difference
 from affectspace.studies.results import Judged, StudyResults
+from affectspace.studies.speakers import FEWEST_SPEAKERS, SpeakerInterval, speaker_interval
 from affectspace.studies.statistics import (
     Anova,
     Difference,
@@ -21,7 +21,7 @@ from affectspace.studies.statistics import (
 )
 from affectspace.training.run import Run
 
-__all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "summarise"]
+__all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "listed", "summarise"]
 
 ALPHA = 0.05  # below this a p is marked
 NOTHING = Estimate(None, reason="there is nothing to compare")
@@ -39,8 +39,8 @@ class RecipeSummary:
         difference: to the baseline, with Tukey's simultaneous interval and p; None for the baseline.
         paired: the same difference over the seeds that both have, by the paired t test, not adjusted.
         g: the same in units of the spread over seeds.
-        speakers: the same over resampled test speakers.
-        speakers_and_seeds: and over resampled seeds.
+        speakers: where the same lies for speakers like those of the test set.
+        speakers_and_seeds: and for other seeds as well.
     """
 
     recipe: str
@@ -50,8 +50,8 @@ class RecipeSummary:
     difference: Difference | None = None
     paired: Estimate = NOTHING
     g: Estimate = NOTHING
-    speakers: Resampled | None = None
-    speakers_and_seeds: Resampled | None = None
+    speakers: SpeakerInterval | None = None
+    speakers_and_seeds: SpeakerInterval | None = None
 
     @property
     def mean(self) -> float:
@@ -92,7 +92,7 @@ class SplitSummary:
         tukey: all pairs of :attr:`tested`, by their places there.
         tested: names of the recipes with finished runs.
         obstacles: why recipes cannot be ranked, in sentences; empty where they can.
-        no_speakers: why no speakers are resampled; empty where they are.
+        no_speakers: why there is no interval over speakers; empty where there is.
         transductive: recipes whose runs saw the unlabelled test items.
     """
 
@@ -170,8 +170,8 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
                 difference=pairs.between(tested.index(name), tested.index(base)),
                 paired=paired(own.loc[shared].to_numpy(float), its.loc[shared].to_numpy(float)),
                 g=hedges_g(figures[name], figures[base]),
-                speakers=resampled_difference(one, other),
-                speakers_and_seeds=resampled_difference(one, other, seeds=True),
+                speakers=speaker_interval(one, other),
+                speakers_and_seeds=speaker_interval(one, other, seeds=True),
             )
         rows.append(row)
     return SplitSummary(
@@ -190,7 +190,7 @@ def _obstacles(results: StudyResults, split: str, judged: dict[str, list[Judged]
         if len({each.digest for each in runs}) > 1:
             sentences.append(f"The seeds of {name} were not judged on the same items.")
         elif classes[name] != classes[first]:
-            sentences.append(f"{first} tells {_listed(classes[first])} apart, {name} {_listed(classes[name])}.")
+            sentences.append(f"{first} tells {listed(classes[first])} apart, {name} {listed(classes[name])}.")
         elif runs[0].digest != judged[first][0].digest:
             ours, theirs = judged[first][0].items, runs[0].items
             alike = f"of {ours:,} items each, some differ, or their labels do"
@@ -208,7 +208,7 @@ def _no_speakers(judged: dict[str, list[Judged]]) -> str:
     count = len(runs[0].speakers)
     if count < FEWEST_SPEAKERS:
         who = "one test speaker" if count == 1 else f"{count} test speakers"
-        return f"{who}: too few to draw others from, which takes {FEWEST_SPEAKERS}"
+        return f"{who}: too few to speak for others, which takes {FEWEST_SPEAKERS}"
     return ""
 
 
@@ -235,5 +235,11 @@ def _finite(*figures: np.ndarray) -> bool:
     return all(np.isfinite(each).all() for each in figures)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them.
+
+    Example:
+        >>> listed(["CE", "KL", "JS"])
+        'CE, KL and JS'
+    """
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

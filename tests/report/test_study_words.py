@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from affectspace.studies.resample import Resampled
+from affectspace.report.phrases import p_value, signed
+from affectspace.report.study_words import answers, cautions, overall
+from affectspace.studies.speakers import SpeakerInterval
 from affectspace.studies.statistics import mean_interval, one_way_anova, tukey
 from affectspace.studies.summary import RecipeSummary, SplitSummary
-from affectspace.studies.words import answers, cautions, overall, p_value, signed
 
 SPREAD = np.array([-0.01, 0.0, 0.01])
 
@@ -22,7 +23,7 @@ def split(means, *, name="A -> B", seeds=3, spread=1.0, speakers=None, chance=0.
         row = RecipeSummary(recipe, mean_interval(values), 3, 10.0)
         if place:
             ends = (speakers or {}).get(recipe)
-            resampled = Resampled(10, *ends) if ends else None
+            resampled = SpeakerInterval(10, *ends) if ends else None
             row = replace(row, difference=pairs.between(place, 0), speakers=resampled)
         rows.append(row)
     return SplitSummary(name, base, tuple(rows), chance, 200, one_way_anova(groups), pairs, tuple(means), **more)
@@ -136,12 +137,12 @@ def test_cautions_tell_what_was_done_and_nothing_else():
     tested = split({"CE": 0.6, "KL": 0.7}, speakers={"KL": (0.0, 0.1)})
     told = words(cautions([tested]))
     assert "whether the training procedures differ on these test items" in told
-    assert "over resamplings of the test speakers" in told
+    assert "from how the test speakers differ" in told
     assert "several splits" not in told
     few = split({"CE": 0.6, "KL": 0.7}, no_speakers="3 test speakers: too few")
     told = words(cautions([few]))
     assert "cannot be told (3 test speakers: too few)" in told
-    assert "resamplings" not in told
+    assert "from how" not in told
     assert "nothing corrects for several splits" in words(cautions([tested, tested]))
     assert words(cautions([split({"CE": 0.6, "KL": 0.7}, seeds=1)])) == (
         "The study is not finished: figures are of the runs there are, and will move."

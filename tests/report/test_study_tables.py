@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from affectspace.studies import open_study, summarise, write_tables
+from affectspace.report import write_tables
+from affectspace.studies import open_study, summarise
 
 EVIL = "<script>alert('x')</script> | *a* `b`"
 

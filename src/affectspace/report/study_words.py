@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from math import isnan
 
-from affectspace.studies.summary import ALPHA, RecipeSummary, SplitSummary
+from affectspace.report.phrases import PERCENT, ends, in_points, listed, p_value, percent, signed
+from affectspace.studies.summary import RecipeSummary, SplitSummary
 
-__all__ = ["answers", "cautions", "in_points", "overall", "p_value", "signed"]
-
-PERCENT = "\u202f%"
+__all__ = ["answers", "cautions", "overall"]
 
 
 def answers(split: SplitSummary) -> list[str]:
@@ -25,12 +24,12 @@ def answers(split: SplitSummary) -> list[str]:
         told = "no finished run yet" if not base.uar.n else "no UAR"
         return [f"On {where} {base.recipe} has {told}, so there is nothing to compare with."]
     if not split.others:
-        return [f"{base.recipe} reaches {_percent(base.mean)} UAR on {where}.", *_at_chance(split)]
+        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}.", *_at_chance(split)]
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
     absent = [row.recipe for row in split.rows if not row.uar.n]
-    more = [f"{_listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
+    more = [f"{listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
     return [*(_tested(split) if first.verdict else _untested(split)), *more, *_at_chance(split)]
 
 
@@ -54,23 +53,23 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     """What the answers do not show, in sentences."""
     told, compared = [], [split for split in splits if split.others and not split.obstacles]
     tested = any(row.verdict for split in compared for row in split.others)
-    resampled = any(row.speakers for split in compared for row in split.others)
+    over_speakers = any(row.speakers for split in compared for row in split.others)
     if tested:
         told.append(
             "Seeds vary how a network begins and in which order it learns, nothing else: Tukey's test tells whether "
             "the training procedures differ on these test items."
         )
-    if resampled:
+    if over_speakers:
         told.append(
             "Whether a difference would be there on other people's items is what “with other speakers” estimates "
-            f"(95{PERCENT}, over resamplings of the test speakers)."
+            f"(95{PERCENT} intervals, from how the test speakers differ; the luck of these seeds stays in them)."
         )
     reasons: dict[str, list[str]] = {}
     for split in compared:
         if split.no_speakers:
             reasons.setdefault(split.no_speakers, []).append(split.split)
     for reason, names in reasons.items():
-        where = "" if len(names) == len(compared) else f" on {_listed(names)}"
+        where = "" if len(names) == len(compared) else f" on {listed(names)}"
         told.append(f"Whether a difference would be there with other speakers cannot be told{where} ({reason}).")
     if tested and len(compared) > 1:
         told.append("Tukey's test allows for all pairs of recipes within a split; nothing corrects for several splits.")
@@ -80,47 +79,10 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     for split in splits:
         if 0 < len(split.transductive) < len(split.tested):
             told.append(
-                f"On {split.split} the order is not fair: {_listed(split.transductive)} saw the (unlabelled) test "
+                f"On {split.split} the order is not fair: {listed(split.transductive)} saw the (unlabelled) test "
                 "items, the others did not."
             )
     return told
-
-
-def p_value(p: float) -> str:
-    """A p as papers print it, with spaces at which no line breaks.
-
-    Example:
-        >>> [p_value(p).replace("\\u00a0", " ") for p in (0.0031, 0.00002, 0.412, 0.0496, 0.9999)]
-        ['p = .003', 'p < .001', 'p = .41', 'p = .0496', 'p > .99']
-    """
-    return _p_value(p).replace(" ", "\u00a0")
-
-
-def _p_value(p: float) -> str:
-    if 0.0495 <= p < ALPHA:  # three digits would print what is told to be below .05 as .050
-        return f"p = {min(p, 0.0499):.4f}".replace("0.", ".")
-    if p < 0.001:
-        return "p < .001"
-    if p > 0.995:
-        return "p > .99"
-    return "p = " + (f"{p:.3f}" if p < 0.0995 else f"{p:.2f}").removeprefix("0")
-
-
-def in_points(difference: float) -> float:
-    """A difference of UAR in percentage points as it prints; never minus zero."""
-    return round(100 * difference, 1) + 0.0
-
-
-def signed(difference: float, plus: bool = True) -> str:
-    """The same with its sign.
-
-    Example:
-        >>> signed(0.0162), signed(-0.004), signed(0.0), signed(0.0162, plus=False)
-        ('+1.6', '−0.4', '0.0', '1.6')
-    """
-    value = in_points(difference)
-    sign = "−" if value < 0 else "+" if value > 0 and plus else ""
-    return f"{sign}{abs(value):.1f}"
 
 
 def _tested(split: SplitSummary) -> list[str]:
@@ -142,20 +104,20 @@ def _tested(split: SplitSummary) -> list[str]:
         if below[1:] and not above:
             sentences.append(f"So {'is' if len(below) == 2 else 'are'} {_spread(below[1:])}.")
     if level and (above or below):
-        sentences.append(f"{_listed([row.recipe for row in level])} cannot be told from {base.recipe}.")
+        sentences.append(f"{listed([row.recipe for row in level])} cannot be told from {base.recipe}.")
     elif len(level) == 1:
         row = level[0]
         sentences.append(
-            f"{row.recipe} and {base.recipe} cannot be told apart on {where}: {_percent(row.mean)} and "
-            f"{_percent(base.mean)} UAR (difference {signed(row.change[0])} points, 95{PERCENT} "
-            f"{_ends(row.change[1], row.change[2])}; Tukey {p_value(row.p)})."
+            f"{row.recipe} and {base.recipe} cannot be told apart on {where}: {percent(row.mean)} and "
+            f"{percent(base.mean)} UAR (difference {signed(row.change[0])} points, 95{PERCENT} "
+            f"{ends(row.change[1], row.change[2])}; Tukey {p_value(row.p)})."
         )
     elif level:
         lows, highs = [row.change[1] for row in level], [row.change[2] for row in level]
         smallest = min(row.p for row in level)
         sentences.append(
-            f"No recipe can be told from {base.recipe} on {where} ({_percent(base.mean)} UAR): the others lie "
-            f"{_range(level)} points away (95{PERCENT} intervals within {_ends(min(lows), max(highs))}; smallest Tukey "
+            f"No recipe can be told from {base.recipe} on {where} ({percent(base.mean)} UAR): the others lie "
+            f"{_range(level)} points away (95{PERCENT} intervals within {ends(min(lows), max(highs))}; smallest Tukey "
             f"{p_value(smallest)})."
         )
     return sentences
@@ -167,10 +129,10 @@ def _one_sided(row: RecipeSummary, base: RecipeSummary, where: str, way: str) ->
     if row.speakers:
         low, high = (row.speakers.low, row.speakers.high) if way == "above" else (-row.speakers.high, -row.speakers.low)
         doubt = ", so it may vanish" if in_points(low) <= 0 else ""
-        found += f"; with other speakers {_ends(low, high)}{doubt}"
+        found += f"; with other speakers {ends(low, high)}{doubt}"
     return (
-        f"{row.recipe} is {gap:.1f} points {way} {base.recipe} on {where}: {_percent(row.mean)} against "
-        f"{_percent(base.mean)} UAR ({found})."
+        f"{row.recipe} is {gap:.1f} points {way} {base.recipe} on {where}: {percent(row.mean)} against "
+        f"{percent(base.mean)} UAR ({found})."
     )
 
 
@@ -181,11 +143,11 @@ def _untested(split: SplitSummary) -> list[str]:
     told = f"is {abs(gap):.1f} points {'above' if gap > 0 else 'below'}" if gap else "is level with"
     best = " (the best of the others)" if len(split.others) > 1 else ""
     sentence = (
-        f"{first.recipe}{best} {told} {base.recipe} on {split.split}: {_percent(first.mean)} against "
-        f"{_percent(base.mean)} UAR"
+        f"{first.recipe}{best} {told} {base.recipe} on {split.split}: {percent(first.mean)} against "
+        f"{percent(base.mean)} UAR"
     )
     if first.speakers:
-        sentence += f"; with other speakers {_ends(first.speakers.low, first.speakers.high)}"
+        sentence += f"; with other speakers {ends(first.speakers.low, first.speakers.high)}"
     counts = {row.uar.n for row in split.rows if row.uar.n}
     if counts == {1}:
         doubt = "One seed each proves nothing: with other seeds the order may turn round, so no test is made."
@@ -197,21 +159,17 @@ def _at_chance(split: SplitSummary) -> list[str]:
     best = max((row.mean for row in split.rows if not isnan(row.mean)), default=None)
     if best is None or not split.chance >= best:
         return []
-    return [f"That is no better than chance ({_percent(split.chance)}): nothing was learned that carries over."]
+    return [f"That is no better than chance ({percent(split.chance)}): nothing was learned that carries over."]
 
 
 def _spread(rows: Sequence[RecipeSummary]) -> str:
-    return f"{_listed([row.recipe for row in rows])} ({_range(rows)} points)"
+    return f"{listed([row.recipe for row in rows])} ({_range(rows)} points)"
 
 
 def _range(rows: Sequence[RecipeSummary]) -> str:
     values = sorted(row.change[0] for row in rows)
     few, many = signed(values[0]), signed(values[-1])
     return few if few == many else f"{few} to {many}"
-
-
-def _ends(low: float, high: float) -> str:
-    return f"{signed(low, plus=False)} to {signed(high, plus=False)}"
 
 
 def _times(splits: Sequence[SplitSummary], recipe: str, way: str) -> int:
@@ -223,13 +181,5 @@ def _tallied(times: dict[str, int], splits: int, first: bool) -> str:
     parts = []
     for count in sorted({*times.values()} - {0}, reverse=True):
         of = f" of {splits} splits" if first and not parts else ""
-        parts.append(f"{_listed([name for name, c in times.items() if c == count])} on {count}{of}")
+        parts.append(f"{listed([name for name, c in times.items() if c == count])} on {count}{of}")
     return "; ".join(parts) or ("none on any split" if first else "none")
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}{PERCENT}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

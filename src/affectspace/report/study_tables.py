@@ -11,14 +11,13 @@ import numpy as np
 import pandas as pd
 
 from affectspace.files import atomic_path, write_text
+from affectspace.report.phrases import NONE, in_percent, p_value, signed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
-from affectspace.studies.words import p_value, signed
 
 __all__ = ["Entry", "entry", "legend", "table_html", "table_markdown", "tidy", "write_tables"]
 
 ARROWS = {"above": "↑", "below": "↓"}
-NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def tidy(splits: Sequence[SplitSummary]) -> pd.DataFrame:
 
     ``n`` seeds; ``mean``, ``sd``, and ``low`` to ``high``, the 95 % interval of the mean; ``difference`` to
     the baseline with Tukey's interval and ``p_tukey``; ``hedges_g`` with its interval; ``speaker_low`` to
-    ``speaker_high`` over resampled speakers, ``speaker_seed_*`` over seeds too; ``p_paired`` of the paired t
+    ``speaker_high`` for other speakers, ``speaker_seed_*`` for other speakers and seeds; ``p_paired`` of the paired t
     test over equal seeds, adjusted for nothing; ``seconds`` a run.
     """
     rows = [_tidy(split, row) for split in splits for row in split.rows]
@@ -81,7 +80,7 @@ def table_markdown(splits: Sequence[SplitSummary]) -> str:
     for split in splits:
         cells = [entry(split, row) for row in split.rows]
         shown = [(f"**{c.text}**" if c.best else c.text) + (f" {c.arrow}" if c.arrow else "") for c in cells]
-        lines.append(_line([_plain(split.split), _percent(split.chance), *shown, seeds(split)]))
+        lines.append(_line([_plain(split.split), in_percent(split.chance), *shown, seeds(split)]))
     return "\n".join([*lines, "", *(_plain(sentence) + "\n" for sentence in legend(splits))])
 
 
@@ -94,7 +93,7 @@ def table_html(splits: Sequence[SplitSummary]) -> str:
     headings = "".join(f'<th scope="col" style="{head}">{escape(text)}</th>' for text in ("chance", *names, "seeds"))
     rows = []
     for split in splits:
-        cells = [(_percent(split.chance), ""), *map(_html_cell, (entry(split, row) for row in split.rows))]
+        cells = [(in_percent(split.chance), ""), *map(_html_cell, (entry(split, row) for row in split.rows))]
         tds = "".join(f'<td style="{cell}"{title}>{text}</td>' for text, title in [*cells, (seeds(split), "")])
         rows.append(f'<tr><th scope="row" style="{first}">{escape(split.split)}</th>{tds}</tr>')
     told = "".join(f'<p style="margin:.4em 0;max-width:60em">{escape(sentence)}</p>' for sentence in legend(splits))
@@ -113,7 +112,7 @@ def entry(split: SplitSummary, row: RecipeSummary) -> Entry:
         return Entry(NONE, about="no finished run" if not row.uar.n else row.uar.reason)
     sd = "" if row.uar.sd is None else f" ({100 * row.uar.sd:.1f})"
     about = "" if isnan(row.p) else f"{signed(row.change[0])} points, Tukey {p_value(row.p)}"
-    return Entry(_percent(row.mean) + sd, ARROWS.get(row.verdict, ""), row.recipe in split.best, about)
+    return Entry(in_percent(row.mean) + sd, ARROWS.get(row.verdict, ""), row.recipe in split.best, about)
 
 
 def seeds(split: SplitSummary) -> str:
@@ -179,10 +178,6 @@ def _html_cell(cell: Entry) -> tuple[str, str]:
 def _epochs(selected: list[int] | int | None) -> list[int]:
     """One epoch a fold, or the one of a run without folds."""
     return [] if selected is None else selected if isinstance(selected, list) else [int(selected)]
-
-
-def _percent(value: float) -> str:
-    return NONE if isnan(value) else f"{100 * value:.1f}"
 
 
 def _number(value: float | None) -> float:
