@@ -1,5 +1,6 @@
 """Files that are either whole or absent, and paths that stay below their root."""
 
+import fcntl
 import hashlib
 import json
 import math
@@ -13,7 +14,17 @@ from typing import Any
 
 from affectspace.errors import InputError
 
-__all__ = ["atomic_directory", "atomic_path", "inside", "json_text", "sha256", "sweep", "write_json", "write_text"]
+__all__ = [
+    "atomic_directory",
+    "atomic_path",
+    "held",
+    "inside",
+    "json_text",
+    "sha256",
+    "sweep",
+    "write_json",
+    "write_text",
+]
 
 
 UMASK = os.umask(0o077)  # it can only be read by setting it, which is safe while the program has one thread
@@ -71,6 +82,37 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
         _flush(target.parent)
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def held(folder: str | Path, busy: str) -> Iterator[None]:
+    """Keep a folder, made if need be, for this process alone; the lock goes with the process, however it ends.
+
+    Args:
+        folder: which.
+        busy: what to say where another process holds it.
+
+    Raises:
+        InputError: another process holds it, or it cannot be a folder.
+
+    Example:
+        >>> folder = tempfile.mkdtemp()
+        >>> with held(folder, "it is in use"), held(folder, "it is in use"):
+        ...     pass
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: it is in use
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{folder} is, or lies below, a file; choose another folder with --out") from None
+    with open(Path(folder, ".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(busy) from None
+        yield
 
 
 def sweep(folder: str | Path) -> None:

@@ -8,7 +8,7 @@ import tomli_w
 
 import affectspace.studies.execute as execute
 from affectspace.corpora import make_synthetic_world
-from affectspace.studies.pool import Answer
+from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
 from affectspace.training.cache import DataCache
 
@@ -25,18 +25,12 @@ RECIPE = {
 }  # fmt: skip
 
 
-class Here:
+class Here(Pool):
     """Trains in this process, one run after another."""
 
     def __init__(self, processes: int):
-        self.processes = processes
+        super().__init__(processes)
         self.cache = DataCache()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
     def run(self, jobs, tell):
         for job in jobs:
@@ -73,7 +67,7 @@ def lay(world, tmp_path, monkeypatch):
 def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp_path):
     code, out, err = run("study", "study.toml", "--processes", "1")
     assert code == 0, err
-    assert err.startswith("4 runs: on 1 process 4 runs trained in ")
+    assert err.startswith("opening the data ... 4 runs: on 1 process 4 runs trained in ")
     assert err.endswith("4 of 4 runs are finished")
     lines = out.splitlines()
     assert lines[1].split() == ["UAR", "%", "chance", "CE", "slow", "CE", "seeds"]

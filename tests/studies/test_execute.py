@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -16,10 +17,10 @@ import torch
 
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
-from affectspace.studies import open_study
+from affectspace.files import held
+from affectspace.studies import execute, open_study
 from affectspace.studies import pool as pool_module
 from affectspace.studies.execute import FullDisk, run_study
-from affectspace.studies.locks import hold_study
 from affectspace.studies.overrides import put
 from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
@@ -67,10 +68,11 @@ def world(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
-def pool():
+@pytest.fixture(scope="module", autouse=True)
+def two():
     """Two processes that all studies of this file share: starting one takes seconds."""
-    with Pool(2) as processes:
+    with Pool(2) as processes, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "Pool", lambda number: nullcontext(processes) if number == 2 else Pool(number))
         yield processes
 
 
@@ -87,11 +89,11 @@ def write_study(folder: Path, world: Path, changes: dict | None = None, recipe: 
 
 
 @pytest.fixture(scope="module")
-def whole(world, pool, tmp_path_factory):
+def whole(world, two, tmp_path_factory):
     """The file and the folder of a study that nothing has disturbed; not to be changed."""
     folder = tmp_path_factory.mktemp("whole")
     path = write_study(folder, world)
-    outcome = run_study(path, folder / "out", pool=pool)
+    outcome = run_study(path, folder / "out")
     assert (outcome.planned, outcome.finished, outcome.ran, outcome.exit_code) == (RUNS, RUNS, RUNS, 0)
     return path, folder / "out"
 
@@ -138,19 +140,19 @@ def test_a_study_leaves_what_its_readers_expect(whole):
     assert final["counts"]["validate"] == 0, "all training items train once the epoch is chosen"
 
 
-def test_a_finished_study_trains_nothing(whole, pool):
+def test_a_finished_study_trains_nothing(whole):
     before = moments(whole[1])
-    outcome = run_study(*whole, pool=pool)
+    outcome = run_study(*whole)
     assert (outcome.ran, outcome.finished, outcome.unplanned) == (0, RUNS, [])
     assert moments(whole[1]) == before
 
 
-def test_labels_of_test_items_change_no_choice(whole, world, pool, tmp_path):
+def test_labels_of_test_items_change_no_choice(whole, world, tmp_path):
     shutil.copytree(world, tmp_path / "other")
     ratings = pd.read_csv(tmp_path / "other/boro/ratings.csv")
     ratings["value"] = ratings["value"].replace({str(vote): str(6 - vote) for vote in range(1, 6)})
     ratings.to_csv(tmp_path / "other/boro/ratings.csv", index=False)
-    outcome = run_study(write_study(tmp_path, tmp_path / "other"), tmp_path / "out", pool=pool)
+    outcome = run_study(write_study(tmp_path, tmp_path / "other"), tmp_path / "out")
     assert outcome.finished == RUNS
     assert (tmp_path / "out/selection.json").read_bytes() == (whole[1] / "selection.json").read_bytes()
     runs = [open_study(folder).runs["jensen_shannon"].tolist() for folder in (whole[1], tmp_path / "out")]
@@ -159,14 +161,14 @@ def test_labels_of_test_items_change_no_choice(whole, world, pool, tmp_path):
     assert len(set(tried["curve"])) > 1, "there was something to choose between"
 
 
-def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, pool, tmp_path):
+def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, tmp_path):
     changes = {
         "seeds": [4], "splits": None, "recipes": [{"name": "CE", "path": "recipe.toml"}],
         "grid": {"recipe": "CE", "epoch": True, "runs": 1},
     }  # fmt: skip
     protocol = {"kind": "leave_one_out", "by": "session", "validate_groups": 1, "allow": ["script"]}
     path = write_study(tmp_path, world, changes, {"protocol": protocol, "training.epochs": 2})
-    outcome = run_study(path, tmp_path / "out", pool=pool)
+    outcome = run_study(path, tmp_path / "out")
     folds, inner = 4, 3  # two corpora of two sessions; three are left to choose on
     assert (outcome.planned, outcome.finished) == (folds * inner + folds, folds * inner + folds)
     results = open_study(tmp_path / "out")
@@ -174,7 +176,7 @@ def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, pool,
     assert sorted(results.selection) == [f"leave one session out/fold-0{fold}" for fold in range(folds)]
     chosen = [results.selection[name]["shared"]["epoch"] for name in sorted(results.selection)]
     assert results.runs["selected_epoch"].tolist() == [chosen]
-    assert len(results.answers("CE", "leave one session out")[0]) == 64
+    assert results.judged("CE", "leave one session out")[0].items == 64
 
 
 # ---- cut off
@@ -185,24 +187,25 @@ import os, signal, sys
 from affectspace.studies import execute
 told = 0
 class Clock(execute.Clock):
-    def keep(self):
+    def due(self):
         global told
         told += 1
         if told == int(sys.argv[3]):
             os.kill(os.getpid(), signal.SIGKILL)
+        return super().due()
 execute.Clock = Clock
 execute.run_study(sys.argv[1], sys.argv[2], processes=1)
 """
 
 
-def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(whole, pool, tmp_path):
+def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(whole, tmp_path):
     # Its processes hold its stderr: this returns when the last of them has ended, too.
     words = [sys.executable, "-c", KILLED, str(whole[0]), str(tmp_path / "out"), "5"]
     killed = subprocess.run(words, capture_output=True, timeout=120, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
     before = moments(tmp_path / "out")
     assert len(before) >= 5
-    outcome = run_study(whole[0], tmp_path / "out", pool=pool)
+    outcome = run_study(whole[0], tmp_path / "out")
     assert outcome.ran == RUNS - len(before)
     assert {path: moments(tmp_path / "out")[path] for path in before} == before, "finished runs stay as they were"
     assert contents(tmp_path / "out") == contents(whole[1])
@@ -228,8 +231,8 @@ module.save_checkpoint = dying
 def test_the_run_of_a_killed_process_is_resumed_by_another(whole, monkeypatch, tmp_path):
     """One process at a time, which makes no difference either."""
     setting = f"MARKS = {str(tmp_path / 'marks')!r}"
-    start = pool_module.START.replace("from affectspace", f"exec({setting + DYING!r}); from affectspace")
-    monkeypatch.setattr(pool_module, "START", start)
+    code = f"{setting}\n{DYING}\nfrom affectspace.studies.worker import main\nmain()"
+    monkeypatch.setattr(pool_module, "START", [sys.executable, "-P", "-c", code])
     outcome = run_study(whole[0], tmp_path / "out", processes=1)
     assert (outcome.ran, outcome.failures) == (RUNS, [])
     assert contents(tmp_path / "out") == contents(whole[1])
@@ -241,21 +244,39 @@ def test_the_run_of_a_killed_process_is_resumed_by_another(whole, monkeypatch, t
 # ---- faults
 
 
-def test_a_run_that_diverges_does_not_stop_the_others(world, pool, tmp_path):
+def test_a_run_that_diverges_does_not_stop_the_others(world, tmp_path):
     bad = {"name": "BAD", "path": "recipe.toml", "set": {"terms.0.weight": 1e39}}
     path = write_study(tmp_path, world, {"recipes": [bad, {"name": "CE", "path": "recipe.toml"}], "grid": None})
-    outcome = run_study(path, tmp_path / "out", pool=pool)
+    outcome = run_study(path, tmp_path / "out")
     assert (outcome.planned, outcome.finished, outcome.exit_code) == (4, 2, 3)
     assert [str(failure.folder) for failure in outcome.failures] == ["runs/BAD/there/seed-0", "runs/BAD/there/seed-1"]
     assert "the loss is not finite in epoch 1, step 1" in outcome.failures[0].error
     assert open_study(tmp_path / "out").runs["recipe"].tolist() == ["CE", "CE"]
 
 
-def test_where_choosing_fails_nothing_is_chosen(world, pool, tmp_path):
-    change = {"grid.values": {"terms.0.weight": [1.0, 1e39]}, "recipes.1.grid": {}}
-    outcome = run_study(write_study(tmp_path, world, change), tmp_path / "out", pool=pool)
-    assert (outcome.finished, len(outcome.failures)) == (2, 2)
-    assert outcome.blocked == ["CE, KL on split 'there'"]
+def test_settings_that_diverge_are_not_chosen_and_not_tried_again(world, tmp_path):
+    change = {"grid.values": {"terms.0.weight": [1e39, 1.0]}, "recipes.1.grid": {}}
+    path = write_study(tmp_path, world, change)
+    outcome = run_study(path, tmp_path / "out")
+    assert (outcome.planned, outcome.finished, outcome.ran) == (8, 8, 6), "of the grid two, and the final ones"
+    assert (outcome.failures, outcome.blocked, outcome.exit_code) == ([], [], 0)
+    diverged = [Path(f"grid/there/CE-0/inner-{group}/seed-0") for group in (0, 1)]
+    assert outcome.diverged == diverged
+    entry = open_study(tmp_path / "out").selection["there/all"]
+    assert entry["shared"]["set"] == {"terms.0.weight": 1.0}
+    assert [(row["uar"], row["epoch"], row.get("diverged")) for row in entry["tried"][:1]] == [(None, None, 2)]
+    again = run_study(path, tmp_path / "out")
+    assert (again.ran, again.finished, again.diverged, again.exit_code) == (0, 8, diverged, 0)
+
+
+def test_where_all_settings_diverge_nothing_is_chosen(world, tmp_path):
+    change = {"grid.values": {"terms.0.weight": [1e38, 1e39]}, "recipes.1.grid": {}}
+    path = write_study(tmp_path, world, change)
+    for ran in range(2):
+        outcome = run_study(path, tmp_path / "out")
+        assert (outcome.planned, outcome.finished, outcome.ran, len(outcome.diverged)) == (8, 4, 0, 4), ran
+        assert outcome.blocked == ["CE, KL on split 'there'"]
+        assert outcome.exit_code == 3
     assert not (tmp_path / "out/runs").exists()
 
 
@@ -271,25 +292,41 @@ def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(wo
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_stops_the_study_with_a_sentence(world, tmp_path, code):
-    class Full:
-        processes = 2
-
+def test_a_full_disk_stops_the_study_with_a_sentence(world, tmp_path, monkeypatch, code):
+    class Full(Pool):
         def run(self, jobs, tell):
-            def cache(recipe):
+            def cache(*_):
                 raise OSError(code, os.strerror(code), "some/file")
 
             job = jobs[0]
             asked = {"folder": str(job.folder), "recipe": job.recipe.model_dump(mode="json", exclude_none=True)}
+            monkeypatch.setattr("affectspace.studies.progress.write_json", cache)
             tell(job, Answer(**perform(asked, cache)))
 
+    monkeypatch.setattr(execute, "Pool", Full)
     with pytest.raises(FullDisk, match=r"some/file: .*; free some space, then the same command goes on"):
-        run_study(write_study(tmp_path, world, {"grid": None}), tmp_path / "out", pool=Full())  # pyright: ignore
+        run_study(write_study(tmp_path, world, {"grid": None}), tmp_path / "out")
 
 
 def test_one_study_at_a_time_in_a_folder(whole):
-    with hold_study(whole[1]), pytest.raises(InputError, match="another process is at work on the study in"):
+    with held(whole[1], "in use"), pytest.raises(InputError, match="another process is at work on the study in"):
         run_study(*whole)
+
+
+def test_two_commands_at_once_do_not_get_into_each_others_way(whole, tmp_path):
+    command = "import sys; from affectspace.cli.app import main; main()"
+    words = [sys.executable, "-c", command, "study", str(whole[0]), "--out", str(tmp_path / "out")]
+    both = [subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=240)[1] for process in both]
+    codes = sorted((process.returncode, "another process is at work" in text) for process, text in zip(both, told))
+    assert codes in ([(0, False), (2, True)], [(0, False), (0, False)]), told
+    assert contents(tmp_path / "out") == contents(whole[1])
+
+
+def test_a_damaged_list_of_points_is_told(whole, again):
+    (again[1] / "grid/points.json").write_text('{"CE": [1')
+    with pytest.raises(InputError, match=r"grid/points\.json, which numbers the settings .* move .*/grid away"):
+        run_study(whole[0], again[1])
 
 
 def test_a_folder_of_something_else(whole, tmp_path):
@@ -305,10 +342,8 @@ def test_a_folder_of_something_else(whole, tmp_path):
 # ---- foreseen
 
 
-class Foreseen:
+class Foreseen(Pool):
     """A run takes a second and half a second an epoch; nothing else is trained."""
-
-    processes = 2
 
     def run(self, jobs, tell):
         for job in jobs:
@@ -318,64 +353,68 @@ class Foreseen:
 
 
 @pytest.mark.parametrize(("curves", "about"), [(False, "at most"), (True, "about")])
-def test_how_long_it_will_take_is_told_before_it_begins(world, tmp_path, capsys, curves, about):
+def test_how_long_it_will_take_is_told_before_it_begins(world, tmp_path, monkeypatch, capsys, curves, about):
+    monkeypatch.setattr(execute, "Pool", Foreseen)
     path = write_study(tmp_path, world, {"seeds": 100}, {"monitor": {"test_curve": curves}})
     with pytest.raises(KeyboardInterrupt):
-        run_study(path, tmp_path / "out", pool=Foreseen(), quiet=False)  # pyright: ignore
+        run_study(path, tmp_path / "out", quiet=False)
     runs, seconds = 2 * 2 + 2 * 2 + 2 * 100, 1 + 0.5 * 3
-    told = f"208 runs (8 grid, 200 final): {about} {runs * seconds / 2 / 60:.1f} min on 2 processes\n"
-    assert capsys.readouterr().err == told
+    told = f"208 runs (8 grid, 200 final): {about} {runs * seconds / 2 / 60:.1f} min on 2 processes"
+    assert capsys.readouterr().err.splitlines() == ["opening the data ...", told]
     predicted = json.loads((tmp_path / "out/timing.json").read_text())["predicted_seconds"]
     assert predicted == pytest.approx(runs * seconds / 2, rel=0.1)
+
+
+def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, monkeypatch, capsys):
+    class Slow(Pool):
+        def run(self, jobs, tell):
+            tell(jobs[0], Answer(seconds=300.0))
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute, "Pool", Slow)
+    monkeypatch.setattr(execute.Clock, "due", lambda clock: True)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "4 runs: on 2 processes", "by the first of them the others take about 10 min",
+    ]  # fmt: skip
 
 
 # ---- changed
 
 
-def test_added_seeds_recipes_and_values_just_add_runs(again, world, pool):
+def test_added_seeds_recipes_and_values_just_add_runs(again, world):
     path, folder = again
     before = moments(folder)
     values = {"seeds": [0, 1, 5], "grid.values": {"training.weight_decay": [0.0, 1e-9, 0.1]}}
-    outcome = run_study(write_study(path.parent, world, values), folder, pool=pool)
+    outcome = run_study(write_study(path.parent, world, values), folder)
     assert (outcome.ran, outcome.planned) == (2 + 2, RUNS + 2 + 2), "two inner runs of the new value, two of the seed"
     assert {place: moments(folder)[place] for place in before} == before
     assert open_study(folder).seeds == (0, 1, 5)
 
 
-def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, pool):
+def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world):
     path, folder = again
-    outcome = run_study(write_study(path.parent, world, {"seeds": [1]}), folder, pool=pool)
+    outcome = run_study(write_study(path.parent, world, {"seeds": [1]}), folder)
     assert outcome.ran == 0
     assert outcome.unplanned == [Path("runs/CE/there/seed-0"), Path("runs/KL/there/seed-0")]
     assert open_study(folder).runs["seed"].tolist() == [1, 1]
 
 
-def test_runs_on_a_corpus_that_has_changed_do_not_hold(again, world, pool, tmp_path):
-    shutil.copytree(world, tmp_path / "moving")
-    path = write_study(tmp_path, tmp_path / "moving", {"grid": None, "recipes.1.grid": {}, "seeds": 1})
-    assert run_study(path, tmp_path / "fresh", pool=pool).finished == 2
-    table = tmp_path / "moving/alva/ratings.csv"
-    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
-    with pytest.raises(
-        InputError, match=r"0 still hold, and 2 do not; .*: the tables of corpus alva have changed since\."
-    ):
-        run_study(path, tmp_path / "fresh", pool=pool)
-
-
-def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world, pool):
+def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world):
     path, folder = again
     weights = [{"kind": "cross_entropy", "class_weights": False}, {"kind": "f_similarity"}]
     path = write_study(path.parent, world, {"recipes.1.set": {"terms": weights}})
     before = contents(folder)
     with pytest.raises(InputError) as caught:
-        run_study(path, folder, pool=pool)
+        run_study(path, folder)
     assert str(caught.value) == (
         f"the study has changed since {folder} was begun: of the runs there 6 still hold, and 6 do not; in "
         "grid/there/KL-0/inner-0/seed-0: terms.0.class_weights was true, is false. Choose a new folder with --out, or "
         f"train what does not hold anew with --replace, which keeps the old runs in {folder / 'replaced'}"
     )
     assert contents(folder) == before
-    outcome = run_study(path, folder, replace=True, pool=pool)
+    outcome = run_study(path, folder, replace=True)
     assert (outcome.finished, outcome.ran, outcome.replaced) == (RUNS, 6, 6), "KL's own grid and its final runs"
     after = contents(folder)
     kept = {name for name in before if "CE" in name}

@@ -117,6 +117,21 @@ def test_own_grids_are_searched_with_what_was_chosen_for_all(cells):
     assert {run.recipe for run in plan_final(study, shape(), chosen(study))} == {"CE"}, "KL has chosen nothing yet"
 
 
+@pytest.mark.parametrize("curves", [False, True])
+def test_inner_runs_end_with_the_epoch_that_they_keep(cells, curves):
+    watched = {"monitor.test_curve": curves}
+    study = cells({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}}, watched)
+    own = plan_own(study, shape(), chosen(study, epoch=4), Points())
+    assert {(run.settings.training.epochs, run.settings.training.selection) for run in own} == {(4, "last")}
+    assert not any(run.settings.monitor.test_curve for run in own)
+    study = cells({"grid.epoch": False}, watched | {"training.selection": 5})
+    shared = plan_grid(study, shape(), Points())
+    assert {(run.settings.training.epochs, run.settings.training.selection) for run in shared} == {(5, "last")}
+    study = cells({"grid.epoch": False}, watched)
+    shared = plan_grid(study, shape(), Points())
+    assert {(run.settings.training.epochs, run.settings.training.selection) for run in shared} == {(9, "validation")}
+
+
 def test_every_fold_is_a_question_of_its_own(cells):
     study = cells({"splits": [{"name": "there"}]}, {"protocol": FOLDS})
     two = Shape({"there": (0, 1)}, {("CE", "there", fold): 3 for fold in (0, 1)})

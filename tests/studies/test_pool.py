@@ -1,17 +1,21 @@
 """Processes and jobs, with processes that train nothing and so start at once."""
 
 import fcntl
+import sys
 from pathlib import Path
 
 import pytest
 
+from affectspace.errors import AffectspaceError
 from affectspace.studies import pool as pool_module
 from affectspace.studies import worker as worker_module
-from affectspace.studies.pool import Job, Pool
+from affectspace.studies.pool import Held, Job, Pool
+from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS
 from affectspace.training.recipe import make_recipe
 
 ANSWERING = """
 import json, os, signal, sys
+print("ready", flush=True)
 for line in sys.stdin:
     job = json.loads(line)
     if "killer" in job["folder"]:
@@ -35,7 +39,7 @@ def job(name: str, test: str = "boro"):
 @pytest.fixture
 def done(monkeypatch):
     """``done(jobs, processes)``: the answers by the job's folder, in the order in which they came."""
-    monkeypatch.setattr(pool_module, "START", ANSWERING)
+    monkeypatch.setattr(pool_module, "START", [sys.executable, "-c", ANSWERING])
 
     def run(jobs, processes=2):
         answers = {}
@@ -78,7 +82,7 @@ def test_a_process_keeps_to_the_data_that_it_holds(done):
 
 
 def test_processes_are_kept_from_stage_to_stage_and_replaced_when_they_have_ended(monkeypatch):
-    monkeypatch.setattr(pool_module, "START", ANSWERING)
+    monkeypatch.setattr(pool_module, "START", [sys.executable, "-c", ANSWERING])
     with Pool(1) as pool:
         by = []
         for stage in range(3):
@@ -88,20 +92,49 @@ def test_processes_are_kept_from_stage_to_stage_and_replaced_when_they_have_ende
     assert by[0] == by[1] != by[2]
 
 
-def test_what_is_raised_while_it_works_ends_the_processes(monkeypatch):
-    monkeypatch.setattr(pool_module, "START", ANSWERING)
+def test_what_is_raised_while_it_works_ends_the_processes_and_leaves_no_answer_behind(monkeypatch):
+    monkeypatch.setattr(pool_module, "START", [sys.executable, "-c", ANSWERING])
 
     def stop(job, answer):
+        workers.extend(pool._workers)
         raise KeyboardInterrupt
 
-    workers = []
-    with pytest.raises(KeyboardInterrupt), Pool(2) as pool:  # noqa: PT012
-        try:
-            pool.run([job("a"), job("b")], stop)
-        finally:
-            workers += pool._workers
-    assert len(workers) == 2
-    assert not any(worker.alive for worker in workers)
+    workers, told = [], []
+    with Pool(2) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            pool.run([job("a"), job("b"), job("c")], stop)
+        assert len(workers) == 2
+        assert not any(worker.alive for worker in workers)
+        pool.run([job("d"), job("e")], lambda job, answer: told.append((str(job.folder), answer.error)))
+    assert sorted(told) == [("d", ""), ("e", "")]
+
+
+def test_processes_that_cannot_start_are_told_after_three(monkeypatch, tmp_path):
+    code = f"open({str(tmp_path / 'starts')!r}, 'a').write('x'); raise SystemExit(5)"
+    monkeypatch.setattr(pool_module, "START", [sys.executable, "-c", code])
+    with Pool(2) as pool, pytest.raises(AffectspaceError, match="cannot start: 3 have ended with exit code 5 before"):
+        pool.run([job(f"run-{number}") for number in range(20)], lambda job, answer: None)
+    assert len((tmp_path / "starts").read_text()) <= 4
+
+
+def test_a_process_finds_the_modules_that_this_one_finds(monkeypatch, tmp_path):
+    (tmp_path / "of_ours.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(pool_module, "START", [sys.executable, "-P", "-c", "import of_ours\n" + ANSWERING])
+    with Pool(1) as pool:
+        pool.run([job("a")], lambda job, answer: None)
+
+
+def test_what_a_process_holds_is_forgotten_as_it_forgets_it():
+    held = Held()
+    jobs = [job("a", f"corpus{number}") for number in range(KEPT_SPLITS + 1)]
+    assert held.take(jobs[0]) == (True, True)
+    assert held.take(jobs[0]) == (False, False)
+    for each in jobs[1:]:
+        held.take(each)
+    assert (len(held.splits), len(held.items)) == (KEPT_SPLITS, KEPT_ITEMS)
+    assert held.copy().take(jobs[0]) == (True, True)
+    assert held.take(jobs[-1]) == (False, False)
 
 
 def test_a_run_that_a_dying_process_still_holds_is_waited_for(monkeypatch, tmp_path):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from affectspace.studies.clock import Clock
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Answer, Job
+from affectspace.studies.pool import Answer, Held, Pool
 from affectspace.studies.probe import Cost, Costs, finished_costs, measure, worth_it
+from affectspace.studies.progress import Clock
 from affectspace.training.recipe import make_recipe
 
 BASE = {
@@ -19,8 +19,9 @@ BASE = {
 
 
 def planned(recipe="CE", split="there", seed=0, epochs=20, stage="final"):
-    training = {"epochs": epochs, "selection": epochs}
-    settings = make_recipe(BASE | {"seed": seed, "training": training, "corpora": [{"path": split}, {"path": "boro"}]})
+    values = {"seed": seed, "training": {"epochs": epochs, "selection": epochs}}
+    values |= {"corpora": [{"path": split}, {"path": "boro"}], "encoder": {"hidden": 8 if recipe == "CE" else 9}}
+    settings = make_recipe(BASE | values)
     return Planned(stage, recipe, split, None, seed, Path("runs", recipe, split, f"seed-{seed}"), settings)
 
 
@@ -28,48 +29,87 @@ def study(recipes=("CE", "KL"), splits=("there", "back"), seeds=30, **settings):
     return [planned(r, s, seed, **settings) for r in recipes for s in splits for seed in range(seeds)]
 
 
-class Timed:
-    """Processes of a known speed: a second to begin with, then 0.1 s an epoch of CE and 0.3 s of any other."""
+def fresh(processes):
+    return [Held() for _ in range(processes)]
 
-    processes = 2
 
-    def __init__(self, kinds):
-        self.kinds = kinds  # of the jobs of each turn, in their order
-        self.jobs = []
+class Timed(Pool):
+    """Processes of a known speed: a second to begin with, then 0.1 s an epoch of small nets and 0.3 s of others.
+
+    Corpora open in half a second, another split of them in a tenth.
+    """
 
     def run(self, jobs, tell):
+        self.jobs = [*getattr(self, "jobs", []), *jobs]
         for place, job in enumerate(jobs):
             assert job.scratch
-            self.jobs.append(job)
-            epochs = job.recipe.training.epochs
-            assert job.recipe.training.selection == epochs, "it is a legal recipe"
-            epoch = 0.1 if self.kinds[place] == "CE" else 0.3
-            tell(job, Answer(seconds=1.0 + epoch * epochs, data_seconds=0.5 if len(self.jobs) < 3 else 0.0))
+            training = job.recipe.training
+            assert training.selection == training.epochs, "it is a legal recipe"
+            epoch = 0.1 if job.recipe.encoder.hidden == 8 else 0.3
+            opening = {0: 0.5, 1: 0.5, 2: 0.1, 3: 0.1}.get(place, 0.0) if len(self.jobs) == len(jobs) else 0.0
+            tell(job, Answer(seconds=1.0 + epoch * training.epochs, data_seconds=opening, new_items=opening == 0.5))
 
 
 def test_measured_costs_are_the_true_ones(tmp_path):
     runs = study()
-    probed = worth_it(runs, {}, processes=2)
+    probed, longest = worth_it(runs, {}, processes=2)
     assert [run.cost_key for run in probed] == [("final", r, s) for r in ("CE", "KL") for s in ("there", "back")]
-    costs, opened = measure(Timed([run.recipe for run in probed]), probed, tmp_path / "scratch")  # pyright: ignore
+    costs = measure(Timed(2), probed, tmp_path / "scratch", longest)
     for run in probed:
         cost = costs.runs[run.cost_key]
         assert (cost.fixed, cost.epoch) == (pytest.approx(1.0), pytest.approx(0.1 if run.recipe == "CE" else 0.3))
-    whole = 60 * (1 + 20 * 0.1) + 60 * (1 + 20 * 0.3)
-    assert costs.wall(runs, 2, opened) == pytest.approx(whole / 2)
-    assert costs.wall(runs, 2) == pytest.approx(whole / 2 + 0.5 * 2 / 2), "with the data of two splits to open"
+    assert (costs.items, costs.split) == (pytest.approx(0.5), pytest.approx(0.1))
     assert not (tmp_path / "scratch").exists()
 
 
-def test_measuring_costs_little_or_is_left_out():
-    assert worth_it(study(seeds=30)[:3], {}, processes=2) == [], "fewer runs than would fill the processes twice"
-    assert worth_it(study(seeds=2), {}, processes=2) == [], "it would cost a large part of so small a study"
-    by_recipe = worth_it(study(splits=tuple("abcdefgh"), seeds=5), {}, processes=2)
+def test_measuring_costs_little_or_is_left_out(tmp_path):
+    assert worth_it(study(seeds=30)[:3], {}, processes=2) == ([], 0), "fewer runs than would fill the processes twice"
+    assert worth_it(study(seeds=1), {}, processes=2) == ([], 0), "it would cost a large part of so small a study"
+    by_recipe, _ = worth_it(study(splits=tuple("abcdefgh"), seeds=3), {}, processes=2)
     assert [run.cost_key for run in by_recipe] == [("final", "CE", "a"), ("final", "KL", "a")]
+    one, _ = worth_it(study(recipes=tuple("abcdefgh"), seeds=2), {}, processes=2)
+    assert [run.cost_key for run in one] == [("final", "a", "there")], "of one kind, which stands for all"
     for seeds in (2, 5, 10, 30, 100):
-        runs = study(splits=tuple("abcd"), seeds=seeds)
-        epochs = sum(1 + 10 for _ in worth_it(runs, {}, processes=2))
-        assert epochs <= 0.05 * sum(run.settings.training.epochs for run in runs) * 1.1
+        runs, pool = study(splits=tuple("abcd"), seeds=seeds), Timed(2)
+        probed, longest = worth_it(runs, {}, processes=2)
+        if probed:
+            measure(pool, probed, tmp_path / "scratch", longest)
+            cost = sum(job.recipe.training.epochs + 2 for job in pool.jobs)
+            assert cost <= 0.06 * sum(run.settings.training.epochs + 2 for run in runs)
+
+
+def test_a_prediction_is_the_schedule_of_the_processes():
+    """Two of 3 s and one of 8 s: in the order in which they are given, and no run before the stage before it."""
+    costs = Costs({("final", "CE", "there"): Cost(0.0, 1.0), ("grid", "CE", "there"): Cost(0.0, 2.0)})
+    three = [planned(epochs=3), planned(seed=1, epochs=3), planned(seed=2, epochs=8)]
+    assert costs.wall([three], fresh(2)) == 3 + 8
+    assert costs.wall([three[::-1]], fresh(2)) == 8
+    assert costs.wall([three], fresh(1)) == 14
+    assert costs.wall([three], fresh(5)) == 8, "a run is not divided"
+    grid = [planned(epochs=2, stage="grid")]
+    assert costs.wall([grid, [], three], fresh(2)) == 4 + 11
+
+
+def test_every_process_opens_its_data_itself():
+    runs = [planned(split=split, seed=seed, epochs=1) for split in ("there", "back") for seed in range(4)]
+    costs = Costs({("final", "CE", "there"): Cost(1.0, 0.0)}, items=10.0)
+    assert costs.wall([runs], fresh(1)) == 8 + 2 * 10
+    assert costs.wall([runs], fresh(2)) == 4 + 10, "each keeps to its own"
+    assert costs.wall([runs], fresh(4)) == 2 + 10
+    ready = Held()
+    ready.take(runs[0])
+    assert costs.wall([runs[:4]], [ready]) == 4
+
+
+def test_runs_teach_what_they_cost():
+    costs = Costs({})
+    costs.saw(planned(epochs=10), 20.0)
+    costs.saw(planned(epochs=20, seed=1), 80.0)
+    assert costs.of(planned(epochs=10)) == pytest.approx(30.0)
+    assert costs.of(planned("KL", epochs=10)) == pytest.approx(30.0)
+    measured = Costs({("final", "CE", "there"): Cost(0.0, 1.0)})
+    measured.saw(planned(epochs=10), 500.0)
+    assert measured.of(planned(epochs=10)) == 10.0
 
 
 def test_what_finished_runs_have_cost_is_not_measured_again(tmp_path):
@@ -80,37 +120,34 @@ def test_what_finished_runs_have_cost_is_not_measured_again(tmp_path):
     (tmp_path / runs[4].folder / "timing.json").write_text("damaged")
     known = finished_costs(tmp_path, runs[:6])
     assert known == {("final", "CE", "there"): Cost(0.0, 0.2)}
-    assert ("final", "CE", "there") not in [run.cost_key for run in worth_it(runs[6:], known, processes=2)]
+    assert ("final", "CE", "there") not in [run.cost_key for run in worth_it(runs[6:], known, processes=2)[0]]
     costs = Costs(known)
     assert costs.of(planned(epochs=10)) == pytest.approx(2.0)
     assert costs.of(planned("KL", "back")) == pytest.approx(4.0), "the only thing known"
 
 
 def test_nothing_is_foreseen_where_nothing_is_known():
-    assert Costs({}).wall(study(), 2) is None
-    assert Costs({}).wall([], 2) == 0
-    assert Costs({("final", "CE", "there"): Cost(1.0, 0.0)}).wall([planned()], 8) == 1.0, "one run fills one process"
+    assert Costs({}).wall([study()], fresh(2)) is None
+    assert Costs({}).wall([[]], fresh(2)) == 0
 
 
 def test_a_run_that_fails_in_measuring_is_left_for_its_own_place(tmp_path):
-    class Failing:
-        processes = 2
-
-        def run(self, jobs: list[Job], tell):
+    class Failing(Pool):
+        def run(self, jobs, tell):
             for job in jobs:
                 tell(job, Answer(error="the loss is not finite", code=3))
 
-    costs, _ = measure(Failing(), worth_it(study(), {}, 2), tmp_path / "scratch")  # pyright: ignore
-    assert costs.runs == {}
+    assert measure(Failing(2), worth_it(study(), {}, 2)[0], tmp_path / "scratch", 9).runs == {}
 
 
-def test_a_prediction_stands_while_the_plan_has_as_many_runs(tmp_path):
+def test_a_prediction_stands_while_a_call_goes_on_with_the_same(tmp_path):
     first = Clock(tmp_path, 2)
     first.predict(100.0, planned=10)
     first.write([])
     told = first._predicted
-    again = Clock(tmp_path, 2)
-    again.predict(30.0, planned=10)
-    assert again._predicted == pytest.approx(told, abs=1e-3)
-    again.predict(30.0, planned=20)
-    assert again._predicted == pytest.approx(30, abs=5)
+    for processes, planned, going_on, expected in (
+        (2, 10, True, told), (1, 10, True, 30), (2, 20, True, 30), (2, 10, False, 30)
+    ):  # fmt: skip
+        again = Clock(tmp_path, processes)
+        again.predict(30.0, planned, going_on)
+        assert again._predicted == pytest.approx(expected, abs=0.5)

@@ -87,6 +87,35 @@ BAD = [
         {"recipes.1.grid": {"training": {"epochs": 3}}},
         "recipes.1.grid: training.epochs is 3; give a list of the values",
     ),
+    ({"splits.0.name": "There", "splits.1.name": "there"}, "splits 'There' and 'there' would share the folder 'there'"),
+    ({"splits.0.name": "points.json"}, "split 'points.json' would have the folder of a file of the study; choose"),
+    (
+        {"grid": {"epoch": True}},
+        "grid: epoch = true has no recipe that chooses the epoch for all: those with a grid of their own would train",
+    ),
+    (
+        {"grid.values": {"protocol.train": [["alva"], ["boro"]]}},
+        "grid.values ranges over protocol.train, by which scores would be of other items or labels; make splits of",
+    ),
+    (
+        {"recipes.1.grid": {"labels": [{"kind": "classes", "names": ["angry", "sad"]}]}},
+        "recipe 'KL' has a grid over labels, by which scores would be of other items or labels",
+    ),
+    ({"recipes.1.grid": {"seed": [1, 2]}}, "recipe 'KL' has a grid over seed, by which scores would be of other"),
+    ({"recipes.1.grid": {"data": ["a", "b"]}}, "recipe 'KL' has a grid over data, by which scores would be of other"),
+    ({"recipes.1.grid": {"corpora": [[]]}}, "recipe 'KL' has a grid over corpora, by which scores would be of other"),
+    (
+        {"grid.values": {"training": [{"epochs": 5}]}},
+        "grid.values ranges over training.epochs, and epoch = true chooses the epoch; leave one of them out",
+    ),
+    (
+        {"recipes.1.grid": {"training.selection": ["last", 3]}},
+        "recipe 'KL' has a grid over training.selection, and epoch = true chooses the epoch; leave one of them out",
+    ),
+    (
+        {"recipes.1.grid": {"monitor.test_curve": [True, False]}},
+        "recipe 'KL' has a grid over monitor.test_curve, which changes no score; leave it out",
+    ),
     ({"grid.runs": 0}, "grid.runs is 0; input should be greater than or equal to 1"),
 ]
 

@@ -173,7 +173,7 @@ def test_data_that_changed_are_refused_on_going_on(tiny, world, tmp_path, monkey
     files = sorted((moved / "alva/audio").iterdir())
     first = files[0].read_bytes()
     files[0].write_bytes(files[1].read_bytes())
-    with pytest.raises(InputError, match="recordings, or which of them can be read, have changed"):
+    with pytest.raises(InputError, match="recordings of corpus alva, or the features made of them, have changed"):
         train(recipe, tmp_path / "run", resume=True)
     files[0].write_bytes(first)
     train(recipe, tmp_path / "run", resume=True)

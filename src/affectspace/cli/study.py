@@ -123,7 +123,7 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
 
 def _tell(outcome: "Outcome", command: str) -> None:
     """On standard error: what failed, what is missing, what is left over, and how long it took."""
-    from affectspace.studies.clock import duration
+    from affectspace.studies.progress import duration
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
@@ -136,6 +136,11 @@ def _tell(outcome: "Outcome", command: str) -> None:
             f"{len(outcome.unplanned):,} runs in {outcome.folder} are no longer part of the study (such as {first}); "
             "they stay, and are left out of tables and report"
         )
+    for package, several in outcome.versions.items():
+        say(f"the runs were trained with several versions of {package}: {', '.join(several)}")
+    if outcome.diverged:
+        first = outcome.folder / outcome.diverged[0]
+        say(f"{len(outcome.diverged):,} runs of the grid diverged (such as {first}); what they tried is not chosen")
     for failure in outcome.failures[:SHOWN]:
         say(f"failed: {outcome.folder / failure.folder}: {failure.error}")
         if failure.trace:
@@ -173,7 +178,9 @@ def _record(outcome: "Outcome", results: "StudyResults", summaries: "tuple[Split
         "finished": outcome.finished,
         "trained": outcome.ran,
         "failures": [{"run": str(f.folder), "error": f.error, "code": f.code} for f in outcome.failures],
+        "diverged": [str(path) for path in outcome.diverged],
         "not_run": outcome.blocked,
+        "versions": outcome.versions,
         "no_longer_planned": [str(path) for path in outcome.unplanned],
         "predicted_seconds": outcome.predicted,
         "seconds": outcome.seconds,

@@ -1,7 +1,7 @@
 """What inner runs have chosen, read from their folders, and the record of it: ``selection.json``."""
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from affectspace.errors import InputError
 from affectspace.files import write_json
 from affectspace.studies.plan import Choice, Fold, Planned, Shape, fold_key, questions, stages_of
 from affectspace.studies.select import Best, Tried, choose
+from affectspace.studies.states import State
 from affectspace.studies.study import Cells, points
 
 __all__ = ["Selection", "stand_in"]
@@ -32,8 +33,8 @@ class Selection:
         self.folder = folder
         self.record: dict[str, dict[str, Any]] = {}
 
-    def shared(self, grid: Sequence[Planned], done: Container[Path]) -> dict[tuple[str, Fold], Choice]:
-        """What is chosen for all recipes, by question; without those whose grid runs are not all ``done``."""
+    def shared(self, grid: Sequence[Planned], state: State) -> dict[tuple[str, Fold], Choice]:
+        """What is chosen for all recipes, by question; without those whose grid runs are not all settled."""
         chooses, _ = stages_of(self.cells)
         search = self.cells.study.searched
         found = {}
@@ -42,8 +43,7 @@ class Selection:
                 found[question] = Choice()
                 continue
             runs = [run for run in grid if (run.split, run.fold) == question]
-            best = self._best(question, runs, done, search.epoch)
-            if best:
+            if best := self._best(question, runs, state, search.epoch):
                 epoch = best.epoch if search.epoch else None
                 found[question] = Choice(best.settings, epoch)
                 self._entry(question)["shared"] = {"set": best.settings, "epoch": epoch}
@@ -51,24 +51,18 @@ class Selection:
         return found
 
     def own(
-        self, choices: dict[tuple[str, Fold], Choice], own: Sequence[Planned], done: Container[Path]
+        self, choices: dict[tuple[str, Fold], Choice], own: Sequence[Planned], state: State
     ) -> dict[tuple[str, Fold], Choice]:
-        """The same choices with what single recipes choose for themselves, where their runs are all ``done``."""
-        wants_epoch = self.cells.study.searched.epoch
+        """The same choices with what single recipes choose for themselves, where their runs are all settled."""
         found = {}
         for question, choice in choices.items():
             settings: dict[str, dict[str, Any]] = {}
-            epochs: dict[str, int] = {}
             for name in stages_of(self.cells)[1]:
                 runs = [run for run in own if (run.split, run.fold, run.recipe) == (*question, name)]
-                by_epoch = wants_epoch and choice.epoch is None
-                if best := self._best(question, runs, done, by_epoch):
+                if best := self._best(question, runs, state):
                     settings[name] = best.settings
                     self._entry(question)["own"][name] = best.settings
-                    if by_epoch:
-                        epochs[name] = best.epoch
-                        self._entry(question).setdefault("own_epoch", {})[name] = best.epoch
-            found[question] = replace(choice, own=settings, own_epoch=epochs)
+            found[question] = replace(choice, own=settings)
         return found
 
     def write(self) -> None:
@@ -81,9 +75,12 @@ class Selection:
         return self.record.setdefault(f"{question[0]}/{fold_key(question[1])}", empty)
 
     def _best(
-        self, question: tuple[str, Fold], runs: Sequence[Planned], done: Container[Path], by_epoch: bool
+        self, question: tuple[str, Fold], runs: Sequence[Planned], state: State, by_epoch: bool = False
     ) -> Best | None:
-        if not runs or not all(run.folder in done for run in runs):
+        """The best of the points; None where some runs are not settled, or every point has one that diverged."""
+        whole = {run.folder for run in state.finished}
+        bad = {run.folder for run in state.diverged}
+        if not runs or not all(run.folder in whole or run.folder in bad for run in runs):
             return None
         by_point: dict[int, list[Planned]] = {}
         for run in runs:
@@ -91,12 +88,13 @@ class Selection:
             by_point.setdefault(run.point, []).append(run)
         stage, name = runs[0].stage, runs[0].recipe
         values = self.cells.grid_of(name) if stage == "own" else self.cells.study.searched.values
-        tried = [
-            Tried(name, settings, _curves([self.folder / run.folder for run in its], by_epoch))
-            for settings, its in zip(points(values), by_point.values(), strict=True)
-        ]
+        tried = []
+        for settings, its in zip(points(values), by_point.values(), strict=True):
+            diverged = sum(run.folder in bad for run in its)
+            curves = _curves([self.folder / run.folder for run in its], by_epoch) if not diverged else None
+            tried.append(Tried(name, settings, np.full((len(its), 1), np.nan) if curves is None else curves, diverged))
         self._entry(question)["tried"] += [point.told(by_epoch) for point in tried]
-        return choose(tried)
+        return choose(tried) if any(not point.diverged for point in tried) else None
 
 
 def _curves(folders: Sequence[Path], by_epoch: bool) -> np.ndarray:

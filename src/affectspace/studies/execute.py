@@ -3,26 +3,36 @@
 import shutil
 import tomllib
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from affectspace.errors import AffectspaceError, InputError
-from affectspace.files import write_text
-from affectspace.studies.bar import Bar
+from affectspace.errors import AffectspaceError, DivergedError, InputError
+from affectspace.files import held, write_text
 from affectspace.studies.choices import Selection, stand_in
-from affectspace.studies.clock import Clock, duration
-from affectspace.studies.locks import hold_study
 from affectspace.studies.plan import Planned, Points, Shape, plan_final, plan_grid, plan_own, questions
 from affectspace.studies.pool import Answer, Job, Pool
 from affectspace.studies.probe import Costs, finished_costs, measure, worth_it
-from affectspace.studies.states import State, finished, look, no_longer_planned, refuse_stale, replace_stale
+from affectspace.studies.progress import Bar, Clock, duration
+from affectspace.studies.states import (
+    State,
+    finished,
+    look,
+    no_longer_planned,
+    refuse_stale,
+    replace_stale,
+    settled,
+    versions,
+)
 from affectspace.studies.study import Cells, Study, dump_study, load_study
 from affectspace.studies.survey import survey
 
 __all__ = ["Failure", "FullDisk", "Outcome", "run_study"]
+
+
+WORTH_TELLING = 60.0  # seconds that are left
 
 
 class FullDisk(AffectspaceError):
@@ -49,10 +59,12 @@ class Outcome:
         planned: how many runs it has, those of folds and grids counted one by one.
         finished: how many of them are, now.
         ran: how many this call has trained.
-        failures: runs that failed in this call.
+        diverged: runs of the grid that diverged, now or before; what they tried is not chosen.
+        failures: other runs that failed in this call.
         blocked: what could not be run, as runs failed that were to choose for it.
         unplanned: folders of runs that the study no longer plans.
         replaced: how many runs of other recipes were moved away.
+        versions: of packages of which the runs have seen several.
         seconds: of this call.
         predicted: what was predicted for it, measuring included; None where nothing was known.
     """
@@ -62,17 +74,20 @@ class Outcome:
     planned: int = 0
     finished: int = 0
     ran: int = 0
+    diverged: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     blocked: list[str] = field(default_factory=list)
     unplanned: list[Path] = field(default_factory=list)
     replaced: int = 0
+    versions: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
     predicted: float | None = None
 
     @property
     def exit_code(self) -> int:
-        """0, or that of the gravest failure."""
-        return max((failure.code for failure in self.failures), default=0)
+        """0, or that of the gravest failure; settings of which all diverged are one."""
+        diverged = DivergedError.exit_code if self.blocked else 0
+        return max((failure.code for failure in self.failures), default=diverged)
 
 
 def run_study(
@@ -82,7 +97,6 @@ def run_study(
     processes: int = 2,
     replace: bool = False,
     quiet: bool = True,
-    pool: Pool | None = None,
 ) -> Outcome:
     """Train every run of a study that is not finished, several at once, and choose what it leaves open.
 
@@ -92,7 +106,6 @@ def run_study(
         processes: how many runs are trained at once.
         replace: move runs of other recipes away, and train these anew.
         quiet: say nothing; else the prediction and, on a terminal, a bar.
-        pool: processes to use, which stay; None starts some and ends them.
 
     Raises:
         InputError: anything wrong in the study file, its recipes or its data, before anything is trained; a
@@ -105,9 +118,13 @@ def run_study(
     cells = Cells(study, str(path))
     folder = Path(folder) if folder is not None else Path("studies") / study.name
     _refuse_other(folder, study)
+    clock = Clock(folder, processes)
+    console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+    console.print("opening the data ...")
     shape = survey(cells, quiet=quiet)
-    with hold_study(folder), nullcontext(pool) if pool else Pool(processes) as used:
-        return _Call(cells, shape, folder, used, replace, quiet).run()
+    busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
+    with held(folder, busy), Pool(processes) as pool:
+        return _Call(cells, shape, folder, pool, replace, clock, console).run()
 
 
 def _refuse_other(folder: Path, study: Study) -> None:
@@ -124,13 +141,16 @@ def _refuse_other(folder: Path, study: Study) -> None:
 class _Call:
     """One call of a study: what is left of it is foreseen, told, and trained stage by stage."""
 
-    def __init__(self, cells: Cells, shape: Shape, folder: Path, pool: Pool, replace: bool, quiet: bool):
+    def __init__(
+        self, cells: Cells, shape: Shape, folder: Path, pool: Pool, replace: bool, clock: Clock, console: Console
+    ):
         self.cells, self.shape, self.folder, self.pool, self.replace = cells, shape, folder, pool, replace
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+        self.clock, self.console = clock, console
         self.outcome = Outcome(cells.study, folder)
-        self.clock = Clock(folder, pool.processes)
         self.numbers = Points.read(folder / "grid" / "points.json")
         self.costs = Costs({})
+        self.later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known
+        self.told = False  # how long it will take
 
     def run(self) -> Outcome:
         """All of it."""
@@ -138,18 +158,31 @@ class _Call:
         everything, at_most = self._foresee()
         write_text(self.folder / "study.toml", dump_study(self.cells.study))
         self.numbers.write(self.folder / "grid" / "points.json")
-        left = [run for run in everything if not finished(self.folder / run.folder)]
         try:
-            if left:
-                self._predict(everything, left, at_most)
-            seconds = sum(self.costs.of(run) or 1.0 for run in left)
-            with Bar(self.console, len(everything) - len(left), len(everything), seconds) as bar:
+            if self._left(everything):
+                self._predict(everything, at_most)
+            done = len(everything) - len(self._left(everything))
+            with Bar(self.console, done, len(everything)) as bar:
                 self._stages(bar)
-        finally:
-            self.clock.write(everything)
-        self.outcome.finished = sum(finished(self.folder / run.folder) for run in everything)
+        except BaseException:
+            with suppress(OSError):  # what happened is to be told, and not that the disk is full for this as well
+                self.clock.write(everything)
+            raise
+        self.clock.write(everything)
+        self.outcome.diverged = [r.folder for r in everything if self._settled(r) and not self._finished(r)]
+        self.outcome.finished = sum(map(self._settled, everything))
+        self.outcome.versions = versions(self.folder, everything)
         self.outcome.seconds = self.clock.seconds
         return self.outcome
+
+    def _finished(self, run: Planned) -> bool:
+        return finished(self.folder / run.folder)
+
+    def _settled(self, run: Planned) -> bool:
+        return settled(self.folder / run.folder, run)
+
+    def _left(self, planned: Sequence[Planned]) -> list[Planned]:
+        return [run for run in planned if not self._settled(run)]
 
     def _foresee(self) -> tuple[list[Planned], bool]:
         """Every run, as far as it can be known before anything is trained, and whether it may become less work.
@@ -160,16 +193,16 @@ class _Call:
         selection = Selection(self.cells, self.shape, self.folder)
         grid = plan_grid(self.cells, self.shape, self.numbers)
         state = self._cleared(grid)
-        chosen = selection.shared(grid, state.done)
+        chosen = selection.shared(grid, state)
         own = plan_own(self.cells, self.shape, chosen, self.numbers)
         state += self._cleared(own)
-        choices = selection.own(chosen, own, state.done)
+        choices = selection.own(chosen, own, state)
         state += self._cleared(plan_final(self.cells, self.shape, choices))
         own = plan_own(self.cells, self.shape, stand_in(self.cells, self.shape, chosen), self.numbers)
         final = plan_final(self.cells, self.shape, stand_in(self.cells, self.shape, choices))
         everything = [*grid, *own, *final]
-        looked_at = {run.folder for run in (*state.finished, *state.left, *(run for run, _ in state.stale))}
-        waiting = [run for run in everything if run.folder not in looked_at and finished(self.folder / run.folder)]
+        looked_at = {run.folder for run in (*state.finished, *state.diverged, *state.left)} | dict(state.stale).keys()
+        waiting = [run for run in everything if run.folder not in looked_at and self._finished(run)]
         refuse_stale(state, self.folder, len(waiting))
         self.outcome.planned = len(everything)
         self.outcome.unplanned = no_longer_planned(self.folder, everything)
@@ -185,22 +218,25 @@ class _Call:
             state = look(self.folder, planned, self.shape)
         return state
 
-    def _predict(self, everything: Sequence[Planned], left: Sequence[Planned], at_most: bool) -> None:
+    def _predict(self, everything: Sequence[Planned], at_most: bool) -> None:
+        left = self._left(everything)
         undone = {run.folder for run in left}
-        known = finished_costs(self.folder, [run for run in everything if run.folder not in undone])
-        opened: frozenset[str] = frozenset()
+        done = [run for run in everything if run.folder not in undone]
+        known = finished_costs(self.folder, done)
         self.costs = Costs(known)
-        if probed := worth_it(left, known, self.pool.processes):
+        probed, longest = worth_it(left, known, self.pool.processes)
+        if probed:
             with self.console.status(f"measuring {len(probed)} kinds of runs ..."):
-                measured, opened = measure(self.pool, probed, self.folder / ".probe")
-            self.costs = Costs({**known, **measured.runs}, measured.data)
-        seconds = self.costs.wall(left, self.pool.processes, opened)
+                measured = measure(self.pool, probed, self.folder / ".probe", longest)
+            self.costs = Costs({**known, **measured.runs}, measured.items, measured.split)
+        by_stage = [[run for run in left if run.stage == stage] for stage in ("grid", "own", "final")]
+        seconds = self.costs.wall(by_stage, self.pool.held)
+        self.later, self.told = by_stage, seconds is not None
         self.outcome.predicted = None if seconds is None else self.clock.seconds + seconds
-        self.clock.predict(seconds, len(everything))
+        self.clock.predict(seconds, len(everything), bool(done) and not self.outcome.replaced)
         grid = sum(run.stage != "final" for run in everything)
-        done = len(everything) - len(left)
         parts = [f"{grid:,} grid, {len(everything) - grid:,} final"] if grid else []
-        parts += [f"{done:,} already finished"] if done else []
+        parts += [f"{len(done):,} already finished"] if done else []
         on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
         told = f"{'at most' if at_most else 'about'} {duration(seconds)} {on}" if seconds else on
         of = f" ({'; '.join(parts)})" if parts else ""
@@ -209,51 +245,61 @@ class _Call:
     def _stages(self, bar: Bar) -> None:
         """Grid, choice, own grids, choice, and the runs that are tested."""
         grid = plan_grid(self.cells, self.shape, self.numbers)
-        self._train(grid, bar)
+        state = self._train(grid, bar)
         selection = Selection(self.cells, self.shape, self.folder)
-        chosen = selection.shared(grid, self._done(grid))
+        chosen = selection.shared(grid, state)
         own = plan_own(self.cells, self.shape, chosen, self.numbers)
-        self._train(own, bar)
-        choices = selection.own(chosen, own, self._done(own))
+        state = self._train(own, bar)
+        choices = selection.own(chosen, own, state)
         selection.write()
         final = plan_final(self.cells, self.shape, choices)
         self.outcome.blocked = _blocked(self.cells, self.shape, final)
-        left = [run for run in final if not finished(self.folder / run.folder)]
-        bar.expect(sum(self.costs.of(run) or 1.0 for run in left))  # a chosen epoch may have made them shorter
         self._train(final, bar)
         self._pool_folds(final)
 
-    def _done(self, planned: list[Planned]) -> set[Path]:
-        return {run.folder for run in planned if finished(self.folder / run.folder)}
-
-    def _train(self, planned: list[Planned], bar: Bar) -> None:
+    def _train(self, planned: list[Planned], bar: Bar) -> State:
+        """What became of these runs."""
         state = self._cleared(planned)
         refuse_stale(state, self.folder)
-        by_folder = {self.folder / run.folder: run for run in state.left}
-        if not by_folder:
-            return
+        self.later = self.later[1:]
+        waiting = {self.folder / run.folder: run for run in state.left}
 
         def tell(job: Job, answer: Answer) -> None:
-            run = by_folder[job.folder]
+            run = waiting.pop(job.folder)
             if answer.full:
-                done = sum(finished(self.folder / run.folder) for run in planned)
+                done = sum(map(self._settled, planned))
                 raise FullDisk(
                     f"{answer.error}; free some space, then the same command goes on where it stopped: the runs that "
                     f"are finished stay ({done} of the {len(planned)} of this stage)"
                 )
-            if answer.error:
-                self.outcome.failures.append(Failure(run.folder, answer.error, answer.code, answer.trace))
-            else:
+            if answer.seconds is not None:
                 self.outcome.ran += 1
-            bar.advance(self.costs.of(run) or 1.0)
-            self.clock.keep()
+                self.costs.saw(run, answer.seconds)
+            elif not self._settled(run):
+                self.outcome.failures.append(Failure(run.folder, answer.error, answer.code, answer.trace))
+            bar.advance()
+            if self.clock.due():
+                self.clock.keep()
+                self._expect([list(waiting.values()), *self.later], bar)
 
-        self.pool.run([Job(place, run.settings) for place, run in by_folder.items()], tell)
-        order = [run.folder for run in planned]
-        self.outcome.failures.sort(key=lambda failure: order.index(failure.folder) if failure.folder in order else -1)
+        if waiting:
+            self.pool.run([Job(place, run.settings) for place, run in waiting.items()], tell)
+            order = [run.folder for run in planned]
+            self.outcome.failures.sort(key=lambda failed: order.index(failed.folder) if failed.folder in order else -1)
+        return look(self.folder, planned, self.shape) if state.left else state
+
+    def _expect(self, left: list[list[Planned]], bar: Bar) -> None:
+        """Tell how long the rest takes, by what is known now."""
+        seconds = self.costs.wall(left, self.pool.held)
+        if seconds is None:
+            return
+        bar.expect(self.clock.seconds, seconds)
+        if not self.told and seconds > WORTH_TELLING:
+            self.console.print(f"by the first of them the others take about {duration(seconds)}")
+        self.told = True
 
     def _pool_folds(self, final: Sequence[Planned]) -> None:
-        """The pooled figures of every seed whose folds are all there."""
+        """The pooled figures of every seed whose folds are all there, where they are not those of these folds."""
         from affectspace.training.folds import pool_folds
 
         wholes: dict[Path, list[Planned]] = {}
@@ -261,9 +307,11 @@ class _Call:
             if run.fold is not None:
                 wholes.setdefault(self.folder / run.folder.parent, []).append(run)
         for place, runs in wholes.items():
-            complete = len(runs) == len(self.shape.folds[runs[0].split])
-            if complete and not finished(place) and all(finished(self.folder / run.folder) for run in runs):
-                pool_folds(runs[0].settings, place)
+            if len(runs) == len(self.shape.folds[runs[0].split]) and all(map(self._finished, runs)):
+                ended = max((self.folder / run.folder / "metrics.json").stat().st_mtime_ns for run in runs)
+                pooled = place / "metrics.json"
+                if not pooled.is_file() or pooled.stat().st_mtime_ns < ended:
+                    pool_folds(runs[0].settings, place)
 
 
 def _blocked(cells: Cells, shape: Shape, final: Sequence[Planned]) -> list[str]:

@@ -4,15 +4,17 @@ Grid runs come first; what they choose shapes the recipes' own grids; what both 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from affectspace.errors import InputError
 from affectspace.files import write_json
 from affectspace.studies.overrides import canonical
 from affectspace.studies.study import Cells, points, slug
+from affectspace.training.keys import items_key, split_key
 from affectspace.training.recipe import CrossCorpus, GroupedFolds, Inner, LeaveOneOut, Monitor, Recipe, dump_recipe
 
 __all__ = [
@@ -60,6 +62,16 @@ class Planned:
         """The whole recipe as it stands in the run's folder."""
         return dump_recipe(self.settings)
 
+    @cached_property
+    def items_key(self) -> str:
+        """Runs of one key use the same items."""
+        return items_key(self.settings)
+
+    @cached_property
+    def split_key(self) -> str:
+        """Runs of one key read the same data, divided alike."""
+        return split_key(self.settings)
+
     @property
     def cost_key(self) -> tuple[str, str, str]:
         """Runs that cost about the same for each epoch."""
@@ -73,12 +85,12 @@ class Shape:
     Args:
         folds: of each split; ``(None,)`` where its protocol has none.
         inner: inner groups by (recipe, split, fold), of recipes that choose something.
-        tables: hashes of the corpora's tables by (recipe, split) and name.
+        corpora: what ``data.json`` tells of them, by :attr:`Planned.items_key`.
     """
 
     folds: Mapping[str, tuple[Fold, ...]]
     inner: Mapping[tuple[str, str, Fold], int]
-    tables: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    corpora: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,13 +101,11 @@ class Choice:
         shared: settings for all recipes.
         epoch: the epoch of all recipes, where it is chosen.
         own: settings of single recipes.
-        own_epoch: epochs of single recipes that choose one without a shared grid.
     """
 
     shared: dict[str, Any] = field(default_factory=dict)
     epoch: int | None = None
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
-    own_epoch: dict[str, int] = field(default_factory=dict)
 
 
 Choices = Mapping[tuple[str, Fold], Choice]
@@ -113,8 +123,21 @@ class Points:
 
     @classmethod
     def read(cls, path: Path) -> "Points":
-        """Those of an earlier call, where there was one."""
-        return cls(json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None)
+        """Those of an earlier call, where there was one.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if not path.is_file():
+            return cls()
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            return cls({name: [dict(point) for point in tried] for name, tried in known.items()})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}, which numbers the settings that were tried, is damaged ({error}); restore it, or move "
+                f"{path.parent} away: its runs are then trained again"
+            ) from error
 
     def write(self, path: Path) -> None:
         """Keep them for the next call, where there are any."""
@@ -170,18 +193,16 @@ def plan_grid(cells: Cells, shape: Shape, numbers: Points) -> list[Planned]:
 
 def plan_own(cells: Cells, shape: Shape, choices: Choices, numbers: Points) -> list[Planned]:
     """The inner runs by which single recipes choose for themselves, given what was chosen for all."""
-    search = cells.study.searched
     found = []
     for split, fold, choice in _chosen(cells, shape, choices):
         for name in stages_of(cells)[1]:
             for settings in points(cells.grid_of(name)):
                 recipe = cells.recipe(name, split, choice.shared, settings)
                 if choice.epoch is not None:
-                    recipe = _change(recipe, training={"epochs": choice.epoch, "selection": "last"})
+                    recipe = _change(recipe, training={"epochs": choice.epoch, "selection": choice.epoch})
                 # A point of its own grid is another thing than the same settings in the grid of all.
                 number = numbers.number(name, {**settings, "own": True})
-                wants_epoch = search.epoch and choice.epoch is None
-                found += _inner_runs(cells, shape, "own", name, split, fold, number, _inner(recipe, wants_epoch))
+                found += _inner_runs(cells, shape, "own", name, split, fold, number, _inner(recipe))
     return found
 
 
@@ -193,8 +214,7 @@ def plan_final(cells: Cells, shape: Shape, choices: Choices) -> list[Planned]:
             if entry.grid and entry.name not in choice.own:
                 continue
             recipe = cells.recipe(entry.name, split, choice.shared, choice.own.get(entry.name, {}))
-            epoch = choice.own_epoch.get(entry.name, choice.epoch)
-            recipe = recipe if epoch is None else _kept_at(recipe, epoch)
+            recipe = recipe if choice.epoch is None else _kept_at(recipe, choice.epoch)
             recipe = recipe if fold is None else _change(recipe, protocol={"fold": fold})
             for seed in cells.study.seeds:
                 folder = Path("runs", slug(entry.name), slug(split), f"seed-{seed}")
@@ -250,10 +270,17 @@ def inner_by(cells: Cells, recipe: Recipe) -> Literal["speaker", "session"]:
     return asked or ("session" if own == "session" else "speaker")
 
 
-def _inner(recipe: Recipe, wants_epoch: bool) -> Recipe:
-    """Nothing is tested in inner runs; where the epoch is to be chosen, none is chosen by the run itself."""
+def _inner(recipe: Recipe, wants_epoch: bool = False) -> Recipe:
+    """Nothing is tested or watched in inner runs, so that none goes on after the epoch that it keeps.
+
+    Where the epoch is to be chosen it is the study, with all epochs of all runs before it, that does so.
+    """
     recipe = recipe.model_copy(update={"monitor": Monitor(geometry=recipe.monitor.geometry)})
-    return _change(recipe, training={"selection": "last"}) if wants_epoch else recipe
+    selection = recipe.training.selection
+    if not wants_epoch and not isinstance(selection, int):
+        return recipe
+    epochs = recipe.training.epochs if wants_epoch else selection
+    return _change(recipe, training={"epochs": epochs, "selection": "last"})
 
 
 def _kept_at(recipe: Recipe, epoch: int) -> Recipe:

@@ -11,14 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
+from affectspace.errors import AffectspaceError
+from affectspace.studies.plan import Planned
+from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key
 from affectspace.training.recipe import Recipe
 
-__all__ = ["Answer", "Job", "Pool"]
+__all__ = ["Answer", "Backlog", "Held", "Job", "Pool"]
 
 LIVES = 3  # so many times a run may end its process
-START = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from affectspace.studies.worker import main; main()"
+START = [sys.executable, "-P", "-m", "affectspace.studies.worker"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,14 @@ class Job:
     scratch: bool = False
 
     @cached_property
-    def data_key(self) -> str:
-        """Jobs of one key read the same data."""
-        return Job.key(self.recipe)
+    def split_key(self) -> str:
+        """Jobs of one key read the same data, divided alike."""
+        return split_key(self.recipe)
 
-    @staticmethod
-    def key(recipe: Recipe) -> str:
-        """What the data of a recipe depend on."""
-        parts = (recipe.corpora, recipe.labels, recipe.features, recipe.protocol)
-        return repr((recipe.data, *parts))
+    @cached_property
+    def items_key(self) -> str:
+        """Jobs of one key use the same items."""
+        return items_key(self.recipe)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Answer:
     Args:
         seconds: of training, None where it failed.
         data_seconds: of opening its data, before that.
+        new_items: whether its process held none of them, not even in another split.
         error: why it failed, in a sentence.
         code: the exit code that stands for that fault.
         full: the disk is full, so that nothing else can be done either.
@@ -56,6 +59,7 @@ class Answer:
 
     seconds: float | None = None
     data_seconds: float = 0.0
+    new_items: bool = False
     error: str = ""
     code: int = 0
     full: bool = False
@@ -79,25 +83,45 @@ class Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for worker in self._workers:
             worker.end()
         self._workers.clear()
+
+    @property
+    def held(self) -> "list[Held]":
+        """What data each process holds; nothing, where it is yet to be started."""
+        held = [worker.held.copy() for worker in self._workers]
+        return held + [Held() for _ in range(self.processes - len(held))]
 
     def run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
         """Do all jobs; ``tell`` is called with each one's answer as it comes, and may raise to stop.
 
         A job whose process ends under it is done again by another, after the others, and is given up
         when that has happened three times.
+
+        Raises:
+            AffectspaceError: processes end before they can be given anything, three times in a row.
         """
-        waiting = _Waiting(jobs)
+        try:
+            self._run(jobs, tell)
+        except BaseException:
+            self._end()  # what they still say would be taken for answers of the next call
+            raise
+
+    def _run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
+        waiting = Backlog(jobs)
         deaths: dict[Path, int] = {}
+        unborn = 0  # processes in a row that ended before they were ready
         with selectors.DefaultSelector() as watched:
             self._workers = [worker for worker in self._workers if worker.alive]
             while len(self._workers) < min(self.processes, len(jobs)):
                 self._workers.append(_Worker())
             for worker in self._workers:
                 watched.register(worker.answers, selectors.EVENT_READ, worker)
-                worker.give(waiting.next_for(worker, self._workers))
+                worker.give(self._next(waiting, worker))
             while any(worker.job for worker in self._workers):
                 for key, _ in watched.select():
                     worker: _Worker = key.data
@@ -106,7 +130,12 @@ class Pool:
                         watched.unregister(worker.answers)
                         how = worker.end()
                         self._workers.remove(worker)
-                        if job is not None:
+                        unborn = 0 if worker.ready else unborn + 1
+                        if unborn == LIVES:
+                            raise AffectspaceError(_unborn(how))
+                        if job is not None and not worker.ready:
+                            waiting.again(job)
+                        elif job is not None:
                             deaths[job.folder] = deaths.get(job.folder, 0) + 1
                             if deaths[job.folder] < LIVES:
                                 waiting.again(job)
@@ -116,19 +145,35 @@ class Pool:
                             worker = _Worker()
                             self._workers.append(worker)
                             watched.register(worker.answers, selectors.EVENT_READ, worker)
-                            worker.give(waiting.next_for(worker, self._workers))
+                            worker.give(self._next(waiting, worker))
                         continue
                     for line in lines:
+                        if not worker.ready:
+                            worker.ready, unborn = True, 0
+                            continue
                         assert job is not None, "a process answers only what it was asked"
                         worker.job = None
-                        tell(job, Answer(**json.loads(line)))
-                        worker.give(waiting.next_for(worker, self._workers))
+                        tell(job, Answer(**json.loads(line), new_items=worker.opens))
+                        worker.give(self._next(waiting, worker))
+
+    def _next(self, waiting: "Backlog[Job]", worker: "_Worker") -> Job | None:
+        return waiting.next_for(worker.held, [other.held for other in self._workers if other is not worker])
 
 
 def _killed(how: int) -> str:
+    return f"its process was ended {LIVES} times {_by(how)}"
+
+
+def _unborn(how: int) -> str:
+    return (
+        f"processes that train runs cannot start: {LIVES} have ended {_by(how)} before they were ready; what they said "
+        f"stands above, and this says it again: {sys.executable} -m affectspace.studies.worker < /dev/null"
+    )
+
+
+def _by(how: int) -> str:
     by = f"by signal {-how}" if how < 0 else f"with exit code {how}"
-    why = "; is there enough memory? --processes 1 needs less" if how == -9 else ""
-    return f"its process was ended {LIVES} times {by}{why}"
+    return by + ("; is there enough memory? --processes 1 needs less" if how == -9 else "")
 
 
 class _Worker:
@@ -137,15 +182,16 @@ class _Worker:
     def __init__(self) -> None:
         # It is told nothing by signals of the terminal: the study's own process is, and ends it.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            START, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONPATH": _python_path()},
         )  # fmt: skip
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.questions, self.answers = self.process.stdin, self.process.stdout
         self.job: Job | None = None
-        self.held: OrderedDict[str, None] = OrderedDict()  # keys of data, the latest last
+        self.ready = False
+        self.held = Held()
+        self.opens = False  # items that it did not hold
         self._rest = b""
 
     @property
@@ -156,8 +202,7 @@ class _Worker:
         self.job = job
         if job is None:
             return
-        self.held[job.data_key] = None
-        self.held.move_to_end(job.data_key)
+        self.opens, _ = self.held.take(job)
         asked: dict[str, Any] = {"folder": str(job.folder), "scratch": job.scratch}
         asked["recipe"] = job.recipe.model_dump(mode="json", exclude_none=True)
         with suppress(BrokenPipeError):  # it has ended; reading finds that out
@@ -183,26 +228,68 @@ class _Worker:
         return code
 
 
-class _Waiting:
+def _python_path() -> str:
+    """Where this process finds modules, whoever has put what there."""
+    return os.pathsep.join(str(place) or os.getcwd() for place in sys.path)
+
+
+Some = TypeVar("Some", Job, Planned)
+
+
+class Held:
+    """Keys of what a process keeps in memory, the latest last, as long as its :class:`DataCache` does."""
+
+    def __init__(self) -> None:
+        self.items: OrderedDict[str, None] = OrderedDict()
+        self.splits: OrderedDict[str, None] = OrderedDict()
+
+    def take(self, job: Job | Planned) -> tuple[bool, bool]:
+        """Keep what a job reads; whether its items, and its split of them, were not there."""
+        opens = job.split_key not in self.splits
+        new = opens and job.items_key not in self.items
+        if opens:  # a split holds its items itself
+            _keep(self.items, job.items_key, KEPT_ITEMS)
+        _keep(self.splits, job.split_key, KEPT_SPLITS)
+        return new, opens
+
+    def copy(self) -> "Held":
+        """Another of the same keys."""
+        other = Held()
+        other.items, other.splits = self.items.copy(), self.splits.copy()
+        return other
+
+
+def _keep(shelf: OrderedDict[str, None], key: str, most: int) -> None:
+    shelf[key] = None
+    shelf.move_to_end(key)
+    while len(shelf) > most:
+        shelf.popitem(last=False)
+
+
+class Backlog(Generic[Some]):
     """Jobs that nobody does yet, by the data that they read, in the order in which they were given."""
 
-    def __init__(self, jobs: Sequence[Job]):
-        self._by_data: dict[str, deque[Job]] = {}
+    def __init__(self, jobs: Sequence[Some]):
+        self._by_data: dict[str, deque[Some]] = {}
         for job in jobs:
-            self._by_data.setdefault(job.data_key, deque()).append(job)
-        self._again: deque[Job] = deque()
+            self._by_data.setdefault(job.split_key, deque()).append(job)
+        self._again: deque[Some] = deque()
 
     def __bool__(self) -> bool:
-        return any(self._by_data.values()) or bool(self._again)
+        return bool(self._by_data or self._again)
 
-    def again(self, job: Job) -> None:
+    def again(self, job: Some) -> None:
+        """Let it be done once more, when all others are."""
         self._again.append(job)
 
-    def next_for(self, worker: _Worker, workers: Sequence[_Worker]) -> Job | None:
-        left = [key for key, jobs in self._by_data.items() if jobs]
-        if not left:
+    def next_for(self, held: Held, others: Sequence[Held]) -> Some | None:
+        """What a process does next: on what it holds, else on what no other holds, else where most is left."""
+        if not self._by_data:
             return self._again.popleft() if self._again else None
-        mine = next((key for key in reversed(worker.held) if key in left), None)
-        others = {key for other in workers if other is not worker for key in other.held}
-        key = mine or next((key for key in left if key not in others), left[0])
-        return self._by_data[key].popleft()
+        mine = next((key for key in reversed(held.splits) if key in self._by_data), None)
+        free = (key for key in self._by_data if not any(key in other.splits for other in others))
+        key = mine or next(free, None) or max(self._by_data, key=lambda key: len(self._by_data[key]))
+        job = self._by_data[key].popleft()
+        if not self._by_data[key]:
+            del self._by_data[key]
+        return job

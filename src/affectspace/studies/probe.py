@@ -1,5 +1,6 @@
 """How long a study will take, told before it begins: measured on short runs, or taken from finished ones."""
 
+import heapq
 import json
 import shutil
 from collections import defaultdict
@@ -9,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Answer, Job, Pool
+from affectspace.studies.pool import Answer, Backlog, Held, Job, Pool
 
 __all__ = ["Cost", "Costs", "finished_costs", "measure", "worth_it"]
 
@@ -32,31 +33,59 @@ class Cost:
         return self.fixed + self.epoch * epochs
 
 
-@dataclass(frozen=True)
 class Costs:
-    """What runs cost, by kind, recipe and split; and the opening of data, which each process does for itself."""
+    """What runs cost, by kind, recipe and split; and the opening of data, which each process does for itself.
 
-    runs: Mapping[Key, Cost]
-    data: float = 0.0
+    Args:
+        runs: as far as they are known.
+        items: seconds in which a process opens corpora.
+        split: seconds in which it divides them, or takes another inner split.
+    """
+
+    def __init__(self, runs: Mapping[Key, Cost], items: float = 0.0, split: float = 0.0):
+        self.runs = dict(runs)
+        self.items, self.split = items, split
+        self._seen: dict[Key, list[float]] = defaultdict(list)
+
+    def saw(self, run: Planned, seconds: float) -> None:
+        """A run has taken so long; that counts where nothing has been measured."""
+        key = run.cost_key
+        if key in self._seen or key not in self.runs:
+            self._seen[key].append(seconds / run.settings.training.epochs)
+            self.runs[key] = Cost(0.0, fmean(self._seen[key]))
 
     def of(self, run: Planned) -> float | None:
         """Seconds of a run: by its own kind, else by the same recipe on other splits, else by all; None for nothing."""
         stage, recipe, _ = run.cost_key
-        known = (
-            [cost for key, cost in self.runs.items() if key == run.cost_key]
-            or [cost for key, cost in self.runs.items() if key[:2] == (stage, recipe)]
-            or list(self.runs.values())
-        )
-        return fmean(cost.of(run.settings.training.epochs) for cost in known) if known else None
+        if run.cost_key in self.runs:
+            return self.runs[run.cost_key].of(run.settings.training.epochs)
+        alike = [cost for key, cost in self.runs.items() if key[:2] == (stage, recipe)] or list(self.runs.values())
+        return fmean(cost.of(run.settings.training.epochs) for cost in alike) if alike else None
 
-    def wall(self, left: Sequence[Planned], processes: int, opened: frozenset[str] = frozenset()) -> float | None:
-        """Seconds until all of them are done by so many processes; ``opened`` are keys of data that are there."""
-        seconds = [self.of(run) for run in left]
-        if not seconds or None in seconds:
-            return None if left else 0.0
-        keys = {Job(run.folder, run.settings).data_key for run in left} - opened
-        whole = sum(second for second in seconds if second is not None) + self.data * len(keys)
-        return whole / max(1, min(processes, len(left)))
+    def wall(self, stages: Sequence[Sequence[Planned]], processes: Sequence[Held]) -> float | None:
+        """Seconds until all are done, by processes that take one run after another as those of a pool do.
+
+        No run begins before all of the stage before are done.
+
+        Args:
+            stages: runs that are left.
+            processes: what data each holds.
+        """
+        held, now = [process.copy() for process in processes], 0.0
+        for left in stages:
+            backlog, free, ends = Backlog(left), [(now, place) for place in range(len(held))], now
+            while backlog:
+                began, place = heapq.heappop(free)
+                run = backlog.next_for(held[place], [other for other in held if other is not held[place]])
+                seconds = None if run is None else self.of(run)
+                if run is None or seconds is None:
+                    return None
+                items, split = held[place].take(run)
+                ready = began + seconds + self.items * items + self.split * (split and not items)
+                ends = max(ends, ready)
+                heapq.heappush(free, (ready, place))
+            now = ends
+        return now
 
 
 def finished_costs(folder: Path, finished: Sequence[Planned]) -> dict[Key, Cost]:
@@ -71,73 +100,71 @@ def finished_costs(folder: Path, finished: Sequence[Planned]) -> dict[Key, Cost]
     return {key: Cost(0.0, fmean(each)) for key, each in seconds.items()}
 
 
-def worth_it(left: Sequence[Planned], known: Mapping[Key, Cost], processes: int) -> list[Planned]:
-    """One run of each kind that is to be measured: of each recipe on each split, or on one, or none at all.
+def worth_it(left: Sequence[Planned], known: Mapping[Key, Cost], processes: int) -> tuple[list[Planned], int]:
+    """One run of each kind that is to be measured, and for how many epochs at most.
 
-    It is as many as cost less than a twentieth of what is left.
+    Of each recipe on each split, or on one, or of one recipe, or none at all: as many as cost less than a
+    twentieth of what is left.
     """
-    if len(left) < 2 * processes:
-        return []
     whole = sum(run.settings.training.epochs + FIXED_EPOCHS for run in left)
     every = {run.cost_key: run for run in reversed(left) if run.cost_key not in known}
     recipes = {key[:2] for key in known}
     some = {run.cost_key[:2]: run for run in reversed(left) if run.cost_key[:2] not in recipes}
-    for kinds in (every, some):
-        runs = list(kinds.values())[::-1]
-        if sum(1 + _long(run) + 2 * FIXED_EPOCHS for run in runs) <= SHARE * whole:
-            return runs
-    return []
+    one = [] if known else list(left[:1])
+    for runs in (list(every.values())[::-1], list(some.values())[::-1], one):
+        if not runs or len(left) < 2 * processes:
+            continue
+        each = SHARE * whole / max(len(runs), processes) - 3 * FIXED_EPOCHS - 2  # to warm up, one epoch, several
+        if each >= 2:
+            return runs, int(each)
+    return [], 0
 
 
-def _long(run: Planned) -> int:
-    """Epochs of the longer of two measurements."""
-    epochs = run.settings.training.epochs
-    return min(epochs, max(3, epochs // 2))
-
-
-def measure(pool: Pool, runs: Sequence[Planned], folder: Path) -> tuple[Costs, frozenset[str]]:
-    """Train each of ``runs`` for one epoch and for several in ``folder``, which is removed after.
+def measure(pool: Pool, runs: Sequence[Planned], folder: Path, longest: int) -> Costs:
+    """Train each of ``runs`` for one epoch and for several, at most ``longest``, in ``folder``, which is removed after.
 
     All processes are at work as they will be, so what they cost each other is in the figures. A run that
     fails here is left out: it will fail, and be told, in its own place.
-
-    Returns:
-        the costs, and the keys of the data that the processes now hold.
     """
     shutil.rmtree(folder, ignore_errors=True)
+    copies = -(-pool.processes // len(runs))
     answers: dict[Path, Answer] = {}
 
     def tell(job: Job, answer: Answer) -> None:
         answers[job.folder] = answer
 
     def train(turn: str, epochs: Mapping[Key, int]) -> dict[Key, float]:
-        jobs = {}
-        for number, run in enumerate(runs):
+        jobs: dict[Key, list[Job]] = defaultdict(list)
+        for number, run in enumerate([run for run in runs for _ in range(copies)]):
             if run.cost_key in epochs:
-                jobs[run.cost_key] = _short(run, epochs[run.cost_key], folder / f"{turn}-{number}")
-        pool.run(list(jobs.values()), tell)
-        took = {key: answers[job.folder].seconds for key, job in jobs.items()}
-        return {key: seconds for key, seconds in took.items() if seconds is not None}
+                jobs[run.cost_key].append(_short(run, epochs[run.cost_key], folder / f"{turn}-{number}"))
+        pool.run([job for its in jobs.values() for job in its], tell)
+        took = {key: [answers[job.folder].seconds for job in its] for key, its in jobs.items()}
+        return {key: fmean(s for s in its if s is not None) for key, its in took.items() if None not in its}
 
     try:
-        first = runs[: 2 * pool.processes]  # the first training of a process costs more than any other
+        first = [run for run in runs for _ in range(copies)][: 2 * pool.processes]
+        # The first training of a process costs more than any other.
         pool.run([_short(run, 1, folder / f"warm-{number}") for number, run in enumerate(first)], tell)
         one = train("one", {run.cost_key: 1 for run in runs})
-        long = {}
-        for run in runs:
-            if (key := run.cost_key) in one:
-                long[key] = max(min(3, _long(run)), min(_long(run), int(LONGEST / max(one[key], 1e-3))))
-        several = train("several", {key: epochs for key, epochs in long.items() if epochs > 1})
+        many = {run.cost_key: _several(run, one[run.cost_key], longest) for run in runs if run.cost_key in one}
+        several = train("several", {key: epochs for key, epochs in many.items() if epochs > 1})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     costs = {}
     for key, seconds in one.items():
-        epochs = long[key]
-        each = (several[key] - seconds) / (epochs - 1) if key in several else seconds
+        each = (several[key] - seconds) / (many[key] - 1) if key in several else seconds
         each = max(each, 0.0)
         costs[key] = Cost(max(seconds - each, 0.0), each)
-    opening = [answer.data_seconds for answer in answers.values() if answer.data_seconds > 1e-3]
-    return Costs(costs, fmean(opening) if opening else 0.0), frozenset(Job(r.folder, r.settings).data_key for r in runs)
+    opening = {new: [a.data_seconds for a in answers.values() if a.new_items is new] for new in (True, False)}
+    divided = [seconds for seconds in opening[False] if seconds > 1e-3]  # others were there already
+    return Costs(costs, *(fmean(found) if found else 0.0 for found in (opening[True], divided)))
+
+
+def _several(run: Planned, seconds: float, longest: int) -> int:
+    """Epochs of the longer measurement of a run of which one epoch has taken ``seconds``."""
+    epochs = run.settings.training.epochs
+    return min(epochs, longest, max(3, min(epochs // 2, int(LONGEST / max(seconds, 1e-3)))))
 
 
 def _short(run: Planned, epochs: int, folder: Path) -> Job:

@@ -21,12 +21,14 @@ class Tried:
         recipe: name of the recipe.
         settings: by dotted key.
         curves: validation UAR ``(runs, epochs)``, over inner groups and seeds; one column where no epoch
-            is to be chosen.
+            is to be chosen; nothing but NaN where a run diverged.
+        diverged: how many runs did.
     """
 
     recipe: str
     settings: dict[str, Any]
     curves: np.ndarray
+    diverged: int = 0
 
     @property
     def mean(self) -> np.ndarray:
@@ -42,10 +44,11 @@ class Tried:
         return {
             "recipe": self.recipe,
             "set": self.settings,
-            "epoch": best + 1 if chooses_epoch else None,
+            "epoch": best + 1 if chooses_epoch and known else None,
             "uar": float(mean[best]) if known else None,
             "sd": spread,
             "runs": len(self.curves),
+            **({"diverged": self.diverged} if self.diverged else {}),
         }
 
 

@@ -1,87 +1,123 @@
-"""How far the planned runs of a study are: finished, begun, not begun, or left by another recipe."""
+"""How far the planned runs of a study are: finished, diverged, begun, not begun, or left by something else."""
 
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
 from affectspace.studies.overrides import dotted
-from affectspace.studies.plan import Planned, Shape
+from affectspace.studies.plan import Planned, Shape, fold_key
 from affectspace.training.recipe import load_recipe
 
-__all__ = ["State", "finished", "look", "no_longer_planned", "refuse_stale", "replace_stale"]
+__all__ = ["State", "finished", "look", "no_longer_planned", "refuse_stale", "replace_stale", "settled", "versions"]
 
 
 @dataclass(frozen=True)
 class State:
-    """Of planned runs, in their order: which are finished, which are still to do, and which are stale.
+    """Of planned runs, in their order: which are settled, which are still to do, and what is in their way.
 
     Args:
         finished: never run again.
+        diverged: of the grid; they would diverge again, so that their settings are out of the question.
         left: begun with an equal recipe, and then resumed, or not begun.
-        stale: their folders hold runs of other recipes; each with the first difference in words.
+        stale: folders of runs by other recipes or on other data, each with the first difference in words.
     """
 
     finished: list[Planned]
+    diverged: list[Planned]
     left: list[Planned]
-    stale: list[tuple[Planned, str]]
+    stale: list[tuple[Path, str]]
 
     def __add__(self, other: "State") -> "State":
-        return State(self.finished + other.finished, self.left + other.left, self.stale + other.stale)
-
-    @property
-    def done(self) -> set[Path]:
-        """Folders of those that are finished."""
-        return {run.folder for run in self.finished}
+        mine, its = vars(self), vars(other)
+        return State(**{name: mine[name] + its[name] for name in mine})
 
 
-def finished(folder: Path) -> bool:
-    """Whether the run in a folder is; its final figures are the last thing that training writes."""
-    return (folder / "metrics.json").is_file()
+def finished(place: Path) -> bool:
+    """Whether the run in a folder is; its final figures are the last thing that training writes.
+
+    Figures without a recipe are those of several folds, pooled.
+    """
+    return (place / "metrics.json").is_file() and (place / "recipe.toml").is_file()
+
+
+def settled(place: Path, run: Planned) -> bool:
+    """Whether a planned run is finished, or is one of the grid that diverged."""
+    return finished(place) or _diverged(place, run)
+
+
+def _diverged(place: Path, run: Planned) -> bool:
+    return run.stage != "final" and (place / "diverged" / "batch.json").is_file() and not finished(place)
 
 
 def look(folder: Path, planned: Iterable[Planned], shape: Shape) -> State:
-    """What is there of the planned runs, and whether it is of their recipes and of the corpora as they are."""
-    state = State([], [], [])
+    """What is there of the planned runs, and whether it is of their recipes and of the data as they are."""
+    state = State([], [], [], [])
+    stale: dict[Path, str] = {}
     for run in planned:
         place = folder / run.folder
-        recipe = place / "recipe.toml"
-        if not recipe.is_file():
+        stale |= {path: why for path, why in _in_the_way(folder, run, shape) if path not in stale}
+        if not (place / "recipe.toml").is_file():
             state.left.append(run)
-        elif difference := _difference(recipe, run) or _changed(place, shape.tables.get((run.recipe, run.split), {})):
-            state.stale.append((run, difference))
+        elif difference := _difference(place, run) or _changed(place, run, shape):
+            stale[run.folder] = difference
+        elif finished(place):
+            state.finished.append(run)
         else:
-            (state.finished if finished(place) else state.left).append(run)
+            (state.diverged if _diverged(place, run) else state.left).append(run)
+    state.stale.extend(stale.items())
     return state
 
 
-def _difference(path: Path, run: Planned) -> str:
+def _in_the_way(folder: Path, run: Planned, shape: Shape) -> Iterable[tuple[Path, str]]:
+    """Where all folds are planned: a run of one, or more folds than there are; and the other way round."""
+    if run.stage != "final":
+        return
+    whole = run.folder if run.fold is None else run.folder.parent
+    folds = [path.parent.name for path in (folder / whole).glob("fold-*/recipe.toml")]
+    if run.fold is None:
+        pooled = (folder / whole / "metrics.json").is_file() and not finished(folder / whole)
+        if folds or pooled:
+            yield whole, f"it holds {len(folds)} folds, and one run is planned"
+        return
+    recipe = folder / whole / "recipe.toml"
+    if recipe.is_file():
+        yield whole, _difference(recipe.parent, run) or "it holds a run of one fold, and several are planned"
+    known = {fold_key(fold) for fold in shape.folds[run.split]}
+    for name in folds:
+        if name not in known:
+            yield whole / name, f"the protocol has {len(known)} folds, and this is another"
+
+
+def _difference(place: Path, run: Planned) -> str:
     """The first key by which the run in a folder differs from the planned one; empty where none does."""
+    path = place / "recipe.toml"
     if path.read_text(encoding="utf-8") == run.text:
         return ""
     try:
         before = load_recipe(path)
     except InputError as error:
         return str(error).splitlines()[0].removeprefix(f"{path}: ")
-    if before == run.settings:
+    if before.same_as(run.settings):
         return ""
-    return _first(dotted(before.model_dump(mode="json")), dotted(run.settings.model_dump(mode="json")))
+    was, now = ({**dotted(recipe.model_dump(mode="json")), "data": ""} for recipe in (before, run.settings))
+    return _first(was, now)
 
 
-def _changed(place: Path, tables: Mapping[str, str]) -> str:
-    """Which corpora are no longer what a run was given."""
+def _changed(place: Path, run: Planned, shape: Shape) -> str:
+    """What has changed in the corpora since a run was given them."""
+    from affectspace.training.folder import changes  # loads torch; by now the data have been opened with it
+
+    now = shape.corpora.get(run.items_key)
     try:
-        given = json.loads((place / "data.json").read_text(encoding="utf-8"))["corpora"]
-        changed = [
-            corpus["name"] for corpus in given if tables.get(corpus["name"], corpus["sha256"]) != corpus["sha256"]
-        ]
+        begun = json.loads((place / "data.json").read_text(encoding="utf-8"))["corpora"]
+        return changes(begun, now) if now else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return f"the tables of corpus {', '.join(changed)} have changed since" if changed else ""
 
 
 def _first(was: dict[str, Any], now: dict[str, Any]) -> str:
@@ -89,9 +125,7 @@ def _first(was: dict[str, Any], now: dict[str, Any]) -> str:
         if was.get(key) != now.get(key):
             one, other = was.get(key), now.get(key)
             if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-                return _first(
-                    {f"{key}.{n}": v for n, v in enumerate(one)}, {f"{key}.{n}": v for n, v in enumerate(other)}
-                )
+                one, other = dict(enumerate(one)), dict(enumerate(other))
             if isinstance(one, dict) and isinstance(other, dict):
                 return _first({f"{key}.{k}": v for k, v in one.items()}, {f"{key}.{k}": v for k, v in other.items()})
             return f"{key} was {_told(one)}, is {_told(other)}"
@@ -103,7 +137,7 @@ def _told(value: Any) -> str:
 
 
 def refuse_stale(state: State, folder: Path, waiting: int = 0) -> None:
-    """Refuse to go on where runs of other recipes are in the way.
+    """Refuse to go on where other runs are in the way.
 
     Args:
         state: of the runs.
@@ -115,30 +149,28 @@ def refuse_stale(state: State, folder: Path, waiting: int = 0) -> None:
     """
     if not state.stale:
         return
-    run, difference = state.stale[0]
-    count, valid = len(state.stale) + waiting, len(state.finished)
+    place, difference = state.stale[0]
+    count, valid = len(state.stale) + waiting, len(state.finished) + len(state.diverged)
     raise InputError(
         f"the study has changed since {folder} was begun: of the runs there {valid:,} still hold, and {count:,} do "
-        f"not; in {run.folder}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
+        f"not; in {place}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
         f"--replace, which keeps the old runs in {folder / 'replaced'}"
     )
 
 
 def replace_stale(state: State, folder: Path) -> int:
-    """Move runs of other recipes to ``folder/replaced/<n>``, each to its own place there; how many.
+    """Move what is in the way to ``folder/replaced/<n>``, each to its own place there; how many runs.
 
     The pooled figures of folds go with the first of their folds.
     """
-    if not state.stale:
-        return 0
     number = 1 + max((int(p.name) for p in (folder / "replaced").glob("*") if p.name.isdecimal()), default=0)
-    for run, _ in state.stale:
-        pooled = (folder / run.folder).parent / "metrics.json"
-        for place in (pooled, folder / run.folder):
-            if place.exists() and (place != pooled or run.fold is not None):
-                target = folder / "replaced" / str(number) / place.relative_to(folder)
+    for path, _ in state.stale:
+        pooled = [path.parent / "metrics.json"] if path.name.startswith("fold-") else []
+        for place in (*pooled, path):
+            if (folder / place).exists():
+                target = folder / "replaced" / str(number) / place
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(place, target)
+                shutil.move(folder / place, target)
     return len(state.stale)
 
 
@@ -154,3 +186,15 @@ def no_longer_planned(folder: Path, planned: Sequence[Planned]) -> list[Path]:
                 if path not in wanted:
                     found.append(path)
     return sorted(found)
+
+
+def versions(folder: Path, planned: Iterable[Planned]) -> dict[str, list[str]]:
+    """Packages of which the runs have seen several versions, with these: figures may differ a little by them."""
+    seen: dict[str, set[str]] = {"affectspace": set(), "torch": set()}
+    for run in planned:
+        path = folder / run.folder / "environment.txt"
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            name, _, version = line.partition(" ")
+            if name in seen:
+                seen[name].add(version)
+    return {name: sorted(found) for name, found in seen.items() if len(found) > 1}

@@ -23,6 +23,11 @@ from affectspace.training.recipe import CrossCorpus, GroupedFolds, Recipe, Secti
 __all__ = ["Cells", "Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "points", "slug"]
 
 NAME = r"^[A-Za-z0-9].*$"
+QUESTION = ("name", "seed", "data", "corpora", "labels", "protocol")  # what a score is a score of
+NO_EFFECT = (
+    "monitor", "training.device", "training.threads", "training.checkpoint_seconds", "training.checkpoint_steps",
+)  # fmt: skip
+CHOSEN = ("training.epochs", "training.selection")  # by the study, where it chooses the epoch
 
 
 class RecipeEntry(Section):
@@ -80,6 +85,11 @@ class Grid(Section):
             raise ValueError("recipe is missing: name the recipe whose inner runs choose among values for all recipes")
         if self.recipe is not None and not self.values and not self.epoch:
             raise ValueError("there is nothing to choose; give values, or epoch = true, or leave recipe out")
+        if self.epoch and self.recipe is None:
+            raise ValueError(
+                "epoch = true has no recipe that chooses the epoch for all: those with a grid of their own would train "
+                "on all training items, others would not, and could not be compared; name a recipe, or leave epoch out"
+            )
         return self
 
 
@@ -126,6 +136,9 @@ class Study(Section):
                 near = difflib.get_close_matches(name, recipes, 1, 0.5)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 faults.append(f"{key} {name!r} is none of the recipes; {hint}legal: {', '.join(recipes)}")
+        tables = {f"recipe {entry.name!r} has a grid": entry.grid for entry in self.recipes}
+        for where, values in {"grid.values ranges": self.searched.values, **tables}.items():
+            faults += [f"{where} over {fault}" for fault in _unfit(values, self.searched.epoch)]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -152,13 +165,28 @@ def _tried(table: Any) -> Any:
     return flat
 
 
+def _unfit(values: dict[str, list[Any]], chooses_epoch: bool) -> Iterable[str]:
+    """Settings to try by which scores would not be of one question, or that make no difference."""
+    keys = dict.fromkeys(key for name, tried in values.items() for value in tried for key in dotted({name: value}))
+    for key in keys:
+        within = {part for part in (*QUESTION, *NO_EFFECT, *CHOSEN) if key == part or key.startswith(f"{part}.")}
+        if within & {*QUESTION}:
+            yield f"{key}, by which scores would be of other items or labels; make splits of its values"
+        elif within & {*NO_EFFECT}:
+            yield f"{key}, which changes no score; leave it out"
+        elif within and chooses_epoch:
+            yield f"{key}, and epoch = true chooses the epoch; leave one of them out"
+
+
 def _same(what: str, names: list[str]) -> Iterable[str]:
     for name, count in Counter(names).items():
         if count > 1:
             yield f"{count} {what} are named {name!r}; give each a name of its own"
     by_slug: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
-        by_slug.setdefault(slug(name), []).append(name)
+        by_slug.setdefault(slug(name).casefold(), []).append(name)  # some file systems know no case
+    if what == "splits" and (taken := by_slug.get("points.json")):
+        yield f"split {taken[0]!r} would have the folder of a file of the study; choose another name"
     for folder, alike in by_slug.items():
         if len(alike) > 1:
             told = " and ".join(map(repr, alike))

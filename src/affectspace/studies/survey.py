@@ -1,9 +1,11 @@
 """The data of a study, opened before anything is trained: how they divide, and whether every split can be made."""
 
+from typing import Any
+
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.studies.plan import Fold, Shape, has_folds, inner_by, stages_of
-from affectspace.studies.pool import Job
 from affectspace.studies.study import Cells
+from affectspace.training.keys import items_key, split_key
 from affectspace.training.recipe import Inner, Recipe
 
 __all__ = ["survey"]
@@ -24,12 +26,11 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     prepared: set[str] = set()
     folds: dict[str, tuple[Fold, ...]] = {}
     inner: dict[tuple[str, str, Fold], int] = {}
-    tables: dict[tuple[str, str], dict[str, str]] = {}
+    corpora: dict[str, list[dict[str, Any]]] = {}
     faults: dict[str, list[str]] = {}
 
     def prepare(recipe: Recipe) -> None:
-        key = Job.key(recipe)
-        if key not in prepared:
+        if (key := split_key(recipe)) not in prepared:
             cache(recipe, quiet=quiet)
             prepared.add(key)
 
@@ -42,8 +43,7 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
                     triplet_geometry(recipe)  # refuses terms that no run could have
                     make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
                     gathered = cache.gathered(recipe, quiet=quiet)
-                    hashes = {str(corpus["name"]): str(corpus["sha256"]) for corpus in gathered.about}
-                    tables.setdefault((entry.name, split.name), {}).update(hashes)
+                    corpora[items_key(recipe)] = gathered.about
                     several = has_folds(recipe)
                     found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
                     if folds.setdefault(split.name, found) != found:
@@ -66,4 +66,4 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
     if faults:
         told = (f"{cells.source}: {cells.places(places)}: {fault}" for fault, places in faults.items())
         raise InputError("\n".join(told))
-    return Shape(folds, inner, tables)
+    return Shape(folds, inner, corpora)

@@ -37,6 +37,8 @@ def main() -> None:
     from affectspace.training.cache import DataCache
 
     cache = DataCache()
+    answers.write("ready\n")
+    answers.flush()
     while True:
         answer = perform(json.loads(jobs.get()), cache)
         answers.write(json.dumps(answer) + "\n")
@@ -99,3 +101,7 @@ def _wait_for(folder: Path) -> None:
                 time.sleep(0.02)
             else:
                 return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,18 +1,16 @@
 """Data that several runs of one process share."""
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from affectspace.training.data import Data, prepare
 from affectspace.training.gather import Gathered, gather
+from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key
 from affectspace.training.recipe import Recipe
 
 __all__ = ["DataCache"]
 
-KEPT_CORPORA = 4  # tables and maps of features; the features themselves stay on disk
-KEPT_SPLITS = 32
 Made = TypeVar("Made")
 
 
@@ -37,8 +35,9 @@ class DataCache:
         Raises:
             InputError, LeakError: as :func:`affectspace.training.data.prepare`.
         """
-        key = _key(recipe, "data", "corpora", "labels", "features", "protocol") + _samples(recipe)
-        return _kept(self._data, key, KEPT_SPLITS, lambda: prepare(recipe, self.gathered(recipe, quiet=quiet)))
+        return _kept(
+            self._data, split_key(recipe), KEPT_SPLITS, lambda: prepare(recipe, self.gathered(recipe, quiet=quiet))
+        )
 
     def gathered(self, recipe: Recipe, *, quiet: bool = True) -> Gathered:
         """The usable items of a recipe's corpora, before they are split.
@@ -46,9 +45,7 @@ class DataCache:
         Raises:
             InputError: as :func:`affectspace.training.gather.gather`.
         """
-        features = recipe.features.model_dump(mode="json", exclude={"normalise"})
-        key = _key(recipe, "data", "corpora", "labels") + json.dumps(features) + _samples(recipe)
-        return _kept(self._gathered, key, KEPT_CORPORA, lambda: gather(recipe, quiet=quiet))
+        return _kept(self._gathered, items_key(recipe), KEPT_ITEMS, lambda: gather(recipe, quiet=quiet))
 
 
 def _kept(shelf: OrderedDict[str, Made], key: str, most: int, make: Callable[[], Made]) -> Made:
@@ -58,13 +55,3 @@ def _kept(shelf: OrderedDict[str, Made], key: str, most: int, make: Callable[[],
     while len(shelf) > most:
         shelf.popitem(last=False)
     return shelf[key]
-
-
-def _samples(recipe: Recipe) -> str:
-    """Waveforms are opened only where augmentation reads them."""
-    return str(recipe.augment.reads_samples)
-
-
-def _key(recipe: Recipe, *sections: str) -> str:
-    whole: dict[str, Any] = recipe.model_dump(mode="json")
-    return json.dumps([whole.get(section) for section in sections])

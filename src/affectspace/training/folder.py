@@ -1,27 +1,27 @@
 """The run folder: held by one process, begun once, and gone on with only as it was begun."""
 
-import fcntl
 import json
 import os
 import platform
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 import affectspace
 from affectspace.errors import InputError
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
-from affectspace.files import atomic_path, json_text, sweep, write_json, write_text
+from affectspace.files import atomic_path, held, json_text, sweep, write_json, write_text
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe, dump_recipe, load_recipe
 
-__all__ = ["hold", "record"]
+__all__ = ["changes", "hold", "record"]
 
 
 @contextmanager
@@ -32,17 +32,7 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
         InputError: another process holds it; it holds a run and ``resume`` is false, or a run of
             another recipe.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"{folder} is, or lies below, a file; choose another folder with --out") from None
-    with open(folder / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"another process is training in {folder}; wait for it, or choose another folder"
-            ) from None
+    with held(folder, f"another process is training in {folder}; wait for it, or choose another folder"):
         sweep(folder)
         if (folder / "recipe.toml").exists():
             if not resume and any(folder.rglob("diverged/batch.json")):
@@ -55,10 +45,12 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
                     f"{folder} already holds a run; go on with it by: "
                     f"affectspace train --resume {shlex.quote(str(folder))}, or choose another folder with --out"
                 )
-            if load_recipe(folder / "recipe.toml") != recipe:
+            if not load_recipe(folder / "recipe.toml").same_as(recipe):
                 raise InputError(
                     f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
                 )
+        elif (folder / "metrics.json").exists():  # pooled figures of folds, which are no run of their own
+            raise InputError(f"{folder} holds figures without their recipe.toml; choose another folder with --out")
         yield
 
 
@@ -88,15 +80,39 @@ def record(folder: Path, recipe: Recipe, data: Data) -> None:
 
 def _refuse_changes(folder: Path, about: dict, split: pd.DataFrame) -> None:
     begun = json.loads((folder / "data.json").read_text(encoding="utf-8"))
-    before = {corpus["name"]: corpus["sha256"] for corpus in begun["corpora"]}
-    changed = [corpus["name"] for corpus in about["corpora"] if before.get(corpus["name"]) != corpus["sha256"]]
     remedy = "restore it, or begin anew with --out"
-    if changed or len(before) != len(about["corpora"]):
-        raise InputError(f"the tables of corpus {', '.join(changed)} have changed since {folder} was begun; {remedy}")
+    if changed := changes(begun["corpora"], about["corpora"]):
+        raise InputError(f"{changed} since {folder} was begun; {remedy}")
     stored = pd.read_parquet(folder / "split.parquet")
     columns = ["key", "part", "audio_sha"]
     if not stored[columns].astype("string").equals(split[columns].astype("string")):
         raise InputError(f"recordings, or which of them can be read, have changed since {folder} was begun; {remedy}")
+
+
+def changes(begun: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
+    """What has changed in the corpora of a run, by the records of ``data.json``; empty where nothing has.
+
+    What a record of before does not tell is taken as equal.
+
+    Example:
+        >>> was = {"name": "alva", "sha256": "1", "items_sha256": "2"}
+        >>> changes([was], [{**was, "path": "/elsewhere"}]), changes([{"name": "alva", "sha256": "1"}], [was])
+        ('', '')
+        >>> changes([was], [{**was, "sha256": "3"}])
+        'the tables of corpus alva have changed'
+    """
+    before = {str(corpus["name"]): corpus for corpus in begun}
+    if names := sorted(before.keys() ^ {str(corpus["name"]) for corpus in now}):
+        return f"which corpora there are ({', '.join(names)}) has changed"
+    for key, told in (
+        ("sha256", "the tables of corpus {}"),
+        ("items_sha256", "recordings of corpus {}, or the features made of them,"),
+    ):
+        if names := [
+            str(corpus["name"]) for corpus in now if before[str(corpus["name"])].get(key, corpus[key]) != corpus[key]
+        ]:
+            return f"{told.format(', '.join(names))} have changed"
+    return ""
 
 
 def _environment(recipe: Recipe) -> str:

@@ -122,7 +122,8 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         tables.append(usable)
         targets.append(values)
         features.append(found)
-        about.append(_about(corpus, usable, values, ratings, space, left_out, quarantine))
+        digest = _items_digest(usable, found, rows, frontend)
+        about.append(_about(corpus, usable, values, ratings, space, left_out, quarantine, digest))
     if isinstance(frontend, VectorTable):
         _refuse_shared_vectors(tables, features, places)
     items = pd.concat(tables, ignore_index=True)
@@ -191,7 +192,7 @@ def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) ->
     return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
 
 
-def _about(corpus, items, values, ratings, space, left_out, quarantine) -> dict[str, Any]:
+def _about(corpus, items, values, ratings, space, left_out, quarantine, digest) -> dict[str, Any]:
     counts = Counter(space.names[best] for best in values.argmax(1))
     scales = corpus.card.scales
     agreements = {
@@ -212,6 +213,7 @@ def _about(corpus, items, values, ratings, space, left_out, quarantine) -> dict[
         "classes": {name: counts.get(name, 0) for name in space.names},
         "agreement": agreements,
         "sha256": _digest(corpus),
+        "items_sha256": digest,
     }
 
 
@@ -219,6 +221,19 @@ def _digest(corpus: Corpus) -> str:
     """SHA-256 of both tables, so that a reader can tell whether the corpus has changed."""
     text = corpus.items.to_csv(index=False) + corpus.ratings.to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _items_digest(items: pd.DataFrame, features: Features, rows: np.ndarray, frontend: Any) -> str:
+    """SHA-256 of what a run hears or reads of the items: their samples and the front end, or the vectors themselves."""
+    if isinstance(frontend, VectorTable):  # whose fingerprint would change with vectors of which nobody asks
+        digest = hashlib.sha256()
+        parts = (np.ascontiguousarray(features[int(row)]).tobytes() for row in rows)
+    else:
+        digest = hashlib.sha256(frontend.fingerprint.encode())
+        parts = (str(sha).encode() for sha in items["audio_sha"])
+    for item, part in zip(items["id"], parts, strict=True):
+        digest.update(f"\0{item}\0".encode() + part)
+    return digest.hexdigest()
 
 
 def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:

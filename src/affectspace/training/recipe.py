@@ -379,6 +379,10 @@ class Recipe(Section):
         """The same recipe with ``data`` absolute, so that it means the same from any folder."""
         return self.model_copy(update={"data": str(Path(self.data).resolve())})
 
+    def same_as(self, other: "Recipe") -> bool:
+        """Whether both train the same; where the data lie is no part of that, as what they hold is compared itself."""
+        return self.model_copy(update={"data": ""}) == other.model_copy(update={"data": ""})
+
     @model_validator(mode="before")
     @classmethod
     def _name_kinds(cls, values: Any) -> Any:

@@ -1,21 +1,25 @@
-"""Predicted and measured seconds of a study, kept in ``timing.json`` while it goes on."""
+"""How far a study is and how long it takes: on one line of a terminal, and in its ``timing.json``."""
 
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 
 from affectspace.files import write_json
 from affectspace.studies.plan import Planned
 
-__all__ = ["Clock", "duration"]
+__all__ = ["Bar", "Clock", "duration"]
 
 EVERY = 2.0  # seconds; so much of a study's time a kill may leave uncounted
 
 
 class Clock:
-    """Wall time of a study, over all the calls that it takes.
+    """Wall time of a study, over all the calls that it takes, beside the time that was predicted.
 
     Args:
         folder: the study's.
@@ -39,15 +43,24 @@ class Clock:
         """Of this call."""
         return time.monotonic() - self._began
 
-    def predict(self, left: float | None, planned: int) -> None:
-        """A prediction of what is left; that of an earlier call stands while the plan has as many runs."""
-        if self._predicted is None or self._planned != planned:
+    def predict(self, left: float | None, planned: int, going_on: bool = True) -> None:
+        """A prediction of what is left.
+
+        That of an earlier call stands where this one is ``going_on`` with the same runs on as many processes.
+        """
+        same = self._planned == planned and self._before.get("processes") == self.processes
+        if self._predicted is None or not (same and going_on):
             self._predicted = None if left is None else self._seconds + self.seconds + left
-            self._planned = planned
+        self._planned = planned
+
+    def due(self) -> bool:
+        """Whether it is time to tell how far things are, which happens now and then."""
+        return time.monotonic() - self._kept >= EVERY
 
     def keep(self) -> None:
-        """Write down how long it has taken so far, now and then."""
-        if time.monotonic() - self._kept >= EVERY:
+        """Write down how long it has taken so far; on a full disk the next run will tell of that."""
+        self._kept = time.monotonic()
+        with suppress(OSError):
             self._write({key: self._before.get(key) for key in ("grid_seconds", "run_seconds")})
 
     def write(self, runs: Sequence[Planned]) -> None:
@@ -57,7 +70,6 @@ class Clock:
         self._write({"grid_seconds": _sum(grid), "run_seconds": _sum(final)})
 
     def _write(self, sums: dict[str, float | None]) -> None:
-        self._kept = time.monotonic()
         told = {
             "predicted_seconds": None if self._predicted is None else round(self._predicted, 3),
             "seconds": round(self._seconds + self.seconds, 3),
@@ -76,6 +88,41 @@ def _sum(folders: Sequence[Path]) -> float:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return round(whole, 3)
+
+
+class Bar:
+    """Runs done of all, and about how long the others take.
+
+    Args:
+        console: to show it on; nothing is shown where it is no terminal.
+        done: runs that are done already.
+        total: runs of the whole study.
+    """
+
+    def __init__(self, console: Console, done: int, total: int):
+        columns = (TextColumn("runs"), BarColumn(), TextColumn("{task.fields[told]}"))
+        shown = console.is_terminal and not console.quiet
+        self._progress = Progress(*columns, console=console, disable=not shown, transient=True)
+        self._done, self._total, self._left = done, total, ""
+        self._task = self._progress.add_task("runs", total=None, told=f"{done:,}/{total:,}")
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self) -> None:
+        """One more run is done."""
+        self._done += 1
+        self._progress.update(self._task, told=f"{self._done:,}/{self._total:,}{self._left}")
+
+    def expect(self, gone: float, left: float) -> None:
+        """So many seconds have gone by, and so many are left."""
+        self._left = f"  about {duration(left)} left"
+        told = f"{self._done:,}/{self._total:,}{self._left}"
+        self._progress.update(self._task, completed=gone, total=gone + left, told=told)
 
 
 def duration(seconds: float) -> str:
