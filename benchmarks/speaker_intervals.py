@@ -38,7 +38,7 @@ class World:
 
     def tests(self, generator: np.random.Generator, speakers: int, seeds: int = 1, seed_sd: float = 0.0) -> np.ndarray:
         """Confusion matrices ``(2, seeds, speakers, classes, classes)`` of a test set with every class in it."""
-        totals = np.zeros((1, self.classes))
+        totals, rates = self.speakers(generator, speakers)
         while not totals.sum(0).all():
             totals, rates = self.speakers(generator, speakers)
         rates = rates[:, None] + seed_sd * generator.normal(size=(2, seeds, 1, 1))

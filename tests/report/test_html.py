@@ -285,8 +285,36 @@ def test_a_run_that_kept_its_last_epoch_is_not_said_to_be_selected(last, page):
 def test_runs_that_chose_their_epochs_differently(make_run, tmp_path):
     runs = [make_run(n, n, items=60, snapshots=(), selection=s) for n, s in (("a", "last"), ("b", "validation"))]
     words = report(runs, tmp_path)[1].words()
-    assert "with the epoch that validation selected or with the last one, as each recipe says" in words
+    assert "with the epoch that each recipe says: selected by validation, the last, or a given one." in words
     assert "the last one, whatever its figures; the test items had no say (a)" in words
+
+
+def test_a_run_with_a_given_epoch_and_nothing_to_validate_on(make_run, tmp_path):
+    """As a study trains it: the epoch was chosen before, and all training items train."""
+    path = make_run("given", "given", items=60, snapshots=(), selection="given")
+    metrics = json.loads((path / "metrics.json").read_text())
+    del metrics["validate"]
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    rows = [{key: value for key, value in line.items() if key != "validate"} for line in lines]
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source, parsed = report([path], tmp_path)
+    assert "measured once, with the epoch that the recipe names." in parsed.words("scores")
+    assert "validation –" not in parsed.words("scores")
+    assert "dashed" not in parsed.words("curves")
+    assert "only recorded, never used." in parsed.words("curves")
+    assert "nan" not in source.split("</style>")[1].lower().replace("nant", "")
+
+
+def test_a_curve_of_folds_is_told_from_the_tables_figure(make_run, tmp_path):
+    for fold in range(2):
+        made = make_run("fold", "kl", corpus=f"part{fold}", items=40, snapshots=(), epochs=6 + 2 * fold)
+        shutil.copytree(made, tmp_path / "folds" / f"fold-{fold:02d}")
+    first = Run(tmp_path / "folds/fold-00").metrics
+    (tmp_path / "folds/metrics.json").write_text(json.dumps({**first, "folds": 2, "selected_epoch": [3, 5]}))
+    parsed = report([tmp_path / "folds"], tmp_path)[1]
+    assert "mean of the folds' UAR, where the table has that of their answers pooled" in parsed.words("curves")
+    assert any((a.get("aria-label") or "").startswith("UAR of kl after each of 6 epochs") for _, a in parsed.tags)
 
 
 @pytest.mark.parametrize(("items", "told"), [(60, "19.7"), (300, "30")])

@@ -188,7 +188,8 @@ def test_the_kept_epoch_is_the_studys_choice(full, make_study):
 
 def test_limits_are_said(full):
     words = full.words("limits")
-    assert "Seeds vary how networks begin and the order of items, nothing else." in words
+    assert "the order of items and, where a recipe has them, dropout, augmentation and triplets" in words
+    assert "no interval here holds the luck of that" in words
     assert "tested at p < .05 by itself" in words
     assert "not for other corpora, languages or rooms" in words
 
@@ -315,6 +316,109 @@ def test_validation_curves_where_no_test_was_recorded(make_study):
         path.write_text(path.read_text().replace('"test"', '"validate"'))
     told = page(folder)
     assert "validation items: test was not recorded during training" in told.words("curves")
+
+
+def test_who_had_more_to_choose_from_is_said(make_study):
+    own = {"KL": {"terms.1.weight": [0.1, 1.0, 10.0]}}
+    folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40, own=own)
+    selection = {"alva -> boro/all": {**SELECTION["one/all"], "shared": {"set": {}, "epoch": None}}}
+    (folder / "selection.json").write_text(json.dumps(selection))
+    told = page(folder)
+    assert "The search was not even: CE had no setting to choose, KL 3." in told.words("")
+    assert "For itself alone, each recipe had so many settings to choose from: CE 1, KL 3." in told.words("selection")
+
+
+def test_a_baseline_that_chose_for_all_had_as_much(make_study):
+    grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.001, 0.01]}, "epoch": True}
+    folder = make_study(
+        {"CE": 0.5, "KL": 1.0}, ("one",), 2, items=40, grid=grid, own={"KL": {"terms.1.weight": [1.0, 10.0]}}
+    )
+    (folder / "selection.json").write_text(json.dumps(SELECTION))
+    told = page(folder)
+    assert "not even" not in told.words("")
+    assert "CE chose among 3 settings for all recipes." in told.words("selection")
+
+
+def test_the_luck_of_choosing_is_in_no_interval(full, make_study):
+    assert "A choice is made once and serves all seeds" in full.words("limits")
+    assert "luck" not in page(make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40)).words("limits")
+    assert "nothing else" not in full.words()
+
+
+def test_curves_of_folds_are_not_what_the_table_has(make_study):
+    told = page(make_study({"CE": 0.5, "KL": 1.0}, ("folds",), 2, folds=2, items=40, epochs=3))
+    words = "means over folds of each fold's UAR, where the table has that of all answers pooled"
+    assert words in told.words("curves")
+    assert words not in page(make_study({"CE": 0.5}, seeds=1, items=20, epochs=3)).words("curves")
+
+
+@pytest.mark.parametrize(
+    ("selection", "use"),
+    [("validation", "chose the epoch of each run that kept its best, so they flatter"), ("last", "were not used to")],
+)
+def test_what_use_was_made_of_validation_curves(make_study, selection, use):
+    run = {"recorded": "validate", "selection": selection}
+    words = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40, epochs=3, **run)).words("curves")
+    assert "Curves of test items" not in words
+    assert use in words
+
+
+def test_test_curves_were_never_used(full):
+    assert "Curves of test items were recorded and never used to choose anything." in full.words("curves")
+    assert "Curves of validation items" not in full.words("curves")
+
+
+def test_recipes_without_a_test_curve_are_said_to_be_missing(make_study):
+    details = {"KL": {"recorded": "validate"}, "JS": {"epochs": 0}}
+    folder = make_study({"CE": 0.5, "KL": 1.0, "JS": 0.7}, seeds=2, items=40, epochs=3, details=details)
+    words = page(folder).words("curves")
+    assert "KL recorded curves of validation items only, and cannot be drawn beside these" in words
+    assert "JS recorded no curve" in words
+
+
+def test_an_unfinished_study_did_not_take_less_than_predicted(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=20, without=lambda r, s, seed: seed == 1)
+    (folder / "timing.json").write_text(json.dumps({"predicted_seconds": 600, "seconds": 60, "processes": 2}))
+    words = page(folder).words("costs")
+    assert "Wall time so far 60 s" in words
+    assert "Predicted 10 min" in words
+    assert "times that" not in words
+
+
+def test_settings_that_folds_chose_for_themselves_are_all_shown(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, ("folds",), 1, folds=3, items=30, details={"KL": {"weight": 1.0}})
+    run = folder / "runs/KL/folds/seed-0"
+    (run / "recipe.toml").unlink()  # as training leaves it: each fold has its own
+    for fold, weight in enumerate((1.0, 10.0, 10.0)):
+        path = run / f"fold-{fold:02d}/recipe.toml"
+        path.write_text(path.read_text().replace("weight = 1.0", f"weight = {weight}"))
+    (folder / "runs/CE/folds/seed-0/recipe.toml").unlink()
+    assert "terms.f_similarity.weight – 1.0 in 1 fold, 10.0 in 2 folds" in page(folder).words("basis")
+
+
+def test_runs_of_several_versions_are_told(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=20, details={"KL": {"torch": "2.14.0"}})
+    assert (
+        "several versions of torch (2.13.0: CE; 2.14.0: KL), so a difference between recipes may be one of versions."
+    ) in page(folder).words("")
+    for recipe in ("CE", "KL"):
+        path = folder / f"runs/{recipe}/alva----boro/seed-1/environment.txt"
+        path.write_text(f"torch 2.{13 if recipe == 'KL' else 14}.0\n")
+    assert "which adds to how seeds differ." in page(folder).words("")
+    assert "versions" not in page(make_study({"CE": 0.5}, seeds=1, items=20)).words("")
+
+
+def test_features_and_their_licence_are_told_of_every_recipe(make_study):
+    licence = "audEERING Research License: no commercial use"
+    details = {
+        "CE": {"data": {"features": "log_mel 40", "augment": {"speed": "0.9 to 1.1"}}},
+        "KL": {"data": {"features": "eGeMAPSv02", "features_licence": licence, "augment": {}}},
+    }
+    words = page(make_study({"CE": 0.5, "KL": 1.0}, seeds=1, items=20, details=details)).words("basis")
+    assert "Features log_mel 40 (CE)" in words
+    assert "Features eGeMAPSv02 (KL)" in words
+    assert f"Licence of the features {licence} (KL)" in words
+    assert "Training items augmented speed 0.9 to 1.1 (CE)" in words
 
 
 def test_damage_is_told_before_anything_is_written(make_study):

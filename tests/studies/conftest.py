@@ -37,11 +37,17 @@ def fabricate_run(
     seconds: float = 12.0,
     transductive: bool = False,
     tested: str = "test",
+    recorded: str = "test",
+    selection: str = "last",
+    weight: float | None = None,
+    data: Mapping[str, object] | None = None,
+    torch: str = "2.13.0",
 ) -> Path:
     """A finished run that is right about an item with the probability that ``skill`` (a logit) gives.
 
     ``by_speaker`` is how much the skill varies over speakers, in a way of this recipe's own, the same
-    for all seeds; ``by_seed`` how much over seeds.
+    for all seeds; ``by_seed`` how much over seeds. ``recorded`` is whose UAR stands in ``metrics.jsonl``,
+    ``weight`` that of the second term, ``data`` what ``data.json`` tells beside corpora.
     """
     count = len(classes)
     nature = np.random.default_rng([world, items, count])  # the same items and labels for every run of a world
@@ -62,7 +68,7 @@ def fabricate_run(
         return 0.4 / count + 0.6 * np.eye(count)[guess]
 
     folder.mkdir(parents=True)
-    lines = [{"epoch": e, "loss": 1 / e, "test": scores(targets, answers(e))} for e in range(1, epochs + 1)]
+    lines = [{"epoch": e, "loss": 1 / e, recorded: scores(targets, answers(e))} for e in range(1, epochs + 1)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     probabilities = answers(None)
     pd.DataFrame({
@@ -80,26 +86,27 @@ def fabricate_run(
         "keeps_apart": ["corpus", "speaker", "audio"],
         "allowed": [],
         "transductive": transductive,
-        "selection": "last",
+        "selection": selection,
         "selected_epoch": chosen,
         "classes": list(classes),
         "geometry": "chord",
         "counts": {"train": 300, "test": items},
         tested: scores(targets, probabilities),
     }
+    second = {"kind": "f_similarity"} | ({} if weight is None else {"weight": weight})
     (folder / "recipe.toml").write_text(
         tomli_w.dumps({
             "name": slug(recipe),
             "seed": seed,
             "labels": {"kind": "poles", "names": list(classes)},
-            "terms": [{"kind": "cross_entropy"}, *([] if recipe == "CE" else [{"kind": "f_similarity"}])],
+            "terms": [{"kind": "cross_entropy"}, *([] if recipe == "CE" else [second])],
         }),
         encoding="utf-8",
     )  # fmt: skip
-    (folder / "environment.txt").write_text("affectspace 0.1.0\ntorch 2.13.0\n")
+    (folder / "environment.txt").write_text(f"affectspace 0.1.0\ntorch {torch}\n")
     (folder / "timing.json").write_text(json.dumps({"seconds": seconds + 0.1 * seed}))
     about = {"name": corpus, "licence": "CC BY 4.0", "citation": "Somebody, 2020", "items": 300, "used": items}
-    (folder / "data.json").write_text(json.dumps({"corpora": [about]}))
+    (folder / "data.json").write_text(json.dumps({"corpora": [about], **(data or {})}))
     # The last thing that training writes.
     (folder / "metrics.json").write_text(json.dumps(final), encoding="utf-8")
     return folder
@@ -116,6 +123,8 @@ def fabricate_study(
     folds: int = 0,
     without: Callable[[str, str, int], bool] = lambda recipe, split, seed: False,
     details: Mapping[str, Mapping[str, object]] | None = None,
+    grid: Mapping[str, object] | None = None,
+    own: Mapping[str, Mapping[str, object]] | None = None,
     **run: object,
 ) -> Path:
     """A study folder.
@@ -127,6 +136,8 @@ def fabricate_study(
         folds: how many folds each run has; 0 for runs without folds.
         without: which runs are not begun.
         details: recipe -> further arguments of its runs.
+        grid: of the study; no runs are made for it.
+        own: recipe -> its own grid.
         run: arguments of all runs, see :func:`fabricate_run`.
     """
     folder.mkdir(parents=True)
@@ -135,8 +146,12 @@ def fabricate_study(
         "name": name,
         "seeds": numbers,
         "baseline": baseline or next(iter(skills)),
-        "recipes": [{"name": recipe, "path": "/recipes/recipe.toml"} for recipe in skills],
+        "recipes": [
+            {"name": recipe, "path": "/recipes/recipe.toml", "grid": dict((own or {}).get(recipe, {}))}
+            for recipe in skills
+        ],
         "splits": [{"name": split} for split in splits],
+        **({"grid": dict(grid)} if grid else {}),
     }
     (folder / "study.toml").write_text(tomli_w.dumps(plan), encoding="utf-8")
     for recipe, skill in skills.items():

@@ -7,7 +7,7 @@ import pytest
 
 from affectspace.errors import InputError
 from affectspace.studies import open_study
-from affectspace.studies.resample import tally
+from affectspace.studies.speakers import tally
 from affectspace.training.run import Run
 
 TWO = {"CE": 0.6, "KL": 1.0}
@@ -63,11 +63,12 @@ def test_no_curves_recorded(make_study):
     assert not len(open_study(make_study(TWO, seeds=1, items=20)).curves)
 
 
-def test_answers_and_their_tallies(study):
+def test_answers_are_counted_speaker_by_speaker(study):
     results = open_study(study)
-    answers, judged = results.answers("KL", SPLITS[0]), results.judged("KL", SPLITS[0])
-    assert len(answers) == len(judged) == 3
-    for full, counted in zip(answers, judged):
+    judged = results.judged("KL", SPLITS[0])
+    assert len(judged) == 3
+    for seed, counted in enumerate(judged):
+        full = Run(results.run_folder("KL", SPLITS[0], seed)).evaluated("test")
         again = tally(full.items, full.speakers, full.targets, full.probabilities)
         assert counted.tally.speakers == again.speakers
         assert np.array_equal(counted.tally.counts, again.counts)
@@ -125,7 +126,7 @@ def test_seeds_by_list_and_a_study_that_nobody_began(make_study):
     assert results.runs.empty
     assert len(results.missing) == 4
     assert results.example("alva -> boro") is None
-    assert results.answers("CE", "alva -> boro") == []
+    assert results.judged("CE", "alva -> boro") == results.examples("alva -> boro") == []
     assert (results.selection, results.timing) == ({}, {})
 
 
@@ -176,3 +177,20 @@ def test_what_is_no_study(tmp_path):
         open_study(tmp_path)
     with pytest.raises(InputError, match="there is no study folder"):
         open_study(tmp_path / "x")
+
+
+def test_how_many_settings_each_recipe_had_to_choose_from(make_study):
+    results = open_study(make_study(TWO, seeds=1, items=20))
+    assert (results.chooser, results.shared_settings, results.own_settings) == (None, 1, {"CE": 1, "KL": 1})
+    grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.1], "training.batch_size": [8, 16, 32]}}
+    own = {"KL": {"terms.1.weight": [0.1, 1.0, 10.0]}}
+    results = open_study(make_study(TWO, seeds=1, items=20, grid=grid, own=own))
+    assert (results.chooser, results.shared_settings, results.own_settings) == ("CE", 6, {"CE": 1, "KL": 3})
+
+
+def test_versions_that_differ_are_told_with_their_recipes(make_study):
+    folder = make_study(TWO, seeds=2, items=20)
+    assert open_study(folder).versions == {}
+    path = folder / "runs/KL/alva----boro/seed-1/environment.txt"
+    path.write_text("affectspace 0.1.0\ntorch 2.14.0\nresumed with\ntorch 2.15.0\n")
+    assert open_study(folder).versions == {"torch": {"2.13.0": ("CE", "KL"), "2.14.0": ("KL",), "2.15.0": ("KL",)}}

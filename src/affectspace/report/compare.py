@@ -24,9 +24,13 @@ class Comparison:
 
     runs: tuple[Run, ...]
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """A name for each run, unique: the recipe's, with the seed and then the folder where several share it."""
+        return self._names
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
         return unique_names(self.runs)
 
     @cached_property

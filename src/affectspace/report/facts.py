@@ -13,7 +13,7 @@ from affectspace.report.compare import Comparison
 from affectspace.report.phrases import NONE, percent
 from affectspace.training.run import Run
 
-__all__ = ["Cell", "commands", "corpora", "environments", "protocol", "recipe_differences", "score_table"]
+__all__ = ["Cell", "commands", "corpora", "environments", "features", "protocol", "recipe_differences", "score_table"]
 
 # key, heading, which way is better, whether it is told in per cent
 COLUMNS = (
@@ -66,8 +66,9 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
             value = scores.get(key, math.nan)
             text = _figure(value, share)
             below = ""
-            if key == "uar" and split == "test":
-                below = "validation " + _figure(run.scores("validate").get("uar", math.nan), True)
+            validated = run.scores("validate").get("uar", math.nan)
+            if key == "uar" and split == "test" and math.isfinite(validated):
+                below = f"validation {percent(validated)}"
             # Figures that print alike are equally good.
             cells.append(Cell(text, key in best and text == _figure(best[key], share), below))
         epochs = run.selected_epochs
@@ -126,8 +127,7 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 lines.append((label, f"{counts[part]:,} items"))
             elif part == "test":
                 lines.append((label, "nothing"))
-    if run.data.get("features"):
-        lines.append(("Features", _features(run)))
+    lines += features(run)
     kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
     lines.append(("Kept apart", f"{_join(kept)}: none occurs on both sides" if kept else "nothing"))
     if allowed:
@@ -141,14 +141,16 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     return lines
 
 
-def _features(run: Run) -> str:
-    told = str(run.data["features"])
-    if run.data.get("augment"):
-        changes = ", ".join(f"{name} {value}" for name, value in run.data["augment"].items())
-        told += f"; training items augmented: {changes}"
-    if run.data.get("features_licence"):
-        told += f"; their licence: {run.data['features_licence']}"
-    return told
+def features(run: Run) -> list[tuple[str, str]]:
+    """What a run read, the licence of that, and how its training items were augmented: label and sentence."""
+    data = run.data
+    changes = ", ".join(f"{name} {value}" for name, value in (data.get("augment") or {}).items())
+    lines = (
+        ("Features", data.get("features")),
+        ("Licence of the features", data.get("features_licence")),
+        ("Training items augmented", changes),
+    )
+    return [(label, str(told)) for label, told in lines if told]
 
 
 def corpora(comparison: Shown) -> list[dict[str, Any]]:
@@ -209,8 +211,11 @@ def _agreement(dimension: str, each: dict[str, Any]) -> tuple[str, str]:
 
 
 def recipe_differences(comparison: Shown) -> list[tuple[str, list[str], list[bool]]]:
-    """Settings in which the recipes differ: key, value of each run, and whether it differs from the most common one."""
-    flat = [_flat(run.recipe) for run in comparison.runs]
+    """Settings in which the recipes differ: key, value of each run, and whether it differs from the most common one.
+
+    Where the folds of a run have chosen for themselves, the values of all of them are told.
+    """
+    flat = [_settings(run) for run in comparison.runs]
     keys = list(dict.fromkeys(key for each in flat for key in each))
     table = []
     for key in keys:
@@ -219,6 +224,19 @@ def recipe_differences(comparison: Shown) -> list[tuple[str, list[str], list[boo
             common = Counter(values).most_common(1)[0][0]
             table.append((key, values, [value != common for value in values]))
     return table
+
+
+def _settings(run: Run) -> dict[str, str]:
+    """Every setting of a run by its key; where folds differ, how many of them have which value."""
+    folds = [_flat(part.recipe) for part in run.parts]
+    settings = {}
+    for key in dict.fromkeys(key for fold in folds for key in fold):
+        counts = Counter(fold.get(key, NONE) for fold in folds)
+        told = ", ".join(f"{value} in {count} fold{'s' if count != 1 else ''}" for value, count in counts.items())
+        settings[key] = (
+            "all" if key == "protocol.fold" and len(counts) > 1 else next(iter(counts)) if len(counts) == 1 else told
+        )
+    return settings
 
 
 def environments(comparison: Shown) -> list[tuple[str, str]]:

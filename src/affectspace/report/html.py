@@ -3,14 +3,12 @@
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-import affectspace
 from affectspace.errors import InputError
-from affectspace.files import write_text
 from affectspace.report import facts, panels
 from affectspace.report.compare import Comparison
+from affectspace.report.page import write_page
 from affectspace.report.style import RAMP
 from affectspace.training.run import Run
 
@@ -53,58 +51,73 @@ def write_report(runs: Sequence[Run], path: str | Path, *, date: datetime.date |
         raise InputError(f"run {min(twice)} was given more than once; name each run folder once")
     for run in runs:
         run.metrics  # noqa: B018  (an unfinished run is said before any work is done)
-    path = Path(path)
-    if path.is_dir():
-        path = path / "report.html"
-    write_text(path, _page(Comparison(tuple(runs)), date or datetime.date.today()))
-    return path
+    return write_page("report.html", path, date, _values(Comparison(tuple(runs))))
 
 
-def _page(comparison: Comparison, date: datetime.date) -> str:
-    environment = Environment(
-        loader=PackageLoader("affectspace.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _values(comparison: Comparison) -> dict[str, Any]:
     first = comparison.runs[0]
     columns, rows, remarks = panels.map_grid(comparison)
     same_classes = len({run.classes for run in comparison.runs}) == 1
     ramp = same_classes and (panels.is_ordered(first) or len(first.classes) == 2)
     legends = [("", first)] if same_classes else list(zip(comparison.names, comparison.runs))
     ends = [RAMP(x)[:3] for x in (0, 0.25, 0.5, 0.75, 1)]
-    return environment.get_template("report.html").render(
-        title=" · ".join(comparison.models) if len(comparison.models) <= 4 else f"{len(comparison.models)} models",
-        comparison=comparison,
-        several=len(comparison.runs) > 1,
-        answer=comparison.answer(),
-        transductive=[n for n, r in zip(comparison.names, comparison.runs) if r.metrics.get("transductive")],
-        selection=_selection(comparison),
-        protocol=facts.protocol(comparison),
-        scores=facts.score_table(comparison),
-        curves=panels.curve_panels(comparison),
-        map_columns=columns,
-        map_rows=rows,
-        map_remarks=remarks,
-        ramp=", ".join("#{:02x}{:02x}{:02x}".format(*(round(255 * c) for c in end)) for end in ends) if ramp else "",
-        legends=[(name, panels.legend(run)) for name, run in legends],
-        ends=(first.classes[0], first.classes[-1]),
-        confusions=panels.confusion_panels(comparison),
-        wide=max(len(run.classes) for run in comparison.runs) > 5,
-        similarities=panels.similarity_panels(comparison),
-        reliabilities=panels.reliability_panels(comparison),
-        corpora=facts.corpora(comparison),
-        differences=facts.recipe_differences(comparison),
-        recipes=[(name, run.recipe_text) for name, run in zip(comparison.names, comparison.runs)],
-        environments=facts.environments(comparison),
-        commands=facts.commands(comparison),
-        version=affectspace.__version__,
-        date=date.isoformat(),
-    )
+    return {
+        "title": " · ".join(comparison.models) if len(comparison.models) <= 4 else f"{len(comparison.models)} models",
+        "comparison": comparison,
+        "several": len(comparison.runs) > 1,
+        "answer": comparison.answer(),
+        "transductive": [n for n, r in zip(comparison.names, comparison.runs) if r.metrics.get("transductive")],
+        "selection": _selection(comparison),
+        "protocol": facts.protocol(comparison),
+        "scores": facts.score_table(comparison),
+        "measured": _measured(comparison),
+        "curve_words": _curve_words(comparison),
+        "curves": panels.curve_panels(comparison),
+        "map_columns": columns,
+        "map_rows": rows,
+        "map_remarks": remarks,
+        "ramp": ", ".join("#{:02x}{:02x}{:02x}".format(*(round(255 * c) for c in end)) for end in ends) if ramp else "",
+        "legends": [(name, panels.legend(run)) for name, run in legends],
+        "ends": (first.classes[0], first.classes[-1]),
+        "confusions": panels.confusion_panels(comparison),
+        "wide": max(len(run.classes) for run in comparison.runs) > 5,
+        "similarities": panels.similarity_panels(comparison),
+        "reliabilities": panels.reliability_panels(comparison),
+        "corpora": facts.corpora(comparison),
+        "differences": facts.recipe_differences(comparison),
+        "recipes": [(name, run.recipe_text) for name, run in zip(comparison.names, comparison.runs)],
+        "environments": facts.environments(comparison),
+        "commands": facts.commands(comparison),
+    }
 
 
 def _selection(comparison: Comparison) -> str:
-    """How the epochs were chosen: "validation" or "last" for all runs, "mixed" where they differ."""
+    """How the epochs were chosen: "validation", "last" or "given" for all runs, "mixed" where they differ."""
     kinds = {run.selection for run in comparison.runs}
     return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def _measured(comparison: Comparison) -> str:
+    """On which items the figures were measured, and with which epoch."""
+    if "test" not in comparison.splits:
+        return "Nothing was tested: figures are of the validation items."
+    epoch = {
+        "validation": "the epoch that validation selected",
+        "last": "the last epoch",
+        "given": "the epoch that the recipe names",
+    }.get(_selection(comparison), "the epoch that each recipe says: selected by validation, the last, or a given one")
+    return f"Figures are of the test items, measured once, with {epoch}."
+
+
+def _curve_words(comparison: Comparison) -> str:
+    """Whose the curves are, and what use was made of them."""
+    drawn = {f"{part}.uar" for part in ("validate", "test")} & {c for run in comparison.runs for c in run.epochs}
+    solid = "The solid line is of the test items and was only recorded, never used" if "test.uar" in drawn else ""
+    dashed = ""
+    if "validate.uar" in drawn:
+        dashed = {
+            "validation": "the epoch was selected by the dashed line, of the validation items",
+            "mixed": "where an epoch was selected, it was by the dashed line, of the validation items",
+        }.get(_selection(comparison), "the dashed line, of the validation items, was not used to choose an epoch")
+    told = ": ".join(filter(None, [solid, dashed]))
+    return f"{told[:1].upper()}{told[1:]}." if told else ""

@@ -10,6 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from affectspace.report.compare import Comparison
 from affectspace.report.figures import confusion, learning_curve, reliability, similarity, space_map
+from affectspace.report.phrases import percent
 from affectspace.report.style import class_colours, figure_style, marker_of, polygon
 from affectspace.report.svg import inline_svg
 from affectspace.space.maps import bounded_perplexity, tsne_maps
@@ -64,11 +65,12 @@ def curve_panels(comparison: Comparison) -> list[Panel]:
             ax = figure.add_subplot()
             faint = others if comparison.comparable else []
             learning_curve(ax, epochs, validation, test, run.selected_epochs, chance, faint, (low - pad, high + pad))
-            told = f"UAR of {name} after each of {len(epochs)} epochs: validation ends at {validation[-1]:.1%}"
-            told += f", test at {test[-1]:.1%}" if test is not None else ""
-            picture = inline_svg(figure, f"curve-{row}", told + f"; {_kept(run)}.")
+            ends = {"validation": validation[-1], "test": np.nan if test is None else test[-1]}
+            told = ", ".join(f"{what} ends at {percent(end)}" for what, end in ends.items() if np.isfinite(end))
+            about = f"UAR of {name} after each of {len(epochs)} epochs: {told}; {_kept(run)}."
+            picture = inline_svg(figure, f"curve-{row}", about)
         note = _kept(run)
-        note += " · mean curve of the folds" if run.folds else ""
+        note += " · mean of the folds' UAR, where the table has that of their answers pooled" if run.folds else ""
         note += " · test was not recorded during training" if test is None else ""
         panels.append(Panel(name, picture, note))
     return panels
@@ -214,6 +216,8 @@ def _map(positions: np.ndarray, targets: np.ndarray, ordered: bool, dense: bool,
 
 def _curve(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray | None] | None:
     table = run.epochs
+    if run.folds:  # beyond the shortest fold it would be the mean of other folds
+        table = table[table.index <= min(len(fold.epochs) and fold.epochs.index.max() for fold in run.folds)]
     drawn = {part: table[f"{part}.uar"].to_numpy(float) for part in ("validate", "test") if f"{part}.uar" in table}
     drawn = {part: values for part, values in drawn.items() if np.isfinite(values).any()}
     if not drawn:

@@ -4,12 +4,10 @@ import datetime
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-import affectspace
-from affectspace.files import write_text
 from affectspace.report import facts, study_facts, study_panels
+from affectspace.report.page import write_page
 from affectspace.report.study_tables import entry, legend, seeds
 from affectspace.report.study_words import answers, cautions, overall
 from affectspace.studies.results import StudyResults
@@ -17,6 +15,7 @@ from affectspace.studies.summary import SplitSummary, summarise
 
 __all__ = ["write_study_report"]
 
+FEATURES = {"Features", "Licence of the features", "Training items augmented"}
 SIGNS = {"above": "↑", "below": "↓", "level": "≈", "": "?"}
 
 
@@ -43,58 +42,50 @@ def write_study_report(
     Raises:
         InputError: a run's files are damaged.
     """
-    path = results.folder if path is None else Path(path)
-    if path.is_dir():
-        path = path / "report.html"
     splits = tuple(summaries) if summaries is not None else summarise(results)
-    write_text(path, _page(results, splits, date or datetime.date.today()))
-    return path
+    return write_page("study.html", results.folder if path is None else path, date, _values(results, splits))
 
 
-def _page(results: StudyResults, splits: tuple[SplitSummary, ...], date: datetime.date) -> str:
-    environment = Environment(
-        loader=PackageLoader("affectspace.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str, Any]:
     shown = study_facts.examples(results)
-    names, settings = study_facts.recipe_differences(results)
-    return environment.get_template("study.html").render(
-        results=results,
-        splits=splits,
-        size=_size(results),
-        done=len(results.runs),
-        overall=overall(splits),
-        answers=[(_sign(split), answers(split)) for split in splits],
-        cautions=cautions(splits),
-        transductive=sorted({name for split in splits for name in split.transductive}),
-        missing=study_facts.missing(results),
-        forests=study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
-        table=[(split, [entry(split, row) for row in split.rows], seeds(split)) for split in splits],
-        legend=legend(splits),
-        curves=study_panels.curve_panels(results, splits),
-        choices=study_facts.choices(results),
-        inner=study_panels.selection_panels(results),
-        tests=[(s, study_facts.anova(s), study_facts.differences(s), study_facts.pairs(s)) for s in splits],
-        costs=study_facts.costs(results),
-        spent=study_facts.spent(results),
-        protocol=_protocol(results, facts.protocol(shown)),
-        corpora=study_facts.corpora(shown),
-        environments=facts.environments(shown),
-        names=names,
-        settings=settings,
-        limits=study_facts.limits(results, splits),
-        plan=(results.folder / "study.toml").read_text(encoding="utf-8"),
-        command=shlex.join(["affectspace", "study", str(results.folder / "study.toml"), "--out", str(results.folder)]),
-        version=affectspace.__version__,
-        date=date.isoformat(),
-    )
+    differ_on, settings = study_facts.recipe_differences(results)
+    return {
+        "results": results,
+        "splits": splits,
+        "size": _size(results),
+        "done": len(results.runs),
+        "overall": overall(splits),
+        "answers": [(_sign(split), answers(split)) for split in splits],
+        "cautions": [*study_facts.unequal_choices(results), *cautions(splits), *study_facts.versions(results)],
+        "transductive": sorted({name for split in splits for name in split.transductive}),
+        "missing": study_facts.missing(results),
+        "forests": study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
+        "table": [(split, [entry(split, row) for row in split.rows], seeds(split)) for split in splits],
+        "legend": legend(splits),
+        "curves": study_panels.curve_panels(results, splits),
+        "curve_words": study_panels.curve_words(results),
+        "choices": study_facts.choices(results),
+        "had_to_choose": study_facts.had_to_choose(results),
+        "inner": study_panels.selection_panels(results),
+        "tests": [(s, study_facts.anova(s), study_facts.differences(s), study_facts.pairs(s)) for s in splits],
+        "costs": study_facts.costs(results),
+        "spent": study_facts.spent(results),
+        "protocol": _protocol(results, facts.protocol(shown)),
+        "corpora": study_facts.corpora(shown),
+        "environments": facts.environments(shown),
+        "differ_on": differ_on,
+        "settings": settings,
+        "limits": study_facts.limits(results, splits),
+        "plan": (results.folder / "study.toml").read_text(encoding="utf-8"),
+        "command": shlex.join(
+            ["affectspace", "study", str(results.folder / "study.toml"), "--out", str(results.folder)]
+        ),
+    }
 
 
 def _protocol(results: StudyResults, lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The same lines; where the study chose the epoch, a run's own word, that it was given one, is not all."""
+    """The same lines, with the features of all recipes; and who chose the epoch where a run was given it."""
+    lines = [*(line for line in lines if line[0] not in FEATURES), *study_facts.features(results)]
     chose = any((e.get("shared") or {}).get("epoch") or e.get("own_epoch") for e in results.selection.values())
     if not chose:
         return lines

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from affectspace.report import facts
-from affectspace.report.phrases import NONE, PERCENT, ends, in_percent, p_value, percent, signed
+from affectspace.report.phrases import NONE, PERCENT, ends, in_percent, listed, p_value, percent, signed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.statistics import Estimate
 from affectspace.studies.summary import RecipeSummary, SplitSummary
@@ -21,11 +21,15 @@ __all__ = [
     "costs",
     "differences",
     "examples",
+    "features",
+    "had_to_choose",
     "limits",
     "missing",
     "pairs",
     "recipe_differences",
     "spent",
+    "unequal_choices",
+    "versions",
 ]
 
 UNEQUAL = 3
@@ -46,14 +50,40 @@ def examples(results: StudyResults) -> Examples:
     return Examples(tuple(run for run, _ in there), tuple(split for _, split in there))
 
 
-def recipe_differences(results: StudyResults) -> tuple[tuple[str, ...], list[tuple[str, list[str], list[bool]]]]:
-    """Names of the recipes, and the settings in which they differ, on the first split where all have a run."""
+def recipe_differences(results: StudyResults) -> tuple[str, list[tuple[str, list[str], list[bool]]]]:
+    """The first split where all recipes have a run, and the settings in which they differ there."""
     for split in results.splits:
-        runs = [results.example(split, recipe) for recipe in results.recipes]
-        there = tuple(run for run in runs if run is not None)
+        there = tuple(results.examples(split))
         if len(there) == len(results.recipes):
-            return results.recipes, facts.recipe_differences(Examples(there, results.recipes))
-    return (), []
+            return split, facts.recipe_differences(Examples(there, results.recipes))
+    return "", []
+
+
+def features(results: StudyResults) -> list[tuple[str, str]]:
+    """What the recipes read, how training items were augmented, under which licence: label and sentence."""
+    told: dict[str, dict[str, dict[str, None]]] = {}
+    for recipe in results.recipes:
+        for split in results.splits:
+            run = results.example(split, recipe)
+            for label, sentence in facts.features(run) if run else ():
+                told.setdefault(label, {}).setdefault(sentence, {})[recipe] = None
+    there = set(results.runs["recipe"])
+    return [
+        (label, sentence + ("" if set(recipes) == there else f" ({', '.join(recipes)})"))
+        for label, sentences in told.items()
+        for sentence, recipes in sentences.items()
+    ]
+
+
+def versions(results: StudyResults) -> list[str]:
+    """A sentence for each package of which the runs have seen several versions."""
+    told = []
+    for package, found in results.versions.items():
+        whose = "; ".join(f"{version}: {listed(recipes)}" for version, recipes in found.items())
+        mixed = all(set(recipes) == set(next(iter(found.values()))) for recipes in found.values())
+        doubt = "which adds to how seeds differ" if mixed else "so a difference between recipes may be one of versions"
+        told.append(f"The runs were trained with several versions of {package} ({whose}), {doubt}.")
+    return told
 
 
 # ---- tests
@@ -109,6 +139,32 @@ def _interval(estimate: Estimate) -> str:
 # ---- selection
 
 
+def had_to_choose(results: StudyResults) -> list[str]:
+    """Among how many settings each recipe chose, in sentences; empty where nothing was to be chosen."""
+    told = []
+    if results.chooser is not None and results.shared_settings > 1:
+        told.append(f"{results.chooser} chose among {results.shared_settings:,} settings for all recipes.")
+    if max(results.own_settings.values()) > 1:
+        counts = [f"{name} {count:,}" for name, count in results.own_settings.items()]
+        told.append(f"For itself alone, each recipe had so many settings to choose from: {', '.join(counts)}.")
+    return told
+
+
+def unequal_choices(results: StudyResults) -> list[str]:
+    """A caution where the baseline had fewer settings to choose from than a recipe that is compared with it."""
+    base = results.baseline
+    shared = {name: results.shared_settings if name == results.chooser else 1 for name in results.recipes}
+    had = {name: shared[name] * count for name, count in results.own_settings.items()}
+    more = [f"{name} {count:,}" for name, count in had.items() if count > had[base]]
+    if not more:
+        return []
+    few = "no setting to choose" if had[base] == 1 else f"{had[base]:,} settings to choose from"
+    return [
+        f"The search was not even: {base} had {few}, {listed(more)}. Whoever may try more finds something better, so "
+        f"part of a lead over {base} may be the search; give {base} a grid of that size before you believe in it."
+    ]
+
+
 def choices(results: StudyResults) -> list[dict[str, Any]]:
     """What was tried for each split and fold: settings, rows with the chosen one marked, and the choice in words."""
     told = []
@@ -128,7 +184,7 @@ def choices(results: StudyResults) -> list[dict[str, Any]]:
                 "recipe": each.get("recipe", ""),
                 "values": [_value(values[name]) if name in values else "" for name in settings],
                 "epoch": NONE if each.get("epoch") is None else str(each["epoch"]),
-                "uar": NONE if uar is None else percent(uar),
+                "uar": "diverged" if each.get("diverged") else NONE if uar is None else percent(uar),
                 "sd": NONE if each.get("sd") is None else in_percent(each["sd"]),
                 "runs": each.get("runs", NONE),
                 "share": _share(uar, known),
@@ -206,9 +262,10 @@ def spent(results: StudyResults) -> list[tuple[str, str]]:
     seconds, predicted = timing.get("seconds"), timing.get("predicted_seconds")
     lines = []
     if seconds is not None:
-        lines.append(("Wall time", _time(seconds)))
+        lines.append(("Wall time" if results.finished else "Wall time so far", _time(seconds)))
     if predicted is not None:
-        off = "" if not seconds or not predicted else f" (it took {seconds / predicted:.2f} times that)"
+        compared = results.finished and seconds and predicted
+        off = f" (it took {seconds / predicted:.2f} times that)" if compared else ""
         lines.append(("Predicted", _time(predicted) + off))
     if timing.get("processes") is not None:
         lines.append(("Processes", str(timing["processes"])))
@@ -260,8 +317,9 @@ def corpora(shown: Examples) -> list[dict[str, Any]]:
 def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
     """What may not be concluded, and what the tests assume."""
     told = [
-        "Seeds vary how networks begin and the order of items, nothing else. Tukey's interval is of the difference "
-        "that infinitely many seeds would show on these very test items, with these training items.",
+        "Seeds vary what is drawn in training: how networks begin, the order of items and, where a recipe has them, "
+        "dropout, augmentation and triplets. Tukey's interval is of the difference that infinitely many seeds would "
+        "show on these very test items, with these training items and settings.",
         "Intervals for other speakers take those of the test set for a sample: they hold for speakers like them, "
         "recorded alike, not for other corpora, languages or rooms. No interval here covers other training data.",
         "Tukey's test takes seeds as independent and equally spread in all recipes. Runs of one seed begin alike, "
@@ -287,6 +345,10 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
         told.append(
             "Settings were chosen on training items alone. Where one recipe chose for all, the others may have "
             "deserved other settings: the comparison is of recipes at those settings."
+        )
+        told.append(
+            "A choice is made once and serves all seeds of its split or fold. Inner runs that had drawn otherwise "
+            "might have chosen otherwise: no interval here holds the luck of that, so all are too narrow by it."
         )
     else:
         told.append(

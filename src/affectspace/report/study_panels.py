@@ -7,14 +7,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from affectspace.report.panels import Panel
-from affectspace.report.phrases import p_value, percent, signed
+from affectspace.report.phrases import listed, p_value, percent, signed
 from affectspace.report.study_figures import MOST_CURVES, Curve, brief, forest, inner_curve, seed_curves
 from affectspace.report.style import figure_style
 from affectspace.report.svg import inline_svg
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import SplitSummary
 
-__all__ = ["curve_panels", "forest_panels", "selection_panels"]
+__all__ = ["curve_panels", "curve_words", "forest_panels", "selection_panels"]
 
 MOST_BANDS = 3
 
@@ -81,6 +81,9 @@ def curve_panels(results: StudyResults, splits: Sequence[SplitSummary]) -> list[
             about = f"Mean {name} UAR after each epoch on {split.split}: {told}."
             picture = inline_svg(figure, f"curve-{place}", about)
         notes = _curve_notes(curves, part)
+        notes += _not_drawn(results, split, curves, part)
+        if any(run.folds for run in results.examples(split.split)):
+            notes.append("means over folds of each fold's UAR, where the table has that of all answers pooled")
         if any((c.mean < bounds[0]).any() for c in curves):
             notes.append("the first epochs lie below")
         if split.chance < bounds[0]:
@@ -157,6 +160,36 @@ def _curve_notes(curves: Sequence[Curve], part: str) -> list[str]:
     if any(curve.row is None for curve in curves):
         notes.append(f"the baseline and the best {MOST_CURVES - 1} others are named, the rest are grey")
     return notes
+
+
+def _not_drawn(results: StudyResults, split: SplitSummary, curves: Sequence[Curve], part: str) -> list[str]:
+    """Which recipes have runs but no curve here, and why."""
+    drawn = {curve.name for curve in curves}
+    absent = [row.recipe for row in split.rows if row.recipe in split.tested and row.recipe not in drawn]
+    table = results.curves[(results.curves["split"] == split.split) & (results.curves["part"] != part)]
+    other = [name for name in absent if name in set(table["recipe"])]
+    told = []
+    if other:
+        told.append(f"{listed(other)} recorded curves of validation items only, and cannot be drawn beside these")
+    if nothing := [name for name in absent if name not in other]:
+        told.append(f"{listed(nothing)} recorded no curve")
+    return told
+
+
+def curve_words(results: StudyResults) -> str:
+    """What use was made of the items that the curves are of."""
+    drawn = {"test" if (table["part"] == "test").any() else "validate" for _, table in results.curves.groupby("split")}
+    kinds = {run.selection for split in results.splits for run in results.examples(split)}
+    told = []
+    if "test" in drawn:
+        told.append("Curves of test items were recorded and never used to choose anything.")
+    if "validate" in drawn:
+        use = {True: "chose the epoch of each run that kept its best", False: "were not used to choose an epoch"}
+        told.append(
+            f"Curves of validation items, where a panel has them, are of items that {use['validation' in kinds]}"
+            f"{', so they flatter' if 'validation' in kinds else ''}."
+        )
+    return " ".join(told)
 
 
 def _speakers(split: SplitSummary) -> str:

@@ -132,8 +132,8 @@ def legend(splits: Sequence[SplitSummary]) -> list[str]:
     if any(row.verdict for split in splits for row in split.rows):
         told.append(
             f"↑ above and ↓ below {base} with p < .05 by Tukey's honest test, which allows for all pairs of recipes of "
-            "a row; nothing corrects for several rows. Seeds vary initialisation and order only: the test is about "
-            "these test items, not about other speakers."
+            "a row; nothing corrects for several rows. Seeds vary what training draws, such as initialisation and "
+            "order: the test is about these test items, not about other speakers."
         )
     for split in splits:
         if split.obstacles:

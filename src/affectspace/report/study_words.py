@@ -56,8 +56,8 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     over_speakers = any(row.speakers for split in compared for row in split.others)
     if tested:
         told.append(
-            "Seeds vary how a network begins and in which order it learns, nothing else: Tukey's test tells whether "
-            "the training procedures differ on these test items."
+            "Seeds vary what is drawn in training, such as how a network begins and in which order it learns: Tukey's "
+            "test tells whether the training procedures differ on these test items, with these training items."
         )
     if over_speakers:
         told.append(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from affectspace.errors import InputError
 from affectspace.studies.speakers import Tally, tally
 from affectspace.studies.study import slug
-from affectspace.training.run import Evaluated, Run
+from affectspace.training.run import Run
 
 __all__ = ["FIGURES", "Judged", "StudyResults", "open_study"]
 
@@ -72,6 +73,12 @@ class StudyResults:
     Args:
         folder: that ``affectspace study`` wrote.
 
+    Attributes:
+        name, recipes, splits, seeds, baseline: of the study file.
+        chooser: the recipe whose inner runs choose for all; None where none does.
+        shared_settings: among how many settings it chooses, 1 where there is nothing to choose (but an epoch).
+        own_settings: among how many each recipe chooses for itself alone, 1 where there is nothing to choose.
+
     Raises:
         InputError: no such folder, no readable study in it. Later, when a run is asked for whose files
             are damaged: which file of which run.
@@ -92,6 +99,10 @@ class StudyResults:
             self.splits = _names(plan["splits"], "splits")
             self.seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
             self.baseline = str(plan.get("baseline") or self.recipes[0])
+            shared = plan.get("grid") or {}
+            self.chooser = str(shared["recipe"]) if shared.get("recipe") else None
+            self.shared_settings = _count(shared.get("values"))
+            self.own_settings = {str(each["name"]): _count(each.get("grid")) for each in plan["recipes"]}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # TOML's own errors are ValueErrors
             what = f"{error} is missing" if isinstance(error, KeyError) else error
             raise self._damaged("study.toml", what) from error
@@ -171,13 +182,8 @@ class StudyResults:
 
     # ---- answers
 
-    def answers(self, recipe: str, split: str) -> list[Evaluated]:
-        """The test items and what each finished run said of them, one a seed; read anew at each call."""
-        found = [run.evaluated("test") for _, _, _, run in self._finished(recipe, split)]
-        return [each for each in found if each is not None]
-
     def judged(self, recipe: str, split: str) -> list[Judged]:
-        """The same counted for each speaker, which is all that resampling needs; kept once read."""
+        """What each finished run said of the test items, counted for each speaker, one a seed; kept once read."""
         key = (recipe, split)
         if key not in self._judged:
             self._judged[key] = [_judge(run) for _, _, _, run in self._finished(recipe, split)]
@@ -187,6 +193,11 @@ class StudyResults:
         """A finished run of a split, of the baseline where there is one: for protocol, corpora and licences."""
         order = [recipe] if recipe is not None else [self.baseline, *self.recipes]
         return next((run for name in order for _, _, _, run in self._finished(name, split)), None)
+
+    def examples(self, split: str) -> list[Run]:
+        """A finished run of each recipe on a split, as far as there are any."""
+        found = [self.example(split, recipe) for recipe in self.recipes]
+        return [run for run in found if run is not None]
 
     # ---- how it came about
 
@@ -199,6 +210,21 @@ class StudyResults:
     def timing(self) -> dict[str, Any]:
         """Predicted and actual seconds: ``timing.json``; empty where there is none."""
         return self._json("timing.json")
+
+    @cached_property
+    def versions(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Of affectspace and torch, where finished runs have seen several versions: each with its recipes."""
+        seen: dict[str, dict[str, dict[str, None]]] = {"affectspace": {}, "torch": {}}
+        for recipe, _, _, run in self._finished():
+            for line in {line for part in run.parts for line in part.environment.splitlines()}:
+                package, _, version = line.partition(" ")
+                if package in seen:
+                    seen[package].setdefault(version.strip(), {})[recipe] = None
+        return {
+            package: {version: tuple(recipes) for version, recipes in sorted(found.items())}
+            for package, found in seen.items()
+            if len(found) > 1
+        }
 
     def run_folder(self, recipe: str, split: str, seed: int) -> Path:
         """Where a run of the study is, or will be."""
@@ -239,6 +265,11 @@ class StudyResults:
     def _damaged(self, name: str, why: object) -> InputError:
         reason = (str(why).strip() or type(why).__name__).splitlines()[0]
         return InputError(f"{name} of study {self.folder} is damaged ({reason}); restore it, or begin the study anew")
+
+
+def _count(values: dict[str, list[Any]] | None) -> int:
+    """How many settings a grid has; 1 for none."""
+    return math.prod(len(tried) for tried in (values or {}).values())
 
 
 def _names(entries: Sequence[dict[str, Any]], what: str) -> tuple[str, ...]:
