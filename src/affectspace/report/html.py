@@ -61,6 +61,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
     ramp = same_classes and (panels.is_ordered(first) or len(first.classes) == 2)
     legends = [("", first)] if same_classes else list(zip(comparison.names, comparison.runs))
     ends = [RAMP(x)[:3] for x in (0, 0.25, 0.5, 0.75, 1)]
+    drawn = {f"{part}.uar" for part in ("validate", "test")} & {c for run in comparison.runs for c in run.epochs}
     return {
         "title": " · ".join(comparison.models) if len(comparison.models) <= 4 else f"{len(comparison.models)} models",
         "comparison": comparison,
@@ -71,7 +72,8 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "protocol": facts.protocol(comparison),
         "scores": facts.score_table(comparison),
         "measured": _measured(comparison),
-        "curve_words": _curve_words(comparison),
+        "drawn": drawn,
+        "curve_words": _curve_words(comparison, drawn),
         "curves": panels.curve_panels(comparison),
         "map_columns": columns,
         "map_rows": rows,
@@ -109,9 +111,8 @@ def _measured(comparison: Comparison) -> str:
     return f"Figures are of the test items, measured once, with {epoch}."
 
 
-def _curve_words(comparison: Comparison) -> str:
+def _curve_words(comparison: Comparison, drawn: set[str]) -> str:
     """Whose the curves are, and what use was made of them."""
-    drawn = {f"{part}.uar" for part in ("validate", "test")} & {c for run in comparison.runs for c in run.epochs}
     solid = "The solid line is of the test items and was only recorded, never used" if "test.uar" in drawn else ""
     dashed = ""
     if "validate.uar" in drawn:

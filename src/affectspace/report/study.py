@@ -72,7 +72,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "spent": study_facts.spent(results),
         "protocol": _protocol(results, facts.protocol(shown)),
         "corpora": study_facts.corpora(shown),
-        "environments": facts.environments(shown),
+        "environments": study_facts.environments(results),
         "differ_on": differ_on,
         "settings": settings,
         "limits": study_facts.limits(results, splits),

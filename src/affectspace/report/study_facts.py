@@ -20,6 +20,7 @@ __all__ = [
     "corpora",
     "costs",
     "differences",
+    "environments",
     "examples",
     "features",
     "had_to_choose",
@@ -50,12 +51,24 @@ def examples(results: StudyResults) -> Examples:
     return Examples(tuple(run for run, _ in there), tuple(split for _, split in there))
 
 
+def environments(results: StudyResults) -> list[tuple[str, str]]:
+    """Whose environment, and what it was, of the first finished run of each recipe."""
+    found = {name: run for split in reversed(results.splits) for name, run in _by_recipe(results, split).items()}
+    names = tuple(name for name in results.recipes if name in found)
+    return facts.environments(Examples(tuple(found[name] for name in names), names))
+
+
+def _by_recipe(results: StudyResults, split: str) -> dict[str, Run]:
+    found = {name: results.example(split, name) for name in results.recipes}
+    return {name: run for name, run in found.items() if run is not None}
+
+
 def recipe_differences(results: StudyResults) -> tuple[str, list[tuple[str, list[str], list[bool]]]]:
     """The first split where all recipes have a run, and the settings in which they differ there."""
     for split in results.splits:
-        there = tuple(results.examples(split))
+        there = _by_recipe(results, split)
         if len(there) == len(results.recipes):
-            return split, facts.recipe_differences(Examples(there, results.recipes))
+            return split, facts.recipe_differences(Examples(tuple(there.values()), results.recipes))
     return "", []
 
 

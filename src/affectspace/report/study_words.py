@@ -62,7 +62,7 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     if over_speakers:
         told.append(
             "Whether a difference would be there on other people's items is what “with other speakers” estimates "
-            f"(95{PERCENT} intervals, from how the test speakers differ; the luck of these seeds stays in them)."
+            f"(95{PERCENT} intervals, from how the test speakers differ, for the mean of these seeds)."
         )
     reasons: dict[str, list[str]] = {}
     for split in compared:
