@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from affectspace.studies.choices import stand_in
+from affectspace.studies.data import StudyData
 from affectspace.studies.overrides import put
-from affectspace.studies.plan import Choice, Points, Shape, plan_final, plan_grid, plan_own
-from affectspace.studies.study import Cells, load_study
+from affectspace.studies.plan import Choice, PointNumbers, plan_final, plan_grid, plan_own
+from affectspace.studies.recipes import StudyRecipes
+from affectspace.studies.selection import stand_in
+from affectspace.studies.study import load_study
 
 RECIPE = {
     "name": "base",
@@ -31,7 +33,7 @@ FOLDS = {"kind": "leave_one_out", "by": "speaker"}
 
 
 @pytest.fixture
-def cells(tmp_path):
+def recipes(tmp_path):
     def make(changes=None, recipe=None):
         values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE)
         for changed, table in ((values, changes or {}), (base, recipe or {})):
@@ -39,14 +41,14 @@ def cells(tmp_path):
                 put(changed, key, value)
         (tmp_path / "recipe.toml").write_text(tomli_w.dumps(base))
         (tmp_path / "study.toml").write_text(tomli_w.dumps({k: v for k, v in values.items() if v is not None}))
-        return Cells(load_study(tmp_path / "study.toml"))
+        return StudyRecipes(load_study(tmp_path / "study.toml"))
 
     return make
 
 
-def shape(folds=(None,), inner=3):
+def data(folds=(None,), inner=3):
     splits = ("there", "and back")
-    return Shape(
+    return StudyData(
         dict.fromkeys(splits, folds),
         {(name, split, fold): inner for name in ("CE", "KL") for split in splits for fold in folds},
     )
@@ -60,8 +62,8 @@ def chosen(study, epoch=4, **own):
     }
 
 
-def test_the_grid_leaves_each_group_out_for_each_point_and_seed(cells):
-    runs = plan_grid(cells(), shape(), Points())
+def test_the_grid_leaves_each_group_out_for_each_point_and_seed(recipes):
+    runs = plan_grid(recipes(), data(), PointNumbers())
     assert len(runs) == 2 * 2 * 3 * 2  # splits, values, sessions, runs
     assert [str(run.folder) for run in runs[:3]] == [
         "grid/there/CE-0/inner-0/seed-0", "grid/there/CE-0/inner-0/seed-1", "grid/there/CE-0/inner-1/seed-0",
@@ -76,8 +78,8 @@ def test_the_grid_leaves_each_group_out_for_each_point_and_seed(cells):
         assert run.settings.training.weight_decay == [0.0, 0.01][run.point or 0]
 
 
-def test_a_chosen_epoch_ends_the_final_runs_which_then_train_on_all_training_items(cells):
-    runs = plan_final(cells(), shape(), chosen(cells()))
+def test_a_chosen_epoch_ends_the_final_runs_which_then_train_on_all_training_items(recipes):
+    runs = plan_final(recipes(), data(), chosen(recipes()))
     assert [str(run.folder) for run in runs[:3]] == [
         "runs/CE/there/seed-3", "runs/CE/there/seed-8", "runs/CE/and-back/seed-3",
     ]  # fmt: skip
@@ -90,52 +92,52 @@ def test_a_chosen_epoch_ends_the_final_runs_which_then_train_on_all_training_ite
         assert run.settings.seed == run.seed
 
 
-def test_curves_go_on_to_the_end(cells):
-    study = cells(recipe={"monitor.test_curve": True})
-    training = plan_final(study, shape(), chosen(study))[0].settings.training
+def test_curves_go_on_to_the_end(recipes):
+    study = recipes(recipe={"monitor.test_curve": True})
+    training = plan_final(study, data(), chosen(study))[0].settings.training
     assert (training.epochs, training.selection) == (9, 4)
 
 
-def test_without_a_chosen_epoch_the_recipe_selects_as_it_says(cells):
-    study = cells({"grid": None})
-    assert plan_grid(study, shape(), Points()) == []
-    settings = plan_final(study, shape(), stand_in(study, shape(), {}))[0].settings
+def test_without_a_chosen_epoch_the_recipe_selects_as_it_says(recipes):
+    study = recipes({"grid": None})
+    assert plan_grid(study, data(), PointNumbers()) == []
+    settings = plan_final(study, data(), stand_in(study, data(), {}))[0].settings
     assert (settings.training.selection, settings.protocol.validate_share) == ("validation", 0.2)
     assert settings.training.epochs == 9
 
 
-def test_own_grids_are_searched_with_what_was_chosen_for_all(cells):
-    study = cells({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}})
-    runs = plan_own(study, shape(), chosen(study), Points())
+def test_own_grids_are_searched_with_what_was_chosen_for_all(recipes):
+    study = recipes({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}})
+    runs = plan_own(study, data(), chosen(study), PointNumbers())
     assert len(runs) == 2 * 2 * 3 * 2
     assert {run.recipe for run in runs} == {"KL"}
     for run in runs:
         training = run.settings.training
         assert (training.weight_decay, training.epochs, training.selection) == (0.01, 4, "last")
-    final = plan_final(study, shape(), chosen(study, KL={"training.learning_rate": 1e-3}))
+    final = plan_final(study, data(), chosen(study, KL={"training.learning_rate": 1e-3}))
     assert {(run.recipe, run.settings.training.learning_rate) for run in final} == {("CE", 1e-4), ("KL", 1e-3)}
-    assert {run.recipe for run in plan_final(study, shape(), chosen(study))} == {"CE"}, "KL has chosen nothing yet"
+    assert {run.recipe for run in plan_final(study, data(), chosen(study))} == {"CE"}, "KL has chosen nothing yet"
 
 
 @pytest.mark.parametrize("curves", [False, True])
-def test_inner_runs_end_with_the_epoch_that_they_keep(cells, curves):
+def test_inner_runs_end_with_the_epoch_that_they_keep(recipes, curves):
     watched = {"monitor.test_curve": curves}
-    study = cells({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}}, watched)
-    own = plan_own(study, shape(), chosen(study, epoch=4), Points())
+    study = recipes({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}}, watched)
+    own = plan_own(study, data(), chosen(study, epoch=4), PointNumbers())
     assert {(run.settings.training.epochs, run.settings.training.selection) for run in own} == {(4, "last")}
     assert not any(run.settings.monitor.test_curve for run in own)
-    study = cells({"grid.epoch": False}, watched | {"training.selection": 5})
-    shared = plan_grid(study, shape(), Points())
+    study = recipes({"grid.epoch": False}, watched | {"training.selection": 5})
+    shared = plan_grid(study, data(), PointNumbers())
     assert {(run.settings.training.epochs, run.settings.training.selection) for run in shared} == {(5, "last")}
-    study = cells({"grid.epoch": False}, watched)
-    shared = plan_grid(study, shape(), Points())
+    study = recipes({"grid.epoch": False}, watched)
+    shared = plan_grid(study, data(), PointNumbers())
     assert {(run.settings.training.epochs, run.settings.training.selection) for run in shared} == {(9, "validation")}
 
 
-def test_every_fold_is_a_question_of_its_own(cells):
-    study = cells({"splits": [{"name": "there"}]}, {"protocol": FOLDS})
-    two = Shape({"there": (0, 1)}, {("CE", "there", fold): 3 for fold in (0, 1)})
-    grid = plan_grid(study, two, Points())
+def test_every_fold_is_a_question_of_its_own(recipes):
+    study = recipes({"splits": [{"name": "there"}]}, {"protocol": FOLDS})
+    two = StudyData({"there": (0, 1)}, {("CE", "there", fold): 3 for fold in (0, 1)})
+    grid = plan_grid(study, two, PointNumbers())
     assert Counter(run.fold for run in grid) == {0: 12, 1: 12}
     assert str(grid[-1].folder) == "grid/there/fold-01/CE-1/inner-2/seed-1"
     choices = {("there", 0): Choice({}, 3), ("there", 1): Choice({}, 7)}
@@ -148,26 +150,28 @@ def test_every_fold_is_a_question_of_its_own(cells):
     assert {run.fold for run in plan_final(study, two, {("there", 1): Choice({}, 7)})} == {1}, "fold 0 waits"
 
 
-def test_the_same_file_gives_the_same_plan(cells):
-    one, other = (plan_grid(cells(), shape(), Points()) for _ in range(2))
+def test_the_same_file_gives_the_same_plan(recipes):
+    one, other = (plan_grid(recipes(), data(), PointNumbers()) for _ in range(2))
     assert [(run.folder, run.text) for run in one] == [(run.folder, run.text) for run in other]
 
 
-def test_points_keep_their_numbers_when_values_come_and_go(cells, tmp_path):
-    numbers = Points()
-    before = {run.folder: run.text for run in plan_grid(cells(), shape(), numbers)}
+def test_points_keep_their_numbers_when_values_come_and_go(recipes, tmp_path):
+    numbers = PointNumbers()
+    before = {run.folder: run.text for run in plan_grid(recipes(), data(), numbers)}
     numbers.write(tmp_path / "points.json")
     values = {"grid.values": {"training.weight_decay": [0.5, 0.01, 0.0]}}
-    after = {run.folder: run.text for run in plan_grid(cells(values), shape(), Points.read(tmp_path / "points.json"))}
+    after = {
+        run.folder: run.text for run in plan_grid(recipes(values), data(), PointNumbers.read(tmp_path / "points.json"))
+    }
     assert {folder: after[folder] for folder in before} == before
     assert {folder.parts[2] for folder in set(after) - set(before)} == {"CE-2"}
-    assert Points.read(Path("nowhere")).known == {}
+    assert PointNumbers.read(Path("nowhere")).known == {}
 
 
-def test_what_stands_in_costs_the_most_that_may_come(cells):
-    study = cells({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}})
-    guess = stand_in(study, shape(), {("there", None): Choice({"training.weight_decay": 0.01}, 2)})
+def test_what_stands_in_costs_the_most_that_may_come(recipes):
+    study = recipes({"recipes.1.grid": {"training.learning_rate": [1e-3, 1e-4]}})
+    guess = stand_in(study, data(), {("there", None): Choice({"training.weight_decay": 0.01}, 2)})
     assert guess["there", None].epoch == 2
     assert guess["and back", None].epoch == 9
     assert guess["there", None].own == {"KL": {"training.learning_rate": 1e-3}}
-    assert len(plan_final(study, shape(), guess)) == 8
+    assert len(plan_final(study, data(), guess)) == 8

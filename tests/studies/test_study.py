@@ -1,19 +1,14 @@
 """A study file says what is wrong with it before anything is opened or trained, in the user's own words."""
 
 import copy
-import itertools
-import re
-import shutil
-from pathlib import Path
 
 import pytest
 import tomli_w
 
 from affectspace.errors import InputError
 from affectspace.studies.overrides import dotted, put
-from affectspace.studies.study import Cells, dump_study, load_study, points, slug
+from affectspace.studies.study import dump_study, load_study, slug
 
-ROOT = Path(__file__).parents[2]
 RECIPE = {
     "name": "base",
     "corpora": [{"path": "alva"}, {"path": "boro"}],
@@ -148,56 +143,6 @@ def test_a_file_that_is_not_there_or_no_toml(tmp_path):
         load_study(tmp_path / "bad.toml")
 
 
-CELLS = [
-    (
-        {"recipes.1.set": {"training.epoch": 5}},
-        "recipe 'KL' on split 'there' (and 1 other): training: unknown key 'epoch'; did you mean 'epochs'?",
-    ),
-    (
-        {"splits.1.set": {"labels.dimenson": "valence"}},
-        "recipe 'CE' on split 'back' (and 1 other): labels: unknown key 'dimenson'; did you mean 'dimension'?",
-    ),
-    (
-        {"recipes.0.set": {"terms.7.weight": 1.0}},
-        "recipe 'CE' on split 'there' (and 1 other): 'terms.7.weight': terms has no entry 7; it has 0..1",
-    ),
-    (
-        {"recipes.0.set": {"name.first": 1}},
-        "recipe 'CE' on split 'there' (and 1 other): 'name.first': name is 'base' and has no keys below it",
-    ),
-    (
-        {"grid.values": {"training.weight_decay": [0.0, -1.0]}},
-        "recipe 'CE' on split 'there' with training.weight_decay = -1.0 (and 5 others): training.weight_decay is",
-    ),
-    (
-        {"recipes.1.grid": {"terms.1.weigth": [0.1]}},
-        "recipe 'KL' on split 'there' with training.weight_decay = 0.0, terms.1.weigth = 0.1 (and 3 others): "
-        "terms.1: unknown key 'weigth'; did you mean 'weight'?",
-    ),
-    (
-        {"recipes.1.grid": {"training.epochs": [5, 50], "training.selection": [5, 9]}, "grid": None},
-        "recipe 'KL' on split 'there' with training.epochs = 5, training.selection = 9 (and 1 other): "
-        "training: selection keeps epoch 9, and training ends after epoch 5",
-    ),
-]
-
-
-@pytest.mark.parametrize(("change", "message"), CELLS, ids=[message[:40] for _, message in CELLS])
-def test_a_setting_that_no_recipe_knows_names_recipe_split_and_key(written, change, message):
-    path = written(change)
-    with pytest.raises(InputError) as caught:
-        Cells(load_study(path), str(path))
-    assert str(caught.value).startswith(f"{path}: {message}")
-    assert "\n" not in str(caught.value)
-
-
-def test_recipes_of_one_split_are_tested_in_one_way(written):
-    with pytest.raises(
-        InputError, match=r"on split 'there' recipes 'CE' and 'KL' have different protocols .protocol.test"
-    ):
-        Cells(load_study(written({"recipes.1.set": {"protocol.test": ["cirin"]}, "splits": [{"name": "there"}]})))
-
-
 def test_a_resolved_study_is_read_back_equal_from_anywhere(written, tmp_path):
     study = load_study(written({"recipes.0.set": {"data": "media"}}))
     (tmp_path / "deep/er").mkdir(parents=True)
@@ -216,24 +161,6 @@ def test_names_that_are_not_given(written):
     assert (study.baseline, study.seeds) == ("base", (7, 3))
 
 
-def test_a_cell_has_the_recipes_settings_then_the_splits_then_those_that_are_chosen(written, tmp_path):
-    path = written(
-        {"recipes.0.set": {"training": {"epochs": 5, "batch_size": 8}}, "splits.1.set": {"training.epochs": 6}},
-        recipe={"data": "corpora", "training": {"threads": 4}},
-    )
-    cells = Cells(load_study(path))
-    there, back = cells.recipe("CE", "there"), cells.recipe("CE", "back", {"training.batch_size": 9})
-    assert (there.training.epochs, there.training.batch_size, back.training.epochs, back.training.batch_size) == (
-        5,
-        8,
-        6,
-        9,
-    )
-    assert there.data == str(tmp_path / "corpora")
-    assert there.training.threads == 1, "the processes of a study use the cores"
-    assert there.name == "CE"
-
-
 def test_dotted_keys_say_the_same_as_tables():
     nested = {"training": {"epochs": 5, "clip_gradient": 1.0}, "encoder": {"kind": "mlp", "hidden": 8}}
     assert dotted(nested) == {
@@ -241,38 +168,5 @@ def test_dotted_keys_say_the_same_as_tables():
     }  # fmt: skip
 
 
-def test_points_are_every_combination_once():
-    values = {"a": [1, 2, 3], "b": ["x", "y"]}
-    assert points(values) == [{"a": a, "b": b} for a, b in itertools.product((1, 2, 3), "xy")]
-    assert points({}) == [{}]
-
-
 def test_a_slug_is_a_name_of_one_folder():
     assert slug("a/b \\ ..ü") == "a-b---..-"
-
-
-# ---- those that come with the package
-
-
-def test_the_study_of_the_documentation_is_one(tmp_path):
-    page = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```toml\n(.*?)^```", page, re.M | re.S)
-    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
-    (tmp_path / "study.toml").write_text(block)
-    cells = Cells(load_study(tmp_path / "study.toml"))
-    assert len(cells.variants("KL", "to alva")) == 3 * 3
-
-
-def test_the_papers_protocol_is_complete():
-    study = load_study(ROOT / "recipes/paper_protocol/study.toml")
-    cells = Cells(study)
-    terms = {entry.name: cells.recipe(entry.name, study.splits[0].name).terms[1:] for entry in study.recipes}
-    divergences = {name: [term.f for term in its] for name, its in terms.items()}
-    assert divergences == {
-        "CE": [], "KL": ["kl"], "RKL": ["reverse_kl"], "PS": ["pearson"], "HLG": ["squared_hellinger"],
-        "JS": ["jensen_shannon"],
-    }  # fmt: skip
-    assert {(t.weight, t.geometry, t.pairs) for its in terms.values() for t in its} == {(10.0, "chord", "triplets")}
-    assert study.grid is not None
-    inner = len(points(study.grid.values)) * len(study.splits) * 6 * study.grid.runs  # sessions
-    assert inner + len(study.recipes) * len(study.splits) * len(study.seeds) == 1008

@@ -11,23 +11,24 @@ from rich.console import Console
 
 from affectspace.errors import AffectspaceError, DivergedError, InputError
 from affectspace.files import held, write_text
-from affectspace.studies.choices import Selection, stand_in
-from affectspace.studies.plan import Planned, Points, Shape, plan_final, plan_grid, plan_own, questions
+from affectspace.studies.data import StudyData, open_data
+from affectspace.studies.plan import Planned, PointNumbers, plan_final, plan_grid, plan_own
 from affectspace.studies.pool import Answer, Job, Pool
-from affectspace.studies.probe import Costs, finished_costs, measure, worth_it
+from affectspace.studies.prediction import Costs, finished_costs, measure, worth_it
 from affectspace.studies.progress import Bar, Clock, duration
-from affectspace.studies.states import (
-    State,
+from affectspace.studies.recipes import StudyRecipes
+from affectspace.studies.selection import Selection, stand_in
+from affectspace.studies.status import (
+    Status,
     finished,
-    look,
     no_longer_planned,
     refuse_stale,
     replace_stale,
     settled,
+    status_of,
     versions,
 )
-from affectspace.studies.study import Cells, Study, dump_study, load_study
-from affectspace.studies.survey import survey
+from affectspace.studies.study import Study, dump_study, load_study
 
 __all__ = ["Failure", "FullDisk", "Outcome", "run_study"]
 
@@ -115,16 +116,16 @@ def run_study(
     study = load_study(path)
     if processes < 1:
         raise InputError(f"--processes is {processes}; at least 1 is needed")
-    cells = Cells(study, str(path))
+    recipes = StudyRecipes(study, str(path))
     folder = Path(folder) if folder is not None else Path("studies") / study.name
     _refuse_other(folder, study)
     clock = Clock(folder, processes)
     console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
     console.print("opening the data ...")
-    shape = survey(cells, quiet=quiet)
+    data = open_data(recipes, quiet=quiet)
     busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
     with held(folder, busy), Pool(processes) as pool:
-        return _Call(cells, shape, folder, pool, replace, clock, console).run()
+        return _Call(recipes, data, folder, pool, replace, clock, console).run()
 
 
 def _refuse_other(folder: Path, study: Study) -> None:
@@ -142,12 +143,19 @@ class _Call:
     """One call of a study: what is left of it is foreseen, told, and trained stage by stage."""
 
     def __init__(
-        self, cells: Cells, shape: Shape, folder: Path, pool: Pool, replace: bool, clock: Clock, console: Console
+        self,
+        recipes: StudyRecipes,
+        data: StudyData,
+        folder: Path,
+        pool: Pool,
+        replace: bool,
+        clock: Clock,
+        console: Console,
     ):
-        self.cells, self.shape, self.folder, self.pool, self.replace = cells, shape, folder, pool, replace
+        self.recipes, self.data, self.folder, self.pool, self.replace = recipes, data, folder, pool, replace
         self.clock, self.console = clock, console
-        self.outcome = Outcome(cells.study, folder)
-        self.numbers = Points.read(folder / "grid" / "points.json")
+        self.outcome = Outcome(recipes.study, folder)
+        self.numbers = PointNumbers.read(folder / "grid" / "points.json")
         self.costs = Costs({})
         self.later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known
         self.told = False  # how long it will take
@@ -156,7 +164,7 @@ class _Call:
         """All of it."""
         _sweep(self.folder)
         everything, at_most = self._foresee()
-        write_text(self.folder / "study.toml", dump_study(self.cells.study))
+        write_text(self.folder / "study.toml", dump_study(self.recipes.study))
         self.numbers.write(self.folder / "grid" / "points.json")
         try:
             if self._left(everything):
@@ -190,33 +198,35 @@ class _Call:
         Runs of other recipes are refused here, or moved away. What waits for a choice is planned with a
         stand-in for it.
         """
-        selection = Selection(self.cells, self.shape, self.folder)
-        grid = plan_grid(self.cells, self.shape, self.numbers)
-        state = self._cleared(grid)
-        chosen = selection.shared(grid, state)
-        own = plan_own(self.cells, self.shape, chosen, self.numbers)
-        state += self._cleared(own)
-        choices = selection.own(chosen, own, state)
-        state += self._cleared(plan_final(self.cells, self.shape, choices))
-        own = plan_own(self.cells, self.shape, stand_in(self.cells, self.shape, chosen), self.numbers)
-        final = plan_final(self.cells, self.shape, stand_in(self.cells, self.shape, choices))
+        selection = Selection(self.recipes, self.data, self.folder)
+        grid = plan_grid(self.recipes, self.data, self.numbers)
+        status = self._cleared(grid)
+        chosen = selection.shared(grid, status)
+        own = plan_own(self.recipes, self.data, chosen, self.numbers)
+        status += self._cleared(own)
+        choices = selection.own(chosen, own, status)
+        status += self._cleared(plan_final(self.recipes, self.data, choices))
+        own = plan_own(self.recipes, self.data, stand_in(self.recipes, self.data, chosen), self.numbers)
+        final = plan_final(self.recipes, self.data, stand_in(self.recipes, self.data, choices))
         everything = [*grid, *own, *final]
-        looked_at = {run.folder for run in (*state.finished, *state.diverged, *state.left)} | dict(state.stale).keys()
+        looked_at = {run.folder for run in (*status.finished, *status.diverged, *status.left)} | dict(
+            status.stale
+        ).keys()
         waiting = [run for run in everything if run.folder not in looked_at and self._finished(run)]
-        refuse_stale(state, self.folder, len(waiting))
+        refuse_stale(status, self.folder, len(waiting))
         self.outcome.planned = len(everything)
         self.outcome.unplanned = no_longer_planned(self.folder, everything)
         curves = all(run.settings.monitor.test_curve for run in final)
-        waits = set(questions(self.cells, self.shape)) != set(choices)
-        return everything, self.cells.study.searched.epoch and waits and not curves
+        waits = set(self.data.questions) != set(choices)
+        return everything, self.recipes.study.searched.epoch and waits and not curves
 
-    def _cleared(self, planned: list[Planned]) -> State:
+    def _cleared(self, planned: list[Planned]) -> Status:
         """How far these runs are; runs of other recipes are moved away, if that was asked for."""
-        state = look(self.folder, planned, self.shape)
-        if self.replace and state.stale:
-            self.outcome.replaced += replace_stale(state, self.folder)
-            state = look(self.folder, planned, self.shape)
-        return state
+        status = status_of(self.folder, planned, self.data)
+        if self.replace and status.stale:
+            self.outcome.replaced += replace_stale(status, self.folder)
+            status = status_of(self.folder, planned, self.data)
+        return status
 
     def _predict(self, everything: Sequence[Planned], at_most: bool) -> None:
         left = self._left(everything)
@@ -244,25 +254,25 @@ class _Call:
 
     def _stages(self, bar: Bar) -> None:
         """Grid, choice, own grids, choice, and the runs that are tested."""
-        grid = plan_grid(self.cells, self.shape, self.numbers)
-        state = self._train(grid, bar)
-        selection = Selection(self.cells, self.shape, self.folder)
-        chosen = selection.shared(grid, state)
-        own = plan_own(self.cells, self.shape, chosen, self.numbers)
-        state = self._train(own, bar)
-        choices = selection.own(chosen, own, state)
+        grid = plan_grid(self.recipes, self.data, self.numbers)
+        status = self._train(grid, bar)
+        selection = Selection(self.recipes, self.data, self.folder)
+        chosen = selection.shared(grid, status)
+        own = plan_own(self.recipes, self.data, chosen, self.numbers)
+        status = self._train(own, bar)
+        choices = selection.own(chosen, own, status)
         selection.write()
-        final = plan_final(self.cells, self.shape, choices)
-        self.outcome.blocked = _blocked(self.cells, self.shape, final)
+        final = plan_final(self.recipes, self.data, choices)
+        self.outcome.blocked = _blocked(self.recipes, self.data, final)
         self._train(final, bar)
         self._pool_folds(final)
 
-    def _train(self, planned: list[Planned], bar: Bar) -> State:
+    def _train(self, planned: list[Planned], bar: Bar) -> Status:
         """What became of these runs."""
-        state = self._cleared(planned)
-        refuse_stale(state, self.folder)
+        status = self._cleared(planned)
+        refuse_stale(status, self.folder)
         self.later = self.later[1:]
-        waiting = {self.folder / run.folder: run for run in state.left}
+        waiting = {self.folder / run.folder: run for run in status.left}
 
         def tell(job: Job, answer: Answer) -> None:
             run = waiting.pop(job.folder)
@@ -286,7 +296,7 @@ class _Call:
             self.pool.run([Job(place, run.settings) for place, run in waiting.items()], tell)
             order = [run.folder for run in planned]
             self.outcome.failures.sort(key=lambda failed: order.index(failed.folder) if failed.folder in order else -1)
-        return look(self.folder, planned, self.shape) if state.left else state
+        return status_of(self.folder, planned, self.data) if status.left else status
 
     def _expect(self, left: list[list[Planned]], bar: Bar) -> None:
         """Tell how long the rest takes, by what is known now."""
@@ -307,18 +317,18 @@ class _Call:
             if run.fold is not None:
                 wholes.setdefault(self.folder / run.folder.parent, []).append(run)
         for place, runs in wholes.items():
-            if len(runs) == len(self.shape.folds[runs[0].split]) and all(map(self._finished, runs)):
+            if len(runs) == len(self.data.folds[runs[0].split]) and all(map(self._finished, runs)):
                 ended = max((self.folder / run.folder / "metrics.json").stat().st_mtime_ns for run in runs)
                 pooled = place / "metrics.json"
                 if not pooled.is_file() or pooled.stat().st_mtime_ns < ended:
                     pool_folds(runs[0].settings, place)
 
 
-def _blocked(cells: Cells, shape: Shape, final: Sequence[Planned]) -> list[str]:
+def _blocked(recipes: StudyRecipes, data: StudyData, final: Sequence[Planned]) -> list[str]:
     there = {(run.recipe, run.split, run.fold) for run in final}
     told = []
-    for split, fold in questions(cells, shape):
-        names = [entry.name for entry in cells.study.recipes if (entry.name, split, fold) not in there]
+    for split, fold in data.questions:
+        names = [entry.name for entry in recipes.study.recipes if (entry.name, split, fold) not in there]
         if names:
             told.append(f"{', '.join(names)} on split {split!r}{'' if fold is None else f', fold {fold}'}")
     return told

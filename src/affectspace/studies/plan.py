@@ -4,7 +4,7 @@ Grid runs come first; what they choose shapes the recipes' own grids; what both 
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,26 +12,21 @@ from typing import Any, Literal
 
 from affectspace.errors import InputError
 from affectspace.files import write_json
+from affectspace.studies.data import Fold, Question, StudyData, fold_key
 from affectspace.studies.overrides import canonical
-from affectspace.studies.study import Cells, points, slug
+from affectspace.studies.recipes import StudyRecipes, points
+from affectspace.studies.study import slug
 from affectspace.training.keys import items_key, split_key
-from affectspace.training.recipe import CrossCorpus, GroupedFolds, Inner, LeaveOneOut, Monitor, Recipe, dump_recipe
+from affectspace.training.recipe import Inner, LeaveOneOut, Monitor, Recipe, dump_recipe
 
 __all__ = [
     "Choice",
-    "Fold",
     "Planned",
-    "Points",
-    "Shape",
-    "fold_key",
+    "PointNumbers",
     "plan_final",
     "plan_grid",
     "plan_own",
-    "questions",
-    "stages_of",
 ]
-
-Fold = int | None  # None where a protocol has no folds, or names one
 
 
 @dataclass(frozen=True)
@@ -79,21 +74,6 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How often the data divide: outer folds, and the inner groups of each; by recipe and split.
-
-    Args:
-        folds: of each split; ``(None,)`` where its protocol has none.
-        inner: inner groups by (recipe, split, fold), of recipes that choose something.
-        corpora: what ``data.json`` tells of them, by :attr:`Planned.items_key`.
-    """
-
-    folds: Mapping[str, tuple[Fold, ...]]
-    inner: Mapping[tuple[str, str, Fold], int]
-    corpora: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Choice:
     """What the inner runs of one fold of one split have chosen.
 
@@ -108,10 +88,10 @@ class Choice:
     own: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-Choices = Mapping[tuple[str, Fold], Choice]
+Choices = Mapping[Question, Choice]
 
 
-class Points:
+class PointNumbers:
     """Numbers of tried settings, which stay theirs when values are added, left out or put in another order.
 
     Args:
@@ -122,7 +102,7 @@ class Points:
         self.known: dict[str, list[dict[str, Any]]] = {name: list(tried) for name, tried in (known or {}).items()}
 
     @classmethod
-    def read(cls, path: Path) -> "Points":
+    def read(cls, path: Path) -> "PointNumbers":
         """Those of an earlier call, where there was one.
 
         Raises:
@@ -148,7 +128,7 @@ class Points:
         """The number of these settings of a recipe; new ones get the next.
 
         Example:
-            >>> numbers = Points({"CE": [{"a": 1}]})
+            >>> numbers = PointNumbers({"CE": [{"a": 1}]})
             >>> numbers.number("CE", {"a": 2}), numbers.number("CE", {"a": 1})
             (1, 0)
         """
@@ -160,63 +140,46 @@ class Points:
         return texts.index(canonical(settings))
 
 
-def fold_key(fold: Fold) -> str:
-    """How a fold is called in folders and in ``selection.json``.
-
-    Example:
-        >>> fold_key(None), fold_key(3)
-        ('all', 'fold-03')
-    """
-    return "all" if fold is None else f"fold-{fold:02d}"
-
-
-def stages_of(cells: Cells) -> tuple[bool, tuple[str, ...]]:
-    """Whether a recipe chooses for all, and which recipes choose for themselves."""
-    study = cells.study
-    shared = study.grid is not None and study.grid.recipe is not None
-    return shared, tuple(entry.name for entry in study.recipes if entry.grid)
-
-
-def plan_grid(cells: Cells, shape: Shape, numbers: Points) -> list[Planned]:
+def plan_grid(recipes: StudyRecipes, data: StudyData, numbers: PointNumbers) -> list[Planned]:
     """The inner runs that choose for all recipes."""
-    grid = cells.study.grid
+    grid = recipes.study.grid
     if grid is None or grid.recipe is None:
         return []
     found = []
-    for split, fold in questions(cells, shape):
+    for split, fold in data.questions:
         for settings in points(grid.values):
-            recipe = cells.recipe(grid.recipe, split, settings)
+            recipe = recipes.of(grid.recipe, split, settings)
             number = numbers.number(grid.recipe, settings)
-            found += _inner_runs(cells, shape, "grid", grid.recipe, split, fold, number, _inner(recipe, grid.epoch))
+            found += _inner_runs(recipes, data, "grid", grid.recipe, split, fold, number, _inner(recipe, grid.epoch))
     return found
 
 
-def plan_own(cells: Cells, shape: Shape, choices: Choices, numbers: Points) -> list[Planned]:
+def plan_own(recipes: StudyRecipes, data: StudyData, choices: Choices, numbers: PointNumbers) -> list[Planned]:
     """The inner runs by which single recipes choose for themselves, given what was chosen for all."""
     found = []
-    for split, fold, choice in _chosen(cells, shape, choices):
-        for name in stages_of(cells)[1]:
-            for settings in points(cells.grid_of(name)):
-                recipe = cells.recipe(name, split, choice.shared, settings)
+    for split, fold, choice in _chosen(data, choices):
+        for name, values in recipes.own_grids.items():
+            for settings in points(values):
+                recipe = recipes.of(name, split, choice.shared, settings)
                 if choice.epoch is not None:
                     recipe = _change(recipe, training={"epochs": choice.epoch, "selection": choice.epoch})
                 # A point of its own grid is another thing than the same settings in the grid of all.
                 number = numbers.number(name, {**settings, "own": True})
-                found += _inner_runs(cells, shape, "own", name, split, fold, number, _inner(recipe))
+                found += _inner_runs(recipes, data, "own", name, split, fold, number, _inner(recipe))
     return found
 
 
-def plan_final(cells: Cells, shape: Shape, choices: Choices) -> list[Planned]:
+def plan_final(recipes: StudyRecipes, data: StudyData, choices: Choices) -> list[Planned]:
     """The runs that are tested."""
     found = []
-    for entry in cells.study.recipes:
-        for split, fold, choice in _chosen(cells, shape, choices):
+    for entry in recipes.study.recipes:
+        for split, fold, choice in _chosen(data, choices):
             if entry.grid and entry.name not in choice.own:
                 continue
-            recipe = cells.recipe(entry.name, split, choice.shared, choice.own.get(entry.name, {}))
+            recipe = recipes.of(entry.name, split, choice.shared, choice.own.get(entry.name, {}))
             recipe = recipe if choice.epoch is None else _kept_at(recipe, choice.epoch)
             recipe = recipe if fold is None else _change(recipe, protocol={"fold": fold})
-            for seed in cells.study.seeds:
+            for seed in recipes.study.seeds:
                 folder = Path("runs", slug(entry.name), slug(split), f"seed-{seed}")
                 folder = folder if fold is None else folder / fold_key(fold)
                 settings = recipe.model_copy(update={"seed": seed})
@@ -224,23 +187,16 @@ def plan_final(cells: Cells, shape: Shape, choices: Choices) -> list[Planned]:
     return found
 
 
-def questions(cells: Cells, shape: Shape) -> Iterator[tuple[str, Fold]]:
-    """Every fold of every split: what settings are chosen for."""
-    for split in cells.study.splits:
-        for fold in shape.folds[split.name]:
-            yield split.name, fold
-
-
-def _chosen(cells: Cells, shape: Shape, choices: Choices) -> Iterator[tuple[str, Fold, Choice]]:
+def _chosen(data: StudyData, choices: Choices) -> Iterator[tuple[str, Fold, Choice]]:
     """Questions whose settings are chosen; others wait, or cannot go on as their grid runs have failed."""
-    for split, fold in questions(cells, shape):
+    for split, fold in data.questions:
         if (split, fold) in choices:
             yield split, fold, choices[split, fold]
 
 
 def _inner_runs(
-    cells: Cells,
-    shape: Shape,
+    recipes: StudyRecipes,
+    data: StudyData,
     stage: Literal["grid", "own"],
     name: str,
     split: str,
@@ -251,23 +207,15 @@ def _inner_runs(
     """Every inner group validates in turn, in runs of several seeds."""
     recipe = recipe if fold is None else _change(recipe, protocol={"fold": fold})
     place = Path("grid", slug(split)) if fold is None else Path("grid", slug(split), fold_key(fold))
-    by = inner_by(cells, recipe)
+    by = recipes.inner_by(recipe)
     found = []
-    for group in range(shape.inner[name, split, fold]):
+    for group in range(data.inner[name, split, fold]):
         inner = _change(recipe, protocol={"inner": Inner(by=by, fold=group)})
-        for seed in range(cells.study.searched.runs):
+        for seed in range(recipes.study.searched.runs):
             folder = place / f"{slug(name)}-{number}" / f"inner-{group}" / f"seed-{seed}"
             settings = inner.model_copy(update={"seed": seed})
             found.append(Planned(stage, name, split, fold, seed, folder, settings, number, group))
     return found
-
-
-def inner_by(cells: Cells, recipe: Recipe) -> Literal["speaker", "session"]:
-    """The group that is left out in inner splits: the study's word, or that by which the recipe splits."""
-    asked = cells.study.searched.by
-    protocol = recipe.protocol
-    own = protocol.validate_by if isinstance(protocol, CrossCorpus) else protocol.by
-    return asked or ("session" if own == "session" else "speaker")
 
 
 def _inner(recipe: Recipe, wants_epoch: bool = False) -> Recipe:
@@ -295,8 +243,3 @@ def _kept_at(recipe: Recipe, epoch: int) -> Recipe:
 def _change(recipe: Recipe, **sections: dict[str, Any]) -> Recipe:
     changed = {name: getattr(recipe, name).model_copy(update=update) for name, update in sections.items()}
     return recipe.model_copy(update=changed)
-
-
-def has_folds(recipe: Recipe) -> bool:
-    """Whether the recipe is run once for each fold of its protocol."""
-    return isinstance(recipe.protocol, LeaveOneOut | GroupedFolds) and recipe.protocol.fold == "all"

@@ -3,13 +3,11 @@
 All of it is read and checked before anything is trained.
 """
 
-import copy
 import difflib
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,9 +16,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from affectspace.errors import InputError
 from affectspace.studies.overrides import canonical, dotted, put
-from affectspace.training.recipe import CrossCorpus, GroupedFolds, Recipe, Section, make_recipe, sentences
+from affectspace.training.recipe import CrossCorpus, GroupedFolds, Section, make_recipe, sentences
 
-__all__ = ["Cells", "Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "points", "slug"]
+__all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]
 
 NAME = r"^[A-Za-z0-9].*$"
 QUESTION = ("name", "seed", "data", "corpora", "labels", "protocol")  # what a score is a score of
@@ -207,16 +205,6 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+-]", "-", name)
 
 
-def points(values: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Every combination of the values to try, the last key changing fastest.
-
-    Example:
-        >>> points({"a": [1, 2], "b": [3]})
-        [{'a': 1, 'b': 3}, {'a': 2, 'b': 3}]
-    """
-    return [dict(zip(values, chosen)) for chosen in product(*values.values())]
-
-
 def load_study(path: str | Path) -> Study:
     """A study from its TOML file, resolved: absolute paths, every name and every seed written out.
 
@@ -228,7 +216,7 @@ def load_study(path: str | Path) -> Study:
         InputError: no such file, malformed TOML, unknown or illegal keys, recipe files that are missing.
     """
     path = Path(path)
-    values = _toml(path, "study")
+    values = read_toml(path, "study")
     faults, missing = [], []
     entries = values.get("recipes", [])
     for entry in entries if isinstance(entries, list) else ():
@@ -239,7 +227,7 @@ def load_study(path: str | Path) -> Study:
             missing.append(entry["path"])
             continue
         entry["path"] = str(file)
-        entry.setdefault("name", str(_toml(file, "recipe").get("name", file.stem)))
+        entry.setdefault("name", str(read_toml(file, "recipe").get("name", file.stem)))
     for entry in (*_tables(values, "recipes"), *_tables(values, "splits")):
         if isinstance(entry.get("set"), dict) and isinstance(data := entry["set"].get("data"), str):
             entry["set"]["data"] = str((path.parent / Path(data).expanduser()).resolve())
@@ -266,7 +254,7 @@ def _tables(values: dict[str, Any], key: str) -> list[dict[str, Any]]:
 def _protocol_name(entry: dict[str, Any]) -> str:
     """What the protocol of a recipe does, in words; "all" where nothing tells."""
     try:
-        values = _toml(Path(str(entry.get("path"))), "recipe")
+        values = read_toml(Path(str(entry.get("path"))), "recipe")
         for key, value in dotted(entry.get("set", {})).items():
             put(values, key, value)
         match make_recipe(values).protocol:
@@ -280,7 +268,12 @@ def _protocol_name(entry: dict[str, Any]) -> str:
         return "all"  # the fault is told where recipes are checked
 
 
-def _toml(path: Path, what: str) -> dict[str, Any]:
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The values of a TOML file, a ``what``, as errors call it.
+
+    Raises:
+        InputError: there is none, or it is no TOML.
+    """
     if not path.is_file():
         raise InputError(f"there is no {what} {path}; a {what} is a TOML file, and some lie in recipes/")
     try:
@@ -298,108 +291,3 @@ def dump_study(study: Study) -> str:
         for key in [key for key in ("set", "grid") if not entry.get(key, True)]:
             del entry[key]
     return tomli_w.dumps(values)
-
-
-class Cells:
-    """The recipes of a study on each of its splits: values with this study's changes, checked.
-
-    Args:
-        study: of which file.
-        source: what errors call it.
-
-    Raises:
-        InputError: a setting, or a point of a grid, that makes no legal recipe, by recipe, split and key; or
-            recipes of one split that are not tested in the same way.
-    """
-
-    def __init__(self, study: Study, source: str = "the study"):
-        self.study = study
-        self.source = source
-        self._values: dict[tuple[str, str], dict[str, Any]] = {}
-        self._faults: dict[str, list[str]] = {}
-        files = {entry.path: _toml(Path(entry.path), "recipe") for entry in study.recipes}
-        for entry in study.recipes:
-            for split in study.splits:
-                self._check(entry, split, files[entry.path])
-        if self._faults:
-            told = (f"{source}: {self.places(places)}: {fault}" for fault, places in self._faults.items())
-            raise InputError("\n".join(told))
-        for split in study.splits:
-            self._same_test(split)
-
-    def recipe(self, recipe: str, split: str, *changes: dict[str, Any]) -> Recipe:
-        """The recipe of a cell, with further settings by dotted key put over its own, one after another."""
-        values = copy.deepcopy(self._values[recipe, split])
-        for change in changes:
-            for key, value in change.items():
-                put(values, key, value)
-        return make_recipe(values, f"{self.source}: recipe {recipe!r} on split {split!r}")
-
-    def variants(self, recipe: str, split: str) -> list[Recipe]:
-        """The recipe with every combination of the settings that are to be tried."""
-        entry = next(entry for entry in self.study.recipes if entry.name == recipe)
-        return [self.recipe(recipe, split, tried) for tried in self._tried(entry)]
-
-    @staticmethod
-    def places(places: list[str]) -> str:
-        """Where a fault is, of which there may be many."""
-        more = len(places) - 1
-        return places[0] + (f" (and {more} other{'s' if more > 1 else ''})" if more else "")
-
-    def grid_of(self, recipe: str) -> dict[str, list[Any]]:
-        """The values that a recipe chooses for itself."""
-        return next(entry.grid for entry in self.study.recipes if entry.name == recipe)
-
-    def _check(self, entry: RecipeEntry, split: SplitEntry, file: dict[str, Any]) -> None:
-        place = f"recipe {entry.name!r} on split {split.name!r}"
-        data = str((Path(entry.path).parent / str(file.get("data", "."))).resolve())
-        one_thread = {"training.threads": 1}  # a study's processes use the cores, unless the study itself says more
-        changes = {"data": data, **one_thread, **entry.set, **split.set, "name": slug(entry.name)}
-        values, faults = _changed(file, changes)
-        self._tell(faults, place)
-        if faults:
-            return
-        self._values[entry.name, split.name] = values
-        for tried in self._tried(entry):
-            told = ", ".join(f"{key} = {value!r}" for key, value in tried.items())
-            self._tell(_changed(values, tried)[1], f"{place} with {told}")
-
-    def _tried(self, entry: RecipeEntry) -> list[dict[str, Any]]:
-        """Every combination of settings that a recipe may be trained with."""
-        shared = self.study.grid.values if self.study.grid else {}
-        return [{**one, **own} for one in points(shared) for own in points(entry.grid)]
-
-    def _tell(self, faults: list[str], place: str) -> None:
-        for fault in faults:
-            self._faults.setdefault(fault, []).append(place)
-
-    def _same_test(self, split: SplitEntry) -> None:
-        first, *others = self.study.recipes
-        protocol = self.recipe(first.name, split.name).protocol
-        for other in others:
-            its = self.recipe(other.name, split.name).protocol
-            if its != protocol:
-                raise InputError(
-                    f"{self.source}: on split {split.name!r} recipes {first.name!r} and {other.name!r} have different "
-                    f"protocols ({_difference(protocol.model_dump(), its.model_dump())}), so their scores are not of "
-                    "one question; make them splits, or give both one protocol"
-                )
-
-
-def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The values with changes by dotted key, and what is wrong with them then."""
-    values = copy.deepcopy(values)
-    try:
-        for key, value in changes.items():
-            put(values, key, copy.deepcopy(value))
-        Recipe.model_validate(values)
-    except ValidationError as error:
-        return values, sentences(error, values)
-    except ValueError as error:
-        return values, [str(error)]
-    return values, []
-
-
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    key = next(key for key in {**one, **other} if one.get(key) != other.get(key))
-    return f"protocol.{key} is {one.get(key)!r} and {other.get(key)!r}"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError
-from affectspace.studies.select import Tried, choose
+from affectspace.studies.selection import Tried, choose
 
 figures = st.sampled_from([0.1, 0.2, 0.3, 0.7, 0.9])
 curves = st.integers(1, 5).flatmap(

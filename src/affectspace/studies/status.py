@@ -9,15 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
+from affectspace.studies.data import StudyData, fold_key
 from affectspace.studies.overrides import dotted
-from affectspace.studies.plan import Planned, Shape, fold_key
+from affectspace.studies.plan import Planned
 from affectspace.training.recipe import load_recipe
 
-__all__ = ["State", "finished", "look", "no_longer_planned", "refuse_stale", "replace_stale", "settled", "versions"]
+__all__ = [
+    "Status",
+    "finished",
+    "no_longer_planned",
+    "refuse_stale",
+    "replace_stale",
+    "settled",
+    "status_of",
+    "versions",
+]
 
 
 @dataclass(frozen=True)
-class State:
+class Status:
     """Of planned runs, in their order: which are settled, which are still to do, and what is in their way.
 
     Args:
@@ -32,9 +42,9 @@ class State:
     left: list[Planned]
     stale: list[tuple[Path, str]]
 
-    def __add__(self, other: "State") -> "State":
+    def __add__(self, other: "Status") -> "Status":
         mine, its = vars(self), vars(other)
-        return State(**{name: mine[name] + its[name] for name in mine})
+        return Status(**{name: mine[name] + its[name] for name in mine})
 
 
 def finished(place: Path) -> bool:
@@ -54,26 +64,26 @@ def _diverged(place: Path, run: Planned) -> bool:
     return run.stage != "final" and (place / "diverged" / "batch.json").is_file() and not finished(place)
 
 
-def look(folder: Path, planned: Iterable[Planned], shape: Shape) -> State:
+def status_of(folder: Path, planned: Iterable[Planned], data: StudyData) -> Status:
     """What is there of the planned runs, and whether it is of their recipes and of the data as they are."""
-    state = State([], [], [], [])
+    status = Status([], [], [], [])
     stale: dict[Path, str] = {}
     for run in planned:
         place = folder / run.folder
-        stale |= {path: why for path, why in _in_the_way(folder, run, shape) if path not in stale}
+        stale |= {path: why for path, why in _in_the_way(folder, run, data) if path not in stale}
         if not (place / "recipe.toml").is_file():
-            state.left.append(run)
-        elif difference := _difference(place, run) or _changed(place, run, shape):
+            status.left.append(run)
+        elif difference := _difference(place, run) or _changed(place, run, data):
             stale[run.folder] = difference
         elif finished(place):
-            state.finished.append(run)
+            status.finished.append(run)
         else:
-            (state.diverged if _diverged(place, run) else state.left).append(run)
-    state.stale.extend(stale.items())
-    return state
+            (status.diverged if _diverged(place, run) else status.left).append(run)
+    status.stale.extend(stale.items())
+    return status
 
 
-def _in_the_way(folder: Path, run: Planned, shape: Shape) -> Iterable[tuple[Path, str]]:
+def _in_the_way(folder: Path, run: Planned, data: StudyData) -> Iterable[tuple[Path, str]]:
     """Where all folds are planned: a run of one, or more folds than there are; and the other way round."""
     if run.stage != "final":
         return
@@ -87,7 +97,7 @@ def _in_the_way(folder: Path, run: Planned, shape: Shape) -> Iterable[tuple[Path
     recipe = folder / whole / "recipe.toml"
     if recipe.is_file():
         yield whole, _difference(recipe.parent, run) or "it holds a run of one fold, and several are planned"
-    known = {fold_key(fold) for fold in shape.folds[run.split]}
+    known = {fold_key(fold) for fold in data.folds[run.split]}
     for name in folds:
         if name not in known:
             yield whole / name, f"the protocol has {len(known)} folds, and this is another"
@@ -108,11 +118,11 @@ def _difference(place: Path, run: Planned) -> str:
     return _first(was, now)
 
 
-def _changed(place: Path, run: Planned, shape: Shape) -> str:
+def _changed(place: Path, run: Planned, data: StudyData) -> str:
     """What has changed in the corpora since a run was given them."""
     from affectspace.training.folder import changes  # loads torch; by now the data have been opened with it
 
-    now = shape.corpora.get(run.items_key)
+    now = data.corpora.get(run.items_key)
     try:
         begun = json.loads((place / "data.json").read_text(encoding="utf-8"))["corpora"]
         return changes(begun, now) if now else ""
@@ -136,21 +146,21 @@ def _told(value: Any) -> str:
     return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def refuse_stale(state: State, folder: Path, waiting: int = 0) -> None:
+def refuse_stale(status: Status, folder: Path, waiting: int = 0) -> None:
     """Refuse to go on where other runs are in the way.
 
     Args:
-        state: of the runs.
+        status: of the runs.
         folder: the study's.
         waiting: how many more runs there are whose recipe follows from a choice that is to be made anew.
 
     Raises:
         InputError: how many are, how many still hold, and the first difference by key.
     """
-    if not state.stale:
+    if not status.stale:
         return
-    place, difference = state.stale[0]
-    count, valid = len(state.stale) + waiting, len(state.finished) + len(state.diverged)
+    place, difference = status.stale[0]
+    count, valid = len(status.stale) + waiting, len(status.finished) + len(status.diverged)
     raise InputError(
         f"the study has changed since {folder} was begun: of the runs there {valid:,} still hold, and {count:,} do "
         f"not; in {place}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
@@ -158,20 +168,20 @@ def refuse_stale(state: State, folder: Path, waiting: int = 0) -> None:
     )
 
 
-def replace_stale(state: State, folder: Path) -> int:
+def replace_stale(status: Status, folder: Path) -> int:
     """Move what is in the way to ``folder/replaced/<n>``, each to its own place there; how many runs.
 
     The pooled figures of folds go with the first of their folds.
     """
     number = 1 + max((int(p.name) for p in (folder / "replaced").glob("*") if p.name.isdecimal()), default=0)
-    for path, _ in state.stale:
+    for path, _ in status.stale:
         pooled = [path.parent / "metrics.json"] if path.name.startswith("fold-") else []
         for place in (*pooled, path):
             if (folder / place).exists():
                 target = folder / "replaced" / str(number) / place
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(folder / place, target)
-    return len(state.stale)
+    return len(status.stale)
 
 
 def no_longer_planned(folder: Path, planned: Sequence[Planned]) -> list[Path]:

@@ -1,17 +1,51 @@
 """The data of a study, opened before anything is trained: how they divide, and whether every split can be made."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from affectspace.errors import AffectspaceError, InputError
-from affectspace.studies.plan import Fold, Shape, has_folds, inner_by, stages_of
-from affectspace.studies.study import Cells
+from affectspace.studies.recipes import StudyRecipes
 from affectspace.training.keys import items_key, split_key
-from affectspace.training.recipe import Inner, Recipe
+from affectspace.training.recipe import GroupedFolds, Inner, LeaveOneOut, Recipe
 
-__all__ = ["survey"]
+__all__ = ["Fold", "Question", "StudyData", "fold_key", "open_data"]
+
+Fold = int | None  # None where a protocol has no folds, or names one
+Question = tuple[str, Fold]  # a split's fold: what settings are chosen for
 
 
-def survey(cells: Cells, *, quiet: bool = True) -> Shape:
+@dataclass(frozen=True)
+class StudyData:
+    """How often the data divide, and what they are.
+
+    Args:
+        folds: of each split; ``(None,)`` where its protocol has none.
+        inner: how many inner groups by (recipe, split, fold), of recipes that choose something.
+        corpora: what ``data.json`` tells of them, by :func:`affectspace.training.keys.items_key`.
+    """
+
+    folds: Mapping[str, tuple[Fold, ...]]
+    inner: Mapping[tuple[str, str, Fold], int]
+    corpora: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def questions(self) -> Iterator[Question]:
+        """Every fold of every split."""
+        return ((split, fold) for split, folds in self.folds.items() for fold in folds)
+
+
+def fold_key(fold: Fold) -> str:
+    """How a fold is called in folders and in ``selection.json``.
+
+    Example:
+        >>> fold_key(None), fold_key(3)
+        ('all', 'fold-03')
+    """
+    return "all" if fold is None else f"fold-{fold:02d}"
+
+
+def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
     """Open what the study's runs will read, features extracted; count outer folds and inner groups.
 
     Raises:
@@ -34,17 +68,16 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
             cache(recipe, quiet=quiet)
             prepared.add(key)
 
-    shared, own = stages_of(cells)
-    choosing = {*own, *([cells.study.searched.recipe] if shared else [])}
-    for split in cells.study.splits:
-        for entry in cells.study.recipes:
+    choosing = {recipes.chooser, *recipes.own_grids}
+    for split in recipes.study.splits:
+        for entry in recipes.study.recipes:
             try:
-                for recipe in cells.variants(entry.name, split.name):
+                for recipe in recipes.variants(entry.name, split.name):
                     triplet_geometry(recipe)  # refuses terms that no run could have
                     make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
                     gathered = cache.gathered(recipe, quiet=quiet)
                     corpora[items_key(recipe)] = gathered.about
-                    several = has_folds(recipe)
+                    several = isinstance(recipe.protocol, LeaveOneOut | GroupedFolds) and recipe.protocol.fold == "all"
                     found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
                     if folds.setdefault(split.name, found) != found:
                         raise InputError(
@@ -56,7 +89,7 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
                         prepare(one)
                         if entry.name not in choosing:
                             continue
-                        by = inner_by(cells, recipe)
+                        by = recipes.inner_by(recipe)
                         inner[entry.name, split.name, fold] = count = inner_count(one, gathered, by)
                         for group in range(count):
                             protocol = one.protocol.model_copy(update={"inner": Inner(by=by, fold=group)})
@@ -64,6 +97,6 @@ def survey(cells: Cells, *, quiet: bool = True) -> Shape:
             except AffectspaceError as error:
                 faults.setdefault(str(error), []).append(f"recipe {entry.name!r} on split {split.name!r}")
     if faults:
-        told = (f"{cells.source}: {cells.places(places)}: {fault}" for fault, places in faults.items())
+        told = (f"{recipes.source}: {recipes.places(places)}: {fault}" for fault, places in faults.items())
         raise InputError("\n".join(told))
-    return Shape(folds, inner, corpora)
+    return StudyData(folds, inner, corpora)

@@ -6,7 +6,7 @@ import pytest
 
 from affectspace.studies.plan import Planned
 from affectspace.studies.pool import Answer, Held, Pool
-from affectspace.studies.probe import Cost, Costs, finished_costs, measure, worth_it
+from affectspace.studies.prediction import Cost, Costs, finished_costs, measure, worth_it
 from affectspace.studies.progress import Clock
 from affectspace.training.recipe import make_recipe
 
