@@ -401,7 +401,7 @@ def test_runs_of_several_versions_are_told(make_study):
     assert (
         "several versions of torch (2.13.0: CE; 2.14.0: KL), so a difference between recipes may be one of versions."
     ) in page(folder).words("")
-    assert "Environment of KL affectspace 0.1.0 torch 2.14.0" in page(folder).words("basis")
+    assert "Environment of KLaffectspace 0.1.0 torch 2.14.0" in page(folder).words("basis")
     for recipe in ("CE", "KL"):
         path = folder / f"runs/{recipe}/alva----boro/seed-1/environment.txt"
         path.write_text(f"torch 2.{13 if recipe == 'KL' else 14}.0\n")
