@@ -5,7 +5,7 @@ import pytest
 
 from affectspace.errors import InputError
 from affectspace.metrics import uar
-from affectspace.training import train_folds
+from affectspace.training import train, train_folds
 
 FOLDS = {"kind": "grouped_folds", "by": "speaker", "folds": 3, "allow": ["script", "session"]}
 
@@ -35,6 +35,17 @@ def test_folds_go_on_where_they_were(tiny, tmp_path):
     assert (tmp_path / "run/metrics.json").read_bytes() == first
     with pytest.raises(InputError, match="already holds a run"):
         train_folds(recipe, tmp_path / "run")
+
+
+def test_pooled_figures_are_not_taken_for_a_run(tiny, tmp_path):
+    """As a study leaves them: beside the folds, without a recipe of their own."""
+    recipe = tiny(protocol=FOLDS, training={"epochs": 1})
+    train_folds(recipe, tmp_path / "run")
+    (tmp_path / "run/recipe.toml").unlink()
+    one = recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"fold": 0})})
+    for resume in (False, True):
+        with pytest.raises(InputError, match=r"holds figures without their recipe\.toml; choose another folder"):
+            train(one, tmp_path / "run", resume=resume)
 
 
 def test_a_protocol_without_folds(tiny, tmp_path):

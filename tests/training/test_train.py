@@ -181,6 +181,23 @@ def test_data_that_changed_are_refused_on_going_on(tiny, world, tmp_path, monkey
     assert bits(tmp_path / "run") == bits(tmp_path / "fresh")
 
 
+def test_a_run_goes_on_with_data_that_were_moved_and_not_with_other_vectors(tiny, world, tmp_path):
+    here, moved = (Path(shutil.copytree(world, tmp_path / name)) for name in ("here", "moved"))
+    names = [f"{c}/{item}" for c in ("alva", "boro") for item in pd.read_csv(world / c / "items.csv")["id"]]
+    vectors = pd.DataFrame({"id": names, "x": np.arange(len(names)) % 7.0})
+    for place in (here, moved):
+        vectors.to_csv(place / "moved.csv", index=False)
+    recipe = tiny(features={"kind": "vectors", "path": "moved.csv"}, encoder={"kind": "mlp", "hidden": 4})
+    elsewhere = recipe.model_copy(update={"data": str(moved)})
+    train(recipe.model_copy(update={"data": str(here)}), tmp_path / "run")
+    (tmp_path / "run/metrics.json").unlink()
+    assert train(elsewhere, tmp_path / "run", resume=True).finished
+    (tmp_path / "run/metrics.json").unlink()
+    vectors.assign(x=0.5).to_csv(moved / "moved.csv", index=False)
+    with pytest.raises(InputError, match="recordings of corpus alva, boro, or the features made of them, have changed"):
+        train(elsewhere, tmp_path / "run", resume=True)
+
+
 def test_a_start_that_failed_does_not_hold_the_folder(tiny, tmp_path):
     with pytest.raises(InputError, match=r"training\.device is 'cuda', and this machine has none"):
         train(tiny(training={"device": "cuda"}), tmp_path / "run")
