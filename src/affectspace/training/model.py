@@ -160,7 +160,7 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 Features: {data.about["features"]}{licence}
-
+{_augmented(recipe)}
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
 
@@ -169,6 +169,12 @@ Made by affectspace for research on expressed emotion. It says how a clip's expr
 by people like the raters of these corpora, not what anybody feels. Expect lower scores on other languages,
 microphones and speakers than the test gave. Do not use it to judge individuals.
 """
+
+
+def _augmented(recipe: Recipe) -> str:
+    changes = recipe.augment.told or {}
+    told = ", ".join(f"{name} {value}" for name, value in changes.items())
+    return f"Training items were augmented: {told}\n" if told else ""
 
 
 def _tested(test: dict[str, float], count: int) -> str:

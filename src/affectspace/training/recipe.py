@@ -215,7 +215,7 @@ class CrossCorpus(Section):
     test: tuple[str, ...] = Field(min_length=1)
     validate_share: float = Field(default=0.2, ge=0, lt=1)
     validate_by: Literal["speaker", "session"] = "speaker"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     inner: Inner | None = None
     allow: tuple[str, ...] = ()
 
@@ -251,7 +251,7 @@ class GroupedFolds(Section):
     by: Literal["speaker", "session", "script"] = "speaker"
     folds: int = Field(default=5, ge=2)
     validate_share: float = Field(default=0.2, ge=0, lt=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     fold: int | Literal["all"] = "all"
     inner: Inner | None = None
     allow: tuple[str, ...] = ()
@@ -363,7 +363,7 @@ class Recipe(Section):
     """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     data: str = "."
     corpora: tuple[CorpusEntry, ...] = Field(min_length=1)
     labels: Labels
