@@ -64,7 +64,7 @@ def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: in
         name,
         rows[~held],
         rows[held],
-        [],
+        rows[:0],
         keeps_apart=tuple(dict.fromkeys((*split.keeps_apart, by))),
         allowed=split.allowed,
     )

@@ -167,7 +167,7 @@ def _killed(how: int) -> str:
 def _unborn(how: int) -> str:
     return (
         f"processes that train runs cannot start: {LIVES} have ended {_by(how)} before they were ready; what they said "
-        f"stands above, and this says it again: {sys.executable} -m affectspace.studies.worker < /dev/null"
+        f"stands above, and this says it again: {sys.executable} -m affectspace.studies.worker"
     )
 
 
