@@ -161,7 +161,8 @@ def test_a_disk_that_fills_up(run, mine, monkeypatch):
     assert code == 1
     assert "No space left on device" in err
     assert "free some space" in err
-    assert not list(Path("runs/own/checkpoints").iterdir())
+    assert not list(Path("runs/own").rglob("*.safetensors"))  # nothing half-written
+    assert not list(Path("runs/own").rglob("*.partial"))
     monkeypatch.undo()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError
@@ -15,6 +15,7 @@ def table(counts):
     return pd.DataFrame({"id": [str(row) for row in range(len(speakers))], "corpus": "a", "speaker": speakers})
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=4, max_size=8), st.data())
 def test_every_training_item_validates_once_and_no_test_item_ever(counts, data):
     items = table(counts)

@@ -77,6 +77,8 @@ class Run:
         below = sorted(p for p in self.path.iterdir() if re.fullmatch(r"fold-\d+", p.name) and _holds_run(p))
         self.folds: tuple[Run, ...] = tuple(Run(p) for p in below)
         if not self.folds and not _holds_run(self.path):
+            if (self.path / "study.toml").is_file():
+                raise InputError(f"{path} is a study; its page is {self.path / 'report.html'}, its runs lie in runs/")
             raise InputError(f"{path} is not a run folder (it has no recipe.toml); give the folder that training wrote")
 
     def __repr__(self) -> str:
