@@ -67,7 +67,7 @@ def lay(world, tmp_path, monkeypatch):
 def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp_path):
     code, out, err = run("study", "study.toml", "--processes", "1")
     assert code == 0, err
-    assert err.startswith("opening the data ... 4 runs: on 1 process 4 runs trained in ")
+    assert err.startswith("opening the data ... 4 runs on 1 process 4 runs trained in ")
     assert err.endswith("4 of 4 runs are finished")
     lines = out.splitlines()
     assert lines[1].split() == ["UAR", "%", "chance", "CE", "slow", "CE", "seeds"]

@@ -376,7 +376,7 @@ def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, mon
     with pytest.raises(KeyboardInterrupt):
         run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        "4 runs: on 2 processes", "by the first of them the others take about 10 min",
+        "4 runs on 2 processes", "by the first of them the others take about 10 min",
     ]  # fmt: skip
 
 

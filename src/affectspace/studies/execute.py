@@ -248,9 +248,9 @@ class _Call:
         parts = [f"{grid:,} grid, {len(everything) - grid:,} final"] if grid else []
         parts += [f"{len(done):,} already finished"] if done else []
         on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
-        told = f"{'at most' if at_most else 'about'} {duration(seconds)} {on}" if seconds else on
+        told = f": {'at most' if at_most else 'about'} {duration(seconds)} {on}" if seconds else f" {on}"
         of = f" ({'; '.join(parts)})" if parts else ""
-        self.console.print(f"{len(everything):,} runs{of}: {told}")
+        self.console.print(f"{len(everything):,} runs{of}{told}")
 
     def _stages(self, bar: Bar) -> None:
         """Grid, choice, own grids, choice, and the runs that are tested."""
