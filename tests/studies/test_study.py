@@ -170,3 +170,18 @@ def test_dotted_keys_say_the_same_as_tables():
 
 def test_a_slug_is_a_name_of_one_folder():
     assert slug("a/b \\ ..ü") == "a-b---..-"
+
+
+def test_a_recipe_is_no_study(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('name = "x"\n[[corpora]]\npath = "a"\n')
+    with pytest.raises(InputError, match="is a recipe, and a study names recipes; train it by: affectspace train "):
+        load_study(path)
+
+
+def test_a_count_of_seeds_that_nobody_means(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('name = "x"\nseeds = 99999999999999999999\n[[recipes]]\npath = "r.toml"\n')
+    (tmp_path / "r.toml").write_text('name = "r"\n')
+    with pytest.raises(InputError, match="is more seeds than any study needs; give at most 10,000, or a list"):
+        load_study(path)

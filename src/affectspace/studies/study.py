@@ -20,6 +20,7 @@ from affectspace.training.recipe import CrossCorpus, GroupedFolds, Section, make
 
 __all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]
 
+MOST_SEEDS = 10_000  # as a count, which may be a slip of the finger
 NAME = r"^[A-Za-z0-9].*$"
 QUESTION = ("name", "seed", "data", "corpora", "labels", "protocol")  # what a score is a score of
 NO_EFFECT = (
@@ -105,6 +106,8 @@ class Study(Section):
     @classmethod
     def _count_or_list(cls, given: Any) -> Any:
         whole = isinstance(given, int) and not isinstance(given, bool)
+        if whole and given > MOST_SEEDS:
+            raise ValueError(f"{given} is more seeds than any study needs; give at most {MOST_SEEDS:,}, or a list")
         if whole and given >= 1:
             return tuple(range(given))
         if whole or not isinstance(given, list | tuple):
@@ -217,6 +220,8 @@ def load_study(path: str | Path) -> Study:
     """
     path = Path(path)
     values = read_toml(path, "study")
+    if "recipes" not in values and "corpora" in values:
+        raise InputError(f"{path} is a recipe, and a study names recipes; train it by: affectspace train {path}")
     faults, missing = [], []
     entries = values.get("recipes", [])
     for entry in entries if isinstance(entries, list) else ():
