@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError
-from affectspace.training.recipe import dump_recipe, load_recipe, make_recipe
+from affectspace.training.recipe import make_recipe
+from affectspace.training.recipe_file import dump_recipe, load_recipe
 
 BASE = {
     "name": "base",

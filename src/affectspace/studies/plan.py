@@ -17,7 +17,8 @@ from affectspace.studies.overrides import canonical
 from affectspace.studies.recipes import StudyRecipes, points
 from affectspace.studies.study import slug
 from affectspace.training.keys import items_key, split_key
-from affectspace.training.recipe import Inner, LeaveOneOut, Monitor, Recipe, dump_recipe
+from affectspace.training.recipe import Inner, LeaveOneOut, Monitor, Recipe
+from affectspace.training.recipe_file import dump_recipe
 
 __all__ = [
     "Choice",

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from affectspace.errors import InputError
 from affectspace.studies.overrides import put
 from affectspace.studies.study import RecipeEntry, SplitEntry, Study, read_toml, slug
-from affectspace.training.recipe import CrossCorpus, Recipe, make_recipe, sentences
+from affectspace.training.recipe import CrossCorpus, Recipe, make_recipe
+from affectspace.training.schema import sentences
 
 __all__ = ["StudyRecipes", "points"]
 

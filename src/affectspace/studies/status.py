@@ -12,7 +12,7 @@ from affectspace.errors import InputError
 from affectspace.studies.data import StudyData, fold_key
 from affectspace.studies.overrides import dotted
 from affectspace.studies.plan import Planned
-from affectspace.training.recipe import load_recipe
+from affectspace.training.recipe_file import load_recipe
 
 __all__ = [
     "Status",

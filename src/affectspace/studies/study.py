@@ -16,7 +16,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from affectspace.errors import InputError
 from affectspace.studies.overrides import canonical, dotted, put
-from affectspace.training.recipe import CrossCorpus, GroupedFolds, Section, make_recipe, sentences
+from affectspace.training.recipe import CrossCorpus, GroupedFolds, make_recipe
+from affectspace.training.schema import Section, sentences
 
 __all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]
 

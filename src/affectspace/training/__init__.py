@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
     from affectspace.training.folds import train_folds
     from affectspace.training.model import Model, load_model
-    from affectspace.training.recipe import Recipe, dump_recipe, load_recipe, make_recipe
+    from affectspace.training.recipe import Recipe, make_recipe
+    from affectspace.training.recipe_file import dump_recipe, load_recipe
     from affectspace.training.run import Run
     from affectspace.training.train import train
 
@@ -33,9 +34,9 @@ HOMES = {
     "Model": "model",
     "Recipe": "recipe",
     "Run": "run",
-    "dump_recipe": "recipe",
+    "dump_recipe": "recipe_file",
     "load_model": "model",
-    "load_recipe": "recipe",
+    "load_recipe": "recipe_file",
     "make_recipe": "recipe",
     "train": "train",
     "train_folds": "folds",

@@ -19,7 +19,8 @@ from affectspace.errors import InputError
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.files import atomic_path, held, json_text, sweep, write_json, write_text
 from affectspace.training.data import Data
-from affectspace.training.recipe import Recipe, dump_recipe, load_recipe
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_file import dump_recipe, load_recipe
 
 __all__ = ["changes", "hold", "record"]
 

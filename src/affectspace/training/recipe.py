@@ -1,33 +1,14 @@
-"""The full description of a run: TOML in, checked, with defaults filled in, TOML out."""
+"""The full description of a run, checked, with defaults filled in."""
 
-import difflib
-import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
+from affectspace.training.schema import Section, sentences
 
-__all__ = ["Recipe", "Section", "dump_recipe", "load_recipe", "make_recipe", "sentences"]
-
-
-class Section(BaseModel):
-    """A table of a recipe: immutable, and an unknown key is an error that names the nearest legal one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _know_every_key(cls, values: Any) -> Any:
-        for key in values if isinstance(values, dict) else ():
-            if key not in cls.model_fields:
-                near = difflib.get_close_matches(key, cls.model_fields, 1, 0.5)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ValueError(f"unknown key {key!r}; {hint}legal: {', '.join(cls.model_fields)}")
-        return values
+__all__ = ["Recipe", "make_recipe"]
 
 
 class CorpusEntry(Section):
@@ -45,7 +26,7 @@ class ClassLabels(Section):
     dimension: str = "emotion"
     soft: bool = True
     others: Literal["error", "leave_out"] = "error"
-    map: dict[str, str] = {}
+    map: dict[str, str] = Field(default_factory=dict)
 
 
 class PoleLabels(Section):
@@ -460,113 +441,3 @@ def make_recipe(values: dict[str, Any], source: str = "the recipe") -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise InputError("\n".join(f"{source}: {told}" for told in sentences(error, values))) from None
-
-
-def sentences(error: ValidationError, values: dict[str, Any]) -> list[str]:
-    """Every fault that was found in ``values``, with its key, what is wrong and what is legal."""
-    faults = error.errors()
-    # A list with a faulty entry is also called too short; the entry's own fault says it all.
-    inner = [f for f in faults if not (f["type"] == "too_short" and any(_within(g, f) for g in faults))]
-    return [_sentence(fault, values) for fault in inner]
-
-
-def _within(fault: Any, outer: Any) -> bool:
-    return fault is not outer and fault["loc"][: len(outer["loc"])] == outer["loc"]
-
-
-def _sentence(fault: Any, values: dict[str, Any]) -> str:
-    # pydantic puts the tag of a tagged union into the path; a user never wrote it there.
-    path: list[str] = []
-    place: Any = values
-    for part in fault["loc"]:
-        if (isinstance(place, dict) and part in place) or (
-            isinstance(place, list) and isinstance(part, int) and part < len(place)
-        ):
-            place = place[part]
-        elif part != fault["loc"][-1] or fault["type"] != "missing":
-            continue
-        path.append(str(part))
-    where = ".".join(path)
-    match fault["type"]:
-        case "missing":
-            return f"{where} is missing"
-        case "value_error":
-            message = fault["msg"].removeprefix("Value error, ")
-            return f"{where}: {message}" if where else message
-        case "union_tag_invalid" | "union_tag_not_found":
-            given = fault["input"].get("kind") if isinstance(fault["input"], dict) else None
-            legal = [tag.strip(" '") for tag in fault.get("ctx", {}).get("expected_tags", "").split(",") if tag]
-            near = difflib.get_close_matches(str(given), legal, 1, 0.5)
-            says = f"is {given!r}; " if given is not None else "is missing; "
-            return (
-                f"{where}.kind {says}" + (f"did you mean {near[0]!r}? " if near else "") + f"legal: {', '.join(legal)}"
-                if legal
-                else f"{where}.kind is missing; it says which kind of {where} this is"
-            )
-        case "model_attributes_type" | "model_type" | "dict_type":
-            return f"{where} is {fault['input']!r}; it is a table with keys of its own, such as {where}.kind"
-    return f"{where} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
-
-
-def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe from a TOML file, with ``key.sub=value`` overrides from a command line.
-
-    A relative ``data`` in the file is relative to the file; one given as an override is relative to
-    the working folder. Values are read as TOML, or as plain text where they are none.
-
-    Raises:
-        InputError: no such file, malformed TOML, unknown or illegal keys, an override without ``=``.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"there is no recipe {path}; recipes are TOML files, some lie in recipes/")
-    try:
-        values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8; save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from error
-    values["data"] = str((path.parent / str(values.get("data", "."))).resolve())
-    for override in overrides:
-        _apply(values, override)
-    if any(override.startswith("data=") for override in overrides):
-        values["data"] = str(Path(str(values["data"])).expanduser().resolve())
-    return make_recipe(values, str(path))
-
-
-TEXTS = {"name", "data"}  # a name such as 2024 is text, without quotes
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise InputError(f"override {override!r} has no '='; write it as key.sub=value, for example training.epochs=10")
-    try:
-        value = text if key in TEXTS else tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = key.split(".")
-    place: Any = values
-    for parent in parents:
-        place = _step(place, parent, override)
-    if isinstance(place, list):
-        _step(place, last, override)
-        place[int(last)] = value
-    else:
-        place[last] = value
-
-
-def _step(place: Any, key: str, override: str) -> Any:
-    if isinstance(place, list):
-        if not (key.isascii() and key.isdecimal()) or int(key) >= len(place):
-            raise InputError(f"override {override!r}: {key!r} is not one of the entries 0..{len(place) - 1}")
-        return place[int(key)]
-    inner = place.setdefault(key, {})
-    if not isinstance(inner, dict | list):
-        raise InputError(f"override {override!r}: {key!r} is the value {inner!r} and has no keys below it")
-    return inner
-
-
-def dump_recipe(recipe: Recipe) -> str:
-    """The recipe as TOML with every default written out; ``load_recipe`` gives an equal one back."""
-    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,77 @@
+"""Recipes as TOML files, with settings changed from a command line."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from affectspace.errors import InputError
+from affectspace.training.recipe import Recipe, make_recipe
+
+__all__ = ["dump_recipe", "load_recipe"]
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from a TOML file, with ``key.sub=value`` overrides from a command line.
+
+    A relative ``data`` in the file is relative to the file; one given as an override is relative to
+    the working folder. Values are read as TOML, or as plain text where they are none.
+
+    Raises:
+        InputError: no such file, malformed TOML, unknown or illegal keys, an override without ``=``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no recipe {path}; recipes are TOML files, some lie in recipes/")
+    try:
+        values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+    values["data"] = str((path.parent / str(values.get("data", "."))).resolve())
+    for override in overrides:
+        _apply(values, override)
+    if any(override.startswith("data=") for override in overrides):
+        values["data"] = str(Path(str(values["data"])).expanduser().resolve())
+    return make_recipe(values, str(path))
+
+
+TEXTS = {"name", "data"}  # a name such as 2024 is text, without quotes
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"override {override!r} has no '='; write it as key.sub=value, for example training.epochs=10")
+    try:
+        value = text if key in TEXTS else tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    place: Any = values
+    for parent in parents:
+        place = _step(place, parent, override)
+    if isinstance(place, list):
+        _step(place, last, override)
+        place[int(last)] = value
+    else:
+        place[last] = value
+
+
+def _step(place: Any, key: str, override: str) -> Any:
+    if isinstance(place, list):
+        if not (key.isascii() and key.isdecimal()) or int(key) >= len(place):
+            raise InputError(f"override {override!r}: {key!r} is not one of the entries 0..{len(place) - 1}")
+        return place[int(key)]
+    inner = place.setdefault(key, {})
+    if not isinstance(inner, dict | list):
+        raise InputError(f"override {override!r}: {key!r} is the value {inner!r} and has no keys below it")
+    return inner
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as TOML with every default written out; ``load_recipe`` gives an equal one back."""
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True))
