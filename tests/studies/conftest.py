@@ -1,5 +1,6 @@
 """Study folders made up from a known truth: what each recipe knows, how seeds and speakers differ, what was tried."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import tomli_w
 
 from affectspace.metrics import scores
+from affectspace.studies.overrides import put
 
 CLASSES = ("negative", "positive")
 
@@ -198,3 +200,42 @@ def make_study(tmp_path_factory) -> Callable[..., Path]:
         return fabricate_study(tmp_path_factory.mktemp("studies") / "study", *args, **kwargs)
 
     return make
+
+
+RECIPE = {
+    "name": "base",
+    "corpora": [{"path": "alva"}, {"path": "boro"}],
+    "labels": {"kind": "classes", "names": ["angry", "sad"]},
+    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"]},
+    "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity"}],
+}
+STUDY = {
+    "name": "mine",
+    "seeds": 3,
+    "recipes": [
+        {"name": "CE", "path": "recipe.toml", "set": {"terms": [{"kind": "cross_entropy"}]}},
+        {"name": "KL", "path": "recipe.toml", "grid": {"terms.1.weight": [0.1, 1.0]}},
+    ],
+    "splits": [
+        {"name": "there"},
+        {"name": "back", "set": {"protocol.train": ["boro"], "protocol.test": ["alva"]}},
+    ],
+    "grid": {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.01]}, "epoch": True},
+}
+
+
+@pytest.fixture
+def written(tmp_path):
+    """``written({"splits.0.name": "x"})``: the path of a study file with changes; None removes a key."""
+
+    def write(changes=None, recipe=None):
+        values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE)
+        for changed, table in ((values, changes or {}), (base, recipe or {})):
+            for key, value in table.items():
+                put(changed, key, value)
+        (tmp_path / "recipe.toml").write_text(tomli_w.dumps(base))
+        path = tmp_path / "study.toml"
+        path.write_text(tomli_w.dumps({key: value for key, value in values.items() if value is not None}))
+        return path
+
+    return write

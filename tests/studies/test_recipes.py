@@ -1,59 +1,17 @@
 """What a study file expands to: every fault of every recipe on every split is told before anything is opened."""
 
-import copy
 import itertools
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-import tomli_w
 
 from affectspace.errors import InputError
-from affectspace.studies.overrides import put
 from affectspace.studies.recipes import StudyRecipes, points
 from affectspace.studies.study import load_study
 
 ROOT = Path(__file__).parents[2]
-RECIPE = {
-    "name": "base",
-    "corpora": [{"path": "alva"}, {"path": "boro"}],
-    "labels": {"kind": "classes", "names": ["angry", "sad"]},
-    "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"]},
-    "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity"}],
-}
-STUDY = {
-    "name": "mine",
-    "seeds": 3,
-    "recipes": [
-        {"name": "CE", "path": "recipe.toml", "set": {"terms": [{"kind": "cross_entropy"}]}},
-        {"name": "KL", "path": "recipe.toml", "grid": {"terms.1.weight": [0.1, 1.0]}},
-    ],
-    "splits": [
-        {"name": "there"},
-        {"name": "back", "set": {"protocol.train": ["boro"], "protocol.test": ["alva"]}},
-    ],
-    "grid": {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.01]}, "epoch": True},
-}
-
-
-@pytest.fixture
-def written(tmp_path):
-    """``written({"splits.0.name": "x"})``: the path of a study file with changes; None removes a key."""
-
-    def write(changes=None, recipe=None):
-        values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE)
-        for changed, table in ((values, changes or {}), (base, recipe or {})):
-            for key, value in table.items():
-                put(changed, key, value)
-        (tmp_path / "recipe.toml").write_text(tomli_w.dumps(base))
-        path = tmp_path / "study.toml"
-        path.write_text(tomli_w.dumps({key: value for key, value in values.items() if value is not None}))
-        return path
-
-    return write
-
-
 ILLEGAL = [
     (
         {"recipes.1.set": {"training.epoch": 5}},
