@@ -1,6 +1,6 @@
 """The studies on real corpora: prepares their inputs, runs them, keeps their tables.
 
-    python benchmarks/real_studies.py [NAME ...] [--out FOLDER]     # of studies/: speech, iemocap, text; default all
+    python benchmarks/real_studies.py [NAME ...] [--out FOLDER]     # of studies/; default all
 
 The corpora lie in $AFFECTSPACE_DATA (default ../shared/data). Studies go on where they stopped. What is made of the
 corpora (settings with paths, sentence vectors) stays in FOLDER (default runs/studies); tables are printed.
@@ -17,10 +17,10 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
-NAMES = ("speech", "iemocap", "text")
+NAMES = ("speech", "iemocap", "text", "small", "cross")
 IEMOCAP = """name = "iemocap"
 root = "{root}"
-items = "iemocap_session*.parquet"
+items = "{items}"
 language = "en"
 columns = {{ id = "utterance_id", label = "label4" }}
 mean_ratings = {{ valence = "valence", activation = "activation" }}
@@ -39,14 +39,17 @@ scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5
 
 
 def prepare(folder: Path) -> None:
-    """Corpus files with their paths, and the mean word vector of every text of IEMOCAP and EmoBank."""
+    """Corpus files with their paths, a tenth of IEMOCAP, and the mean word vector of every text of IEMOCAP and EmoBank."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "iemocap.toml").write_text(IEMOCAP.format(root=DATA / "multimodal/iemocap"))
+    sessions = [pd.read_parquet(path) for path in sorted((DATA / "multimodal/iemocap").glob("*_session*.parquet"))]
+    pd.concat([table.iloc[::10] for table in sessions]).to_parquet(folder / "iemocap_tenth.parquet", index=False)
+    whole, tenth = (DATA / "multimodal/iemocap", "iemocap_session*.parquet"), (folder, "iemocap_tenth.parquet")
+    for name, (root, items) in (("iemocap", whole), ("iemocap_tenth", tenth)):
+        (folder / f"{name}.toml").write_text(IEMOCAP.format(root=root, items=items))
     (folder / "emobank.toml").write_text(EMOBANK.format(root=DATA / "text/emobank"))
     if not (folder / "text_vectors.parquet").exists():
-        iemocap = [pd.read_parquet(path) for path in sorted((DATA / "multimodal/iemocap").glob("*_session*.parquet"))]
         emobank = pd.read_parquet(DATA / "text/emobank/emobank_train_dev.parquet")
-        texts = {f"iemocap/{row.utterance_id}": row.text for table in iemocap for row in table.itertuples()}
+        texts = {f"iemocap/{row.utterance_id}": row.text for table in sessions for row in table.itertuples()}
         texts |= {f"emobank/{row.id}": row.text for row in emobank.itertuples()}
         vectors = text_vectors(texts)
         print(f"{len(vectors):,} of {len(texts):,} texts have a known word", file=sys.stderr)
