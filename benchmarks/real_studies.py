@@ -39,7 +39,7 @@ scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5
 
 
 def prepare(folder: Path) -> None:
-    """Corpus files with their paths, a tenth of IEMOCAP, and the mean word vector of every text of IEMOCAP and EmoBank."""
+    """Corpus files with their paths, a tenth of IEMOCAP, and mean word vectors of the texts of IEMOCAP and EmoBank."""
     folder.mkdir(parents=True, exist_ok=True)
     sessions = [pd.read_parquet(path) for path in sorted((DATA / "multimodal/iemocap").glob("*_session*.parquet"))]
     pd.concat([table.iloc[::10] for table in sessions]).to_parquet(folder / "iemocap_tenth.parquet", index=False)
