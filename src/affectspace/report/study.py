@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from affectspace.report import facts, study_facts, study_panels
+from affectspace.report import facts, study_choices, study_costs, study_facts, study_panels, study_tests
 from affectspace.report.page import write_page
 from affectspace.report.study_tables import entry, legend, seeds
 from affectspace.report.study_words import answers, cautions, overall
@@ -56,7 +56,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "done": len(results.runs),
         "overall": overall(splits),
         "answers": [(_sign(split), answers(split)) for split in splits],
-        "cautions": [*study_facts.unequal_choices(results), *cautions(splits), *study_facts.versions(results)],
+        "cautions": [*study_choices.unequal_choices(results), *cautions(splits), *study_facts.versions(results)],
         "transductive": sorted({name for split in splits for name in split.transductive}),
         "missing": study_facts.missing(results),
         "forests": study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
@@ -64,12 +64,12 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "legend": legend(splits),
         "curves": study_panels.curve_panels(results, splits),
         "curve_words": study_panels.curve_words(results),
-        "choices": study_facts.choices(results),
-        "had_to_choose": study_facts.had_to_choose(results),
+        "choices": study_choices.choices(results),
+        "had_to_choose": study_choices.had_to_choose(results),
         "inner": study_panels.selection_panels(results),
-        "tests": [(s, study_facts.anova(s), study_facts.differences(s), study_facts.pairs(s)) for s in splits],
-        "costs": study_facts.costs(results),
-        "spent": study_facts.spent(results),
+        "tests": [(s, study_tests.anova(s), study_tests.differences(s), study_tests.pairs(s)) for s in splits],
+        "costs": study_costs.costs(results),
+        "spent": study_costs.spent(results),
         "protocol": _protocol(results, facts.protocol(shown)),
         "corpora": study_facts.corpora(shown),
         "environments": study_facts.environments(results),
