@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 
 from affectspace.metrics import scores
-from affectspace.studies.overrides import put
+from affectspace.training.dotted import put
 
 CLASSES = ("negative", "positive")
 

@@ -3,7 +3,6 @@
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.studies.overrides import dotted
 from affectspace.studies.study import dump_study, load_study, slug
 
 BAD = [
@@ -117,13 +116,6 @@ def test_names_that_are_not_given(written):
     assert [entry.name for entry in study.recipes] == ["base"]
     assert [entry.name for entry in study.splits] == ["alva to boro"]
     assert (study.baseline, study.seeds) == ("base", (7, 3))
-
-
-def test_dotted_keys_say_the_same_as_tables():
-    nested = {"training": {"epochs": 5, "clip_gradient": 1.0}, "encoder": {"kind": "mlp", "hidden": 8}}
-    assert dotted(nested) == {
-        "training.epochs": 5, "training.clip_gradient": 1.0, "encoder": {"kind": "mlp", "hidden": 8},
-    }  # fmt: skip
 
 
 def test_a_slug_is_a_name_of_one_folder():

@@ -115,8 +115,8 @@ def test_data_of_the_file_is_relative_to_the_file_and_that_of_an_override_to_her
     [
         ("training.epochs", "override 'training.epochs' has no '='; write it as key.sub=value"),
         ("trainig.epochs=3", "unknown key 'trainig'; did you mean 'training'?"),
-        ("corpora.4.path=x", "override 'corpora.4.path=x': '4' is not one of the entries 0..0"),
-        ("name.x=3", "override 'name.x=3': 'name' is the value 'base' and has no keys below it"),
+        ("corpora.4.path=x", "override 'corpora.4.path=x': corpora has no entry 4; it has one, 0"),
+        ("name.x=3", "override 'name.x=3': name is 'base' and has no keys below it"),
     ],
 )
 def test_overrides_that_cannot_be(tmp_path, override, message):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from affectspace.errors import InputError
-from affectspace.studies.overrides import put
+from affectspace.training.dotted import put
 from affectspace.studies.study import RecipeEntry, SplitEntry, Study, read_toml, slug
 from affectspace.training.recipe import CrossCorpus, Recipe, make_recipe
 from affectspace.training.schema import sentences
@@ -126,14 +126,15 @@ class StudyRecipes:
 def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The values with changes by dotted key, and what is wrong with them then."""
     values = copy.deepcopy(values)
-    try:
-        for key, value in changes.items():
+    for key, value in changes.items():
+        try:
             put(values, key, copy.deepcopy(value))
+        except ValueError as error:
+            return values, [f"{key!r}: {error}"]
+    try:
         Recipe.model_validate(values)
     except ValidationError as error:
         return values, sentences(error, values)
-    except ValueError as error:
-        return values, [str(error)]
     return values, []
 
 

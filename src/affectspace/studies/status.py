@@ -10,7 +10,7 @@ from typing import Any
 
 from affectspace.errors import InputError
 from affectspace.studies.data import StudyData, fold_key
-from affectspace.studies.overrides import dotted
+from affectspace.training.dotted import dotted
 from affectspace.studies.plan import Planned
 from affectspace.training.recipe_file import load_recipe
 

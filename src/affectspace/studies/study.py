@@ -15,7 +15,7 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from affectspace.errors import InputError
-from affectspace.studies.overrides import canonical, dotted, put
+from affectspace.training.dotted import canonical, dotted, put
 from affectspace.training.recipe import CrossCorpus, GroupedFolds, make_recipe
 from affectspace.training.schema import Section, sentences
 

@@ -8,6 +8,7 @@ from typing import Any
 import tomli_w
 
 from affectspace.errors import InputError
+from affectspace.training.dotted import put
 from affectspace.training.recipe import Recipe, make_recipe
 
 __all__ = ["dump_recipe", "load_recipe"]
@@ -50,26 +51,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
         value = text if key in TEXTS else tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    *parents, last = key.split(".")
-    place: Any = values
-    for parent in parents:
-        place = _step(place, parent, override)
-    if isinstance(place, list):
-        _step(place, last, override)
-        place[int(last)] = value
-    else:
-        place[last] = value
-
-
-def _step(place: Any, key: str, override: str) -> Any:
-    if isinstance(place, list):
-        if not (key.isascii() and key.isdecimal()) or int(key) >= len(place):
-            raise InputError(f"override {override!r}: {key!r} is not one of the entries 0..{len(place) - 1}")
-        return place[int(key)]
-    inner = place.setdefault(key, {})
-    if not isinstance(inner, dict | list):
-        raise InputError(f"override {override!r}: {key!r} is the value {inner!r} and has no keys below it")
-    return inner
+    try:
+        put(values, key, value)
+    except ValueError as error:
+        raise InputError(f"override {override!r}: {error}") from None
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -36,35 +36,31 @@ def put(values: dict[str, Any], key: str, value: Any) -> None:
         >>> put(values, "terms.1.weight", 2.0)
         Traceback (most recent call last):
         ...
-        ValueError: 'terms.1.weight': terms has no entry 1; it has one, 0
+        ValueError: terms has no entry 1; it has one, 0
     """
     *parents, last = key.split(".")
     place: Any = values
     way: list[str] = []
     for part in parents:
-        place = _step(place, part, way, key)
+        place = place[_entry(place, part, way)] if isinstance(place, list) else _table(place, way).setdefault(part, {})
         way.append(part)
     if isinstance(place, list):
-        place[_entry(place, last, way, key)] = value
-    elif isinstance(place, dict):
-        place[last] = value
+        place[_entry(place, last, way)] = value
     else:
-        raise ValueError(f"{key!r}: {'.'.join(way)} is {place!r} and has no keys below it")
+        _table(place, way)[last] = value
 
 
-def _step(place: Any, part: str, way: list[str], key: str) -> Any:
-    if isinstance(place, list):
-        return place[_entry(place, part, way, key)]
+def _table(place: Any, way: list[str]) -> dict[str, Any]:
     if not isinstance(place, dict):
-        raise ValueError(f"{key!r}: {'.'.join(way)} is {place!r} and has no keys below it")
-    return place.setdefault(part, {})
+        raise ValueError(f"{'.'.join(way)} is {place!r} and has no keys below it")
+    return place
 
 
-def _entry(place: list[Any], part: str, way: list[str], key: str) -> int:
+def _entry(place: list[Any], part: str, way: list[str]) -> int:
     if part.isascii() and part.isdecimal() and int(part) < len(place):
         return int(part)
     has = "it has one, 0" if len(place) == 1 else f"it has 0..{len(place) - 1}" if place else "it is empty"
-    raise ValueError(f"{key!r}: {'.'.join(way)} has no entry {part}; {has}")
+    raise ValueError(f"{'.'.join(way)} has no entry {part}; {has}")
 
 
 def canonical(value: Any) -> str:
