@@ -80,7 +80,7 @@ def test_planted_faults_are_found_and_training_goes_on_with_the_rest(run, tmp_pa
     [
         ("trainig.epochs=3", "own.toml: unknown key 'trainig'; did you mean 'training'?"),
         ("training.epoch=3", "own.toml: training: unknown key 'epoch'; did you mean 'epochs'?"),
-        ("training.epochs=-1", "training.epochs is -1; input should be greater than or equal to 1"),
+        ("training.epochs=-1", "training.epochs is -1; legal: at least 1"),
         ('labels.names=["angry","happy","sad"]', "outside the classes angry, happy, sad; map them to a class"),
         ('labels.names=["angry","happy","neutral","sad","bored"]', "class bored has no training item"),
         ("corpora.0.path=nowhere", "there is no corpus at"),

@@ -1,14 +1,17 @@
 """A recipe says what is wrong with it in the user's own words, and survives a round trip."""
 
 import copy
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from affectspace.errors import InputError
-from affectspace.training.recipe import make_recipe
+from affectspace.training.recipe import Recipe, make_recipe
 from affectspace.training.recipe_file import dump_recipe, load_recipe
+from affectspace.training.schema import Section, sentences
 
 BASE = {
     "name": "base",
@@ -29,7 +32,7 @@ def changed(**values):
             {"training": {"epcohs": 3}},
             "training: unknown key 'epcohs'; did you mean 'epochs'? legal: epochs, batch_size",
         ),
-        ({"training": {"epochs": 0}}, "training.epochs is 0; input should be greater than or equal to 1"),
+        ({"training": {"epochs": 0}}, "training.epochs is 0; legal: at least 1"),
         (
             {"protocol": {"kind": "leave_on"}},
             "protocol.kind is 'leave_on'; did you mean 'leave_one_out'? legal: cross_corpus",
@@ -37,17 +40,53 @@ def changed(**values):
         ({"protocol": {"by": "speaker"}}, "protocol.kind is missing"),
         ({"protocol": {"kind": "cross_corpus", "train": ["a"]}}, "protocol.test is missing"),
         ({"terms": [{"kind": "f_similarity", "wieght": 2}]}, "terms.0: unknown key 'wieght'; did you mean 'weight'?"),
-        ({"terms": [{"kind": "f_similarity", "f": "kll"}]}, "terms.0.f is 'kll'; input should be 'kl', 'reverse_kl'"),
+        (
+            {"terms": [{"kind": "f_similarity", "f": "kll"}]},
+            "terms.0.f is 'kll'; did you mean 'kl'? legal: 'kl', 'reverse_kl'",
+        ),
         ({"labels": {"kind": "classes", "names": ["a"]}}, "labels.names is ['a']"),
         ({"encoder": "mlp"}, "encoder is 'mlp'; it is a table with keys of its own, such as encoder.kind"),
-        ({"name": "../x"}, "name is '../x'"),
+        ({"name": "../x"}, "name: '../x' cannot name a folder everywhere; begin with a letter"),
         (
             {"features": {"kind": "log_mel", "normalise": {"scope": "item", "transductive": True}}},
             "features.normalise: transductive has no meaning for scope 'item'; legal with it: speaker, corpus",
         ),
         ({"features": {"kind": "vectors", "path": "x.npz"}}, "encoder.kind 'conv_pool' reads sequences; vectors need"),
-        ({"monitor": {"snapshots": [0]}}, "monitor.snapshots.0 is 0; input should be greater than or equal to 1"),
-        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate is nan"),
+        ({"monitor": {"snapshots": [0]}}, "monitor.snapshots.0 is 0; legal: at least 1"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate is nan; legal: a finite number"),
+        ({"training": {"learning_rate": "fast"}}, "training.learning_rate is 'fast'; legal: a number"),
+        ({"training": {"learning_rate": 11}}, "training.learning_rate is 11; legal: at most 10"),
+        ({"training": {"learning_rate": 0}}, "training.learning_rate is 0; legal: above 0"),
+        ({"training": {"epochs": 1.5}}, "training.epochs is 1.5; legal: a whole number"),
+        ({"training": {"epochs": [3]}}, "training.epochs is [3]; legal: a whole number"),
+        ({"training": {"selection": 0}}, "training.selection is 0; legal: 'validation', 'last' or at least 1"),
+        (
+            {"training": {"device": "cdua"}},
+            "training.device is 'cdua'; did you mean 'cuda'? legal: 'auto', 'cpu', 'cuda'",
+        ),
+        ({"training": 3}, "training is 3; it is a table with keys of its own"),
+        ({"seed": 2**63}, f"seed is {2**63}; legal: below {2**63}"),
+        ({"augment": {"speed": 1.1}}, "augment.speed: 1.1 is no pair of numbers; give [lowest, highest]"),
+        ({"augment": {"noise": [50]}}, "augment.noise: [50] is no pair of numbers; give [lowest, highest]"),
+        ({"augment": {"noise": [5, "x"]}}, "augment.noise.1 is 'x'; legal: a number"),
+        ({"augment": {"speed": [1.1, 0.9]}}, "augment.speed: in [1.1, 0.9] the ends are swapped; give [0.9, 1.1]"),
+        ({"augment": {"speed": [0.1, 0.9]}}, "augment: speed is [0.1, 0.9]; give [lowest, highest] within 0.5 to 2"),
+        ({"labels": {"kind": "classes", "names": "ab"}}, "labels.names is 'ab'; legal: a list, in [ ]"),
+        ({"labels": {"kind": "classes", "names": ["a", 2]}}, "labels.names.1 is 2; legal: a text"),
+        ({"labels": {"kind": "classes", "names": ["a", "b"], "soft": "?"}}, "labels.soft is '?'; legal: true or false"),
+        ({"labels": {"kind": "poles", "dimension": "v", "names": ["a"]}}, "labels.names is ['a']; legal: a list of 2"),
+        ({"terms": []}, "terms is []; legal: a list of at least 1"),
+        (
+            {"terms": {"kind": "cross_entropy"}},
+            "terms is {'kind': 'cross_entropy'}; legal: a list of tables, [[terms]]",
+        ),
+        ({"corpora": ["emodb"]}, "corpora.0 is 'emodb'; it is a table with keys of its own"),
+        ({"features": {"kind": "vectors", "path": 3}}, "features.path is 3; legal: a text or a list, in [ ]"),
+        ({"features": {"kind": "vectors", "path": ["a", 3]}}, "features.path.1 is 3; legal: a text"),
+        (
+            {"protocol": {"kind": "leave_one_out", "fold": "al"}},
+            "protocol.fold is 'al'; did you mean 'all'? legal: a whole",
+        ),
     ],
 )
 def test_a_fault_names_key_value_and_what_is_legal(change, message):
@@ -61,6 +100,18 @@ def test_every_fault_is_told_at_once():
     with pytest.raises(InputError) as caught:
         make_recipe(changed(training={"epochs": 0, "batch_size": 1}))
     assert len(str(caught.value).splitlines()) == 2
+
+
+def test_every_fault_that_the_schema_can_find_has_plain_words():
+    """Words of pydantic, by which it names types of Python, reach nobody."""
+    for section in (Recipe, *(kind for kind in Section.__subclasses__() if kind.__module__ == Recipe.__module__)):
+        for key in section.model_fields:
+            for wrong in ("?", -1, 1.5, [], {}, ["?"], [{}], {"x": 1}, [1, 2, 3], 10**400):
+                try:
+                    section.model_validate({key: wrong})
+                except ValidationError as error:
+                    told = "\n".join(sentences(error, {key: wrong}))
+                    assert not re.search(r"should|a valid|after validation|tuple|string|integer", told), told
 
 
 @given(

@@ -13,9 +13,9 @@ from typing import Any, Literal
 from affectspace.errors import InputError
 from affectspace.files import write_json
 from affectspace.studies.data import Fold, Question, StudyData, fold_key
-from affectspace.training.dotted import canonical
 from affectspace.studies.recipes import StudyRecipes, points
 from affectspace.studies.study import slug
+from affectspace.training.dotted import canonical
 from affectspace.training.keys import items_key, split_key
 from affectspace.training.recipe import Inner, LeaveOneOut, Monitor, Recipe
 from affectspace.training.recipe_file import dump_recipe

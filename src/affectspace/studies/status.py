@@ -10,8 +10,8 @@ from typing import Any
 
 from affectspace.errors import InputError
 from affectspace.studies.data import StudyData, fold_key
-from affectspace.training.dotted import dotted
 from affectspace.studies.plan import Planned
+from affectspace.training.dotted import dotted
 from affectspace.training.recipe_file import load_recipe
 
 __all__ = [

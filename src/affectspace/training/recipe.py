@@ -1,9 +1,10 @@
 """The full description of a run, checked, with defaults filled in."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
 from affectspace.training.schema import Section, sentences
@@ -116,7 +117,20 @@ class VectorFeatures(Section):
     normalise: Normalise = Normalise()
 
 
-Range = tuple[float, float]
+def _pair(given: Any) -> Any:
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError(f"{given!r} is no pair of numbers; give [lowest, highest]")
+    return given
+
+
+def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    if low > high:
+        raise ValueError(f"in [{low:g}, {high:g}] the ends are swapped; give [{high:g}, {low:g}]")
+    return ends
+
+
+Range = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_in_order)]
 
 
 class Augment(Section):
@@ -322,6 +336,15 @@ class Monitor(Section):
     snapshot_items: int = Field(default=600, ge=2)
 
 
+def _names_a_folder(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+        raise ValueError(
+            f"{name!r} cannot name a folder everywhere; begin with a letter a-z or a digit, and go on with these and "
+            "any of . _ + -"
+        )
+    return name
+
+
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
 Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures, Field(discriminator="kind")]
 Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds, Field(discriminator="kind")]
@@ -343,7 +366,7 @@ class Recipe(Section):
         0.0001
     """
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    name: Annotated[str, AfterValidator(_names_a_folder)]
     seed: int = Field(default=0, ge=0, lt=2**63)
     data: str = "."
     corpora: tuple[CorpusEntry, ...] = Field(min_length=1)

@@ -24,20 +24,50 @@ class Section(BaseModel):
         return values
 
 
+# What pydantic calls a fault -> what is legal there, with the figures that it names.
+LEGAL = {
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le:g}",
+    "tuple_type": "a list, in [ ]",
+    "list_type": "a list, in [ ]",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+}
+
+
 def sentences(error: ValidationError, values: dict[str, Any]) -> list[str]:
     """Every fault that was found in ``values``, with its key, what is wrong and what is legal."""
-    faults = error.errors()
+    by_place: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for fault in map(dict, error.errors()):
+        path, fault["input"] = _place(fault, values)
+        by_place.setdefault(path, []).append(fault)
     # A list with a faulty entry is also called too short; the entry's own fault says it all.
-    inner = [f for f in faults if not (f["type"] == "too_short" and any(_within(g, f) for g in faults))]
-    return [_sentence(fault, values) for fault in inner]
+    inner = {path: its for path, its in by_place.items() if not any(_within(other, path) for other in by_place)}
+    return [told for path, its in inner.items() for told in _told(".".join(path), its)]
 
 
-def _within(fault: Any, outer: Any) -> bool:
-    return fault is not outer and fault["loc"][: len(outer["loc"])] == outer["loc"]
+def _within(path: tuple[str, ...], outer: tuple[str, ...]) -> bool:
+    return len(path) > len(outer) > 0 and path[: len(outer)] == outer
 
 
-def _sentence(fault: Any, values: dict[str, Any]) -> str:
-    # pydantic puts the tag of a tagged union into the path; a user never wrote it there.
+def _place(fault: dict[str, Any], values: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """The key as a user wrote it, and what stands there.
+
+    pydantic puts the tag of a tagged union into the path; a user never wrote it there.
+    """
     path: list[str] = []
     place: Any = values
     for part in fault["loc"]:
@@ -45,26 +75,56 @@ def _sentence(fault: Any, values: dict[str, Any]) -> str:
             isinstance(place, list) and isinstance(part, int) and part < len(place)
         ):
             place = place[part]
-        elif part != fault["loc"][-1] or fault["type"] != "missing":
-            continue
-        path.append(str(part))
-    where = ".".join(path)
-    match fault["type"]:
-        case "missing":
-            return f"{where} is missing"
-        case "value_error":
-            message = fault["msg"].removeprefix("Value error, ")
-            return f"{where}: {message}" if where else message
-        case "union_tag_invalid" | "union_tag_not_found":
-            given = fault["input"].get("kind") if isinstance(fault["input"], dict) else None
-            legal = [tag.strip(" '") for tag in fault.get("ctx", {}).get("expected_tags", "").split(",") if tag]
-            near = difflib.get_close_matches(str(given), legal, 1, 0.5)
-            says = f"is {given!r}; " if given is not None else "is missing; "
-            return (
-                f"{where}.kind {says}" + (f"did you mean {near[0]!r}? " if near else "") + f"legal: {', '.join(legal)}"
-                if legal
-                else f"{where}.kind is missing; it says which kind of {where} this is"
-            )
-        case "model_attributes_type" | "model_type" | "dict_type":
-            return f"{where} is {fault['input']!r}; it is a table with keys of its own, such as {where}.kind"
-    return f"{where} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+            path.append(str(part))
+        elif fault["type"] == "missing" and part == fault["loc"][-1] and isinstance(part, str):
+            path.append(part)
+    if fault["type"] == "missing" and isinstance(fault["loc"][-1], int):
+        return tuple(path), place  # of a list that is too short
+    return tuple(path), fault["input"]
+
+
+def _told(where: str, faults: list[dict[str, Any]]) -> list[str]:
+    """What is wrong in one place: of a value that may be this or that, each has its own fault."""
+    legal: list[str] = []
+    told: list[str] = []
+    near: list[str] = []
+    for fault in faults:
+        context = fault.get("ctx", {})
+        match fault["type"]:
+            case "missing" if isinstance(fault["loc"][-1], str):
+                told.append(f"{where} is missing")
+            case "missing":
+                legal = [f"a list of {fault['loc'][-1] + 1}"]
+            case "value_error":
+                message = fault["msg"].removeprefix("Value error, ")
+                told.append(f"{where}: {message}" if where else message)
+            case "union_tag_invalid" | "union_tag_not_found":
+                told.append(_kind(where, fault))
+            case "model_attributes_type":
+                told.append(f"{where} is {fault['input']!r}; it is a table with keys of its own, such as {where}.kind")
+            case "model_type" | "dict_type":
+                told.append(f"{where} is {fault['input']!r}; it is a table with keys of its own")
+            case "literal_error":
+                expected = context["expected"].replace(" or ", ", ")
+                near = difflib.get_close_matches(str(fault["input"]), expected.replace("'", "").split(", "), 1, 0.7)
+                legal.append(expected)
+            case "tuple_type" if isinstance(fault["input"], dict):
+                legal.append(f"a list of tables, [[{where}]]")
+            case known if known in LEGAL:
+                legal.append(LEGAL[known].format(**context))
+            case _:
+                legal.append(f"{fault['msg'][0].lower()}{fault['msg'][1:]}")
+    if legal:
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        told.append(f"{where} is {faults[0]['input']!r}; {hint}legal: {' or '.join(dict.fromkeys(legal))}")
+    return told
+
+
+def _kind(where: str, fault: dict[str, Any]) -> str:
+    given = fault["input"].get("kind") if isinstance(fault["input"], dict) else None
+    legal = [tag.strip(" '") for tag in fault.get("ctx", {}).get("expected_tags", "").split(",") if tag]
+    if not legal:
+        return f"{where}.kind is missing; it says which kind of {where} this is"
+    near = difflib.get_close_matches(str(given), legal, 1, 0.5)
+    says = f"is {given!r}; " if given is not None else "is missing; "
+    return f"{where}.kind {says}" + (f"did you mean {near[0]!r}? " if near else "") + f"legal: {', '.join(legal)}"
