@@ -98,7 +98,7 @@ def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp
 
 def test_faults_of_the_file_are_sentences(run, lay):
     assert run("study", "nowhere.toml")[::2] == (
-        2, "error: there is no study nowhere.toml; a study is a TOML file, and some lie in recipes/",
+        2, "error: there is no study nowhere.toml; a study is a TOML file, and some lie in recipes/studies/",
     )  # fmt: skip
     assert run("study", "study.toml", "--processes", "0")[::2] == (2, "error: --processes is 0; at least 1 is needed")
     lay(seeds=[1, 1])

@@ -15,10 +15,10 @@ from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
 from affectspace.features import LogMel
 from affectspace.studies import execute, open_study
-from affectspace.training.dotted import put
 from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
 from affectspace.training.cache import DataCache
+from affectspace.training.dotted import put
 
 RECIPE = {
     "name": "tiny",

@@ -21,9 +21,9 @@ from affectspace.files import held
 from affectspace.studies import execute, open_study
 from affectspace.studies import pool as pool_module
 from affectspace.studies.execute import FullDisk, run_study
-from affectspace.training.dotted import put
 from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
+from affectspace.training.dotted import put
 
 RECIPE = {
     "name": "tiny",

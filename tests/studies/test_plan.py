@@ -8,11 +8,11 @@ import pytest
 import tomli_w
 
 from affectspace.studies.data import StudyData
-from affectspace.training.dotted import put
 from affectspace.studies.plan import Choice, PointNumbers, plan_final, plan_grid, plan_own
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import stand_in
 from affectspace.studies.study import load_study
+from affectspace.training.dotted import put
 
 RECIPE = {
     "name": "base",

@@ -64,6 +64,21 @@ def test_recipes_of_one_split_are_tested_in_one_way(written):
         )
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({"labels.soft": False}, "labels.soft is True and False"),
+        ({"labels.names": ["sad", "angry"]}, r"labels.names is \('angry', 'sad'\) and \('sad', 'angry'\)"),
+        ({"labels": {"kind": "poles", "dimension": "valence"}}, "labels.kind is 'classes' and 'poles'"),
+    ],
+)
+def test_recipes_of_one_split_answer_to_the_same_labels(written, labels, told):
+    with pytest.raises(
+        InputError, match=f"on split 'there' recipes 'CE' and 'KL' have different labels .{told}.*not of"
+    ):
+        StudyRecipes(load_study(written({"recipes.1.set": labels, "recipes.1.grid": {}})))
+
+
 def test_a_recipe_has_the_recipes_settings_then_the_splits_then_those_that_are_chosen(written, tmp_path):
     path = written(
         {"recipes.0.set": {"training": {"epochs": 5, "batch_size": 8}}, "splits.1.set": {"training.epochs": 6}},

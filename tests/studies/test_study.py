@@ -1,8 +1,14 @@
 """A study file says what is wrong with it before anything is opened or trained, in the user's own words."""
 
+import re
+import string
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from affectspace.errors import InputError
+from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import dump_study, load_study, slug
 
 BAD = [
@@ -22,7 +28,26 @@ BAD = [
         {"splits.0.name": "a > b", "splits.1.name": "a < b"},
         "splits 'a > b' and 'a < b' would share the folder 'a---b'; let them differ in letters or digits",
     ),
-    ({"splits.0.name": "../up"}, "splits.0.name is '../up'; string should match pattern '^[A-Za-z0-9].*$'"),
+    (
+        {"splits.0.name": ""},
+        "splits.0.name: '' has no letter and no digit; a name, from which a folder is called, needs",
+    ),
+    ({"recipes.0.name": "->"}, "recipes.0.name: '->' has no letter and no digit"),
+    ({"name": "a\nb"}, "name: 'a\\nb' has the character '\\n', which does not print; leave it out"),
+    ({"name": 3}, "name is 3; legal: a text"),
+    (
+        {"recipes.0.name": "Ärger", "recipes.1.name": "Arger", "grid": None},
+        "recipes 'Ärger' and 'Arger' would share the folder 'arger'; let them differ in letters or digits",
+    ),
+    ({"seeds": [0, 2**63]}, f"seeds: {2**63} is no seed; seeds are whole numbers from 0 to {2**63 - 1}"),
+    ({"seeds": -3}, "seeds: -3 is neither a count of seeds, at least 1, nor a list of seeds"),
+    ({"seeds": [True]}, "seeds: True is no seed"),
+    ({"recipes": None}, "recipes is missing"),
+    ({"recipes": None, "splits": None}, "recipes is missing"),
+    ({"splits": {"name": "there"}}, "splits is {'name': 'there'}; legal: a list of tables, [[splits]]"),
+    ({"grid.epoch": "yes!"}, "grid.epoch is 'yes!'; legal: true or false"),
+    ({"grid.by": "sesion"}, "grid.by is 'sesion'; did you mean 'session'? legal: 'speaker', 'session'"),
+    ({"grid": 3}, "grid is 3; it is a table with keys of its own"),
     ({"baseline": "KLL"}, "baseline 'KLL' is none of the recipes; did you mean 'KL'? legal: CE, KL"),
     ({"grid.recipe": "KLL"}, "grid.recipe 'KLL' is none of the recipes; did you mean 'KL'? legal: CE, KL"),
     ({"grid": {"values": {"a": [1]}}}, "grid: recipe is missing: name the recipe whose inner runs choose among values"),
@@ -68,7 +93,7 @@ BAD = [
         {"recipes.1.grid": {"monitor.test_curve": [True, False]}},
         "recipe 'KL' has a grid over monitor.test_curve, which changes no score; leave it out",
     ),
-    ({"grid.runs": 0}, "grid.runs is 0; input should be greater than or equal to 1"),
+    ({"grid.runs": 0}, "grid.runs is 0; legal: at least 1"),
 ]
 
 
@@ -93,7 +118,9 @@ def test_faults_of_one_kind_are_told_in_one_message(written):
 
 
 def test_a_file_that_is_not_there_or_no_toml(tmp_path):
-    with pytest.raises(InputError, match=r"there is no study .*nowhere.toml; a study is a TOML file"):
+    with pytest.raises(
+        InputError, match=r"there is no study .*nowhere.toml; a study is a TOML file, and some lie in recipes/studies/"
+    ):
         load_study(tmp_path / "nowhere.toml")
     (tmp_path / "bad.toml").write_text("name = ")
     with pytest.raises(InputError, match=r"bad.toml is not valid TOML: "):
@@ -119,7 +146,25 @@ def test_names_that_are_not_given(written):
 
 
 def test_a_slug_is_a_name_of_one_folder():
-    assert slug("a/b \\ ..ü") == "a-b---..-"
+    assert slug("a/b \\ ..ü") == "a-b---..u"
+    assert slug("../up") == "up"
+
+
+@given(st.text(), st.text(string.printable))
+def test_folders_of_names_are_safe_and_those_of_ascii_stay_what_they_are(name, text):
+    assert re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._+-]*)?", slug(name))
+    assert slug("a" + text) == re.sub(r"[^A-Za-z0-9._+-]", "-", "a" + text)
+
+
+def test_names_are_those_that_people_give(written):
+    names = ["α = 10", "β = 10", "Ärger", "f-SPL (α=1)", "(f-SPL)", "中文", "Øre", "10 %"]
+    entries = [{"name": name, "path": "recipe.toml"} for name in names]
+    study = load_study(written({"name": "Gefühle, überall", "recipes": entries, "grid": None}))
+    assert [entry.name for entry in study.recipes] == names
+    folders = ["alpha---10", "beta---10", "Arger", "f-SPL--alpha-1-", "f-SPL-", "4e2d6587", "ore", "10--"]
+    assert [slug(name) for name in names] == folders
+    recipes = StudyRecipes(study)
+    assert [recipes.of(name, "there").name for name in names] == folders, "which a recipe may be called"
 
 
 def test_a_recipe_is_no_study(tmp_path):

@@ -28,7 +28,7 @@ from affectspace.studies.status import (
     status_of,
     versions,
 )
-from affectspace.studies.study import Study, dump_study, load_study
+from affectspace.studies.study import Study, dump_study, load_study, slug
 
 __all__ = ["Failure", "FullDisk", "Outcome", "run_study"]
 
@@ -117,7 +117,7 @@ def run_study(
     if processes < 1:
         raise InputError(f"--processes is {processes}; at least 1 is needed")
     recipes = StudyRecipes(study, str(path))
-    folder = Path(folder) if folder is not None else Path("studies") / study.name
+    folder = Path(folder) if folder is not None else Path("studies") / slug(study.name)
     _refuse_other(folder, study)
     clock = Clock(folder, processes)
     console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)

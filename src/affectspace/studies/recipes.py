@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from affectspace.errors import InputError
-from affectspace.training.dotted import put
 from affectspace.studies.study import RecipeEntry, SplitEntry, Study, read_toml, slug
+from affectspace.training.dotted import put
 from affectspace.training.recipe import CrossCorpus, Recipe, make_recipe
 from affectspace.training.schema import sentences
 
@@ -112,15 +112,16 @@ class StudyRecipes:
 
     def _same_test(self, split: SplitEntry) -> None:
         first, *others = self.study.recipes
-        protocol = self.of(first.name, split.name).protocol
+        one = self.of(first.name, split.name)
         for other in others:
-            its = self.of(other.name, split.name).protocol
-            if its != protocol:
-                raise InputError(
-                    f"{self.source}: on split {split.name!r} recipes {first.name!r} and {other.name!r} have different "
-                    f"protocols ({_difference(protocol.model_dump(), its.model_dump())}), so their scores are not of "
-                    "one question; make them splits, or give both one protocol"
-                )
+            its = self.of(other.name, split.name)
+            for section, plural in (("protocol", "protocols"), ("labels", "labels")):
+                if getattr(its, section) != getattr(one, section):
+                    raise InputError(
+                        f"{self.source}: on split {split.name!r} recipes {first.name!r} and {other.name!r} have "
+                        f"different {plural} ({_difference(section, one, its)}), so their scores are not of one "
+                        f"question; make them splits, or give both the same"
+                    )
 
 
 def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -138,6 +139,7 @@ def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str,
     return values, []
 
 
-def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
-    key = next(key for key in {**one, **other} if one.get(key) != other.get(key))
-    return f"protocol.{key} is {one.get(key)!r} and {other.get(key)!r}"
+def _difference(section: str, one: Recipe, other: Recipe) -> str:
+    was, its = getattr(one, section).model_dump(), getattr(other, section).model_dump()
+    key = next(key for key in {**was, **its} if was.get(key) != its.get(key))
+    return f"{section}.{key} is {was.get(key)!r} and {its.get(key)!r}"

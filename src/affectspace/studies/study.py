@@ -6,13 +6,14 @@ All of it is read and checked before anything is trained.
 import difflib
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from affectspace.errors import InputError
 from affectspace.training.dotted import canonical, dotted, put
@@ -22,7 +23,7 @@ from affectspace.training.schema import Section, sentences
 __all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]
 
 MOST_SEEDS = 10_000  # as a count, which may be a slip of the finger
-NAME = r"^[A-Za-z0-9].*$"
+LAST_SEED = 2**63 - 1  # that of a recipe
 QUESTION = ("name", "seed", "data", "corpora", "labels", "protocol")  # what a score is a score of
 NO_EFFECT = (
     "monitor", "training.device", "training.threads", "training.checkpoint_seconds", "training.checkpoint_steps",
@@ -30,10 +31,42 @@ NO_EFFECT = (
 CHOSEN = ("training.epochs", "training.selection")  # by the study, where it chooses the epoch
 
 
+def slug(name: str) -> str:
+    """The name of a folder: what is not a letter of ASCII, a digit or one of ``._+-`` becomes ``-``.
+
+    Other letters are spelled in ASCII first, and the folder begins with a letter or a digit.
+
+    Example:
+        >>> slug("alva -> boro, valence"), slug("Ärger"), slug("β = 10")
+        ('alva----boro--valence', 'Arger', 'beta---10')
+    """
+    spelled = "".join(map(_spelled, unicodedata.normalize("NFKD", name)))
+    return re.sub(r"[^A-Za-z0-9._+-]", "-", spelled).lstrip("._+-")
+
+
+def _spelled(character: str) -> str:
+    """A letter by the last word of its name, such as ``alpha``; accents, which stand after their letter, by nothing."""
+    if character.isascii() or not character.isalnum():
+        return "" if unicodedata.combining(character) else character
+    name = unicodedata.name(character, f"{ord(character):x}").split(" WITH ")[0]
+    return re.split("[ -]", name)[-1].lower()
+
+
+def _can_be_told(name: str) -> str:
+    if hidden := [character for character in name if unicodedata.category(character) in {"Cc", "Zl", "Zp"}]:
+        raise ValueError(f"{name!r} has the character {hidden[0]!r}, which does not print; leave it out")
+    if not slug(name):
+        raise ValueError(f"{name!r} has no letter and no digit; a name, from which a folder is called, needs one")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_can_be_told)]
+
+
 class RecipeEntry(Section):
     """A recipe file, what this study changes in it, and what it chooses for it alone."""
 
-    name: str = Field(min_length=1, pattern=NAME)
+    name: Name
     path: str
     set: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
@@ -52,7 +85,7 @@ class RecipeEntry(Section):
 class SplitEntry(Section):
     """What makes one question of the study: corpora, a dimension, a protocol."""
 
-    name: str = Field(min_length=1, pattern=NAME)
+    name: Name
     set: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("set", mode="before")
@@ -96,11 +129,11 @@ class Grid(Section):
 class Study(Section):
     """Several recipes on several splits over several seeds, and how open settings are chosen."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    name: Name
     seeds: tuple[int, ...]
     baseline: str = ""  # the first recipe, once it is read
     recipes: tuple[RecipeEntry, ...]
-    splits: tuple[SplitEntry, ...]
+    splits: tuple[SplitEntry, ...] = ()  # one, named after the first recipe's protocol, once that is read
     grid: Grid | None = None
 
     @field_validator("seeds", mode="before")
@@ -115,8 +148,8 @@ class Study(Section):
             raise ValueError(f"{given!r} is neither a count of seeds, at least 1, nor a list of seeds")
         if not given:
             raise ValueError("the list is empty; give a count such as 10, or at least one seed")
-        if wrong := [seed for seed in given if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0]:
-            raise ValueError(f"{wrong[0]!r} is no seed; seeds are whole numbers from 0")
+        if wrong := [seed for seed in given if type(seed) is not int or not 0 <= seed <= LAST_SEED]:
+            raise ValueError(f"{wrong[0]!r} is no seed; seeds are whole numbers from 0 to {LAST_SEED}")
         if twice := [str(seed) for seed, count in Counter(given).items() if count > 1]:
             raise ValueError(f"{', '.join(twice)} {_is(twice)} named more than once; a seed counts once")
         return tuple(given)
@@ -199,16 +232,6 @@ def _is(names: list[str]) -> str:
     return "is" if len(names) == 1 else "are"
 
 
-def slug(name: str) -> str:
-    """The name of a folder: what is not a letter of ASCII, a digit or one of ``._+-`` becomes ``-``.
-
-    Example:
-        >>> slug("alva -> boro, valence")
-        'alva----boro--valence'
-    """
-    return re.sub(r"[^A-Za-z0-9._+-]", "-", name)
-
-
 def load_study(path: str | Path) -> Study:
     """A study from its TOML file, resolved: absolute paths, every name and every seed written out.
 
@@ -281,7 +304,8 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         InputError: there is none, or it is no TOML.
     """
     if not path.is_file():
-        raise InputError(f"there is no {what} {path}; a {what} is a TOML file, and some lie in recipes/")
+        place = "recipes/studies/" if what == "study" else "recipes/"
+        raise InputError(f"there is no {what} {path}; a {what} is a TOML file, and some lie in {place}")
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
