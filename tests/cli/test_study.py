@@ -4,41 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-import tomli_w
 
 import affectspace.studies.execute as execute
 from affectspace.corpora import make_synthetic_world
-from affectspace.studies.pool import Answer, Pool
-from affectspace.studies.worker import perform
-from affectspace.training.cache import DataCache
-
-RECIPE = {
-    "name": "tiny",
-    "corpora": [{"path": "alva"}, {"path": "boro"}],
-    "labels": {"kind": "poles", "dimension": "activation"},
-    "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
-    "protocol": {
-        "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
-    },
-    "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
-    "training": {"epochs": 2, "batch_size": 8, "learning_rate": 0.02},
-}  # fmt: skip
-
-
-class Here(Pool):
-    """Trains in this process, one run after another."""
-
-    def __init__(self, processes: int):
-        super().__init__(processes)
-        self.cache = DataCache()
-
-    def run(self, jobs, tell):
-        for job in jobs:
-            recipe = job.recipe.model_dump(mode="json", exclude_none=True)
-            tell(
-                job,
-                Answer(**perform({"folder": str(job.folder), "recipe": recipe, "scratch": job.scratch}, self.cache)),
-            )
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +17,15 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture
-def lay(world, tmp_path, monkeypatch):
+def lay(world, tmp_path, monkeypatch, lay_tiny, here):
     """``lay(seeds=3)``: a study file with changes, in the working folder."""
-    monkeypatch.setattr(execute, "Pool", Here)
+    monkeypatch.setattr(execute, "Pool", here)
 
     def write(**changes):
-        (tmp_path / "recipe.toml").write_text(tomli_w.dumps(RECIPE | {"data": str(world)}))
         recipes = [{"name": "CE", "path": "recipe.toml"}, {"name": "slow CE", "path": "recipe.toml"}]
         recipes[1]["set"] = {"training.learning_rate": 1e-3}
         values = {"name": "tiny", "seeds": 2, "recipes": recipes, "splits": [{"name": "there"}]} | changes
-        (tmp_path / "study.toml").write_text(tomli_w.dumps(values))
+        lay_tiny(tmp_path, values, world, {"training.epochs": 2})
 
     write()
     return write
@@ -141,11 +108,11 @@ def test_a_change_is_refused_then_replaces(run, lay, tmp_path):
     assert (tmp_path / "studies/tiny/replaced/1/runs/CE/there/seed-1/metrics.json").is_file()
 
 
-def test_an_interruption_says_how_to_go_on(run, lay, monkeypatch):
+def test_an_interruption_says_how_to_go_on(run, lay, monkeypatch, here):
     def stop(self, jobs, tell):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Here, "run", stop)
+    monkeypatch.setattr(here, "run", stop)
     code, _, err = run("study", "study.toml", "--out", "my study")
     assert (code, err.split("process ")[-1].split("processes ")[-1]) == (
         130, "interrupted; finished runs stay; go on with: affectspace study study.toml --out 'my study'",

@@ -9,47 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import tomli_w
 
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
 from affectspace.features import LogMel
 from affectspace.studies import execute, open_study
-from affectspace.studies.pool import Answer, Pool
-from affectspace.studies.worker import perform
-from affectspace.training.cache import DataCache
 from affectspace.training.dotted import put
 
-RECIPE = {
-    "name": "tiny",
-    "corpora": [{"path": "alva"}, {"path": "boro"}],
-    "labels": {"kind": "poles", "dimension": "activation"},
-    "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
-    "protocol": {
-        "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
-    },
-    "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
-    "training": {"epochs": 1, "batch_size": 8, "learning_rate": 0.02, "selection": "last"},
-}  # fmt: skip
 STUDY = {
     "name": "tiny", "seeds": 1, "recipes": [{"name": "CE", "path": "recipe.toml"}], "splits": [{"name": "there"}],
 }  # fmt: skip
 FOLDS = {"kind": "grouped_folds", "by": "speaker", "folds": 2, "validate_share": 0.0, "allow": ["script", "session"]}
 RUN = Path("runs/CE/there/seed-0")
-
-
-class Here(Pool):
-    """Trains in this process, which has opened nothing yet."""
-
-    def __init__(self, processes: int):
-        super().__init__(processes)
-        self.cache = DataCache()
-
-    def run(self, jobs, tell):
-        for job in jobs:
-            recipe = job.recipe.model_dump(mode="json", exclude_none=True)
-            asked = {"folder": str(job.folder), "recipe": recipe, "scratch": job.scratch}
-            tell(job, Answer(**perform(asked, self.cache)))
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +36,16 @@ def world(untouched, tmp_path):
 
 
 @pytest.fixture
-def study(world, tmp_path, monkeypatch):
+def study(world, tmp_path, monkeypatch, lay_tiny, here):
     """``study({"seeds": 3}, {"training.epochs": 2}, replace=True)``: run with changes to file and recipe."""
-    monkeypatch.setattr(execute, "Pool", Here)
+    monkeypatch.setattr(execute, "Pool", here)
 
     def run(changes=None, recipe=None, **how):
-        values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE) | {"data": str(world)}
-        for changed, table in ((values, changes or {}), (base, recipe or {})):
-            for key, value in table.items():
-                put(changed, key, value)
-        (tmp_path / "recipe.toml").write_text(tomli_w.dumps(base))
-        (tmp_path / "study.toml").write_text(tomli_w.dumps(values))
-        return execute.run_study(tmp_path / "study.toml", tmp_path / "out", **how)
+        values = copy.deepcopy(STUDY)
+        for key, value in (changes or {}).items():
+            put(values, key, value)
+        path = lay_tiny(tmp_path, values, world, {"training.selection": "last"} | (recipe or {}))
+        return execute.run_study(path, tmp_path / "out", **how)
 
     return run
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import tomli_w
 import torch
 
 from affectspace.corpora import make_synthetic_world
@@ -25,18 +24,6 @@ from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
 from affectspace.training.dotted import put
 
-RECIPE = {
-    "name": "tiny",
-    "corpora": [{"path": "alva"}, {"path": "boro"}],
-    "labels": {"kind": "poles", "dimension": "activation"},
-    "features": {"kind": "log_mel", "bands": 20, "normalise": {"scope": "item"}},
-    "protocol": {
-        "kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_by": "session", "allow": ["script"],
-    },
-    "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
-    "terms": [{"kind": "cross_entropy"}],
-    "training": {"epochs": 3, "batch_size": 8, "learning_rate": 0.02, "checkpoint_seconds": 0},
-}  # fmt: skip
 STUDY = {
     "name": "tiny",
     "seeds": 2,
@@ -50,6 +37,7 @@ STUDY = {
     "splits": [{"name": "there"}],
     "grid": {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.1]}, "runs": 1, "epoch": True},
 }  # fmt: skip
+RECIPE = {"training.epochs": 3, "training.checkpoint_seconds": 0}
 RUNS = 2 * 2 + 2 * 2 + 2 * 2  # values x inner sessions, the same for KL's own, recipes x seeds
 COMPARED = {
     "metrics.json",
@@ -76,20 +64,19 @@ def two():
         yield processes
 
 
-def write_study(folder: Path, world: Path, changes: dict | None = None, recipe: dict | None = None) -> Path:
-    values, base = copy.deepcopy(STUDY), copy.deepcopy(RECIPE) | {"data": str(world)}
-    for changed, table in ((values, changes or {}), (base, recipe or {})):
-        for key, value in table.items():
-            put(changed, key, value)
-    folder.mkdir(exist_ok=True)
-    (folder / "recipe.toml").write_text(tomli_w.dumps(base))
-    path = folder / "study.toml"
-    path.write_text(tomli_w.dumps({key: value for key, value in values.items() if value is not None}))
-    return path
+@pytest.fixture(scope="module")
+def write_study(lay_tiny):
+    def write(folder: Path, world: Path, changes: dict | None = None, recipe: dict | None = None) -> Path:
+        values = copy.deepcopy(STUDY)
+        for key, value in (changes or {}).items():
+            put(values, key, value)
+        return lay_tiny(folder, values, world, RECIPE | (recipe or {}))
+
+    return write
 
 
 @pytest.fixture(scope="module")
-def whole(world, two, tmp_path_factory):
+def whole(world, two, write_study, tmp_path_factory):
     """The file and the folder of a study that nothing has disturbed; not to be changed."""
     folder = tmp_path_factory.mktemp("whole")
     path = write_study(folder, world)
@@ -147,7 +134,7 @@ def test_a_finished_study_trains_nothing(whole):
     assert moments(whole[1]) == before
 
 
-def test_labels_of_test_items_change_no_choice(whole, world, tmp_path):
+def test_labels_of_test_items_change_no_choice(whole, world, tmp_path, write_study):
     shutil.copytree(world, tmp_path / "other")
     ratings = pd.read_csv(tmp_path / "other/boro/ratings.csv")
     ratings["value"] = ratings["value"].replace({str(vote): str(6 - vote) for vote in range(1, 6)})
@@ -161,7 +148,7 @@ def test_labels_of_test_items_change_no_choice(whole, world, tmp_path):
     assert len(set(tried["curve"])) > 1, "there was something to choose between"
 
 
-def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, tmp_path):
+def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, tmp_path, write_study):
     changes = {
         "seeds": [4], "splits": None, "recipes": [{"name": "CE", "path": "recipe.toml"}],
         "grid": {"recipe": "CE", "epoch": True, "runs": 1},
@@ -244,7 +231,7 @@ def test_the_run_of_a_killed_process_is_resumed_by_another(whole, monkeypatch, t
 # ---- faults
 
 
-def test_a_run_that_diverges_does_not_stop_the_others(world, tmp_path):
+def test_a_run_that_diverges_does_not_stop_the_others(world, tmp_path, write_study):
     bad = {"name": "BAD", "path": "recipe.toml", "set": {"terms.0.weight": 1e39}}
     path = write_study(tmp_path, world, {"recipes": [bad, {"name": "CE", "path": "recipe.toml"}], "grid": None})
     outcome = run_study(path, tmp_path / "out")
@@ -254,7 +241,7 @@ def test_a_run_that_diverges_does_not_stop_the_others(world, tmp_path):
     assert open_study(tmp_path / "out").runs["recipe"].tolist() == ["CE", "CE"]
 
 
-def test_settings_that_diverge_are_not_chosen_and_not_tried_again(world, tmp_path):
+def test_settings_that_diverge_are_not_chosen_and_not_tried_again(world, tmp_path, write_study):
     change = {"grid.values": {"terms.0.weight": [1e39, 1.0]}, "recipes.1.grid": {}}
     path = write_study(tmp_path, world, change)
     outcome = run_study(path, tmp_path / "out")
@@ -269,7 +256,7 @@ def test_settings_that_diverge_are_not_chosen_and_not_tried_again(world, tmp_pat
     assert (again.ran, again.finished, again.diverged, again.exit_code) == (0, 8, diverged, 0)
 
 
-def test_where_all_settings_diverge_nothing_is_chosen(world, tmp_path):
+def test_where_all_settings_diverge_nothing_is_chosen(world, tmp_path, write_study):
     change = {"grid.values": {"terms.0.weight": [1e38, 1e39]}, "recipes.1.grid": {}}
     path = write_study(tmp_path, world, change)
     for ran in range(2):
@@ -280,7 +267,7 @@ def test_where_all_settings_diverge_nothing_is_chosen(world, tmp_path):
     assert not (tmp_path / "out/runs").exists()
 
 
-def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(world, tmp_path):
+def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(world, tmp_path, write_study):
     splits = [{"name": "there"}, {"name": "far", "set": {"protocol.test": ["cirin"]}}]
     path = write_study(tmp_path, world, {"splits": splits})
     with pytest.raises(InputError) as caught:
@@ -292,16 +279,14 @@ def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(wo
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_stops_the_study_with_a_sentence(world, tmp_path, monkeypatch, code):
+def test_a_full_disk_stops_the_study_with_a_sentence(world, tmp_path, monkeypatch, code, write_study):
     class Full(Pool):
         def run(self, jobs, tell):
             def cache(*_):
                 raise OSError(code, os.strerror(code), "some/file")
 
-            job = jobs[0]
-            asked = {"folder": str(job.folder), "recipe": job.recipe.model_dump(mode="json", exclude_none=True)}
             monkeypatch.setattr("affectspace.studies.progress.write_json", cache)
-            tell(job, Answer(**perform(asked, cache)))
+            tell(jobs[0], Answer(**perform(jobs[0].asked, cache)))
 
     monkeypatch.setattr(execute, "Pool", Full)
     with pytest.raises(FullDisk, match=r"some/file: .*; free some space, then the same command goes on"):
@@ -353,7 +338,9 @@ class Foreseen(Pool):
 
 
 @pytest.mark.parametrize(("curves", "about"), [(False, "at most"), (True, "about")])
-def test_how_long_it_will_take_is_told_before_it_begins(world, tmp_path, monkeypatch, capsys, curves, about):
+def test_how_long_it_will_take_is_told_before_it_begins(
+    world, tmp_path, monkeypatch, capsys, curves, about, write_study
+):
     monkeypatch.setattr(execute, "Pool", Foreseen)
     path = write_study(tmp_path, world, {"seeds": 100}, {"monitor": {"test_curve": curves}})
     with pytest.raises(KeyboardInterrupt):
@@ -365,7 +352,7 @@ def test_how_long_it_will_take_is_told_before_it_begins(world, tmp_path, monkeyp
     assert predicted == pytest.approx(runs * seconds / 2, rel=0.1)
 
 
-def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, monkeypatch, capsys):
+def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, monkeypatch, capsys, write_study):
     class Slow(Pool):
         def run(self, jobs, tell):
             tell(jobs[0], Answer(seconds=300.0))
@@ -383,7 +370,7 @@ def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, mon
 # ---- changed
 
 
-def test_added_seeds_recipes_and_values_just_add_runs(again, world):
+def test_added_seeds_recipes_and_values_just_add_runs(again, world, write_study):
     path, folder = again
     before = moments(folder)
     values = {"seeds": [0, 1, 5], "grid.values": {"training.weight_decay": [0.0, 1e-9, 0.1]}}
@@ -393,7 +380,7 @@ def test_added_seeds_recipes_and_values_just_add_runs(again, world):
     assert open_study(folder).seeds == (0, 1, 5)
 
 
-def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world):
+def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, write_study):
     path, folder = again
     outcome = run_study(write_study(path.parent, world, {"seeds": [1]}), folder)
     assert outcome.ran == 0
@@ -401,7 +388,7 @@ def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world):
     assert open_study(folder).runs["seed"].tolist() == [1, 1]
 
 
-def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world):
+def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world, write_study):
     path, folder = again
     weights = [{"kind": "cross_entropy", "class_weights": False}, {"kind": "f_similarity"}]
     path = write_study(path.parent, world, {"recipes.1.set": {"terms": weights}})
@@ -424,7 +411,7 @@ def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(agai
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here it is there")
-def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(world, tmp_path):
+def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(world, tmp_path, write_study):
     study = write_study(tmp_path, world, recipe={"training.device": "cuda"})
     with pytest.raises(InputError, match=r"training\.device is 'cuda', and this machine has none; legal"):
         run_study(study, tmp_path / "out")

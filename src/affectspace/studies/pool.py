@@ -32,6 +32,12 @@ class Job:
     recipe: Recipe
     scratch: bool = False
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a process is told of it."""
+        recipe = self.recipe.model_dump(mode="json", exclude_none=True)
+        return {"folder": str(self.folder), "recipe": recipe, "scratch": self.scratch}
+
     @cached_property
     def split_key(self) -> str:
         """Jobs of one key read the same data, divided alike."""
@@ -203,10 +209,8 @@ class _Worker:
         if job is None:
             return
         self.opens, _ = self.held.take(job)
-        asked: dict[str, Any] = {"folder": str(job.folder), "scratch": job.scratch}
-        asked["recipe"] = job.recipe.model_dump(mode="json", exclude_none=True)
         with suppress(BrokenPipeError):  # it has ended; reading finds that out
-            self.questions.write(json.dumps(asked).encode() + b"\n")
+            self.questions.write(json.dumps(job.asked).encode() + b"\n")
             self.questions.flush()
 
     def read(self) -> list[bytes] | None:
