@@ -92,7 +92,9 @@ def test_a_folder_gets_a_report_inside_and_a_file_is_replaced(run, lay, monkeypa
         (errno.EEXIST, 2, "something else is there"),
         (errno.ENAMETOOLONG, 2, "choose a shorter path"),
         (errno.ENOENT, 2, "choose a path that is there"),
-        (errno.EACCES, 1, "change its permissions"),
+        (errno.EACCES, 2, "change its permissions"),
+        (errno.EPERM, 2, "change its permissions"),
+        (errno.EROFS, 2, "choose a path on a disk that can be written"),
         (errno.ENOSPC, 1, "free some space"),
     ],
 )

@@ -1,6 +1,8 @@
 """``affectspace study`` as people type it; its runs are trained in the test's own process, which starts at once."""
 
+import errno
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,28 @@ def test_faults_of_the_file_are_sentences(run, lay):
     code, _, err = run("study", "study.toml")
     assert (code, err) == (2, "error: study.toml: seeds: 1 is named more than once; a seed counts once")
     assert not Path("studies").exists()
+
+
+@pytest.mark.parametrize("where", ["study.toml", "recipe.toml", "studies"])
+def test_what_may_not_be_read_or_written_is_unusable_input(run, lay, monkeypatch, where):
+    """Tests may be run by somebody who may do everything, so the system's refusal is made up."""
+
+    def refusing(method):
+        real = getattr(Path, method)
+
+        def call(path, *rest, **how):
+            if where in path.parts:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path, *rest, **how)
+
+        return call
+
+    for method in ("read_bytes", "mkdir"):
+        monkeypatch.setattr(Path, method, refusing(method))
+    code, out, err = run("study", "study.toml", "--json")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"error: \S*: Permission denied; change its permissions or choose another path", err)
+    assert where in err
 
 
 def test_a_run_that_fails_is_told_with_its_reason_and_the_rest_is_written(run, lay, tmp_path):

@@ -1,5 +1,6 @@
 """Processes and jobs, with processes that train nothing and so start at once."""
 
+import errno
 import fcntl
 import sys
 from pathlib import Path
@@ -163,3 +164,12 @@ def test_a_worker_answers_with_a_sentence_whatever_happens(tmp_path):
     assert (answer["error"], answer["code"]) == ("ZeroDivisionError: of ours", 1)
     assert "Traceback" in answer["trace"]
     assert worker_module.perform({"folder": "x", "recipe": {}}, None)["code"] == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EACCES, 2), (errno.EROFS, 2), (errno.ENOSPC, 1), (errno.EIO, 1)])
+def test_a_worker_calls_what_it_may_not_write_unusable_input(tmp_path, number, code):
+    def refused(recipe):
+        raise OSError(number, "the reason", "/some/path")
+
+    answer = worker_module.perform(job(str(tmp_path)).asked, refused)
+    assert (answer["error"], answer["code"]) == ("/some/path: the reason", code)

@@ -40,8 +40,9 @@ for name, line in COMMANDS.items():
 REFUSALS = {
     errno.ENOSPC: ("free some space; a run that was begun goes on with affectspace train --resume FOLDER", 1),
     errno.EDQUOT: ("free some space; a run that was begun goes on with affectspace train --resume FOLDER", 1),
-    errno.EACCES: ("change its permissions or choose another path", 1),
-    errno.EROFS: ("choose a path on a disk that can be written", 1),
+    errno.EACCES: ("change its permissions or choose another path", 2),
+    errno.EPERM: ("change its permissions or choose another path", 2),
+    errno.EROFS: ("choose a path on a disk that can be written", 2),
     errno.EISDIR: ("it is a folder, and a file is needed; choose another path", 2),
     errno.ENOTDIR: ("part of its path is a file; choose another path", 2),
     errno.EEXIST: ("something else is there; choose another path", 2),

@@ -17,11 +17,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from affectspace.errors import AffectspaceError
+from affectspace.errors import AffectspaceError, InputError
 
 __all__ = ["main", "perform"]
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}  # which the study's own command calls unusable input, too
 PATIENCE = 10.0  # seconds for which a run may still be held by a process that is being ended
 
 
@@ -79,7 +80,8 @@ def perform(job: dict[str, Any], cache: Any) -> dict[str, Any]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         told = f"{where}{error.strerror or error}"
-        return {"error": told, "code": 1, "full": error.errno in FULL}
+        code = InputError.exit_code if error.errno in FORBIDDEN else AffectspaceError.exit_code
+        return {"error": told, "code": code, "full": error.errno in FULL}
     except Exception as error:
         told = traceback.format_exception_only(error)[-1].strip()
         return {"error": told, "code": 1, "trace": traceback.format_exc()}
