@@ -1,8 +1,10 @@
 """The exact words of what was found, from summaries made by hand."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from affectspace.report.phrases import p_value, signed
 from affectspace.report.study_words import answers, cautions, overall
@@ -36,61 +38,83 @@ def words(sentences) -> str:
 def test_one_recipe_above():
     told = words(answers(split({"CE": 0.644, "KL": 0.690}, speakers={"KL": (-0.004, 0.093)})))
     assert told == (
-        "KL is 4.6 points above CE on A -> B: 69.0 % against 64.4 % UAR (Tukey p = .005; with other speakers −0.4 to "
-        "9.3, so it may vanish)."
+        "KL is above CE on A -> B: +4.6 points of UAR (69.0 % against 64.4 %); over seeds 2.3 to 6.9 (Tukey p = .005), "
+        "with other speakers −0.4 to 9.3, so it may vanish."
     )
 
 
 def test_a_difference_that_holds_for_other_speakers_is_not_said_to_vanish():
     told = words(answers(split({"CE": 0.644, "KL": 0.690}, speakers={"KL": (0.012, 0.08)})))
-    assert told.endswith("with other speakers 1.2 to 8.0).")
+    assert told.endswith("with other speakers 1.2 to 8.0.")
 
 
-def test_one_recipe_below_is_told_from_its_own_side():
+def test_one_recipe_below():
     told = words(answers(split({"CE": 0.69, "KL": 0.64}, speakers={"KL": (-0.08, -0.02)})))
     assert told == (
-        "KL is 5.0 points below CE on A -> B: 64.0 % against 69.0 % UAR (Tukey p = .004; with other speakers 2.0 to "
-        "8.0)."
+        "KL is below CE on A -> B: −5.0 points of UAR (64.0 % against 69.0 %); over seeds −7.3 to −2.7 (Tukey "
+        "p = .004), with other speakers −8.0 to −2.0."
     )
+    told = words(answers(split({"CE": 0.69, "KL": 0.64}, speakers={"KL": (-0.11, 0.01)})))
+    assert told.endswith("with other speakers −11.0 to 1.0, so it may vanish.")
 
 
 def test_no_difference_is_not_said_to_be_equality():
     told = words(answers(split({"CE": 0.65, "KL": 0.653}, speakers={"KL": (-0.02, 0.02)})))
     assert told == (
-        "KL and CE cannot be told apart on A -> B: 65.3 % and 65.0 % UAR (difference +0.3 points, 95 % −2.0 to 2.6; "
-        "Tukey p = .73)."
+        "KL is not shown to differ from CE on A -> B: +0.3 points of UAR (65.3 % against 65.0 %); over seeds −2.0 to "
+        "2.6 (Tukey p = .73), with other speakers −2.0 to 2.0."
     )
+
+
+@pytest.mark.parametrize("mean", [0.70, 0.651, 0.60])
+@pytest.mark.parametrize("speakers", [{"KL": (-0.1, 0.1)}, None])
+def test_both_intervals_are_told_whatever_the_verdict(mean, speakers):
+    told = answers(split({"CE": 0.65, "KL": mean}, speakers=speakers))[0]
+    assert re.search(r"over seeds −?\d\.\d to −?\d\.\d \(Tukey p", told)
+    assert re.search(r"with other speakers (−10\.0 to 10\.0|not known)", told)
 
 
 def test_several_recipes_above_level_and_below():
     found = split({"CE": 0.60, "KL": 0.68, "JS": 0.66, "PS": 0.655, "RKL": 0.603, "HLG": 0.55})
     assert words(answers(found)) == (
-        "KL is 8.0 points above CE on A -> B: 68.0 % against 60.0 % UAR (Tukey p < .001). So are JS and PS (+5.5 to "
-        "+6.0 points). Below CE is HLG (−5.0 points). RKL cannot be told from CE."
+        "KL is above CE on A -> B: +8.0 points of UAR (68.0 % against 60.0 %); over seeds 5.3 to 10.7 (Tukey "
+        "p < .001), with other speakers not known. So are JS and PS (+5.5 to +6.0 points). Below CE is HLG (−5.0 points). "
+        "RKL is not shown to differ from CE."
     )
+
+
+def test_which_of_several_may_vanish():
+    means = {"CE": 0.60, "KL": 0.68, "JS": 0.66, "PS": 0.655}
+    some = answers(split(means, speakers={"KL": (0.01, 0.2), "JS": (-0.01, 0.2), "PS": (0.01, 0.1)}))
+    assert some[1] == "So are JS and PS (+5.5 to +6.0 points; with other speakers that of JS may vanish)."
+    every = answers(split(means, speakers={"KL": (0.01, 0.2), "JS": (-0.01, 0.2), "PS": (-0.01, 0.1)}))
+    assert "with other speakers that of each may vanish" in every[1]
 
 
 def test_only_below():
     found = split({"CE": 0.68, "KL": 0.62, "JS": 0.60, "PS": 0.679})
     assert words(answers(found)) == (
-        "JS is 8.0 points below CE on A -> B: 60.0 % against 68.0 % UAR (Tukey p < .001). So is KL (−6.0 points). PS "
-        "cannot be told from CE."
+        "JS is below CE on A -> B: −8.0 points of UAR (60.0 % against 68.0 %); over seeds −10.6 to −5.4 (Tukey "
+        "p < .001), with other speakers not known. So is KL (−6.0 points). PS is not shown to differ from CE."
     )
 
 
 def test_several_that_cannot_be_told():
-    told = words(answers(split({"CE": 0.60, "KL": 0.604, "JS": 0.598})))
-    assert told.startswith(
-        "No recipe can be told from CE on A -> B (60.0 % UAR): the others lie −0.2 to +0.4 points away"
+    told = words(
+        answers(split({"CE": 0.60, "KL": 0.604, "JS": 0.598}, speakers={"KL": (0.0, 0.02), "JS": (-0.05, 0.01)}))
     )
-    assert "smallest Tukey p = .88" in told
+    assert told.startswith(
+        "No recipe is shown to differ from CE on A -> B: −0.2 to +0.4 points of UAR (CE 60.0 %); over seeds within −"
+    )
+    assert told.endswith("(smallest Tukey p = .88), with other speakers within −5.0 to 2.0.")
 
 
 def test_one_seed_is_no_evidence():
     told = words(answers(split({"CE": 0.61, "KL": 0.65}, seeds=1, speakers={"KL": (0.01, 0.07)})))
     assert told == (
-        "KL is 4.0 points above CE on A -> B: 64.0 % against 60.0 % UAR; with other speakers 1.0 to 7.0. One seed each "
-        "proves nothing: with other seeds the order may turn round, so no test is made."
+        "KL is not tested against CE on A -> B: +4.0 points of UAR (64.0 % against 60.0 %); over seeds not known, with "
+        "other speakers 1.0 to 7.0. One seed each proves nothing: with other seeds the order may turn round, so no "
+        "test is made."
     )
 
 

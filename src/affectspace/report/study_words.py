@@ -12,8 +12,9 @@ __all__ = ["answers", "cautions", "overall"]
 def answers(split: SplitSummary) -> list[str]:
     """The answer for one split in at most three sentences or so, the most important first.
 
-    A recipe is said to be above or below the baseline only where Tukey's p is under .05; otherwise the
-    two "cannot be told apart", and the interval says what difference would have gone unseen.
+    A recipe is said to be above or below the baseline only where Tukey's p is under .05; otherwise it is
+    "not shown to differ". Whatever the verdict, the sentence has both intervals: over seeds, which says what
+    difference would have gone unseen, and with other speakers.
     """
     where, base = split.split, split.base
     if split.obstacles:
@@ -86,73 +87,68 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
 
 
 def _tested(split: SplitSummary) -> list[str]:
+    """One recipe in full, the furthest from the baseline of those that differ; then the others."""
     base, where = split.base, split.split
     above = [row for row in split.others if row.verdict == "above"]
     below = [row for row in reversed(split.others) if row.verdict == "below"]
     level = [row for row in split.others if row.verdict == "level"]
-    sentences = []
-    if above:
-        sentences.append(_one_sided(above[0], base, where, "above"))
-        if above[1:]:
-            sentences.append(f"So {'is' if len(above) == 2 else 'are'} {_spread(above[1:])}.")
-    if below:
-        sentences.append(
-            _one_sided(below[0], base, where, "below")
-            if not above
-            else f"Below {base.recipe} {'is' if len(below) == 1 else 'are'} {_spread(below)}."
-        )
-        if below[1:] and not above:
-            sentences.append(f"So {'is' if len(below) == 2 else 'are'} {_spread(below[1:])}.")
-    if level and (above or below):
-        sentences.append(f"{listed([row.recipe for row in level])} cannot be told from {base.recipe}.")
-    elif len(level) == 1:
-        row = level[0]
-        sentences.append(
-            f"{row.recipe} and {base.recipe} cannot be told apart on {where}: {percent(row.mean)} and "
-            f"{percent(base.mean)} UAR (difference {signed(row.change[0])} points, 95{PERCENT} "
-            f"{ends(row.change[1], row.change[2])}; Tukey {p_value(row.p)})."
-        )
-    elif level:
-        lows, highs = [row.change[1] for row in level], [row.change[2] for row in level]
-        smallest = min(row.p for row in level)
-        sentences.append(
-            f"No recipe can be told from {base.recipe} on {where} ({percent(base.mean)} UAR): the others lie "
-            f"{_range(level)} points away (95{PERCENT} intervals within {ends(min(lows), max(highs))}; smallest Tukey "
-            f"{p_value(smallest)})."
-        )
+    if not above and not below:
+        return [_one(level[0], base, where) if len(level) == 1 else _none(level, base, where)]
+    sentences = [_one((above or below)[0], base, where)]
+    first, others = (above, below) if above else (below, [])
+    if first[1:]:
+        sentences.append(f"So {'is' if len(first) == 2 else 'are'} {_spread(first[1:])}.")
+    if others:
+        sentences.append(f"Below {base.recipe} {'is' if len(others) == 1 else 'are'} {_spread(others)}.")
+    if level:
+        names, verb = listed([row.recipe for row in level]), "is" if len(level) == 1 else "are"
+        sentences.append(f"{names} {verb} not shown to differ from {base.recipe}.")
     return sentences
 
 
-def _one_sided(row: RecipeSummary, base: RecipeSummary, where: str, way: str) -> str:
-    gap = abs(in_points(row.change[0]))
-    found = f"Tukey {p_value(row.p)}"
+def _one(row: RecipeSummary, base: RecipeSummary, where: str, best: str = "") -> str:
+    """Verdict, difference, both figures, and how sure that is over seeds and with other speakers: always alike."""
+    verdict = {"above": "is above", "below": "is below", "level": "is not shown to differ from"}
+    seeds = f"{ends(*row.change[1:])} (Tukey {p_value(row.p)})" if row.verdict else "not known"
+    speakers = "not known"
     if row.speakers:
-        low, high = (row.speakers.low, row.speakers.high) if way == "above" else (-row.speakers.high, -row.speakers.low)
-        doubt = ", so it may vanish" if in_points(low) <= 0 else ""
-        found += f"; with other speakers {ends(low, high)}{doubt}"
+        doubt = ", so it may vanish" if row.verdict in {"above", "below"} and _may_vanish(row) else ""
+        speakers = f"{ends(row.speakers.low, row.speakers.high)}{doubt}"
     return (
-        f"{row.recipe} is {gap:.1f} points {way} {base.recipe} on {where}: {percent(row.mean)} against "
-        f"{percent(base.mean)} UAR ({found})."
+        f"{row.recipe}{best} {verdict.get(row.verdict, 'is not tested against')} {base.recipe} on {where}: "
+        f"{signed(row.change[0])} points of UAR ({percent(row.mean)} against {percent(base.mean)}); over seeds "
+        f"{seeds}, with other speakers {speakers}."
     )
+
+
+def _none(level: Sequence[RecipeSummary], base: RecipeSummary, where: str) -> str:
+    """The same of several recipes of which none is told from the baseline."""
+    seeds = ends(min(row.change[1] for row in level), max(row.change[2] for row in level))
+    known, speakers = [row.speakers for row in level if row.speakers], "not known"
+    if known:
+        speakers = f"within {ends(min(each.low for each in known), max(each.high for each in known))}"
+    return (
+        f"No recipe is shown to differ from {base.recipe} on {where}: {_range(level)} points of UAR ({base.recipe} "
+        f"{percent(base.mean)}); over seeds within {seeds} (smallest Tukey {p_value(min(row.p for row in level))}), "
+        f"with other speakers {speakers}."
+    )
+
+
+def _may_vanish(row: RecipeSummary) -> bool:
+    """Whether the interval for other speakers, as it prints, holds no difference."""
+    return row.speakers is not None and in_points(row.speakers.low) <= 0 <= in_points(row.speakers.high)
 
 
 def _untested(split: SplitSummary) -> list[str]:
     """Figures without a test, and why there is none."""
-    base, first = split.base, split.others[0]
-    gap = in_points(first.mean - base.mean)
-    told = f"is {abs(gap):.1f} points {'above' if gap > 0 else 'below'}" if gap else "is level with"
-    best = " (the best of the others)" if len(split.others) > 1 else ""
-    sentence = (
-        f"{first.recipe}{best} {told} {base.recipe} on {split.split}: {percent(first.mean)} against "
-        f"{percent(base.mean)} UAR"
-    )
-    if first.speakers:
-        sentence += f"; with other speakers {ends(first.speakers.low, first.speakers.high)}"
-    counts = {row.uar.n for row in split.rows if row.uar.n}
-    if counts == {1}:
-        doubt = "One seed each proves nothing: with other seeds the order may turn round, so no test is made."
-        return [f"{sentence}.", doubt]
-    return [f"{sentence}.", f"No test is made: {split.tukey.reason}."]
+    first = split.others[0]
+    sentence = _one(first, split.base, split.split, " (the best of the others)" if len(split.others) > 1 else "")
+    if {row.uar.n for row in split.rows if row.uar.n} == {1}:
+        return [
+            sentence,
+            "One seed each proves nothing: with other seeds the order may turn round, so no test is made.",
+        ]
+    return [sentence, f"No test is made: {split.tukey.reason}."]
 
 
 def _at_chance(split: SplitSummary) -> list[str]:
@@ -163,7 +159,11 @@ def _at_chance(split: SplitSummary) -> list[str]:
 
 
 def _spread(rows: Sequence[RecipeSummary]) -> str:
-    return f"{listed([row.recipe for row in rows])} ({_range(rows)} points)"
+    """Recipes on one side of the baseline, how far, and which of them may be there for these speakers only."""
+    doubtful = [row.recipe for row in rows if _may_vanish(row)]
+    whose = "each" if len(doubtful) == len(rows) > 1 else listed(doubtful)
+    doubt = f"; with other speakers that of {whose} may vanish" if doubtful else ""
+    return f"{listed([row.recipe for row in rows])} ({_range(rows)} points{doubt})"
 
 
 def _range(rows: Sequence[RecipeSummary]) -> str:
