@@ -102,7 +102,7 @@ def test_the_answer_comes_first(full, full_folder):
             assert " ".join(sentence.split()) in words
     assert "KL is" in words
     assert "Above CE: KL on 2 of 2 splits" in words
-    assert words.index("Above CE") < words.index("points above CE on one")
+    assert words.index("Above CE") < words.index("KL is above CE on one")
     assert "on these test items" in words
 
 
@@ -139,6 +139,68 @@ def test_what_selection_tried_and_chose(full):
     assert "61.1 %" in words
 
 
+def test_a_choice_at_the_edge_of_its_grid_is_said(full):
+    words = full.words("selection")
+    assert (
+        "training.weight_decay = 0.001 (for all recipes) is the highest tried; terms.1.weight = 10 (for KL) is the "
+        "highest tried: the best may lie beyond."
+    ) in words
+
+
+@pytest.mark.parametrize(
+    ("tried", "chosen", "told"),
+    [
+        ([0.1, 1.0, 10.0], 1.0, False),
+        ([0.1, 1.0, 10.0], 0.1, True),
+        ([0.0, 0.1, 1.0], 0.0, False),
+        (["a", "b"], "b", False),
+        ([True, False], True, False),
+        ([0.1], 0.1, False),
+    ],
+)
+def test_which_choices_lie_at_an_edge(make_study, tried, chosen, told):
+    folder = make_study({"CE": 0.5}, ("one",), 1, items=20)
+    points = [{"recipe": "CE", "set": {"a": value}, "epoch": None, "uar": 0.6, "sd": 0.0, "runs": 2} for value in tried]
+    record = {"shared": {"set": {}, "epoch": None}, "own": {"CE": {"a": chosen}}, "tried": points, "curve": []}
+    (folder / "selection.json").write_text(json.dumps({"one/all": record}))
+    assert ("the best may lie beyond" in page(folder).words("selection")) == told
+
+
+def test_choices_of_folds_are_counted(make_study):
+    folder = make_study({"CE": 0.5}, ("folds",), 1, folds=3, items=30)
+
+    def chose(value: float, epoch: int) -> dict:
+        tried = [
+            {"recipe": "CE", "set": {"rate": rate}, "epoch": 2, "uar": 0.6, "sd": 0.0, "runs": 2}
+            for rate in (0.1, 0.2, 0.3)
+        ]
+        return {"shared": {"set": {"rate": value}, "epoch": epoch}, "own": {}, "tried": tried, "curve": [0.5, 0.6, 0.7]}
+
+    record = {f"folds/fold-{fold:02d}": chose(*its) for fold, its in enumerate([(0.3, 3), (0.2, 2), (0.3, 2)])}
+    (folder / "selection.json").write_text(json.dumps(record))
+    words = page(folder).words("selection")
+    assert "all recipes rate 0.3 in 2, 0.2 in 1 of 3 folds the highest tried in 2: the best may lie beyond" in words
+    assert "all recipes epoch 2 in 2, 3 in 1 of 3 folds the last tried in 1: the best may lie beyond" in words
+    assert "folds, fold 00: chosen for all recipes: rate = 0.3, epoch 3" in words
+
+
+def test_many_recipes_stand_below_each_other(make_study):
+    skills = {"CE": 0.5} | {f"recipe {i}": 0.5 + 0.2 * i for i in range(8)}
+    words = page(make_study(skills, ("one", "two"), 3, items=80)).words("table")
+    assert words.startswith("Table recipe one two CE ")
+    assert re.search(r"recipe 7 \d\d\.\d \(\d\.\d\) \(best\) ↑ \d\d", words)
+    assert re.search(r"chance 50\.\d 50\.\d seeds 3 3", words)
+    assert "highest mean of a column" in words
+
+
+def test_one_of_a_thing_is_not_several(make_study):
+    words = page(make_study({"CE": 0.5}, seeds=1, items=1, speakers=1)).words()
+    assert "1 recipe × 1 split × 1 seed" in words
+    assert not re.search(r"(?<![\d.,])1 (test )?(items|runs|seeds|speakers|folds|splits)", words)
+    unfinished = page(make_study({"CE": 0.5}, seeds=1, without=lambda *_: True))
+    assert "0 of 1 run is finished" in unfinished.words()
+
+
 def test_tests_in_full(full, full_folder):
     words = full.words("tests")
     split = summarise(open_study(full_folder))[0]
@@ -149,9 +211,31 @@ def test_tests_in_full(full, full_folder):
 
 def test_costs(full):
     words = full.words("costs")
-    assert "CE 10 12 s ± 0.1 s 2.0 min 1" in words
+    assert "CE 10 12 s 12 s to 12 s 2.0 min 1" in words
+    assert "Final runs, together 2.0 h" in words
     for told in ("10 min", "8.3 min (it took 1.20 times that)", "4.0 min", "2.0 h", "Processes 2"):
         assert told in words
+
+
+def test_the_first_run_of_a_process_does_not_weigh_on_costs(make_study):
+    folder = make_study({"CE": 0.5, "KL": 0.5}, seeds=5, items=20)
+    (folder / "runs/CE/alva----boro/seed-0/timing.json").write_text(json.dumps({"seconds": 90.0}))
+    words = page(folder).words("costs")
+    assert "CE 5 12 s 12 s to 90 s 2.3 min 1 KL 5 12 s" in words
+    assert "also carries its start" in words
+
+
+def test_quarantined_items_are_listed(make_study):
+    bad = [{"id": "03a", "reason": "the recording holds no samples"}, {"id": EVIL, "reason": f"cannot be read: {EVIL}"}]
+    folder = make_study({"CE": 0.5}, seeds=1, items=20)
+    path = folder / "runs/CE/alva----boro/seed-0/data.json"
+    about = json.loads(path.read_text())
+    about["corpora"][0]["quarantine"] = bad
+    path.write_text(json.dumps(about))
+    words = page(folder).words("basis")
+    assert "Quarantine: 2 items that could not be used" in words
+    assert "03a the recording holds no samples" in words
+    assert f"cannot be read: {EVIL}" in words
 
 
 def test_what_it_rests_on(full):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from affectspace.report import write_tables
+from affectspace.report.study_tables import legend
 from affectspace.studies import open_study, summarise
 
 EVIL = "<script>alert('x')</script> | *a* `b`"
@@ -96,6 +97,17 @@ def test_hostile_names_stay_names(make_study, tmp_path):
     assert "script" not in {tag for tag, _ in parsed.tags}
     header = paths["table.md"].read_text(encoding="utf-8").splitlines()[0]
     assert r"\<script>alert('x')\</script> \| \*a\* \`b\`" in header
+
+
+def test_arrows_are_explained_where_there_are_any(make_study, planted):
+    assert legend(summarise(planted))[1].startswith("↑ above and ↓ below CE with p < .05")
+    level = summarise(open_study(make_study({"CE": 0.5, "KL": 0.5}, seeds=3, items=60)))
+    told = " ".join(legend(level))
+    assert "No recipe differs from CE with p < .05 by Tukey's honest test" in told
+    assert not {"↑", "↓"} & set(told)
+    assert "several splits" not in told
+    ahead = summarise(open_study(make_study({"CE": 0.0, "KL": 2.0}, seeds=4, items=200)))
+    assert legend(ahead)[1].startswith("↑ above CE with")
 
 
 def test_unfinished_one_seed_and_nothing(make_study, tmp_path):

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from affectspace.report.phrases import PERCENT, in_points, listed, percent, signed
+from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
 from affectspace.studies.speakers import lead_interval
 from affectspace.training.run import Evaluated, Run, model_groups, unique_names
 
@@ -85,7 +85,7 @@ class Comparison:
             return ["At least one run has no UAR, so there is no order to tell."]
         kind = "test" if self.splits[0] == "test" else "validation"
         count = len(self.evaluated[0]) if self.evaluated[0] else 0
-        where = f"on {count:,} {kind} items" if count else f"on the {kind} items"
+        where = f"on {counted(count, f'{kind} item')}" if count else f"on the {kind} items"
         chance = figures[0].get("chance_uar", float("nan"))
         beside = "" if np.isnan(chance) else f"; random predictions reach {percent(chance)}"
         means = {name: float(np.mean([figures[row]["uar"] for row in rows])) for name, rows in self.models.items()}

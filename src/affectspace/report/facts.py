@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from affectspace.report.compare import Comparison
-from affectspace.report.phrases import NONE, percent
+from affectspace.report.phrases import NONE, counted, percent
 from affectspace.training.run import Run
 
 __all__ = ["Cell", "commands", "corpora", "environments", "features", "protocol", "recipe_differences", "score_table"]
@@ -75,7 +75,7 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
         selected = NONE if not epochs else str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}–{max(epochs)}"
         seconds = run.timing.get("seconds")
         cells += [Cell(selected), Cell(NONE if seconds is None else f"{seconds:,.0f}")]
-        folds = f"{len(run.folds)} folds pooled" if run.folds else ""
+        folds = f"{counted(len(run.folds), 'fold')} pooled" if run.folds else ""
         rows.append((name, ", ".join(filter(None, [folds, "" if split == "test" else "validation items"])), cells))
     headings = [(heading, {"higher": "↑", "lower": "↓", None: ""}[better]) for _, heading, better, _ in COLUMNS]
     return {
@@ -110,7 +110,7 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
         items = run.evaluated("test")
         if items is not None:
             people = len({(str(i).split("/")[0], s) for i, s in zip(items.items, items.speakers) if s})
-            whom = f"{len(items):,} items{_speakers(people)}"
+            whom = f"{counted(len(items), 'item')}{_speakers(people)}"
             lines.append(("Tested on", f"{whom}, each by the one of {len(run.folds)} folds that never trained on it"))
     else:
         counts = metrics.get("counts") or {}
@@ -122,9 +122,9 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 people = (rows["corpus"].astype(str) + "/" + rows["speaker"].astype(str))[
                     rows["speaker"].notna()
                 ].nunique()
-                lines.append((label, f"{len(rows):,} items{_speakers(people)}: {where}"))
+                lines.append((label, f"{counted(len(rows), 'item')}{_speakers(people)}: {where}"))
             elif counts.get(part):
-                lines.append((label, f"{counts[part]:,} items"))
+                lines.append((label, counted(counts[part], "item")))
             elif part == "test":
                 lines.append((label, "nothing"))
     lines += features(run)
@@ -204,9 +204,9 @@ def _agreement(dimension: str, each: dict[str, Any]) -> tuple[str, str]:
     alpha = each.get("alpha")
     if alpha is None or not math.isfinite(alpha):
         return dimension, f"no α: {each.get('reason') or 'not enough ratings'}"
-    raters = f", {each['raters']:,} raters" if each.get("raters") else ""
+    raters = f", {counted(each['raters'], 'rater')}" if each.get("raters") else ""
     per_item = f", {each['ratings_per_item']:.1f} ratings an item" if each.get("ratings_per_item") else ""
-    items = f", {each['items']:,} items rated twice or more" if each.get("items") else ""
+    items = f", {counted(each['items'], 'item')} rated twice or more" if each.get("items") else ""
     return dimension, f"α {alpha:.2f} ({each.get('level', 'unknown level')}{raters}{per_item}{items})"
 
 
@@ -232,7 +232,7 @@ def _settings(run: Run) -> dict[str, str]:
     settings = {}
     for key in dict.fromkeys(key for fold in folds for key in fold):
         counts = Counter(fold.get(key, NONE) for fold in folds)
-        told = ", ".join(f"{value} in {count} fold{'s' if count != 1 else ''}" for value, count in counts.items())
+        told = ", ".join(f"{value} in {counted(count, 'fold')}" for value, count in counts.items())
         settings[key] = (
             "all" if key == "protocol.fold" and len(counts) > 1 else next(iter(counts)) if len(counts) == 1 else told
         )
@@ -288,7 +288,7 @@ def _figure(value: float, share: bool) -> str:
 
 
 def _speakers(count: int) -> str:
-    return f" of {count:,} speaker{'s' if count != 1 else ''}" if count else ""
+    return f" of {counted(count, 'speaker')}" if count else ""
 
 
 def _join(names: Sequence[Any] | str) -> str:

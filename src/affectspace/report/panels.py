@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from affectspace.report.compare import Comparison
 from affectspace.report.figures import confusion, learning_curve, reliability, similarity, space_map
-from affectspace.report.phrases import percent
+from affectspace.report.phrases import counted, percent
 from affectspace.report.style import class_colours, figure_style, marker_of, polygon
 from affectspace.report.svg import inline_svg
 from affectspace.space.maps import bounded_perplexity, tsne_maps
@@ -114,7 +114,7 @@ def map_grid(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[Pa
                     continue
                 targets = spaces[key][1][picked[key]]
                 dense = len(items) * len(runs) * len(columns) > PAGE_POINTS
-                told = f"t-SNE map of {len(items)} items in the space of {comparison.names[row]}, {heading}."
+                told = f"t-SNE map of {counted(len(items), 'item')} in the space of {comparison.names[row]}, {heading}."
                 picture = _map(maps[key], targets, is_ordered(runs[row]), dense, f"map-{row}-{column}", told)
                 note = "every item has the same embedding" if not maps[key].any() else ""
                 if heading == final:
@@ -135,8 +135,8 @@ def confusion_panels(comparison: Comparison) -> list[Panel]:
             side = 3.5 if len(run.classes) <= 5 else 5.2
             figure = Figure(figsize=(side, 0.82 * side))
             confusion(figure.add_subplot(), items.targets, items.probabilities, run.classes)
-            told = f"Confusion matrix of {name} over {len(items)} items, classes {', '.join(run.classes)}."
-            panels.append(Panel(name, inline_svg(figure, f"confusion-{row}", told), f"{len(items):,} items"))
+            told = f"Confusion matrix of {name} over {counted(len(items), 'item')}, classes {', '.join(run.classes)}."
+            panels.append(Panel(name, inline_svg(figure, f"confusion-{row}", told), counted(len(items), "item")))
     return panels
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from affectspace.report import facts, study_choices, study_costs, study_facts, study_panels, study_tests
 from affectspace.report.page import write_page
-from affectspace.report.study_tables import entry, legend, seeds
+from affectspace.report.phrases import counted
+from affectspace.report.study_tables import chance, entry, legend, seeds
 from affectspace.report.study_words import answers, cautions, overall
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import SplitSummary, summarise
@@ -16,6 +17,7 @@ from affectspace.studies.summary import SplitSummary, summarise
 __all__ = ["write_study_report"]
 
 FEATURES = {"Features", "Licence of the features", "Training items augmented"}
+MOST_ACROSS = 6  # recipes beside each other in the table; more are listed below each other
 SIGNS = {"above": "↑", "below": "↓", "level": "≈", "": "?"}
 
 
@@ -49,22 +51,25 @@ def write_study_report(
 def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str, Any]:
     shown = study_facts.examples(results)
     differ_on, settings = study_facts.recipe_differences(results)
+    tall = len(results.recipes) > MOST_ACROSS
     return {
         "results": results,
         "splits": splits,
         "size": _size(results),
-        "done": len(results.runs),
+        "done": _done(results),
         "overall": overall(splits),
         "answers": [(_sign(split), answers(split)) for split in splits],
         "cautions": [*study_choices.unequal_choices(results), *cautions(splits), *study_facts.versions(results)],
         "transductive": sorted({name for split in splits for name in split.transductive}),
         "missing": study_facts.missing(results),
         "forests": study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
-        "table": [(split, [entry(split, row) for row in split.rows], seeds(split)) for split in splits],
-        "legend": legend(splits),
+        "table": [(s, chance(s), [entry(s, row) for row in s.rows], seeds(s)) for s in splits],
+        "tall": tall,
+        "legend": legend(splits, "column" if tall else "row"),
         "curves": study_panels.curve_panels(results, splits),
         "curve_words": study_panels.curve_words(results),
         "choices": study_choices.choices(results),
+        "over_folds": study_choices.over_folds(results),
         "had_to_choose": study_choices.had_to_choose(results),
         "inner": study_panels.selection_panels(results),
         "tests": [(s, study_tests.anova(s), study_tests.differences(s), study_tests.pairs(s)) for s in splits],
@@ -106,6 +111,11 @@ def _sign(split: SplitSummary) -> tuple[str, str]:
     return SIGNS[""], "not tested"
 
 
+def _done(results: StudyResults) -> str:
+    planned = counted(results.planned, "run")
+    return f"{len(results.runs):,} of {planned} {'is' if results.planned == 1 else 'are'} finished"
+
+
 def _size(results: StudyResults) -> str:
     counts = ((len(results.recipes), "recipe"), (len(results.splits), "split"), (len(results.seeds), "seed"))
-    return " × ".join(f"{count:,} {what}{'s' if count != 1 else ''}" for count, what in counts)
+    return " × ".join(counted(count, what) for count, what in counts)

@@ -1,12 +1,38 @@
 """What selection tried and chose, for a study's page; and whether all recipes had as much to choose from."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from affectspace.report.phrases import NONE, in_percent, listed, percent
+from affectspace.report.phrases import NONE, counted, in_percent, listed, percent
 from affectspace.studies.results import StudyResults
 
-__all__ = ["choices", "had_to_choose", "unequal_choices"]
+__all__ = ["choices", "had_to_choose", "over_folds", "unequal_choices"]
+
+ALL = "all recipes"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One setting as it was chosen.
+
+    Args:
+        whose: the recipe that it is for, or all.
+        key: dotted, or "epoch".
+        value: as the page shows it.
+        edge: "highest", "lowest" or "last" where nothing beyond was tried, so that better may lie there.
+    """
+
+    whose: str
+    key: str
+    value: str
+    edge: str = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.key} {self.value}" if self.key == "epoch" else f"{self.key} = {self.value}"
 
 
 def had_to_choose(results: StudyResults) -> list[str]:
@@ -38,21 +64,73 @@ def unequal_choices(results: StudyResults) -> list[str]:
 def choices(results: StudyResults) -> list[dict[str, Any]]:
     """What was tried for each split and fold: settings, rows with the chosen one marked, and the choice in words."""
     told = []
-    for key, entry in results.selection.items():
-        split, _, fold = key.rpartition("/")
-        shared, own, tried = entry.get("shared") or {}, entry.get("own") or {}, entry.get("tried") or []
-        settings = list(dict.fromkeys(name for each in tried for name in each.get("set") or {}))
-        known = [each["uar"] for each in tried if each.get("uar") is not None]
+    for key, record in results.selection.items():
+        split, fold = _split_and_fold(key)
+        tried, chosen = record.get("tried") or [], _chosen(record)
+        told.append({
+            "key": key,
+            "split": split,
+            "fold": fold,
+            "settings": _settings(tried),
+            "rows": _rows(record, tried),
+            "words": _words(chosen),
+            "edges": _edges(chosen),
+        })  # fmt: skip
+    return told
+
+
+def over_folds(results: StudyResults) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """Of splits with several folds: for whom, which setting, how often each value was chosen, and a hint.
+
+    A split that chooses once for all has no row: its choice is told where it was made.
+    """
+    by_split: dict[str, list[list[Choice]]] = {}
+    for key, record in results.selection.items():
+        split, fold = _split_and_fold(key)
+        if fold:
+            by_split.setdefault(split, []).append(_chosen(record))
+    told = []
+    for split, folds in by_split.items():
+        if len(folds) == 1:
+            continue
         rows = []
-        for each in tried:
-            values = each.get("set") or {}
-            chosen = values == own.get(each.get("recipe")) or (
-                values == (shared.get("set") or {}) and not _own(each, own)
-            )
-            uar = each.get("uar")
+        for whose, key in dict.fromkeys((each.whose, each.key) for fold in folds for each in fold):
+            its = [each for fold in folds for each in fold if (each.whose, each.key) == (whose, key)]
+            often = Counter(each.value for each in its).most_common()
+            shown = ", ".join(f"{value} in {count}" for value, count in often)
+            edges = Counter(each.edge for each in its if each.edge).most_common()
+            hint = ", ".join(f"the {edge} tried in {count}" for edge, count in edges)
+            more = f"{hint}: the best may lie beyond" if hint else ""
+            rows.append((whose, key, f"{shown} of {counted(len(its), 'fold')}", more))
+        told.append((split, rows))
+    return told
+
+
+def _split_and_fold(key: str) -> tuple[str, str]:
+    """Of a key of the record: "name of split/fold-03", or "/all" for a split that chooses once."""
+    split, _, fold = key.rpartition("/")
+    return split or key, "" if fold == "all" else fold.replace("-", " ")
+
+
+# ---- what was tried
+
+
+def _settings(tried: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for each in tried for name in each.get("set") or {}))
+
+
+def _rows(record: dict[str, Any], tried: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    shared, own = record.get("shared") or {}, record.get("own") or {}
+    known = [each["uar"] for each in tried if each.get("uar") is not None]
+    rows = []
+    for recipe, its in groupby(tried, key=lambda each: each.get("recipe", "")):
+        for place, each in enumerate(several := list(its)):
+            values, uar = each.get("set") or {}, each.get("uar")
+            chosen = values == own.get(recipe) or (values == (shared.get("set") or {}) and not _own(each, own))
             rows.append({
-                "recipe": each.get("recipe", ""),
-                "values": [_value(values[name]) if name in values else "" for name in settings],
+                "recipe": recipe,
+                "span": 0 if place else len(several),  # its name stands once
+                "values": [_value(values[name]) if name in values else "" for name in _settings(tried)],
                 "epoch": NONE if each.get("epoch") is None else str(each["epoch"]),
                 "uar": "diverged" if each.get("diverged") else NONE if uar is None else percent(uar),
                 "sd": NONE if each.get("sd") is None else in_percent(each["sd"]),
@@ -60,11 +138,7 @@ def choices(results: StudyResults) -> list[dict[str, Any]]:
                 "share": _share(uar, known),
                 "chosen": chosen,
             })  # fmt: skip
-        told.append({
-            "key": key, "split": split or key, "fold": "" if fold == "all" else fold.replace("-", " "),
-            "settings": settings, "rows": rows, "words": _choice(shared, own, entry.get("own_epoch") or {}),
-        })  # fmt: skip
-    return told
+    return rows
 
 
 def _own(tried: dict[str, Any], own: dict[str, Any]) -> bool:
@@ -73,24 +147,69 @@ def _own(tried: dict[str, Any], own: dict[str, Any]) -> bool:
     return its is not None and set(its) == set(tried.get("set") or {})
 
 
-def _choice(shared: dict[str, Any], own: dict[str, Any], own_epochs: dict[str, int]) -> str:
-    parts = [f"{key} = {_value(value)}" for key, value in (shared.get("set") or {}).items()]
-    if shared.get("epoch") is not None:
-        parts.append(f"epoch {shared['epoch']}")
-    told = [f"all recipes: {', '.join(parts)}"] if parts else []
-    for name in dict.fromkeys([*own, *own_epochs]):
-        its = [f"{key} = {_value(value)}" for key, value in (own.get(name) or {}).items()]
-        its += [f"epoch {own_epochs[name]}"] if name in own_epochs else []
-        told.append(f"{name}: {', '.join(its)}")
-    return "; ".join(told) or "nothing yet"
-
-
 def _share(uar: float | None, known: Sequence[float]) -> float:
     """Length of a bar in per cent: from just below the lowest figure to the highest, as these lie close together."""
     if uar is None:
         return 0.0
     low, high = min(known), max(known)
     return round(100 * (0.15 + 0.85 * (uar - low) / (high - low)), 1) if high > low else 100.0
+
+
+# ---- what was chosen
+
+
+def _chosen(record: dict[str, Any]) -> list[Choice]:
+    shared, own = record.get("shared") or {}, record.get("own") or {}
+    epochs, tried = record.get("own_epoch") or {}, record.get("tried") or []
+    # What is for all comes first, tried by one recipe.
+    found = _settled(ALL, shared.get("set") or {}, [each for each in tried if each["recipe"] == tried[0]["recipe"]])
+    if (epoch := shared.get("epoch")) is not None:
+        found.append(Choice(ALL, "epoch", str(epoch), "last" if epoch == len(record.get("curve") or []) > 1 else ""))
+    for name in dict.fromkeys([*own, *epochs]):
+        found += _settled(name, own.get(name) or {}, [each for each in tried if each["recipe"] == name])
+        found += [Choice(name, "epoch", str(epochs[name]))] if name in epochs else []
+    return found
+
+
+def _settled(whose: str, settings: dict[str, Any], tried: Sequence[dict[str, Any]]) -> list[Choice]:
+    """Choices of settings, and whether each is at the edge of what was tried together with them."""
+    points = [each["set"] for each in tried if set(each.get("set") or {}) == set(settings)]
+    return [
+        Choice(whose, key, _value(value), _edge(value, [point[key] for point in points]))
+        for key, value in settings.items()
+    ]
+
+
+def _edge(value: Any, tried: Sequence[Any]) -> str:
+    """Whether a number is the highest or lowest of those tried; nothing is said to lie below 0."""
+    if not all(map(_is_number, [value, *tried])) or len(set(tried)) < 2:
+        return ""
+    return "highest" if value == max(tried) else "lowest" if value == min(tried) and value > 0 else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _words(chosen: Sequence[Choice]) -> str:
+    """The choice in words; recipes that chose alike are named together."""
+    by_recipe: dict[str, list[str]] = {}
+    for each in chosen:
+        by_recipe.setdefault(each.whose, []).append(each.words)
+    alike: dict[str, list[str]] = {}
+    for whose, words in by_recipe.items():
+        alike.setdefault(", ".join(words), []).append(whose)
+    return "; ".join(f"{', '.join(names)}: {words}" for words, names in alike.items()) or "nothing yet"
+
+
+def _edges(chosen: Sequence[Choice]) -> str:
+    """Which choices are the highest, lowest or last tried, in a sentence; empty where none is."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in chosen:
+        if each.edge:
+            alike.setdefault((each.words, each.edge), []).append(each.whose)
+    told = [f"{words} (for {listed(names)}) is the {edge} tried" for (words, edge), names in alike.items()]
+    return f"{'; '.join(told)}: the best may lie beyond." if told else ""
 
 
 def _value(value: Any) -> str:

@@ -8,23 +8,26 @@ from affectspace.studies.results import StudyResults
 __all__ = ["costs", "spent"]
 
 
-def costs(results: StudyResults) -> list[tuple[str, str, str, str, str]]:
-    """A row a recipe: runs, seconds a run, total, and how much of the baseline's time on the same splits."""
+def costs(results: StudyResults) -> list[tuple[str, list[str]]]:
+    """A row a recipe: runs, the median run, the least and the most, total, how much of the baseline's time.
+
+    Medians, as the first run of each process carries its start: imports, opening the data, making features.
+    """
     table, rows = results.runs, []
-    by_split = table.groupby(["recipe", "split"])["seconds"].mean()
+    by_split = table.groupby(["recipe", "split"])["seconds"].median()
     for name in results.recipes:
         its = table.loc[table["recipe"] == name, "seconds"].dropna()
         if not len(its):
-            rows.append((name, "0", NONE, NONE, NONE))
+            rows.append((name, ["0", NONE, NONE, NONE, NONE]))
             continue
-        spread = f" ± {_time(float(its.std()))}" if len(its) > 1 else ""
+        spread = f"{_time(float(its.min()))} to {_time(float(its.max()))}" if len(its) > 1 else NONE
         ratios = [
             by_split.get((name, split), np.nan) / by_split.get((results.baseline, split), np.nan)
             for split in results.splits
         ]
         there = [ratio for ratio in ratios if np.isfinite(ratio)]
         ratio = NONE if not there else "1" if name == results.baseline else f"{np.exp(np.mean(np.log(there))):.2f}"
-        rows.append((name, f"{len(its):,}", _time(float(its.mean())) + spread, _time(float(its.sum())), ratio))
+        rows.append((name, [f"{len(its):,}", _time(float(its.median())), spread, _time(float(its.sum())), ratio]))
     return rows
 
 
@@ -41,7 +44,7 @@ def spent(results: StudyResults) -> list[tuple[str, str]]:
         lines.append(("Predicted", _time(predicted) + off))
     if timing.get("processes") is not None:
         lines.append(("Processes", str(timing["processes"])))
-    for key, label in (("grid_seconds", "Inner runs, together"), ("run_seconds", "Outer runs, together")):
+    for key, label in (("grid_seconds", "Inner runs, together"), ("run_seconds", "Final runs, together")):
         if timing.get(key) is not None:
             lines.append((label, _time(timing[key])))
     return lines

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from affectspace.report.panels import Panel
-from affectspace.report.phrases import listed, p_value, percent, signed
+from affectspace.report.phrases import counted, listed, p_value, percent, signed
 from affectspace.report.study_figures import MOST_CURVES, Curve, brief, forest, inner_curve, seed_curves
 from affectspace.report.style import figure_style
 from affectspace.report.svg import inline_svg
@@ -194,7 +194,7 @@ def curve_words(results: StudyResults) -> str:
 
 def _speakers(split: SplitSummary) -> str:
     count = next((row.speakers.speakers for row in split.others if row.speakers), 0)
-    told = [f"{split.items:,} test items"] if split.items else []
+    told = [counted(split.items, "test item")] if split.items else []
     if count:
         told.append(f"{count} test speakers")
     elif split.no_speakers:

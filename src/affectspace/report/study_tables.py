@@ -15,7 +15,7 @@ from affectspace.report.phrases import NONE, in_percent, p_value, signed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
 
-__all__ = ["Entry", "entry", "legend", "table_html", "table_markdown", "tidy", "write_tables"]
+__all__ = ["Entry", "chance", "entry", "legend", "table_html", "table_markdown", "tidy", "write_tables"]
 
 ARROWS = {"above": "↑", "below": "↓"}
 
@@ -80,7 +80,7 @@ def table_markdown(splits: Sequence[SplitSummary]) -> str:
     for split in splits:
         cells = [entry(split, row) for row in split.rows]
         shown = [(f"**{c.text}**" if c.best else c.text) + (f" {c.arrow}" if c.arrow else "") for c in cells]
-        lines.append(_line([_plain(split.split), in_percent(split.chance), *shown, seeds(split)]))
+        lines.append(_line([_plain(split.split), chance(split), *shown, seeds(split)]))
     return "\n".join([*lines, "", *(_plain(sentence) + "\n" for sentence in legend(splits))])
 
 
@@ -93,7 +93,7 @@ def table_html(splits: Sequence[SplitSummary]) -> str:
     headings = "".join(f'<th scope="col" style="{head}">{escape(text)}</th>' for text in ("chance", *names, "seeds"))
     rows = []
     for split in splits:
-        cells = [(in_percent(split.chance), ""), *map(_html_cell, (entry(split, row) for row in split.rows))]
+        cells = [(chance(split), ""), *map(_html_cell, (entry(split, row) for row in split.rows))]
         tds = "".join(f'<td style="{cell}"{title}>{text}</td>' for text, title in [*cells, (seeds(split), "")])
         rows.append(f'<tr><th scope="row" style="{first}">{escape(split.split)}</th>{tds}</tr>')
     told = "".join(f'<p style="margin:.4em 0;max-width:60em">{escape(sentence)}</p>' for sentence in legend(splits))
@@ -115,6 +115,11 @@ def entry(split: SplitSummary, row: RecipeSummary) -> Entry:
     return Entry(in_percent(row.mean) + sd, ARROWS.get(row.verdict, ""), row.recipe in split.best, about)
 
 
+def chance(split: SplitSummary) -> str:
+    """What random predictions reach, in per cent; a dash where that is not known."""
+    return in_percent(split.chance)
+
+
 def seeds(split: SplitSummary) -> str:
     """How many seeds are finished: one number, or the fewest and the most, "of" how many where some are missing."""
     counts = [row.uar.n for row in split.rows]
@@ -123,17 +128,20 @@ def seeds(split: SplitSummary) -> str:
     return told if few == planned else f"{told} of {planned}"
 
 
-def legend(splits: Sequence[SplitSummary]) -> list[str]:
-    """What the table shows, in sentences."""
+def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
+    """What the table shows, in sentences; a split is a ``line`` of it."""
     base = splits[0].baseline
     told = ["UAR in per cent: mean over seeds (standard deviation); chance is what random predictions reach."]
     if any(split.best for split in splits):
-        told[0] += " Bold is the highest mean of a row."
-    if any(row.verdict for split in splits for row in split.rows):
+        told[0] += f" Bold is the highest mean of a {line}."
+    verdicts = {row.verdict for split in splits for row in split.rows if row.verdict}
+    if verdicts:
+        marks = " and ".join(f"{arrow} {way}" for way, arrow in ARROWS.items() if way in verdicts)
+        several = "; nothing corrects for several splits" if len(splits) > 1 else ""
         told.append(
-            f"↑ above and ↓ below {base} with p < .05 by Tukey's honest test, which allows for all pairs of recipes of "
-            "a row; nothing corrects for several rows. Seeds vary what training draws, such as initialisation and "
-            "order: the test is about these test items, not about other speakers."
+            f"{f'{marks} {base}' if marks else f'No recipe differs from {base}'} with p < .05 by Tukey's honest test, "
+            f"which allows for all pairs of recipes of a split{several}. Seeds vary what training draws, such as "
+            "initialisation and order: the test is about these test items, not about other speakers."
         )
     for split in splits:
         if split.obstacles:

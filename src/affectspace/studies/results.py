@@ -287,7 +287,8 @@ def _state(folder: Path) -> str:
     if any(folder.rglob("diverged/batch.json")):
         return "diverged"
     if folds:
-        return f"{sum((fold / 'metrics.json').is_file() for fold in folds)} folds done"
+        done = sum((fold / "metrics.json").is_file() for fold in folds)
+        return f"{done} fold{'s' if done != 1 else ''} done"
     path = folder / "metrics.jsonl"
     if not path.is_file():
         return "not begun"

@@ -35,7 +35,7 @@ class RecipeSummary:
         recipe: its name.
         uar: mean over seeds with its t interval and sd; None without a finished run.
         planned: how many seeds the study has; ``uar.n`` of them are finished.
-        seconds: mean over runs, NaN where not recorded.
+        seconds: median over runs, as a process's first run carries its start; NaN where not recorded.
         difference: to the baseline, with Tukey's simultaneous interval and p; None for the baseline.
         paired: the same difference over the seeds that both have, by the paired t test, not adjusted.
         g: the same in units of the spread over seeds.
@@ -159,7 +159,7 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     base = results.baseline
     rows = []
     for name, table in by_recipe.items():
-        seconds = float(table["seconds"].mean()) if len(table) else np.nan
+        seconds = float(table["seconds"].median()) if len(table) else np.nan
         row = RecipeSummary(name, mean_interval(figures[name]), len(results.seeds), seconds)
         if comparable and name != base and {name, base} <= set(tested) and _finite(figures[name], figures[base]):
             one, other = ([each.tally for each in judged[which]] for which in (name, base))
