@@ -78,8 +78,8 @@ def test_several_recipes_above_level_and_below():
     found = split({"CE": 0.60, "KL": 0.68, "JS": 0.66, "PS": 0.655, "RKL": 0.603, "HLG": 0.55})
     assert words(answers(found)) == (
         "KL is above CE on A -> B: +8.0 points of UAR (68.0 % against 60.0 %); over seeds 5.3 to 10.7 (Tukey "
-        "p < .001), with other speakers not known. So are JS and PS (+5.5 to +6.0 points). Below CE is HLG (−5.0 points). "
-        "RKL is not shown to differ from CE."
+        "p < .001), with other speakers not known. So are JS and PS (+5.5 to +6.0 points). Below CE is HLG (−5.0 "
+        "points). RKL is not shown to differ from CE."
     )
 
 

@@ -5,9 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
+from affectspace.report.names import model_names, run_names
 from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
 from affectspace.studies.speakers import lead_interval
-from affectspace.training.run import Evaluated, Run, model_groups, unique_names
+from affectspace.training.run import Evaluated, Run
 
 __all__ = ["Comparison"]
 
@@ -26,12 +27,12 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each run, unique: the recipe's, with the seed and then the folder where several share it."""
+        """A name for each run, unique: the recipe's, with the seed or the folder where several share it."""
         return self._names
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        return unique_names(self.runs)
+        return run_names(self.runs)
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
@@ -66,10 +67,7 @@ class Comparison:
     @cached_property
     def models(self) -> dict[str, list[int]]:
         """Rows of the runs of each model: runs whose recipes differ in nothing but the seed are one model."""
-        return {
-            self.runs[group[0]].name if len(group) > 1 else self.names[group[0]]: group
-            for group in model_groups(self.runs)
-        }
+        return model_names(self.runs)
 
     def answer(self) -> list[str]:
         """The result in words: who is ahead and by how much, beside chance, and what that proves."""

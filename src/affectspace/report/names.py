@@ -1,0 +1,58 @@
+"""What runs side by side are called: as briefly as tells them apart."""
+
+from collections.abc import Sequence
+from os.path import commonpath
+from pathlib import Path
+
+from affectspace.training.run import Run, model_groups
+
+__all__ = ["model_names", "run_names", "unlike"]
+
+
+def run_names(runs: Sequence[Run]) -> tuple[str, ...]:
+    """A name for each run: its recipe's; where several share that with their seed, or with where they lie."""
+    told = [run.name for run in runs]
+    for name in {name for name in told if told.count(name) > 1}:
+        places = [place for place, run in enumerate(runs) if run.name == name]
+        seeds = [f"seed {runs[place].seed}" for place in places]
+        more = seeds if len(set(seeds)) == len(seeds) else unlike([runs[place].path for place in places])
+        for place, what in zip(places, more):
+            told[place] = f"{name} ({what})"
+    return tuple(told)
+
+
+def model_names(runs: Sequence[Run]) -> dict[str, list[int]]:
+    """Places of the runs of each model; runs whose recipes differ in nothing but the seed are one model."""
+    groups, names = model_groups(runs), run_names(runs)
+    several = [runs[group[0]].name for group in groups]
+    found = {}
+    for group, name in zip(groups, several):
+        if len(group) == 1:
+            name = names[group[0]]
+        elif several.count(name) > 1:
+            firsts = [other[0] for other in groups if runs[other[0]].name == name]
+            where = unlike([runs[first].path for first in firsts])[firsts.index(group[0])]
+            name = f"{name} ({where})"
+        found[name] = group
+    return found
+
+
+def unlike(paths: Sequence[Path]) -> list[str]:
+    """Of several paths what tells them apart: the parts that differ, or what follows their common beginning.
+
+    Example:
+        >>> study = Path("studies/losses/runs")
+        >>> unlike([study / "CE/to cirin/seed-0", study / "KL/to cirin/seed-0"])
+        ['CE', 'KL']
+        >>> unlike([Path("runs/CE/seed-0"), Path("runs/CE/seed-1"), Path("runs/KL/seed-0")])
+        ['CE/seed-0', 'CE/seed-1', 'KL/seed-0']
+        >>> unlike([Path("runs/a"), Path("runs/a/b")])
+        ['a', 'a/b']
+    """
+    places = [path.resolve() for path in paths]
+    parts = [place.parts for place in places]
+    if len({len(each) for each in parts}) == 1:
+        differ = [place for place, column in enumerate(zip(*parts)) if len(set(column)) > 1]
+        return ["/".join(each[place] for place in differ) for each in parts]
+    common = min(len(Path(commonpath(places)).parts), min(map(len, parts)) - 1)  # something is left of each
+    return ["/".join(each[common:]) for each in parts]
