@@ -1,6 +1,8 @@
 """The printed table says what the summaries say, in Markdown, in HTML that can stand alone, and tidy."""
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -88,6 +90,14 @@ def test_a_row_for_every_run(planted, written):
     assert len(runs) == 48
     assert runs["uar"].equals(planted.runs["uar"])
     assert runs.loc[0, "selected_epoch"].tolist() == [12]
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "runs.parquet"])
+def test_documentation_has_every_column_in_order(written, name):
+    page = (Path(__file__).parents[2] / "docs/studies.md").read_text(encoding="utf-8")
+    table = page.split(f"\n`{name}` has a row", 1)[1].split("\n\n")[1]
+    told = [column for line in table.splitlines()[2:] for column in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert told == list(pd.read_parquet(written[name]).columns)
 
 
 def test_hostile_names_stay_names(make_study, tmp_path):

@@ -64,7 +64,7 @@ def tidy(splits: Sequence[SplitSummary]) -> pd.DataFrame:
     ``n`` seeds; ``mean``, ``sd``, and ``low`` to ``high``, the 95 % interval of the mean; ``difference`` to
     the baseline with Tukey's interval and ``p_tukey``; ``hedges_g`` with its interval; ``speaker_low`` to
     ``speaker_high`` for other speakers, ``speaker_seed_*`` for other speakers and seeds; ``p_paired`` of the paired t
-    test over equal seeds, adjusted for nothing; ``seconds`` a run.
+    test over equal seeds, adjusted for nothing; ``seconds`` of the median run.
     """
     rows = [_tidy(split, row) for split in splits for row in split.rows]
     return pd.DataFrame(rows).astype({"n": int})
