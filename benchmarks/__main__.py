@@ -1,4 +1,8 @@
-"""``python -m benchmarks``: every benchmark in a process of its own; the table is kept under results/, dated."""
+"""``python -m benchmarks``: every benchmark in a process of its own; the table is kept under results/, dated.
+
+What needs real corpora or hours is run by itself: ``paper_protocol.py``, ``real_speech.py``, ``real_studies.py``;
+``spaces.py`` draws the picture of the README.
+"""
 
 import datetime
 import os
@@ -8,7 +12,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("log_mel.py", "triplets.py", "conv_pool.py", "buckets.py", "training_cost.py", "theorem.py")
+SCRIPTS = (
+    "log_mel.py", "triplets.py", "conv_pool.py", "buckets.py", "training_cost.py", "theorem.py", "speaker_intervals.py",
+)  # fmt: skip
 
 
 def machine() -> str:
