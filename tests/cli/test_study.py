@@ -36,7 +36,8 @@ def lay(world, tmp_path, monkeypatch, lay_tiny, here):
 def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp_path):
     code, out, err = run("study", "study.toml", "--processes", "1")
     assert code == 0, err
-    assert err.startswith("opening the data ... 4 runs on 1 process 4 runs trained in ")
+    begun = "opening the data ... 4 runs on 1 process; how long they take is told after the first of them "
+    assert re.match(re.escape(begun) + r"by the first of them the others take about \d+ s 4 runs trained in ", err)
     assert err.endswith("4 of 4 runs are finished")
     lines = out.splitlines()
     assert lines[1].split() == ["UAR", "%", "chance", "CE", "slow", "CE", "seeds"]
@@ -54,7 +55,7 @@ def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp
     code, out, err = run("study", "study.toml", "--json")
     assert (code, err) == (
         0,
-        "2 runs trained in 1 s (1 s were predicted); 6 of 6 runs are finished",
+        "2 runs trained in 1 s (1 s predicted); 6 of 6 runs are finished",
     ) or "predicted" in err
     told = json.loads(out)
     assert (told["planned"], told["finished"], told["trained"], told["failures"]) == (6, 6, 2, [])
@@ -63,6 +64,7 @@ def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp
         ("there", "slow CE", 3),
     ]
     assert told["predicted_seconds"] > 0
+    assert run("study", "study.toml")[::2] == (0, "opening the data ... all 6 runs are finished")
 
 
 def test_faults_of_the_file_are_sentences(run, lay):
@@ -127,7 +129,7 @@ def test_a_change_is_refused_then_replaces(run, lay, tmp_path):
     assert code == 0
     assert "2 runs of other recipes were moved to studies/tiny/replaced" in err
     assert (
-        "2 runs in studies/tiny are no longer part of the study (such as runs/slow-CE/there/seed-0); they stay" in err
+        "no longer part of the study: 2 runs in studies/tiny (such as runs/slow-CE/there/seed-0), kept, and left" in err
     )
     assert (tmp_path / "studies/tiny/replaced/1/runs/CE/there/seed-1/metrics.json").is_file()
 
@@ -138,6 +140,6 @@ def test_an_interruption_says_how_to_go_on(run, lay, monkeypatch, here):
 
     monkeypatch.setattr(here, "run", stop)
     code, _, err = run("study", "study.toml", "--out", "my study")
-    assert (code, err.split("process ")[-1].split("processes ")[-1]) == (
+    assert (code, err.split("first of them ")[-1]) == (
         130, "interrupted; finished runs stay; go on with: affectspace study study.toml --out 'my study'",
     )  # fmt: skip

@@ -4,6 +4,7 @@ import copy
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -355,16 +356,117 @@ def test_how_long_it_will_take_is_told_before_it_begins(
 def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, monkeypatch, capsys, write_study):
     class Slow(Pool):
         def run(self, jobs, tell):
-            tell(jobs[0], Answer(seconds=300.0))
+            for job in jobs[:2]:  # one by each process
+                tell(job, Answer(seconds=3.0))
             raise KeyboardInterrupt
 
     monkeypatch.setattr(execute, "Pool", Slow)
-    monkeypatch.setattr(execute.Clock, "due", lambda clock: True)
+    monkeypatch.setattr(execute.Clock, "due", lambda clock: False)
     with pytest.raises(KeyboardInterrupt):
         run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        "4 runs on 2 processes", "by the first of them the others take about 10 min",
+        "4 runs on 2 processes; how long they take is told after the first of them",
+        "by the first of them the others take about 3 s",
     ]  # fmt: skip
+
+
+def test_where_there_is_no_terminal_a_line_tells_now_and_then(world, tmp_path, monkeypatch, capsys, write_study, here):
+    monkeypatch.setattr(execute, "Pool", here)
+    monkeypatch.setattr("affectspace.studies.progress.LINE_EVERY", 0.0)
+    run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines if " done" in line] == [f"{n} of 4 runs done" for n in (1, 2, 3, 4)]
+    assert re.search(", about [0-9]+ s left$", lines[-1])
+    assert run_study(tmp_path / "study.toml", tmp_path / "out", quiet=False).ran == 0
+    assert capsys.readouterr().err.splitlines() == ["opening the data ..."]
+
+
+def test_what_is_told_and_what_is_kept_are_of_the_whole_call(world, tmp_path, monkeypatch, capsys, write_study, here):
+    """Finished runs tell what others cost; opening is measured on the way, and what has gone by belongs to it."""
+
+    class Slow(here):
+        def run(self, jobs, tell):
+            if all(job.only_open for job in jobs):
+                for job in jobs:
+                    tell(job, Answer(seconds=0.0, data_seconds=20.0, new_items=True))
+            elif self.processes == 1:
+                raise KeyboardInterrupt
+            else:
+                super().run(jobs, tell)
+
+    monkeypatch.setattr(execute, "Pool", Slow)
+    small = {"grid": None, "recipes.1.grid": {}}
+    run_study(write_study(tmp_path, world, small), tmp_path / "out")
+    for timing in (tmp_path / "out/runs").rglob("timing.json"):
+        timing.write_text('{"seconds": 9.0}')
+    write_study(tmp_path, world, small | {"seeds": 4})
+    before = json.loads((tmp_path / "out/timing.json").read_text())["seconds"]
+    monkeypatch.setattr(execute.Clock, "seconds", property(lambda clock: 200.0))
+    with pytest.raises(KeyboardInterrupt):
+        run_study(tmp_path / "study.toml", tmp_path / "out", processes=1, quiet=False)
+    told = capsys.readouterr().err.splitlines()[-1]
+    seconds = 200 + 20 + 4 * 9  # this pool holds nothing of what it has opened, so that it opens it again
+    assert told == f"8 runs (4 already finished): about {seconds / 60:.1f} min on 1 process"
+    kept = json.loads((tmp_path / "out/timing.json").read_text())["predicted_seconds"]
+    assert kept == pytest.approx(before + seconds, abs=0.01)
+
+
+# ---- a choice that is added
+
+
+def test_final_runs_that_no_choice_can_save_are_refused_before_a_grid_is_trained(
+    world, tmp_path, monkeypatch, write_study, here
+):
+    monkeypatch.setattr(execute, "Pool", here)
+    plain = {"grid": None, "recipes.1.grid": {}}
+    run_study(write_study(tmp_path, world, plain), tmp_path / "out")
+    before = contents(tmp_path / "out")
+    # None of these has a choice by which the runs would be those that are there.
+    for grid, told in (
+        ({"recipe": "CE", "epoch": True, "runs": 1}, "protocol.validate_share was 0.2, is 0.0"),
+        ({"recipe": "CE", "values": {"training.weight_decay": [0.1]}}, "training.weight_decay was 0.0, is 0.1"),
+        ({"recipe": "CE", "values": {"training.batch_size": [4, 5]}}, "training.batch_size was 8, is 4"),
+    ):
+        path = write_study(tmp_path, world, plain | {"grid": grid})
+        with pytest.raises(InputError, match=rf"0 still hold, and 4 do not; in runs/CE/there/seed-0: {told}"):
+            run_study(path, tmp_path / "out")
+        assert contents(tmp_path / "out") == before, "nothing is trained"
+    # And where other things have changed beside, these count.
+    grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.1]}, "runs": 1}
+    path = write_study(tmp_path, world, plain | {"grid": grid}, {"training.learning_rate": 0.03})
+    with pytest.raises(InputError, match=r"0 still hold, and 4 do not; .*: training.learning_rate was 0.02, is 0.03"):
+        run_study(path, tmp_path / "out")
+    assert not (tmp_path / "out/grid").exists()
+
+
+def test_final_runs_that_may_hold_are_told_apart_from_those_that_do(
+    world, tmp_path, monkeypatch, capsys, write_study, here
+):
+    monkeypatch.setattr(execute, "Pool", here)
+    plain = {"grid": None, "recipes.1.grid": {}}
+    run_study(write_study(tmp_path, world, plain), tmp_path / "out")
+    before = moments(tmp_path / "out")
+    grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 1e-9]}, "runs": 1}
+    outcome = run_study(write_study(tmp_path, world, plain | {"grid": grid}), tmp_path / "out", quiet=False)
+    assert (outcome.planned, outcome.ran) == (8, 4), "of equals the first is chosen, by which they were trained"
+    assert {place: moments(tmp_path / "out")[place] for place in before} == before
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("8 runs"))
+    assert told.startswith("8 runs (4 grid, 4 final; 4 finished that may not hold once settings are chosen)")
+
+
+def test_a_choice_of_the_epoch_that_is_there_is_one_that_may_hold(world, tmp_path, monkeypatch, write_study, here):
+    """The choice is to be made anew, and the final runs keep an epoch that may be chosen again."""
+    monkeypatch.setattr(execute, "Pool", here)
+    run_study(write_study(tmp_path, world), tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/grid/there")
+    before = moments(tmp_path / "out")
+    outcome = run_study(tmp_path / "study.toml", tmp_path / "out")
+    assert (outcome.finished, outcome.ran) == (RUNS, 8)
+    assert {place: moments(tmp_path / "out")[place] for place in before} == before
+    shutil.rmtree(tmp_path / "out/grid/there")
+    path = write_study(tmp_path, world, recipe={"training.batch_size": 7})
+    with pytest.raises(InputError, match=r"0 still hold, and 4 do not; .*: training.batch_size was 8, is 7"):
+        run_study(path, tmp_path / "out")
 
 
 # ---- changed

@@ -123,24 +123,26 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
 
 def _tell(outcome: "Outcome", command: str) -> None:
     """On standard error: what failed, what is missing, what is left over, and how long it took."""
-    from affectspace.studies.progress import duration
+    from affectspace.studies.words import counted, duration
 
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
     if outcome.replaced:
-        say(f"{outcome.replaced:,} runs of other recipes were moved to {outcome.folder / 'replaced'}")
+        were = "was" if outcome.replaced == 1 else "were"
+        say(f"{counted(outcome.replaced, 'run')} of other recipes {were} moved to {outcome.folder / 'replaced'}")
     if outcome.unplanned:
-        first = outcome.unplanned[0]
+        count = counted(len(outcome.unplanned), "run")
         say(
-            f"{len(outcome.unplanned):,} runs in {outcome.folder} are no longer part of the study (such as {first}); "
-            "they stay, and are left out of tables and report"
+            f"no longer part of the study: {count} in {outcome.folder} (such as {outcome.unplanned[0]}), kept, and "
+            "left out of tables and report"
         )
     for package, several in outcome.versions.items():
         say(f"the runs were trained with several versions of {package}: {', '.join(several)}")
     if outcome.diverged:
         first = outcome.folder / outcome.diverged[0]
-        say(f"{len(outcome.diverged):,} runs of the grid diverged (such as {first}); what they tried is not chosen")
+        count = counted(len(outcome.diverged), "run")
+        say(f"{count} of the grid diverged (such as {first}); what was tried there is not chosen")
     for failure in outcome.failures[:SHOWN]:
         say(f"failed: {outcome.folder / failure.folder}: {failure.error}")
         if failure.trace:
@@ -149,12 +151,16 @@ def _tell(outcome: "Outcome", command: str) -> None:
         say(f"... and {len(outcome.failures) - SHOWN:,} more")
     for question in outcome.blocked:
         say(f"not run: {question}, as runs failed that were to choose its settings")
-    took = f"{outcome.finished:,} of {outcome.planned:,} runs are finished"
+    took = (
+        f"{outcome.finished:,} of {counted(outcome.planned, 'run')} {'is' if outcome.planned == 1 else 'are'} finished"
+    )
     if outcome.finished < outcome.planned:
         say(f"error: the study is not finished: {took}; mend what is told above, then go on with: {command}")
     elif outcome.ran:
-        foreseen = f" ({duration(outcome.predicted)} were predicted)" if outcome.predicted else ""
-        say(f"{outcome.ran:,} runs trained in {duration(outcome.seconds)}{foreseen}; {took}")
+        foreseen = f" ({duration(outcome.predicted)} predicted)" if outcome.predicted else ""
+        say(f"{counted(outcome.ran, 'run')} trained in {duration(outcome.seconds)}{foreseen}; {took}")
+    else:
+        say("the run is finished" if outcome.planned == 1 else f"all {outcome.planned:,} runs are finished")
 
 
 def _next(outcome: "Outcome", results: "StudyResults | None") -> None:

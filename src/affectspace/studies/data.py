@@ -6,6 +6,7 @@ from typing import Any
 
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.studies.recipes import StudyRecipes
+from affectspace.studies.words import counted
 from affectspace.training.keys import items_key, split_key
 from affectspace.training.recipe import GroupedFolds, Inner, LeaveOneOut, Recipe
 
@@ -81,8 +82,8 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
                     found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
                     if folds.setdefault(split.name, found) != found:
                         raise InputError(
-                            f"it has {len(found)} folds here and {len(folds[split.name])} by another recipe of the "
-                            "study; let both use the same items"
+                            f"it has {counted(len(found), 'fold')} here and {len(folds[split.name])} by another recipe "
+                            "of the study; let both use the same items"
                         )
                     for fold in found:
                         one = recipe if fold is None else one_fold(recipe, fold)

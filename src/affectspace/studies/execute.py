@@ -11,16 +11,18 @@ from rich.console import Console
 
 from affectspace.errors import AffectspaceError, DivergedError, InputError
 from affectspace.files import held, write_text
-from affectspace.studies.data import StudyData, open_data
-from affectspace.studies.plan import Planned, PointNumbers, plan_final, plan_grid, plan_own
+from affectspace.studies.data import Question, StudyData, open_data
+from affectspace.studies.plan import Choice, Planned, PointNumbers, plan_final, plan_grid, plan_own
 from affectspace.studies.pool import Answer, Job, Pool
-from affectspace.studies.prediction import Costs, finished_costs, measure, worth_it
-from affectspace.studies.progress import Bar, Clock, duration
+from affectspace.studies.prediction import Costs, finished_costs, measure, opened, worth_it
+from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
-from affectspace.studies.selection import Selection, stand_in
+from affectspace.studies.selection import Selection, outcomes, stand_in
 from affectspace.studies.status import (
     Status,
+    epochs_kept,
     finished,
+    nearest,
     no_longer_planned,
     refuse_stale,
     replace_stale,
@@ -29,11 +31,9 @@ from affectspace.studies.status import (
     versions,
 )
 from affectspace.studies.study import Study, dump_study, load_study, slug
+from affectspace.studies.words import counted, duration
 
 __all__ = ["Failure", "FullDisk", "Outcome", "run_study"]
-
-
-WORTH_TELLING = 60.0  # seconds that are left
 
 
 class FullDisk(AffectspaceError):
@@ -67,7 +67,7 @@ class Outcome:
         replaced: how many runs of other recipes were moved away.
         versions: of packages of which the runs have seen several.
         seconds: of this call.
-        predicted: what was predicted for it, measuring included; None where nothing was known.
+        predicted: what was predicted for all of it before it began to train; None where too little was known.
     """
 
     study: Study
@@ -159,6 +159,7 @@ class _Call:
         self.costs = Costs({})
         self.later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known
         self.told = False  # how long it will take
+        self.may: set[Path] = set()  # finished runs that hold only if what is chosen is what they were trained by
 
     def run(self) -> Outcome:
         """All of it."""
@@ -169,7 +170,7 @@ class _Call:
         try:
             if self._left(everything):
                 self._predict(everything, at_most)
-            done = len(everything) - len(self._left(everything))
+            done = len(everything) - len(self._to_do(everything))
             with Bar(self.console, done, len(everything)) as bar:
                 self._stages(bar)
         except BaseException:
@@ -192,11 +193,16 @@ class _Call:
     def _left(self, planned: Sequence[Planned]) -> list[Planned]:
         return [run for run in planned if not self._settled(run)]
 
+    def _to_do(self, planned: Sequence[Planned]) -> list[Planned]:
+        """What is left, with all that may be to do again."""
+        again = self.may if self.replace else set()
+        return [run for run in planned if run.folder in again or not self._settled(run)]
+
     def _foresee(self) -> tuple[list[Planned], bool]:
         """Every run, as far as it can be known before anything is trained, and whether it may become less work.
 
         Runs of other recipes are refused here, or moved away. What waits for a choice is planned with a
-        stand-in for it.
+        stand-in for it, and refused where no choice could make it hold.
         """
         selection = Selection(self.recipes, self.data, self.folder)
         grid = plan_grid(self.recipes, self.data, self.numbers)
@@ -205,20 +211,33 @@ class _Call:
         own = plan_own(self.recipes, self.data, chosen, self.numbers)
         status += self._cleared(own)
         choices = selection.own(chosen, own, status)
-        status += self._cleared(plan_final(self.recipes, self.data, choices))
+        final = plan_final(self.recipes, self.data, choices)
+        status += self._cleared(final)
+        known = {run.folder for run in (*grid, *own, *final)}
         own = plan_own(self.recipes, self.data, stand_in(self.recipes, self.data, chosen), self.numbers)
         final = plan_final(self.recipes, self.data, stand_in(self.recipes, self.data, choices))
         everything = [*grid, *own, *final]
-        looked_at = {run.folder for run in (*status.finished, *status.diverged, *status.left)} | dict(
-            status.stale
-        ).keys()
-        waiting = [run for run in everything if run.folder not in looked_at and self._finished(run)]
-        refuse_stale(status, self.folder, len(waiting))
+        may = self._cleared(self._may_be([run for run in everything if run.folder not in known], choices))
+        self.may = {run.folder for run in (*may.finished, *may.diverged)}
+        refuse_stale(status + may, self.folder, len(self.may))
         self.outcome.planned = len(everything)
         self.outcome.unplanned = no_longer_planned(self.folder, everything)
         curves = all(run.settings.monitor.test_curve for run in final)
         waits = set(self.data.questions) != set(choices)
         return everything, self.recipes.study.searched.epoch and waits and not curves
+
+    def _may_be(self, waiting: list[Planned], choices: dict[Question, Choice]) -> list[Planned]:
+        """Runs that wait for a choice, each by the outcome that is nearest to what lies in its folder."""
+        there = {run.folder for run in waiting if (self.folder / run.folder / "recipe.toml").is_file()}
+        possible = [run for run in waiting if run.folder not in there]
+        epochs = epochs_kept(self.folder, waiting)
+        for outcome in outcomes(self.recipes, self.data, choices, epochs) if there else ():
+            planned = (
+                plan_own(self.recipes, self.data, outcome, self.numbers),
+                plan_final(self.recipes, self.data, outcome),
+            )
+            possible += [run for runs in planned for run in runs if run.folder in there]
+        return nearest(self.folder, possible)
 
     def _cleared(self, planned: list[Planned]) -> Status:
         """How far these runs are; runs of other recipes are moved away, if that was asked for."""
@@ -229,28 +248,37 @@ class _Call:
         return status
 
     def _predict(self, everything: Sequence[Planned], at_most: bool) -> None:
-        left = self._left(everything)
-        undone = {run.folder for run in left}
-        done = [run for run in everything if run.folder not in undone]
+        left = self._to_do(everything)
+        done = [run for run in everything if self._settled(run)]
         known = finished_costs(self.folder, done)
         self.costs = Costs(known)
         probed, longest = worth_it(left, known, self.pool.processes)
         if probed:
-            with self.console.status(f"measuring {len(probed)} kinds of runs ..."):
+            with self.console.status(f"measuring {counted(len(probed), 'kind')} of runs ..."):
                 measured = measure(self.pool, probed, self.folder / ".probe", longest)
             self.costs = Costs({**known, **measured.runs}, measured.items, measured.split)
+        elif known:
+            with self.console.status("opening the data in all processes ..."):
+                self.costs = Costs(known, *opened(self.pool, [run for run in left if run.stage == left[0].stage]))
         by_stage = [[run for run in left if run.stage == stage] for stage in ("grid", "own", "final")]
         seconds = self.costs.wall(by_stage, self.pool.held)
         self.later, self.told = by_stage, seconds is not None
-        self.outcome.predicted = None if seconds is None else self.clock.seconds + seconds
+        whole = self.outcome.predicted = None if seconds is None else self.clock.seconds + seconds
         self.clock.predict(seconds, len(everything), bool(done) and not self.outcome.replaced)
         grid = sum(run.stage != "final" for run in everything)
         parts = [f"{grid:,} grid, {len(everything) - grid:,} final"] if grid else []
-        parts += [f"{len(done):,} already finished"] if done else []
-        on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
-        told = f": {'at most' if at_most else 'about'} {duration(seconds)} {on}" if seconds else f" {on}"
+        hold = len(done) - len(self.may)
+        parts += [f"{hold:,} already finished"] if hold else []
+        parts += [f"{len(self.may):,} finished that may not hold once settings are chosen"] if self.may else []
         of = f" ({'; '.join(parts)})" if parts else ""
-        self.console.print(f"{len(everything):,} runs{of}{told}")
+        on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
+        if whole is not None:
+            told = f": {'at most' if at_most else 'about'} {duration(whole)} {on}"
+        elif len(left) > self.pool.processes:
+            told = f" {on}; how long they take is told after the first of them"
+        else:
+            told = f" {on}, all at once"
+        self.console.print(f"{counted(len(everything), 'run')}{of}{told}")
 
     def _stages(self, bar: Bar) -> None:
         """Grid, choice, own grids, choice, and the runs that are tested."""
@@ -272,6 +300,9 @@ class _Call:
         status = self._cleared(planned)
         refuse_stale(status, self.folder)
         self.later = self.later[1:]
+        for run in planned:
+            if self.replace and run.folder in self.may and self._settled(run):
+                bar.advance()  # it does hold
         waiting = {self.folder / run.folder: run for run in status.left}
 
         def tell(job: Job, answer: Answer) -> None:
@@ -287,10 +318,11 @@ class _Call:
                 self.costs.saw(run, answer.seconds)
             elif not self._settled(run):
                 self.outcome.failures.append(Failure(run.folder, answer.error, answer.code, answer.trace))
-            bar.advance()
-            if self.clock.due():
+            first = not self.told and self.outcome.ran >= self.pool.processes
+            if self.clock.due() or first:
                 self.clock.keep()
                 self._expect([list(waiting.values()), *self.later], bar)
+            bar.advance()
 
         if waiting:
             self.pool.run([Job(place, run.settings) for place, run in waiting.items()], tell)
@@ -300,11 +332,11 @@ class _Call:
 
     def _expect(self, left: list[list[Planned]], bar: Bar) -> None:
         """Tell how long the rest takes, by what is known now."""
-        seconds = self.costs.wall(left, self.pool.held)
+        seconds = self.costs.wall(left, self.pool.held, guess=True)
         if seconds is None:
             return
         bar.expect(self.clock.seconds, seconds)
-        if not self.told and seconds > WORTH_TELLING:
+        if not self.told and any(left):
             self.console.print(f"by the first of them the others take about {duration(seconds)}")
         self.told = True
 

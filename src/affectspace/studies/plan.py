@@ -68,10 +68,19 @@ class Planned:
         """Runs of one key read the same data, divided alike."""
         return split_key(self.settings)
 
+    @cached_property
+    def work(self) -> str:
+        """Runs of one text do the same in each epoch, be it on other data: what they read, change, train and watch."""
+        recipe = self.settings
+        read = recipe.model_dump(mode="json", include={"features", "augment", "encoder", "monitor"})
+        rhythm = {"batch_size", "length_pool", "precision", "device", "threads"}
+        terms = [(term.kind, getattr(term, "pairs", "")) for term in recipe.terms]
+        return canonical([read, terms, recipe.training.model_dump(mode="json", include=rhythm)])
+
     @property
     def cost_key(self) -> tuple[str, str, str]:
         """Runs that cost about the same for each epoch."""
-        return ("final" if self.stage == "final" else "grid", self.recipe, self.split)
+        return ("final" if self.stage == "final" else "grid", self.work, self.split)
 
 
 @dataclass(frozen=True)

@@ -26,17 +26,25 @@ START = [sys.executable, "-P", "-m", "affectspace.studies.worker"]
 
 @dataclass(frozen=True)
 class Job:
-    """One training: what, where to, and whether its folder is only for measuring and to be removed."""
+    """One training: what, and where to.
+
+    Args:
+        folder: of the run.
+        recipe: of the run.
+        scratch: the folder is only for measuring, and is removed after.
+        only_open: nothing is trained, its data are only opened.
+    """
 
     folder: Path
     recipe: Recipe
     scratch: bool = False
+    only_open: bool = False
 
     @property
     def asked(self) -> dict[str, Any]:
         """What a process is told of it."""
         recipe = self.recipe.model_dump(mode="json", exclude_none=True)
-        return {"folder": str(self.folder), "recipe": recipe, "scratch": self.scratch}
+        return {"folder": str(self.folder), "recipe": recipe, "scratch": self.scratch, "only_open": self.only_open}
 
     @cached_property
     def split_key(self) -> str:

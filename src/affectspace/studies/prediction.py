@@ -12,7 +12,7 @@ from statistics import fmean
 from affectspace.studies.plan import Planned
 from affectspace.studies.pool import Answer, Backlog, Held, Job, Pool
 
-__all__ = ["Cost", "Costs", "finished_costs", "measure", "worth_it"]
+__all__ = ["Cost", "Costs", "finished_costs", "measure", "opened", "worth_it"]
 
 Key = tuple[str, str, str]
 
@@ -34,7 +34,7 @@ class Cost:
 
 
 class Costs:
-    """What runs cost, by kind, recipe and split; and the opening of data, which each process does for itself.
+    """What runs cost, by stage, work and split; and the opening of data, which each process does for itself.
 
     Args:
         runs: as far as they are known.
@@ -54,15 +54,27 @@ class Costs:
             self._seen[key].append(seconds / run.settings.training.epochs)
             self.runs[key] = Cost(0.0, fmean(self._seen[key]))
 
-    def of(self, run: Planned) -> float | None:
-        """Seconds of a run: by its own kind, else by the same recipe on other splits, else by all; None for nothing."""
-        stage, recipe, _ = run.cost_key
-        if run.cost_key in self.runs:
-            return self.runs[run.cost_key].of(run.settings.training.epochs)
-        alike = [cost for key, cost in self.runs.items() if key[:2] == (stage, recipe)] or list(self.runs.values())
-        return fmean(cost.of(run.settings.training.epochs) for cost in alike) if alike else None
+    def of(self, run: Planned, guess: bool = False) -> float | None:
+        """Seconds of a run: by those of its work on its split, else on others; None where none is known.
 
-    def wall(self, stages: Sequence[Sequence[Planned]], processes: Sequence[Held]) -> float | None:
+        An inner run, which trains on fewer items and tests none, costs no more than one that is tested.
+
+        Args:
+            run: which.
+            guess: take the mean of other work rather than nothing.
+        """
+        stage, work, _ = run.cost_key
+        for alike in (
+            [self.runs[run.cost_key]] if run.cost_key in self.runs else [],
+            [cost for key, cost in self.runs.items() if key[:2] == (stage, work)],
+            [cost for key, cost in self.runs.items() if key[:2] == ("final", work)],
+            list(self.runs.values()) if guess else [],
+        ):
+            if alike:
+                return fmean(cost.of(run.settings.training.epochs) for cost in alike)
+        return None
+
+    def wall(self, stages: Sequence[Sequence[Planned]], processes: Sequence[Held], guess: bool = False) -> float | None:
         """Seconds until all are done, by processes that take one run after another as those of a pool do.
 
         No run begins before all of the stage before are done.
@@ -70,6 +82,7 @@ class Costs:
         Args:
             stages: runs that are left.
             processes: what data each holds.
+            guess: take other work for what is not known, rather than knowing nothing.
         """
         held, now = [process.copy() for process in processes], 0.0
         for left in stages:
@@ -77,7 +90,7 @@ class Costs:
             while backlog:
                 began, place = heapq.heappop(free)
                 run = backlog.next_for(held[place], [other for other in held if other is not held[place]])
-                seconds = None if run is None else self.of(run)
+                seconds = None if run is None else self.of(run, guess)
                 if run is None or seconds is None:
                     return None
                 items, split = held[place].take(run)
@@ -103,15 +116,13 @@ def finished_costs(folder: Path, finished: Sequence[Planned]) -> dict[Key, Cost]
 def worth_it(left: Sequence[Planned], known: Mapping[Key, Cost], processes: int) -> tuple[list[Planned], int]:
     """One run of each kind that is to be measured, and for how many epochs at most.
 
-    Of each recipe on each split, or on one, or of one recipe, or none at all: as many as cost less than a
-    twentieth of what is left.
+    Of each work on each split, or on one, or none at all: as many as cost less than a twentieth of what is left.
     """
     whole = sum(run.settings.training.epochs + FIXED_EPOCHS for run in left)
     every = {run.cost_key: run for run in reversed(left) if run.cost_key not in known}
-    recipes = {key[:2] for key in known}
-    some = {run.cost_key[:2]: run for run in reversed(left) if run.cost_key[:2] not in recipes}
-    one = [] if known else list(left[:1])
-    for runs in (list(every.values())[::-1], list(some.values())[::-1], one):
+    elsewhere = {key[:2] for key in known}
+    some = {run.cost_key[:2]: run for run in reversed(left) if run.cost_key[:2] not in elsewhere}
+    for runs in (list(every.values())[::-1], list(some.values())[::-1]):
         if not runs or len(left) < 2 * processes:
             continue
         each = SHARE * whole / max(len(runs), processes) - 3 * FIXED_EPOCHS - 2  # to warm up, one epoch, several
@@ -156,9 +167,35 @@ def measure(pool: Pool, runs: Sequence[Planned], folder: Path, longest: int) -> 
         each = (several[key] - seconds) / (many[key] - 1) if key in several else seconds
         each = max(each, 0.0)
         costs[key] = Cost(max(seconds - each, 0.0), each)
-    opening = {new: [a.data_seconds for a in answers.values() if a.new_items is new] for new in (True, False)}
-    divided = [seconds for seconds in opening[False] if seconds > 1e-3]  # others were there already
-    return Costs(costs, *(fmean(found) if found else 0.0 for found in (opening[True], divided)))
+    return Costs(costs, *_opening(list(answers.values())))
+
+
+def opened(pool: Pool, left: Sequence[Planned]) -> tuple[float, float]:
+    """Let processes open the data of the run that each begins with, and one of them those of a run on another split.
+
+    They hold these data then, so that it costs nothing.
+
+    Returns:
+        Seconds in which a process opens corpora, and in which it divides them.
+    """
+    backlog, held = Backlog(left), pool.held
+    first = []
+    for place, its in enumerate(held):
+        if run := backlog.next_for(its, held[:place] + held[place + 1 :]):
+            its.take(run)
+            first.append(run)
+    other = next((run for run in left if not any(run.split_key in its.splits for its in held)), None)
+    answers: list[Answer] = []
+    for runs in (first, [other] if other else []):
+        jobs = [Job(run.folder, run.settings, only_open=True) for run in runs]
+        pool.run(jobs, lambda _, answer: answers.append(answer))
+    return _opening(answers)
+
+
+def _opening(answers: Sequence[Answer]) -> tuple[float, float]:
+    items, divided = ([a.data_seconds for a in answers if a.new_items is new] for new in (True, False))
+    splits = [seconds for seconds in divided if seconds > 1e-3]  # others were there already
+    return fmean(items or [0.0]), fmean(splits or [0.0])
 
 
 def _several(run: Planned, seconds: float, longest: int) -> int:

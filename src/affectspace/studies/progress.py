@@ -12,9 +12,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from affectspace.files import write_json
 from affectspace.studies.plan import Planned
+from affectspace.studies.words import counted, duration
 
-__all__ = ["Bar", "Clock", "duration"]
+__all__ = ["Bar", "Clock"]
 
+LINE_EVERY = 60.0  # seconds, at least, from line to line where there is no terminal
 EVERY = 2.0  # seconds; so much of a study's time a kill may leave uncounted
 
 
@@ -91,10 +93,10 @@ def _sum(folders: Sequence[Path]) -> float:
 
 
 class Bar:
-    """Runs done of all, and about how long the others take.
+    """Runs done of all, and about how long the others take; where there is no terminal, a line now and then.
 
     Args:
-        console: to show it on; nothing is shown where it is no terminal.
+        console: to show it on.
         done: runs that are done already.
         total: runs of the whole study.
     """
@@ -102,6 +104,8 @@ class Bar:
     def __init__(self, console: Console, done: int, total: int):
         columns = (TextColumn("runs"), BarColumn(), TextColumn("{task.fields[told]}"))
         shown = console.is_terminal and not console.quiet
+        self._lines = None if shown else console
+        self._line = time.monotonic()
         self._progress = Progress(*columns, console=console, disable=not shown, transient=True)
         self._done, self._total, self._left = done, total, ""
         self._task = self._progress.add_task("runs", total=None, told=f"{done:,}/{total:,}")
@@ -117,23 +121,12 @@ class Bar:
         """One more run is done."""
         self._done += 1
         self._progress.update(self._task, told=f"{self._done:,}/{self._total:,}{self._left}")
+        if self._lines and time.monotonic() - self._line >= LINE_EVERY:
+            self._lines.print(f"{self._done:,} of {counted(self._total, 'run')} done{self._left}")
+            self._line = time.monotonic()
 
     def expect(self, gone: float, left: float) -> None:
         """So many seconds have gone by, and so many are left."""
-        self._left = f"  about {duration(left)} left"
+        self._left = f", about {duration(left)} left"
         told = f"{self._done:,}/{self._total:,}{self._left}"
         self._progress.update(self._task, completed=gone, total=gone + left, told=told)
-
-
-def duration(seconds: float) -> str:
-    """As people say it.
-
-    Example:
-        >>> duration(38.2), duration(156), duration(840), duration(9000)
-        ('40 s', '2.6 min', '14 min', '2.5 h')
-    """
-    if seconds < 95:
-        return f"{max(1, round(seconds)) if seconds < 20 else 5 * round(seconds / 5)} s"
-    if seconds < 595:
-        return f"{seconds / 60:.1f} min"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -4,7 +4,7 @@ What was tried and what was chosen is recorded in ``selection.json``.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from affectspace.studies.plan import Choice, Planned
 from affectspace.studies.recipes import StudyRecipes, points
 from affectspace.studies.status import Status
 
-__all__ = ["Best", "Selection", "Tried", "choose", "stand_in"]
+__all__ = ["Best", "Selection", "Tried", "choose", "outcomes", "stand_in"]
 
 EQUAL = 1e-12  # means of the same figures in another order may differ by rounding
 
@@ -208,3 +208,34 @@ def stand_in(recipes: StudyRecipes, data: StudyData, choices: dict[Question, Cho
         known = choices.get((split, fold), guess)
         found[split, fold] = replace(known, own=own | known.own)
     return found
+
+
+def outcomes(
+    recipes: StudyRecipes, data: StudyData, choices: dict[Question, Choice], epochs: Collection[int]
+) -> Iterator[dict[Question, Choice]]:
+    """The choices, and those that are not made yet in every way in which they may still fall.
+
+    Every question is given the same, and every recipe the settings of the same place in its own grid: each
+    run depends on its own alone.
+
+    Args:
+        recipes: of the study.
+        data: its data.
+        choices: that are made.
+        epochs: which of those that may be chosen to look at; the last one is always.
+    """
+    search = recipes.study.searched
+    own = {name: points(values) for name, values in recipes.own_grids.items()}
+    for settings in points(search.values) if search.recipe else [{}]:
+        last = {}
+        if search.recipe is not None and search.epoch:
+            last = {s.name: recipes.of(search.recipe, s.name, settings).training.epochs for s in recipes.study.splits}
+        for epoch in sorted({*epochs, *last.values()}) if last else [0]:
+            for place in range(max(map(len, own.values()), default=1)):
+                chosen = {name: tried[min(place, len(tried) - 1)] for name, tried in own.items()}
+                found = {}
+                for split, fold in data.questions:
+                    guess = Choice(settings, min(epoch, last[split]) if last else None)
+                    known = choices.get((split, fold), guess)
+                    found[split, fold] = replace(known, own=chosen | known.own)
+                yield found

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import Any
 from affectspace.errors import InputError
 from affectspace.studies.data import StudyData, fold_key
 from affectspace.studies.plan import Planned
+from affectspace.studies.words import counted
 from affectspace.training.dotted import dotted
 from affectspace.training.recipe_file import load_recipe
 
 __all__ = [
     "Status",
+    "epochs_kept",
     "finished",
+    "nearest",
     "no_longer_planned",
     "refuse_stale",
     "replace_stale",
@@ -92,7 +96,7 @@ def _in_the_way(folder: Path, run: Planned, data: StudyData) -> Iterable[tuple[P
     if run.fold is None:
         pooled = (folder / whole / "metrics.json").is_file() and not finished(folder / whole)
         if folds or pooled:
-            yield whole, f"it holds {len(folds)} folds, and one run is planned"
+            yield whole, f"it holds {counted(len(folds), 'fold')}, and one run is planned"
         return
     recipe = folder / whole / "recipe.toml"
     if recipe.is_file():
@@ -100,7 +104,7 @@ def _in_the_way(folder: Path, run: Planned, data: StudyData) -> Iterable[tuple[P
     known = {fold_key(fold) for fold in data.folds[run.split]}
     for name in folds:
         if name not in known:
-            yield whole / name, f"the protocol has {len(known)} folds, and this is another"
+            yield whole / name, f"the protocol has {counted(len(known), 'fold')}, and this is another"
 
 
 def _difference(place: Path, run: Planned) -> str:
@@ -130,6 +134,38 @@ def _changed(place: Path, run: Planned, data: StudyData) -> str:
         return ""
 
 
+def epochs_kept(folder: Path, planned: Iterable[Planned]) -> set[int]:
+    """Epochs that the runs in the folders of planned ones were told to keep."""
+    found = set()
+    for run in planned:
+        try:
+            values = tomllib.loads((folder / run.folder / "recipe.toml").read_text(encoding="utf-8"))
+            found.add(values["training"]["selection"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return {kept for kept in found if isinstance(kept, int)}
+
+
+def nearest(folder: Path, planned: Iterable[Planned]) -> list[Planned]:
+    """Of runs that may be planned for the same folder, the one that differs least from the run that is there."""
+    by_folder: dict[Path, list[Planned]] = {}
+    for run in planned:
+        by_folder.setdefault(run.folder, []).append(run)
+    found = []
+    for place, runs in by_folder.items():
+        try:
+            before = dotted(load_recipe(folder / place / "recipe.toml").model_dump(mode="json"))
+        except InputError:  # none, or none that can be read, which is told of whichever is planned
+            before = {}
+        found.append(min(runs, key=lambda run: _distance(before, run)) if before else runs[0])
+    return found
+
+
+def _distance(before: dict[str, Any], run: Planned) -> int:
+    now = dotted(run.settings.model_dump(mode="json"))
+    return sum(before.get(key) != now.get(key) for key in {**before, **now})
+
+
 def _first(was: dict[str, Any], now: dict[str, Any]) -> str:
     for key in {**now, **was}:
         if was.get(key) != now.get(key):
@@ -146,13 +182,13 @@ def _told(value: Any) -> str:
     return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def refuse_stale(status: Status, folder: Path, waiting: int = 0) -> None:
+def refuse_stale(status: Status, folder: Path, may: int = 0) -> None:
     """Refuse to go on where other runs are in the way.
 
     Args:
         status: of the runs.
         folder: the study's.
-        waiting: how many more runs there are whose recipe follows from a choice that is to be made anew.
+        may: how many of the finished ones hold only if a choice falls on their settings.
 
     Raises:
         InputError: how many are, how many still hold, and the first difference by key.
@@ -160,11 +196,14 @@ def refuse_stale(status: Status, folder: Path, waiting: int = 0) -> None:
     if not status.stale:
         return
     place, difference = status.stale[0]
-    count, valid = len(status.stale) + waiting, len(status.finished) + len(status.diverged)
+    count, valid = len(status.stale), len(status.finished) + len(status.diverged) - may
+    told = f"{valid:,} still hold{'s' if valid == 1 else ''}"
+    told += f", {may:,} may not, as their settings are to be chosen" if may else ""
+    told += f", and {count:,} {'does' if count == 1 else 'do'} not"
     raise InputError(
-        f"the study has changed since {folder} was begun: of the runs there {valid:,} still hold, and {count:,} do "
-        f"not; in {place}: {difference}. Choose a new folder with --out, or train what does not hold anew with "
-        f"--replace, which keeps the old runs in {folder / 'replaced'}"
+        f"the study has changed since {folder} was begun: of the runs there {told}; in {place}: {difference}. Choose a "
+        "new folder with --out, or train what does not hold anew with --replace, which keeps the old runs in "
+        f"{folder / 'replaced'}"
     )
 
 

@@ -56,7 +56,8 @@ def perform(job: dict[str, Any], cache: Any) -> dict[str, Any]:
     """Train what a job describes, and tell how that went; nothing is raised.
 
     Args:
-        job: ``folder``, ``recipe`` (its values), and ``scratch`` when the folder is to be removed after.
+        job: ``folder``, ``recipe`` (its values), ``scratch`` when the folder is to be removed after, and ``only_open``
+            when its data are to be opened and nothing is to be trained.
         cache: of data, kept from job to job.
 
     Returns:
@@ -72,6 +73,8 @@ def perform(job: dict[str, Any], cache: Any) -> dict[str, Any]:
         began = time.perf_counter()
         data = cache(recipe)
         ready = time.perf_counter()
+        if job.get("only_open"):
+            return {"data_seconds": ready - began, "seconds": 0.0}
         _wait_for(folder)
         train(recipe, folder, resume=True, data=data, quiet=True)
         return {"data_seconds": ready - began, "seconds": time.perf_counter() - ready}

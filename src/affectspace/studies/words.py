@@ -1,0 +1,27 @@
+"""Numbers and times as people say them."""
+
+__all__ = ["counted", "duration"]
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something.
+
+    Example:
+        >>> counted(1, "run"), counted(1234, "run")
+        ('1 run', '1,234 runs')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """As people say it.
+
+    Example:
+        >>> duration(38.2), duration(156), duration(840), duration(9000)
+        ('40 s', '2.6 min', '14 min', '2.5 h')
+    """
+    if seconds < 95:
+        return f"{max(1, round(seconds)) if seconds < 20 else 5 * round(seconds / 5)} s"
+    if seconds < 595:
+        return f"{seconds / 60:.1f} min"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
