@@ -3,21 +3,12 @@
 from math import isfinite
 
 from affectspace.studies.summary import ALPHA, listed
+from affectspace.studies.words import counted
 
 __all__ = ["NONE", "PERCENT", "counted", "ends", "in_percent", "in_points", "listed", "p_value", "percent", "signed"]
 
 NONE = "–"
 PERCENT = "\u202f%"  # after a thin space at which no line breaks
-
-
-def counted(count: int, what: str) -> str:
-    """So many of a thing.
-
-    Example:
-        >>> counted(1, "test item"), counted(1200, "test item"), counted(0, "run")
-        ('1 test item', '1,200 test items', '0 runs')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def in_percent(share: float) -> str:
