@@ -140,6 +140,8 @@ def test_recipes_without_runs():
     absent = RecipeSummary("JS", mean_interval([]), 3, float("nan"))
     more = replace(found, rows=(*found.rows, absent))
     assert words(answers(more)).endswith("JS has no finished run here.")
+    alone = replace(found, rows=(found.rows[0], absent), tested=("CE",))
+    assert words(answers(alone)) == "CE reaches 60.0 % UAR on A -> B. No other recipe has a finished run here."
     base_absent = replace(found, rows=(replace(absent, recipe="CE"), found.rows[1]), tested=("KL",))
     assert answers(base_absent) == ["On A -> B CE has no finished run yet, so there is nothing to compare with."]
     assert answers(replace(found, tested=())) == ["On A -> B no run is finished yet."]

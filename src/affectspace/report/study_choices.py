@@ -42,7 +42,7 @@ def had_to_choose(results: StudyResults) -> list[str]:
         told.append(f"{results.chooser} chose among {results.shared_settings:,} settings for all recipes.")
     if max(results.own_settings.values()) > 1:
         counts = [f"{name} {count:,}" for name, count in results.own_settings.items()]
-        told.append(f"For itself alone, each recipe had so many settings to choose from: {', '.join(counts)}.")
+        told.append(f"For itself alone, each recipe had so many settings to choose from: {listed(counts)}.")
     return told
 
 
@@ -199,7 +199,7 @@ def _words(chosen: Sequence[Choice]) -> str:
     alike: dict[str, list[str]] = {}
     for whose, words in by_recipe.items():
         alike.setdefault(", ".join(words), []).append(whose)
-    return "; ".join(f"{', '.join(names)}: {words}" for words, names in alike.items()) or "nothing yet"
+    return "; ".join(f"{listed(names)}: {words}" for words, names in alike.items()) or "nothing yet"
 
 
 def _edges(chosen: Sequence[Choice]) -> str:

@@ -14,7 +14,7 @@ from affectspace.studies.summary import RecipeSummary
 __all__ = ["MOST_CURVES", "Curve", "apart", "brief", "forest", "inner_curve", "recipe_look", "seed_curves"]
 
 MOST_CURVES = 9  # more lines cannot be told apart by anybody
-SOFT = "#57606a"
+COLOURS = [colour for colour in CLASS_COLOURS if colour != "#4D4D4D"]  # which is near the baseline's
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,12 @@ def recipe_look(row: int) -> tuple[str, str]:
     """Colour and marker of a recipe's curve; the baseline, which is row 0, is the dark one."""
     if row == 0:
         return "#3a4048", "o"
-    colours = [colour for colour in CLASS_COLOURS if colour != "#4D4D4D"]
-    return colours[(row - 1) % len(colours)], MARKERS[row % len(MARKERS)]
+    return COLOURS[(row - 1) % len(COLOURS)], MARKERS[row % len(MARKERS)]
+
+
+def _dash(row: int) -> str | tuple[int, tuple[float, ...]]:
+    """Long dashes for the baseline; recipes that have the colour of another are dashed and dotted."""
+    return (0, (5, 2)) if row == 0 else "-" if row <= len(COLOURS) else (0, (3, 1, 1, 1))
 
 
 def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float]) -> None:
@@ -109,8 +113,7 @@ def seed_curves(ax: Axes, curves: Sequence[Curve], chance: float, limits: tuple[
         if curve.banded and curve.sd.any():
             around = curve.mean - curve.sd, curve.mean + curve.sd
             ax.fill_between(curve.epochs, *around, color=colour, alpha=0.13, lw=0, zorder=2)
-        dash = (0, (5, 2)) if curve.row == 0 else "-"
-        ax.plot(curve.epochs, curve.mean, color=colour, lw=1.8, ls=dash, zorder=3 + 0.01 * curve.row)
+        ax.plot(curve.epochs, curve.mean, color=colour, lw=1.8, ls=_dash(curve.row), zorder=3 + 0.01 * curve.row)
         step = max(1, len(curve.epochs) // 6)
         places = slice(curve.row * step // len(curves), None, step)  # so that markers of close lines do not meet
         ax.plot(
@@ -161,7 +164,7 @@ def _name_ends(ax: Axes, ends: Sequence[tuple[float, int, Curve]], limits: tuple
     for y, (_, _, curve) in zip(places, order):
         colour, marker = recipe_look(curve.row or 0)
         mix = ("axes fraction", "data")
-        line = {"arrowstyle": "-", "color": colour, "lw": 1.8}
+        line = {"arrowstyle": "-", "color": colour, "lw": 1.8, "ls": _dash(curve.row or 0)}
         ax.annotate("", (1.015, y), (1.075, y), xycoords=mix, arrowprops=line)
         ax.plot([1.045], [y], marker, color=colour, ms=4.5, mec="white", mew=0.6, clip_on=False,
                 transform=ax.get_yaxis_transform())  # fmt: skip

@@ -25,7 +25,8 @@ def answers(split: SplitSummary) -> list[str]:
         told = "no finished run yet" if not base.uar.n else "no UAR"
         return [f"On {where} {base.recipe} has {told}, so there is nothing to compare with."]
     if not split.others:
-        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}.", *_at_chance(split)]
+        alone = ["No other recipe has a finished run here."] if len(split.rows) > 1 else []
+        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}.", *alone, *_at_chance(split)]
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
