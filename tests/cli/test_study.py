@@ -100,6 +100,28 @@ def test_what_may_not_be_read_or_written_is_unusable_input(run, lay, monkeypatch
     assert where in err
 
 
+def test_one_run_is_told_as_one(run, lay):
+    lay(seeds=1, recipes=[{"name": "CE", "path": "recipe.toml"}])
+    _, _, err = run("study", "study.toml")
+    assert re.fullmatch(r"opening the data ... 1 run on \d process(es)?, all at once 1 run trained in .*", err)
+    assert err.endswith("; 1 of 1 run is finished")
+    assert run("study", "study.toml")[2] == "opening the data ... the run is finished"
+    lay(seeds=1, recipes=[{"name": "CE", "path": "recipe.toml", "set": {"training.epochs": 1}}])
+    assert ": of the runs there 0 still hold, and 1 does not; in" in run("study", "study.toml")[2]
+    assert "1 run of other recipes was moved to" in run("study", "study.toml", "--replace")[2]
+
+
+def test_json_is_whole_or_not_there_and_errors_are_sentences_beside_it(run, lay):
+    bad = {"name": "BAD", "path": "recipe.toml", "set": {"terms": [{"kind": "cross_entropy", "weight": 1e39}]}}
+    lay(seeds=1, recipes=[bad])
+    code, out, err = run("study", "study.toml", "--json")
+    told = json.loads(out)
+    assert (code, told["failures"][0]["code"], told["finished"]) == (3, 3, 0)
+    assert "error: the study is not finished: 0 of 1 run are finished; mend what is told above" in err
+    lay(seeds=0)
+    assert run("study", "study.toml", "--json")[:2] == (2, "")
+
+
 def test_a_run_that_fails_is_told_with_its_reason_and_the_rest_is_written(run, lay, tmp_path):
     bad = {"name": "BAD", "path": "recipe.toml", "set": {"terms": [{"kind": "cross_entropy", "weight": 1e39}]}}
     lay(recipes=[{"name": "CE", "path": "recipe.toml"}, bad])

@@ -152,7 +152,7 @@ def _tell(outcome: "Outcome", command: str) -> None:
     for question in outcome.blocked:
         say(f"not run: {question}, as runs failed that were to choose its settings")
     took = (
-        f"{outcome.finished:,} of {counted(outcome.planned, 'run')} {'is' if outcome.planned == 1 else 'are'} finished"
+        f"{outcome.finished:,} of {counted(outcome.planned, 'run')} {'is' if outcome.finished == 1 else 'are'} finished"
     )
     if outcome.finished < outcome.planned:
         say(f"error: the study is not finished: {took}; mend what is told above, then go on with: {command}")
