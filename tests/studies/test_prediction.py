@@ -113,7 +113,11 @@ def test_runs_teach_what_they_cost():
     costs.saw(planned(epochs=20, seed=1), 80.0)
     assert costs.of(planned(epochs=10)) == pytest.approx(30.0)
     assert costs.of(planned(split="back", epochs=10)) == pytest.approx(30.0), "its work elsewhere"
-    assert costs.of(planned(stage="grid", epochs=10)) == pytest.approx(30.0), "and an inner run of it is no dearer"
+    assert costs.of(planned(stage="grid", epochs=10)) == pytest.approx(30.0), "and in another stage"
+    assert costs.bounds([planned(), planned(split="back"), planned(stage="grid")])
+    inner = Costs({key("CE", "there", "grid"): Cost(0.0, 1.0)})
+    assert inner.of(planned()) == 20.0
+    assert not inner.bounds([planned()]), "an inner run may be cheaper than one that is tested"
     assert costs.of(planned("KL", epochs=10)) is None
     assert costs.of(planned("KL", epochs=10), guess=True) == pytest.approx(30.0)
     measured = Costs({key("CE", "there"): Cost(0.0, 1.0)})

@@ -273,7 +273,7 @@ class _Call:
         of = f" ({'; '.join(parts)})" if parts else ""
         on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
         if whole is not None:
-            told = f": {'at most' if at_most else 'about'} {duration(whole)} {on}"
+            told = f": {'at most' if at_most and self.costs.bounds(left) else 'about'} {duration(whole)} {on}"
         elif len(left) > self.pool.processes:
             told = f" {on}; how long they take is told after the first of them"
         else:

@@ -55,9 +55,7 @@ class Costs:
             self.runs[key] = Cost(0.0, fmean(self._seen[key]))
 
     def of(self, run: Planned, guess: bool = False) -> float | None:
-        """Seconds of a run: by those of its work on its split, else on others; None where none is known.
-
-        An inner run, which trains on fewer items and tests none, costs no more than one that is tested.
+        """Seconds of a run: by those of its work on its split, else on others, else in another stage; None for none.
 
         Args:
             run: which.
@@ -67,12 +65,20 @@ class Costs:
         for alike in (
             [self.runs[run.cost_key]] if run.cost_key in self.runs else [],
             [cost for key, cost in self.runs.items() if key[:2] == (stage, work)],
-            [cost for key, cost in self.runs.items() if key[:2] == ("final", work)],
+            [cost for key, cost in self.runs.items() if key[1] == work],
             list(self.runs.values()) if guess else [],
         ):
             if alike:
                 return fmean(cost.of(run.settings.training.epochs) for cost in alike)
         return None
+
+    def bounds(self, runs: Sequence[Planned]) -> bool:
+        """Whether none of them may cost more than is known.
+
+        An inner run, which trains on fewer items and tests none, costs no more than one that is tested.
+        """
+        known = {key[:2] for key in self.runs}
+        return all(run.cost_key[:2] in known or ("final", run.work) in known for run in runs)
 
     def wall(self, stages: Sequence[Sequence[Planned]], processes: Sequence[Held], guess: bool = False) -> float | None:
         """Seconds until all are done, by processes that take one run after another as those of a pool do.
