@@ -236,12 +236,12 @@ def _finite(*figures: np.ndarray) -> bool:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them; where a name holds a comma, semicolons part them.
+    """Names as a sentence lists them; semicolons part three and more of which one holds a comma.
 
     Example:
         >>> listed(["CE", "KL", "JS"]), listed(["CE, plain", "KL", "JS"])
         ('CE, KL and JS', 'CE, plain; KL; and JS')
     """
-    if any("," in name for name in names) and len(names) > 1:
+    if any("," in name for name in names) and len(names) > 2:
         return f"{'; '.join(names[:-1])}; and {names[-1]}"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
