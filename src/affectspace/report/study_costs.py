@@ -45,7 +45,7 @@ def spent(results: StudyResults) -> list[tuple[str, str]]:
     if timing.get("processes") is not None:
         lines.append(("Processes", str(timing["processes"])))
     for key, label in (("grid_seconds", "Inner runs, together"), ("run_seconds", "Final runs, together")):
-        if timing.get(key) is not None:
+        if timing.get(key):  # there are none of a kind in many a study
             lines.append((label, _time(timing[key])))
     return lines
 

@@ -71,7 +71,7 @@ def features(results: StudyResults) -> list[tuple[str, str]]:
                 told.setdefault(label, {}).setdefault(sentence, {})[recipe] = None
     there = set(results.runs["recipe"])
     return [
-        (label, sentence + ("" if set(recipes) == there else f" ({', '.join(recipes)})"))
+        (label, sentence + ("" if set(recipes) == there else f" ({listed(list(recipes))})"))
         for label, sentences in told.items()
         for sentence, recipes in sentences.items()
     ]
