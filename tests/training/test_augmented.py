@@ -117,7 +117,7 @@ def test_the_section_is_written_and_read_back(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"augment": {"speed": [1.1, 0.9]}}, r"augment\.speed: in \[1\.1, 0\.9\] the ends are swapped; give \[0\.9, 1\.1\]"),
+        ({"augment": {"speed": [1.1, 0.9]}}, r"in \[1\.1, 0\.9\] the ends are swapped; give \[0\.9, 1\.1\]"),
         ({"augment": {"speed": [0.9]}}, r"augment\.speed: \[0\.9\] is no pair of numbers; give \[lowest, highest\]"),
         ({"augment": {"pitch": 2}}, r"augment: unknown key 'pitch'; .*legal: share, speed, level"),
         ({"augment": {"share": 0.5}}, r"share is 0\.5 and nothing is on; set speed, level, noise or masks"),
