@@ -13,7 +13,6 @@ import torch
 
 from affectspace.labels.geometry import geometry
 from affectspace.metrics import scores
-from affectspace.studies.study import slug
 
 CLASSES = ("angry", "happy", "neutral", "sad")
 EVIL = "<script>alert('x')</script>"
@@ -202,7 +201,6 @@ def make_study(tmp_path_factory) -> Callable[..., Path]:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.slug = slug  # a name in any script leads to the folder that a study looks into
 
     def make(*args, **kwargs) -> Path:
         return module.fabricate_study(tmp_path_factory.mktemp("studies") / "study", *args, **kwargs)

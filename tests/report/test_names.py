@@ -3,8 +3,8 @@
 import pytest
 
 from affectspace.report import write_report
-from affectspace.report.names import model_names, run_names
 from affectspace.training.run import Run
+from affectspace.training.runs import model_names, run_names
 
 
 @pytest.fixture

@@ -11,13 +11,10 @@ import pytest
 import tomli_w
 
 from affectspace.metrics import scores
+from affectspace.studies.study import slug
 from affectspace.training.dotted import put
 
 CLASSES = ("negative", "positive")
-
-
-def slug(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "._+-") else "-" for c in name)
 
 
 def fabricate_run(

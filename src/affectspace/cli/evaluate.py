@@ -32,7 +32,7 @@ def evaluate(
     as_json
         Print the scores as JSON, for machines.
     """
-    from affectspace.training.run import open_runs
+    from affectspace.training.runs import open_runs
 
     if not runs:
         raise InputError("name at least one run folder: affectspace evaluate runs/NAME")

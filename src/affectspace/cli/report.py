@@ -17,7 +17,7 @@ def report(*runs: Path, out: Path | None = None) -> None:
     out
         The page, or a folder for its report.html [default: in the folder of the only run, or beside several].
     """
-    from affectspace.training.run import open_runs
+    from affectspace.training.runs import open_runs
 
     if not runs:
         raise InputError("name at least one run folder: affectspace report runs/NAME")

@@ -102,7 +102,7 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from affectspace.report.study_tables import entry, legend, seeds
+    from affectspace.report.study_tables import chance, entry, legend, seeds
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("UAR %", overflow="fold", max_width=32)
@@ -111,7 +111,7 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
     for split in summaries:
         entries = [entry(split, row) for row in split.rows]
         cells = [f"{found.text}{f' {found.arrow}' if found.arrow else ''}" for found in entries]
-        table.add_row(split.split, f"{100 * split.chance:.1f}", *cells, seeds(split))
+        table.add_row(split.split, chance(split), *cells, seeds(split))
     console = Console(markup=False, highlight=False)
     wide = console.measure(table, options=console.options.update(max_width=1000)).maximum
     window, console.width = console.width, max(console.width, wide)  # figures are cut nowhere
@@ -141,8 +141,8 @@ def _tell(outcome: "Outcome", command: str) -> None:
         say(f"the runs were trained with several versions of {package}: {', '.join(several)}")
     if outcome.diverged:
         first = outcome.folder / outcome.diverged[0]
-        count = counted(len(outcome.diverged), "run")
-        say(f"{count} of the grid diverged (such as {first}); what was tried there is not chosen")
+        count = counted(len(outcome.diverged), "inner run")
+        say(f"{count} diverged (such as {first}); what was tried there is not chosen")
     for failure in outcome.failures[:SHOWN]:
         say(f"failed: {outcome.folder / failure.folder}: {failure.error}")
         if failure.trace:

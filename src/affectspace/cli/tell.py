@@ -26,10 +26,10 @@ COLUMNS = {
 
 def comparison(runs: "Sequence[Run]") -> None:
     """One line a run: its test figures, its validation UAR, its epoch; one table for each protocol."""
-    from affectspace.training.run import model_groups, unique_names
+    from affectspace.training.runs import model_groups, run_names
 
     tables: dict[tuple[str, bool], list[tuple[str, Run]]] = {}
-    for name, run in zip(unique_names(runs), runs):
+    for name, run in zip(run_names(runs), runs):
         protocol = (str(run.metrics.get("protocol") or "protocol not recorded"), bool(run.metrics.get("transductive")))
         tables.setdefault(protocol, []).append((name, run))
     console = Console(markup=False, highlight=False)

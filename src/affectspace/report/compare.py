@@ -5,10 +5,10 @@ from functools import cached_property
 
 import numpy as np
 
-from affectspace.report.names import model_names, run_names
 from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
 from affectspace.studies.speakers import lead_interval
 from affectspace.training.run import Evaluated, Run
+from affectspace.training.runs import model_names, run_names
 
 __all__ = ["Comparison"]
 

@@ -17,7 +17,7 @@ from affectspace.errors import InputError
 from affectspace.tables import read_table
 from affectspace.training.records import fault_in
 
-__all__ = ["Evaluated", "Run", "Snapshots", "model_groups", "open_runs", "unique_names"]
+__all__ = ["Evaluated", "Run", "Snapshots", "holds_run"]
 
 PREDICTION_COLUMNS = ("item", "split", "speaker", "target", "probabilities", "embedding")
 SNAPSHOT_COLUMNS = ("item", "target", "embedding")
@@ -74,9 +74,9 @@ class Run:
         self.path = Path(path)
         if not self.path.is_dir():
             raise InputError(f"there is no run folder {path}; affectspace train makes one")
-        below = sorted(p for p in self.path.iterdir() if re.fullmatch(r"fold-\d+", p.name) and _holds_run(p))
+        below = sorted(p for p in self.path.iterdir() if re.fullmatch(r"fold-\d+", p.name) and holds_run(p))
         self.folds: tuple[Run, ...] = tuple(Run(p) for p in below)
-        if not self.folds and not _holds_run(self.path):
+        if not self.folds and not holds_run(self.path):
             if (self.path / "study.toml").is_file():
                 raise InputError(f"{path} is a study; its page is {self.path / 'report.html'}, its runs lie in runs/")
             raise InputError(f"{path} is not a run folder (it has no recipe.toml); give the folder that training wrote")
@@ -334,57 +334,9 @@ class Snapshots(Mapping[int, pd.DataFrame]):
         return table["item"].astype(str).to_numpy(object), targets, self._run._matrix(table["embedding"], name)
 
 
-def open_runs(paths: Sequence[str | Path]) -> list[Run]:
-    """The runs in these folders; a folder that is no run but holds some stands for each of them, by name.
-
-    Raises:
-        InputError: a folder that neither is nor holds a run, or no folder at all.
-
-    Example:
-        >>> open_runs([])
-        Traceback (most recent call last):
-        ...
-        affectspace.errors.InputError: no run was given; name at least one run folder
-    """
-    runs = []
-    for path in map(Path, paths):
-        inner = (
-            sorted(p for p in path.iterdir() if p.is_dir() and _is_run(p))
-            if path.is_dir() and not _is_run(path)
-            else []
-        )
-        runs.extend(Run(p) for p in inner or [path])
-    if not runs:
-        raise InputError("no run was given; name at least one run folder")
-    return runs
-
-
-def unique_names(runs: Sequence[Run]) -> tuple[str, ...]:
-    """A name for each run: the recipe's, with the seed where that tells it from others of the name, else the folder."""
-    names = [run.name for run in runs]
-    told = []
-    for run, name in zip(runs, names):
-        seeds = [other.seed for other, its in zip(runs, names) if its == name]
-        more = f"seed {run.seed}" if seeds.count(run.seed) == 1 else run.path
-        told.append(name if len(seeds) == 1 else f"{name} ({more})")
-    return tuple(told)
-
-
-def model_groups(runs: Sequence[Run]) -> list[list[int]]:
-    """Places of the runs of each model: runs whose recipes differ in nothing but the seed are one model."""
-    groups: dict[str, list[int]] = {}
-    for place, run in enumerate(runs):
-        recipe = {**run.recipe, "name": run.name, "seed": None, "data": None}
-        groups.setdefault(json.dumps(recipe, sort_keys=True, default=str), []).append(place)
-    return list(groups.values())
-
-
-def _holds_run(path: Path) -> bool:
+def holds_run(path: Path) -> bool:
+    """Whether a folder is that of a run, or of one fold."""
     return (path / "recipe.toml").is_file()
-
-
-def _is_run(path: Path) -> bool:
-    return _holds_run(path) or any(_holds_run(p) for p in path.glob("fold-[0-9]*"))
 
 
 def _snapshot_files(path: Path) -> dict[int, Path]:

@@ -1,12 +1,48 @@
-"""What runs side by side are called: as briefly as tells them apart."""
+"""Several runs: found in their folders, grouped by model, and called as briefly as tells them apart."""
 
+import json
 from collections.abc import Sequence
 from os.path import commonpath
 from pathlib import Path
 
-from affectspace.training.run import Run, model_groups
+from affectspace.errors import InputError
+from affectspace.training.run import Run, holds_run
 
-__all__ = ["model_names", "run_names", "unlike"]
+__all__ = ["model_groups", "model_names", "open_runs", "run_names", "unlike"]
+
+
+def open_runs(paths: Sequence[str | Path]) -> list[Run]:
+    """The runs in these folders; a folder that is no run but holds some stands for each of them, by name.
+
+    Raises:
+        InputError: a folder that neither is nor holds a run, or no folder at all.
+
+    Example:
+        >>> open_runs([])
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: no run was given; name at least one run folder
+    """
+    runs = []
+    for path in map(Path, paths):
+        inner = (
+            sorted(p for p in path.iterdir() if p.is_dir() and _is_run(p))
+            if path.is_dir() and not _is_run(path)
+            else []
+        )
+        runs.extend(Run(p) for p in inner or [path])
+    if not runs:
+        raise InputError("no run was given; name at least one run folder")
+    return runs
+
+
+def model_groups(runs: Sequence[Run]) -> list[list[int]]:
+    """Places of the runs of each model: runs whose recipes differ in nothing but the seed are one model."""
+    groups: dict[str, list[int]] = {}
+    for place, run in enumerate(runs):
+        recipe = {**run.recipe, "name": run.name, "seed": None, "data": None}
+        groups.setdefault(json.dumps(recipe, sort_keys=True, default=str), []).append(place)
+    return list(groups.values())
 
 
 def run_names(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -56,3 +92,7 @@ def unlike(paths: Sequence[Path]) -> list[str]:
         return ["/".join(each[place] for place in differ) for each in parts]
     common = min(len(Path(commonpath(places)).parts), min(map(len, parts)) - 1)  # something is left of each
     return ["/".join(each[common:]) for each in parts]
+
+
+def _is_run(path: Path) -> bool:
+    return holds_run(path) or any(holds_run(p) for p in path.glob("fold-[0-9]*"))
