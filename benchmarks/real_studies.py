@@ -26,11 +26,12 @@ columns = {{ id = "utterance_id", label = "label4" }}
 mean_ratings = {{ valence = "valence", activation = "activation" }}
 scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5 }} }}
 """
-# A text's category (letters, fiction, ...) is what validation and inner splits leave out; it stands as its session.
+# Raters say how the writer feels; how they feel as readers is left out, as IEMOCAP has no such ratings. A text's category
+# (letters, fiction, ...) stands as its session, which validation and inner splits leave out.
 EMOBANK = """name = "emobank"
 root = "{root}"
-items = "emobank_train_dev.parquet"
-ratings = "ratings_train_dev.parquet"
+items = "emobank_items.parquet"
+ratings = "emobank_ratings.parquet"
 language = "en"
 columns.session = "category"
 ratings_columns = {{ valence = "V", activation = "A" }}
@@ -39,16 +40,19 @@ scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5
 
 
 def prepare(folder: Path) -> None:
-    """Corpus files with their paths, a tenth of IEMOCAP, and mean word vectors of the texts of IEMOCAP and EmoBank."""
+    """Corpus files with their paths, a tenth of IEMOCAP, EmoBank's ratings of one kind, and mean word vectors."""
     folder.mkdir(parents=True, exist_ok=True)
     sessions = [pd.read_parquet(path) for path in sorted((DATA / "multimodal/iemocap").glob("*_session*.parquet"))]
     pd.concat([table.iloc[::10] for table in sessions]).to_parquet(folder / "iemocap_tenth.parquet", index=False)
     whole, tenth = (DATA / "multimodal/iemocap", "iemocap_session*.parquet"), (folder, "iemocap_tenth.parquet")
     for name, (root, items) in (("iemocap", whole), ("iemocap_tenth", tenth)):
         (folder / f"{name}.toml").write_text(IEMOCAP.format(root=root, items=items))
-    (folder / "emobank.toml").write_text(EMOBANK.format(root=DATA / "text/emobank"))
+    emobank = pd.read_parquet(DATA / "text/emobank/emobank_train_dev.parquet")
+    ratings = pd.read_parquet(DATA / "text/emobank/ratings_train_dev.parquet")
+    emobank.to_parquet(folder / "emobank_items.parquet", index=False)
+    ratings[ratings["perspective"] == "writer"].to_parquet(folder / "emobank_ratings.parquet", index=False)
+    (folder / "emobank.toml").write_text(EMOBANK.format(root=folder))
     if not (folder / "text_vectors.parquet").exists():
-        emobank = pd.read_parquet(DATA / "text/emobank/emobank_train_dev.parquet")
         texts = {f"iemocap/{row.utterance_id}": row.text for table in sessions for row in table.itertuples()}
         texts |= {f"emobank/{row.id}": row.text for row in emobank.itertuples()}
         vectors = text_vectors(texts)
