@@ -26,8 +26,8 @@ columns = {{ id = "utterance_id", label = "label4" }}
 mean_ratings = {{ valence = "valence", activation = "activation" }}
 scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5 }} }}
 """
-# Raters say how the writer feels; how they feel as readers is left out, as IEMOCAP has no such ratings. A text's category
-# (letters, fiction, ...) stands as its session, which validation and inner splits leave out.
+# Raters say how the writer feels; how they feel as readers is left out, as IEMOCAP has no such ratings. The category of
+# a text (letters, fiction, ...) stands as its session, which validation and inner splits leave out.
 EMOBANK = """name = "emobank"
 root = "{root}"
 items = "emobank_items.parquet"

@@ -122,7 +122,9 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
         "dropout, augmentation and triplets. Tukey's interval is of the difference that infinitely many seeds would "
         "show on these very test items, with these training items and settings.",
         "Intervals for other speakers take those of the test set for a sample: they hold for speakers like them, "
-        "recorded alike, not for other corpora, languages or rooms. No interval here covers other training data.",
+        "recorded alike, not for other corpora, languages or rooms. Speakers are taken as independent; where they talk "
+        "with each other, or one fold tests several, the intervals are somewhat too narrow. No interval here covers "
+        "other training data.",
         "Tukey's test takes seeds as independent and equally spread in all recipes. Runs of one seed begin alike, "
         "which the paired column uses; it is adjusted for nothing, and is not what arrows and marks are of.",
     ]

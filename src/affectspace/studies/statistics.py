@@ -194,8 +194,9 @@ def hedges_g(one: ArrayLike, other: ArrayLike, confidence: float = 0.95) -> Esti
     .. math:: g = J(m)\,\frac{\bar x_1 - \bar x_2}{s_p} \qquad
         J(m) = \frac{\Gamma(m/2)}{\sqrt{m/2}\;\Gamma((m-1)/2)} \qquad m = n_1 + n_2 - 2
 
-    with :math:`s_p` the pooled standard deviation; *J* takes away the bias of few runs. The interval
-    inverts the noncentral t distribution, exactly so for normal figures of one variance. Seeds spread
+    with :math:`s_p` the pooled standard deviation; *J* takes away the bias of few runs. The interval is
+    that of the true effect: it inverts the noncentral t distribution of the uncorrected figure, exactly
+    so for normal figures of one variance, and is not shrunk by *J* with the estimate. Seeds spread
     little, so that here an effect is "large" (0.8) much sooner than in studies of people.
 
     Source: Hedges, Journal of Educational Statistics 6, 1981; interval: Steiger & Fouladi 1997.
@@ -203,7 +204,7 @@ def hedges_g(one: ArrayLike, other: ArrayLike, confidence: float = 0.95) -> Esti
     Example:
         >>> g = hedges_g([2, 3, 4], [1, 2, 3])
         >>> round(g.value, 3), round(g.low, 3), round(g.high, 3)
-        (0.798, -0.626, 2.142)
+        (0.798, -0.785, 2.684)
     """
     a, b = _groups([one, other])
     if len(a) < 2 or len(b) < 2:
@@ -219,7 +220,7 @@ def hedges_g(one: ArrayLike, other: ArrayLike, confidence: float = 0.95) -> Esti
     scale = float(np.sqrt(1 / len(a) + 1 / len(b)))
     tail = (1 - confidence) / 2
     low, high = (_noncentrality(d / scale, m, share) for share in (1 - tail, tail))
-    return Estimate(correction * d, correction * low * scale, correction * high * scale, n=m + 2)
+    return Estimate(correction * d, low * scale, high * scale, n=m + 2)
 
 
 def mean_interval(figures: ArrayLike, confidence: float = 0.95) -> Estimate:
