@@ -4,7 +4,7 @@ import pytest
 
 from affectspace.report import write_report
 from affectspace.training.run import Run
-from affectspace.training.runs import model_names, run_names
+from affectspace.training.runs import model_names, open_runs, run_names
 
 
 @pytest.fixture
@@ -34,6 +34,17 @@ def test_folders_do_where_seeds_do_not_and_without_what_they_share(place):
     runs = [place("s/CE/one/seed-0", "same", 0), place("s/KL/one/seed-0", "same", 0, structure=0.2)]
     assert run_names(runs) == ("same (CE)", "same (KL)")
     assert model_names(runs) == {"same (CE)": [0], "same (KL)": [1]}
+
+
+def test_seeds_do_not_hide_that_two_models_differ(place):
+    runs = [place("s/a/seed-0", "CE", 0), place("s/b/seed-1", "CE", 1, structure=0.2)]
+    assert run_names(runs) == ("CE (a/seed-0)", "CE (b/seed-1)")
+    assert model_names([*runs, place("s/a/seed-1", "CE", 1)]) == {"CE (a)": [0, 2], "CE (b/seed-1)": [1]}
+
+
+def test_a_folder_that_is_named_twice_counts_once(place):
+    run = place("s/a/seed-0", "CE", 0)
+    assert len(open_runs([run.path, run.path.parent / "seed-0"])) == 1
 
 
 def test_models_of_one_name_do_not_replace_each_other(place, tmp_path):

@@ -14,6 +14,8 @@ __all__ = ["model_groups", "model_names", "open_runs", "run_names", "unlike"]
 def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     """The runs in these folders; a folder that is no run but holds some stands for each of them, by name.
 
+    One that is named twice counts once.
+
     Raises:
         InputError: a folder that neither is nor holds a run, or no folder at all.
 
@@ -31,6 +33,7 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
             else []
         )
         runs.extend(Run(p) for p in inner or [path])
+    runs = list({run.path.resolve(): run for run in runs}.values())
     if not runs:
         raise InputError("no run was given; name at least one run folder")
     return runs
@@ -46,12 +49,16 @@ def model_groups(runs: Sequence[Run]) -> list[list[int]]:
 
 
 def run_names(runs: Sequence[Run]) -> tuple[str, ...]:
-    """A name for each run: its recipe's; where several share that with their seed, or with where they lie."""
-    told = [run.name for run in runs]
+    """A name for each run: its recipe's; where several share that with their seed, or with where they lie.
+
+    Seeds part runs of one model only: beside another model of that name they would hide what differs.
+    """
+    told, groups = [run.name for run in runs], model_groups(runs)
     for name in {name for name in told if told.count(name) > 1}:
         places = [place for place, run in enumerate(runs) if run.name == name]
         seeds = [f"seed {runs[place].seed}" for place in places]
-        more = seeds if len(set(seeds)) == len(seeds) else unlike([runs[place].path for place in places])
+        by_seed = places in groups and len(set(seeds)) == len(seeds)
+        more = seeds if by_seed else unlike([runs[place].path for place in places])
         for place, what in zip(places, more):
             told[place] = f"{name} ({what})"
     return tuple(told)
@@ -59,16 +66,16 @@ def run_names(runs: Sequence[Run]) -> tuple[str, ...]:
 
 def model_names(runs: Sequence[Run]) -> dict[str, list[int]]:
     """Places of the runs of each model; runs whose recipes differ in nothing but the seed are one model."""
-    groups, names = model_groups(runs), run_names(runs)
-    several = [runs[group[0]].name for group in groups]
+    groups = model_groups(runs)
     found = {}
-    for group, name in zip(groups, several):
-        if len(group) == 1:
-            name = names[group[0]]
-        elif several.count(name) > 1:
-            firsts = [other[0] for other in groups if runs[other[0]].name == name]
-            where = unlike([runs[first].path for first in firsts])[firsts.index(group[0])]
-            name = f"{name} ({where})"
+    for group in groups:
+        name = runs[group[0]].name
+        others = [other for other in groups if runs[other[0]].name == name]
+        if len(others) > 1:
+            folders = [Path(commonpath([runs[place].path.resolve() for place in other])) for other in others]
+            if len(set(folders)) < len(folders):  # all lie in one; then the first run stands for its model
+                folders = [runs[other[0]].path for other in others]
+            name = f"{name} ({unlike(folders)[others.index(group)]})"
         found[name] = group
     return found
 
