@@ -9,6 +9,7 @@ import pytest
 
 import affectspace.studies.execute as execute
 from affectspace.corpora import make_synthetic_world
+from affectspace.studies.pool import Answer
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,27 @@ def test_json_is_whole_or_not_there_and_errors_are_sentences_beside_it(run, lay)
     assert "error: the study is not finished: 0 of 1 run are finished; mend what is told above" in err
     lay(seeds=0)
     assert run("study", "study.toml", "--json")[:2] == (2, "")
+
+
+def test_a_page_never_tells_an_old_answer_under_a_new_plan(run, lay, tmp_path, monkeypatch, here):
+    class Failing(here):
+        def run(self, jobs, tell):
+            for job in jobs:
+                tell(job, Answer(error="no such device", code=1))
+
+    grid = {"recipe": "CE", "runs": 1, "values": {"training.weight_decay": [0.0]}}
+    lay(grid=grid)
+    assert run("study", "study.toml")[0] == 0
+    page, table = (tmp_path / "studies/tiny" / name for name in ("report.html", "table.md"))
+    assert re.search(r"\d\d\.\d", table.read_text())
+    monkeypatch.setattr(execute, "Pool", Failing)
+    lay(grid=grid | {"values": {"training.weight_decay": [0.0, 0.1]}})
+    code, out, err = run("study", "study.toml")
+    assert (code, out) == (1, "")
+    assert "not run: CE, slow CE on split 'there', as runs failed that were to choose its settings" in err
+    assert "0 of 4 runs are finished" in page.read_text()
+    assert "waits for a choice" in page.read_text()
+    assert not re.search(r"\d\d\.\d", table.read_text())
 
 
 def test_a_run_that_fails_is_told_with_its_reason_and_the_rest_is_written(run, lay, tmp_path):

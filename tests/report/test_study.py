@@ -70,10 +70,42 @@ SELECTION = {
         "shared": {"set": {"training.weight_decay": 0.001}, "epoch": 3},
         "own": {"KL": {"terms.1.weight": 10.0}},
         "tried": [
-            {"recipe": "CE", "set": {"training.weight_decay": 0.0}, "epoch": 4, "uar": 0.611, "sd": 0.02, "runs": 6},
-            {"recipe": "CE", "set": {"training.weight_decay": 0.001}, "epoch": 3, "uar": 0.623, "sd": 0.02, "runs": 6},
-            {"recipe": "KL", "set": {"terms.1.weight": 10.0}, "epoch": None, "uar": 0.634, "sd": None, "runs": 6},
-            {"recipe": "KL", "set": {"terms.1.weight": 1.0}, "epoch": None, "uar": None, "sd": None, "runs": 6},
+            {
+                "recipe": "CE",
+                "stage": "shared",
+                "set": {"training.weight_decay": 0.0},
+                "epoch": 4,
+                "uar": 0.611,
+                "sd": 0.02,
+                "runs": 6,
+            },
+            {
+                "recipe": "CE",
+                "stage": "shared",
+                "set": {"training.weight_decay": 0.001},
+                "epoch": 3,
+                "uar": 0.623,
+                "sd": 0.02,
+                "runs": 6,
+            },
+            {
+                "recipe": "KL",
+                "stage": "own",
+                "set": {"terms.1.weight": 10.0},
+                "epoch": None,
+                "uar": 0.634,
+                "sd": None,
+                "runs": 6,
+            },
+            {
+                "recipe": "KL",
+                "stage": "own",
+                "set": {"terms.1.weight": 1.0},
+                "epoch": None,
+                "uar": None,
+                "sd": None,
+                "runs": 6,
+            },
         ],
         "curve": [0.5, 0.6, 0.623, None, 0.61],
     }
@@ -160,10 +192,27 @@ def test_a_choice_at_the_edge_of_its_grid_is_said(full):
 )
 def test_which_choices_lie_at_an_edge(make_study, tried, chosen, told):
     folder = make_study({"CE": 0.5}, ("one",), 1, items=20)
-    points = [{"recipe": "CE", "set": {"a": value}, "epoch": None, "uar": 0.6, "sd": 0.0, "runs": 2} for value in tried]
+    points = [
+        {"recipe": "CE", "stage": "own", "set": {"a": value}, "epoch": None, "uar": 0.6, "sd": 0.0, "runs": 2}
+        for value in tried
+    ]
     record = {"shared": {"set": {}, "epoch": None}, "own": {"CE": {"a": chosen}}, "tried": points, "curve": []}
     (folder / "selection.json").write_text(json.dumps({"one/all": record}))
     assert ("the best may lie beyond" in page(folder).words("selection")) == told
+
+
+def test_what_waits_for_a_choice_is_told_and_has_no_figures(make_study):
+    folder = make_study({"CE": 0.5, "KL": 1.0}, ("one", "two"), 2, items=40, grid={"recipe": "CE", "epoch": True})
+    waits = {"shared": {"set": {}, "epoch": None}, "own": {}, "tried": [], "curve": [], "open": ["CE", "KL"]}
+    (folder / "selection.json").write_text(json.dumps(SELECTION | {"two/all": waits}))
+    told = page(folder)
+    assert "4 of 8 runs are finished" in told.words("")
+    assert "On two no run is finished yet." in told.words("")
+    assert "two: not chosen yet for CE and KL" in told.words("selection")
+    assert "KL two seeds 0, 1 (waits for a choice)" in told.words("missing")
+    partly = waits | {"shared": {"set": {}, "epoch": 2}, "open": ["KL"]}
+    (folder / "selection.json").write_text(json.dumps(SELECTION | {"two/all": partly}))
+    assert "two: chosen for all recipes: epoch 2; not chosen yet for KL" in page(folder).words("selection")
 
 
 def test_choices_of_folds_are_counted(make_study):
@@ -171,7 +220,7 @@ def test_choices_of_folds_are_counted(make_study):
 
     def chose(value: float, epoch: int) -> dict:
         tried = [
-            {"recipe": "CE", "set": {"rate": rate}, "epoch": 2, "uar": 0.6, "sd": 0.0, "runs": 2}
+            {"recipe": "CE", "stage": "shared", "set": {"rate": rate}, "epoch": 2, "uar": 0.6, "sd": 0.0, "runs": 2}
             for rate in (0.1, 0.2, 0.3)
         ]
         return {"shared": {"set": {"rate": value}, "epoch": epoch}, "own": {}, "tried": tried, "curve": [0.5, 0.6, 0.7]}
@@ -408,8 +457,8 @@ def test_who_had_more_to_choose_from_is_said(make_study):
     selection = {"alva -> boro/all": {**SELECTION["one/all"], "shared": {"set": {}, "epoch": None}}}
     (folder / "selection.json").write_text(json.dumps(selection))
     told = page(folder)
-    assert "The search was not even: CE had no setting to choose, KL 3." in told.words("")
-    told_each = "For itself alone, each recipe had so many settings to choose from: CE 1 and KL 3."
+    assert "The search was not even: CE had no setting to choose, KL 2." in told.words("")
+    told_each = "For itself alone, each recipe had so many settings to choose from: CE 1 and KL 2."
     assert told_each in told.words("selection")
 
 
@@ -421,7 +470,7 @@ def test_a_baseline_that_chose_for_all_had_as_much(make_study):
     (folder / "selection.json").write_text(json.dumps(SELECTION))
     told = page(folder)
     assert "not even" not in told.words("")
-    assert "CE chose among 3 settings for all recipes." in told.words("selection")
+    assert "CE chose among 2 settings for all recipes." in told.words("selection")
 
 
 def test_the_luck_of_choosing_is_in_no_interval(full, make_study):

@@ -268,6 +268,51 @@ def test_where_all_settings_diverge_nothing_is_chosen(world, tmp_path, write_stu
     assert not (tmp_path / "out/runs").exists()
 
 
+def test_a_finished_study_whose_choice_is_open_again_is_not_finished(again, world, monkeypatch, write_study, here):
+    class Failing(here):
+        def run(self, jobs, tell):
+            failing = [job for job in jobs if "CE-2" in job.folder.parts]  # the value that is added
+            for job in failing:
+                tell(job, Answer(error="no such device", code=1))
+            super().run([job for job in jobs if job not in failing], tell)
+
+    path, folder = again
+    values = {"grid.values": {"training.weight_decay": [0.0, 0.1, 1e-9]}}
+    path = write_study(path.parent, world, values)
+    monkeypatch.setattr(execute, "Pool", Failing)
+    outcome = run_study(path, folder)
+    assert (len(outcome.failures), outcome.blocked) == (2, ["CE, KL on split 'there'"])
+    results = open_study(folder)
+    nothing = {"shared": {"set": {}, "epoch": None}, "own": {}, "tried": [], "curve": [], "open": ["CE", "KL"]}
+    assert results.selection == {"there/all": nothing}
+    assert (results.finished, len(results.runs), len(results.curves)) == (False, 0, 0)
+    assert results.missing["state"].tolist() == ["waits for a choice"] * 4
+
+    class Killed(here):
+        def run(self, jobs, tell):
+            raise KeyboardInterrupt
+
+    (folder / "selection.json").unlink()
+    monkeypatch.setattr(execute, "Pool", Killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(path, folder)
+    assert open_study(folder).selection == {"there/all": nothing}, "recorded before anything is trained"
+
+    monkeypatch.setattr(execute, "Pool", here)
+    assert run_study(path, folder).ran == 2
+    results = open_study(folder)
+    assert (results.finished, results.shared_settings, results.own_settings) == (True, 3, {"CE": 1, "KL": 2})
+    assert "open" not in results.selection["there/all"]
+
+
+def test_what_was_chosen_is_forgotten_with_the_grid(world, tmp_path, monkeypatch, write_study, here):
+    monkeypatch.setattr(execute, "Pool", here)
+    small = {"seeds": 1, "recipes.1.grid": {}, "grid": {"recipe": "CE", "epoch": True, "runs": 1}}
+    run_study(write_study(tmp_path, world, small), tmp_path / "out")
+    run_study(write_study(tmp_path, world, small | {"grid": None}), tmp_path / "out", replace=True)
+    assert not (tmp_path / "out/selection.json").exists()
+
+
 def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(world, tmp_path, write_study):
     splits = [{"name": "there"}, {"name": "far", "set": {"protocol.test": ["cirin"]}}]
     path = write_study(tmp_path, world, {"splits": splits})

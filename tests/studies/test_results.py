@@ -182,10 +182,47 @@ def test_what_is_no_study(tmp_path):
 def test_how_many_settings_each_recipe_had_to_choose_from(make_study):
     results = open_study(make_study(TWO, seeds=1, items=20))
     assert (results.chooser, results.shared_settings, results.own_settings) == (None, 1, {"CE": 1, "KL": 1})
-    grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.1], "training.batch_size": [8, 16, 32]}}
-    own = {"KL": {"terms.1.weight": [0.1, 1.0, 10.0]}}
-    results = open_study(make_study(TWO, seeds=1, items=20, grid=grid, own=own))
-    assert (results.chooser, results.shared_settings, results.own_settings) == ("CE", 6, {"CE": 1, "KL": 3})
+    # What was tried counts, whatever the plan says by now.
+    grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0]}}
+    folder = make_study(TWO, seeds=1, items=20, grid=grid, own={"KL": {"terms.1.weight": [1.0]}})
+    (folder / "selection.json").write_text(json.dumps({"alva -> boro/all": chosen()}))
+    results = open_study(folder)
+    assert (results.chooser, results.shared_settings, results.own_settings) == ("CE", 2, {"CE": 2, "KL": 3})
+
+
+def chosen(**change):
+    """What is recorded of a choice."""
+    tried = [("CE", "shared", "wd", 0.0), ("CE", "shared", "wd", 0.1)]
+    tried += [("CE", "own", "rate", value) for value in (1, 2)] + [
+        ("KL", "own", "weight", value) for value in (1, 2, 3)
+    ]
+    return {
+        "shared": {"set": {"wd": 0.1}, "epoch": 2},
+        "own": {"CE": {"rate": 1}, "KL": {"weight": 3}},
+        "tried": [{"recipe": name, "stage": stage, "set": {key: value}} for name, stage, key, value in tried],
+        "curve": [0.5, 0.6],
+    } | change
+
+
+def test_runs_that_wait_for_a_choice_are_missing(make_study):
+    """Of a split with folds none counts as long as one fold waits, and only those of the recipe that does."""
+    folder = make_study(TWO, ("a/b", "folds"), 2, folds=2, items=20)
+    kept = {"own": {"CE": {"rate": 1}}, "open": ["KL"]}
+    record = {
+        "a/b/fold-00": chosen(),
+        "a/b/fold-01": chosen(),
+        "folds/fold-00": chosen(),
+        "folds/fold-01": chosen(**kept),
+    }
+    (folder / "selection.json").write_text(json.dumps(record))
+    results = open_study(folder)
+    assert results.open == {("KL", "folds")}
+    waiting = [("KL", "folds", "waits for a choice")] * 2
+    assert list(zip(results.missing["recipe"], results.missing["split"], results.missing["state"])) == waiting
+    assert len(results.runs) == 6
+    assert results.judged("KL", "folds") == []
+    assert results.example("folds", "KL") is None
+    assert not results.finished
 
 
 def test_versions_that_differ_are_told_with_their_recipes(make_study):

@@ -66,11 +66,11 @@ def study(
         ) from None
     if as_json:
         print(json_text(_record(outcome, results, summaries)))
-    elif summaries:
+    elif len(results.runs):
         _table(summaries)
     _tell(outcome, command)
-    if not as_json:
-        _next(outcome, results if summaries else None)
+    if not as_json and len(results.runs):
+        _next(outcome, results)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
 
@@ -82,13 +82,13 @@ def _processes(asked: int | None) -> int:
 
 
 def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]":
-    """Tables and report, of whatever is finished."""
+    """Tables and report, of whatever is finished; those of an earlier call never stay under another plan."""
     from affectspace.report.study import write_study_report
     from affectspace.report.study_tables import write_tables
     from affectspace.studies import open_study, summarise
 
     results = open_study(outcome.folder)
-    if not len(results.runs):
+    if not len(results.runs) and not (outcome.folder / "report.html").is_file():
         return (), results
     summaries = tuple(summarise(results))
     write_tables(results, outcome.folder, summaries)
@@ -163,9 +163,7 @@ def _tell(outcome: "Outcome", command: str) -> None:
         say("the run is finished" if outcome.planned == 1 else f"all {outcome.planned:,} runs are finished")
 
 
-def _next(outcome: "Outcome", results: "StudyResults | None") -> None:
-    if results is None:
-        return
+def _next(outcome: "Outcome", results: "StudyResults") -> None:
     place = results.runs.iloc[0]
     same = results.runs[(results.runs["split"] == place["split"]) & (results.runs["seed"] == place["seed"])]
     runs = [outcome.folder / folder for folder in same["folder"][:COMPARED]]

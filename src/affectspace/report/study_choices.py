@@ -73,7 +73,7 @@ def choices(results: StudyResults) -> list[dict[str, Any]]:
             "fold": fold,
             "settings": _settings(tried),
             "rows": _rows(record, tried),
-            "words": _words(chosen),
+            "words": _words(chosen, record.get("open") or []),
             "edges": _edges(chosen),
         })  # fmt: skip
     return told
@@ -120,13 +120,13 @@ def _settings(tried: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _rows(record: dict[str, Any], tried: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    shared, own = record.get("shared") or {}, record.get("own") or {}
+    shared, own = _for_all(record), record.get("own") or {}
     known = [each["uar"] for each in tried if each.get("uar") is not None]
     rows = []
     for recipe, its in groupby(tried, key=lambda each: each.get("recipe", "")):
         for place, each in enumerate(several := list(its)):
             values, uar = each.get("set") or {}, each.get("uar")
-            chosen = values == own.get(recipe) or (values == (shared.get("set") or {}) and not _own(each, own))
+            made = own.get(recipe) if each.get("stage") == "own" else shared
             rows.append({
                 "recipe": recipe,
                 "span": 0 if place else len(several),  # its name stands once
@@ -136,15 +136,15 @@ def _rows(record: dict[str, Any], tried: Sequence[dict[str, Any]]) -> list[dict[
                 "sd": NONE if each.get("sd") is None else in_percent(each["sd"]),
                 "runs": each.get("runs", NONE),
                 "share": _share(uar, known),
-                "chosen": chosen,
+                "chosen": values == made,
             })  # fmt: skip
     return rows
 
 
-def _own(tried: dict[str, Any], own: dict[str, Any]) -> bool:
-    """Whether a recipe tried this for itself, not for all."""
-    its = own.get(str(tried.get("recipe")))
-    return its is not None and set(its) == set(tried.get("set") or {})
+def _for_all(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The settings chosen for all recipes, which are none where the epoch alone was chosen; None before a choice."""
+    shared = record.get("shared") or {}
+    return shared.get("set") or (None if shared.get("epoch") is None else {})
 
 
 def _share(uar: float | None, known: Sequence[float]) -> float:
@@ -161,21 +161,20 @@ def _share(uar: float | None, known: Sequence[float]) -> float:
 def _chosen(record: dict[str, Any]) -> list[Choice]:
     shared, own = record.get("shared") or {}, record.get("own") or {}
     epochs, tried = record.get("own_epoch") or {}, record.get("tried") or []
-    # What is for all comes first, tried by one recipe.
-    found = _settled(ALL, shared.get("set") or {}, [each for each in tried if each["recipe"] == tried[0]["recipe"]])
+    found = _settled(ALL, shared.get("set") or {}, [each for each in tried if each.get("stage") == "shared"])
     if (epoch := shared.get("epoch")) is not None:
         found.append(Choice(ALL, "epoch", str(epoch), "last" if epoch == len(record.get("curve") or []) > 1 else ""))
     for name in dict.fromkeys([*own, *epochs]):
-        found += _settled(name, own.get(name) or {}, [each for each in tried if each["recipe"] == name])
+        its = [each for each in tried if (each["recipe"], each.get("stage")) == (name, "own")]
+        found += _settled(name, own.get(name) or {}, its)
         found += [Choice(name, "epoch", str(epochs[name]))] if name in epochs else []
     return found
 
 
 def _settled(whose: str, settings: dict[str, Any], tried: Sequence[dict[str, Any]]) -> list[Choice]:
     """Choices of settings, and whether each is at the edge of what was tried together with them."""
-    points = [each["set"] for each in tried if set(each.get("set") or {}) == set(settings)]
     return [
-        Choice(whose, key, _value(value), _edge(value, [point[key] for point in points]))
+        Choice(whose, key, _value(value), _edge(value, [each["set"][key] for each in tried]))
         for key, value in settings.items()
     ]
 
@@ -191,15 +190,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _words(chosen: Sequence[Choice]) -> str:
-    """The choice in words; recipes that chose alike are named together."""
+def _words(chosen: Sequence[Choice], waiting: Sequence[str]) -> str:
+    """The choice in words, recipes that chose alike named together; and whose final runs wait for one."""
     by_recipe: dict[str, list[str]] = {}
     for each in chosen:
         by_recipe.setdefault(each.whose, []).append(each.words)
     alike: dict[str, list[str]] = {}
     for whose, words in by_recipe.items():
         alike.setdefault(", ".join(words), []).append(whose)
-    return "; ".join(f"{listed(names)}: {words}" for words, names in alike.items()) or "nothing yet"
+    told = "; ".join(f"{listed(names)}: {words}" for words, names in alike.items())
+    made = [f"chosen for {told}"] if told else []
+    return "; ".join([*made, *([f"not chosen yet for {listed(waiting)}"] if waiting else [])]) or "nothing chosen"
 
 
 def _edges(chosen: Sequence[Choice]) -> str:

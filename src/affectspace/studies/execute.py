@@ -2,7 +2,7 @@
 
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,6 +155,7 @@ class _Call:
         self.recipes, self.data, self.folder, self.pool, self.replace = recipes, data, folder, pool, replace
         self.clock, self.console = clock, console
         self.outcome = Outcome(recipes.study, folder)
+        self.selection = Selection(recipes, data, folder)
         self.numbers = PointNumbers.read(folder / "grid" / "points.json")
         self.costs = Costs({})
         self.later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known
@@ -166,6 +167,7 @@ class _Call:
         _sweep(self.folder)
         everything, at_most = self._foresee()
         write_text(self.folder / "study.toml", dump_study(self.recipes.study))
+        self.selection.write()  # so that plan and choices fit, whatever ends this call
         self.numbers.write(self.folder / "grid" / "points.json")
         try:
             if self._left(everything):
@@ -204,7 +206,7 @@ class _Call:
         Runs of other recipes are refused here, or moved away. What waits for a choice is planned with a
         stand-in for it, and refused where no choice could make it hold.
         """
-        selection = Selection(self.recipes, self.data, self.folder)
+        self.selection = selection = Selection(self.recipes, self.data, self.folder)
         grid = plan_grid(self.recipes, self.data, self.numbers)
         status = self._cleared(grid)
         chosen = selection.shared(grid, status)
@@ -284,14 +286,14 @@ class _Call:
         """Grid, choice, own grids, choice, and the runs that are tested."""
         grid = plan_grid(self.recipes, self.data, self.numbers)
         status = self._train(grid, bar)
-        selection = Selection(self.recipes, self.data, self.folder)
+        self.selection = selection = Selection(self.recipes, self.data, self.folder)
         chosen = selection.shared(grid, status)
         own = plan_own(self.recipes, self.data, chosen, self.numbers)
         status = self._train(own, bar)
         choices = selection.own(chosen, own, status)
         selection.write()
+        self.outcome.blocked = _blocked(selection.open)
         final = plan_final(self.recipes, self.data, choices)
-        self.outcome.blocked = _blocked(self.recipes, self.data, final)
         self._train(final, bar)
         self._pool_folds(final)
 
@@ -356,14 +358,11 @@ class _Call:
                     pool_folds(runs[0].settings, place)
 
 
-def _blocked(recipes: StudyRecipes, data: StudyData, final: Sequence[Planned]) -> list[str]:
-    there = {(run.recipe, run.split, run.fold) for run in final}
-    told = []
-    for split, fold in data.questions:
-        names = [entry.name for entry in recipes.study.recipes if (entry.name, split, fold) not in there]
-        if names:
-            told.append(f"{', '.join(names)} on split {split!r}{'' if fold is None else f', fold {fold}'}")
-    return told
+def _blocked(waiting: Mapping[Question, Sequence[str]]) -> list[str]:
+    return [
+        f"{', '.join(names)} on split {split!r}{'' if fold is None else f', fold {fold}'}"
+        for (split, fold), names in waiting.items()
+    ]
 
 
 def _sweep(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,8 +66,8 @@ class StudyResults:
     """A light reader of a study folder; each file is read when it is asked for, and only once.
 
     Figures come from the ``metrics.json`` of each run; predictions, which are a thousand times larger,
-    are read only for what asks speaker by speaker, and not kept. Runs that are not finished are listed
-    in :attr:`missing` and counted nowhere else.
+    are read only for what asks speaker by speaker, and not kept. Runs that are not finished, or whose
+    settings are not chosen yet, are listed in :attr:`missing` and counted nowhere else.
 
     Args:
         folder: that ``affectspace study`` wrote.
@@ -76,8 +75,6 @@ class StudyResults:
     Attributes:
         name, recipes, splits, seeds, baseline: of the study file.
         chooser: the recipe whose inner runs choose for all; None where none does.
-        shared_settings: among how many settings it chooses, 1 where there is nothing to choose (but an epoch).
-        own_settings: among how many each recipe chooses for itself alone, 1 where there is nothing to choose.
 
     Raises:
         InputError: no such folder, no readable study in it. Later, when a run is asked for whose files
@@ -101,8 +98,6 @@ class StudyResults:
             self.baseline = str(plan.get("baseline") or self.recipes[0])
             shared = plan.get("grid") or {}
             self.chooser = str(shared["recipe"]) if shared.get("recipe") else None
-            self.shared_settings = _count(shared.get("values"))
-            self.own_settings = {str(each["name"]): _count(each.get("grid")) for each in plan["recipes"]}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # TOML's own errors are ValueErrors
             what = f"{error} is missing" if isinstance(error, KeyError) else error
             raise self._damaged("study.toml", what) from error
@@ -151,9 +146,10 @@ class StudyResults:
         rows = []
         for recipe, split, seed in product(self.recipes, self.splits, self.seeds):
             folder = self.run_folder(recipe, split, seed)
-            if not (folder / "metrics.json").is_file():
+            waits = (recipe, split) in self.open
+            if waits or not (folder / "metrics.json").is_file():
                 where = folder.relative_to(self.folder).as_posix()
-                rows.append((recipe, split, seed, _state(folder), where))
+                rows.append((recipe, split, seed, "waits for a choice" if waits else _state(folder), where))
         return pd.DataFrame(rows, columns=list(MISSING_COLUMNS))
 
     @cached_property
@@ -207,6 +203,27 @@ class StudyResults:
         return self._json("selection.json")
 
     @cached_property
+    def open(self) -> frozenset[tuple[str, str]]:
+        """Recipe and split of which some settings are not chosen yet; a run of theirs may be one by another choice."""
+        return frozenset((name, split) for split, entry in self._choices for name in entry.get("open") or ())
+
+    @property
+    def shared_settings(self) -> int:
+        """Among how many settings :attr:`chooser` has chosen for all; 1 where among none, or an epoch alone."""
+        return max(
+            (len(_tried(e, "shared")) for _, e in self._choices if (e.get("shared") or {}).get("set")), default=1
+        )
+
+    @property
+    def own_settings(self) -> dict[str, int]:
+        """Among how many each recipe has chosen for itself alone, 1 where among none."""
+        counts = dict.fromkeys(self.recipes, 1)
+        for _, entry in self._choices:
+            for name in set(entry.get("own") or ()) & set(counts):
+                counts[name] = max(counts[name], len(_tried(entry, "own", name)))
+        return counts
+
+    @cached_property
     def timing(self) -> dict[str, Any]:
         """Predicted and actual seconds: ``timing.json``; empty where there is none."""
         return self._json("timing.json")
@@ -238,8 +255,13 @@ class StudyResults:
     @cached_property
     def _opened(self) -> dict[tuple[str, str, int], Run]:
         keys = product(self.recipes, self.splits, self.seeds)
-        folders = {key: self.run_folder(*key) for key in keys}
+        folders = {key: self.run_folder(*key) for key in keys if key[:2] not in self.open}
         return {key: Run(folder) for key, folder in folders.items() if (folder / "metrics.json").is_file()}
+
+    @property
+    def _choices(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The split of each choice, and what is recorded of it; keys are "name of split/fold-03", or "/all"."""
+        return ((key.rpartition("/")[0], entry) for key, entry in self.selection.items())
 
     def _test_figures(self, run: Run) -> dict[str, float]:
         figures = run.scores("test")
@@ -267,9 +289,10 @@ class StudyResults:
         return InputError(f"{name} of study {self.folder} is damaged ({reason}); restore it, or begin the study anew")
 
 
-def _count(values: dict[str, list[Any]] | None) -> int:
-    """How many settings a grid has; 1 for none."""
-    return math.prod(len(tried) for tried in (values or {}).values())
+def _tried(entry: dict[str, Any], stage: str, recipe: str | None = None) -> list[dict[str, Any]]:
+    """What was tried for all recipes ("shared"), or by one for itself ("own")."""
+    tried = [each for each in entry.get("tried") or () if each.get("stage") == stage]
+    return [each for each in tried if recipe in (None, each.get("recipe"))]
 
 
 def _names(entries: Sequence[dict[str, Any]], what: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,12 +33,14 @@ class Tried:
         curves: validation UAR ``(runs, epochs)``, over inner groups and seeds; one column where no epoch
             is to be chosen; nothing but NaN where a run diverged.
         diverged: how many runs did.
+        stage: "shared" where it was tried for all recipes, "own" where for this one alone.
     """
 
     recipe: str
     settings: dict[str, Any]
     curves: np.ndarray
     diverged: int = 0
+    stage: Literal["shared", "own"] = "shared"
 
     @property
     def mean(self) -> np.ndarray:
@@ -53,6 +55,7 @@ class Tried:
         spread = float(np.std(self.curves[:, best], ddof=1)) if len(self.curves) > 1 and known else None
         return {
             "recipe": self.recipe,
+            "stage": self.stage,
             "set": self.settings,
             "epoch": best + 1 if chooses_epoch and known else None,
             "uar": float(mean[best]) if known else None,
@@ -106,13 +109,22 @@ class Selection:
         recipes: of the study.
         data: its data.
         folder: the study's.
+
+    Attributes:
+        record: what is kept, by question; empty where nothing is to be chosen.
+        open: names of recipes that wait for a choice, by question; only of questions where any does.
     """
 
     def __init__(self, recipes: StudyRecipes, data: StudyData, folder: Path):
         self.recipes = recipes
         self.data = data
         self.folder = folder
-        self.record: dict[str, dict[str, Any]] = {}
+        asked = data.questions if recipes.chooser is not None or recipes.own_grids else ()
+        self.record: dict[str, dict[str, Any]] = {
+            _key(question): {"shared": {"set": {}, "epoch": None}, "own": {}, "tried": [], "curve": []}
+            for question in asked
+        }
+        self.open: dict[Question, list[str]] = {}
 
     def shared(self, grid: Sequence[Planned], status: Status) -> dict[Question, Choice]:
         """What is chosen for all recipes, by question; without those whose grid runs are not all settled."""
@@ -126,8 +138,9 @@ class Selection:
             if best := self._best(question, runs, status, search.epoch):
                 epoch = best.epoch if search.epoch else None
                 found[question] = Choice(best.settings, epoch)
-                self._entry(question)["shared"] = {"set": best.settings, "epoch": epoch}
-                self._entry(question)["curve"] = list(best.curve) if search.epoch else []
+                entry = self.record[_key(question)]
+                entry["shared"] = {"set": best.settings, "epoch": epoch}
+                entry["curve"] = list(best.curve) if search.epoch else []
         return found
 
     def own(self, choices: dict[Question, Choice], own: Sequence[Planned], status: Status) -> dict[Question, Choice]:
@@ -139,18 +152,23 @@ class Selection:
                 runs = [run for run in own if (run.split, run.fold, run.recipe) == (*question, name)]
                 if best := self._best(question, runs, status):
                     settings[name] = best.settings
-                    self._entry(question)["own"][name] = best.settings
+                    self.record[_key(question)]["own"][name] = best.settings
             found[question] = replace(choice, own=settings)
+        for question in self.data.questions:
+            made = found.get(question)
+            entries = self.recipes.study.recipes
+            waiting = [each.name for each in entries if made is None or (each.grid and each.name not in made.own)]
+            if waiting:
+                self.open[question] = self.record[_key(question)]["open"] = waiting
         return found
 
     def write(self) -> None:
-        """Keep the record, where there is one."""
+        """Keep the record; where nothing is to be chosen any more, what an earlier plan chose is none."""
+        path = self.folder / "selection.json"
         if self.record:
-            write_json(self.folder / "selection.json", self.record)
-
-    def _entry(self, question: Question) -> dict[str, Any]:
-        empty = {"shared": {"set": {}, "epoch": None}, "own": {}, "tried": [], "curve": []}
-        return self.record.setdefault(f"{question[0]}/{fold_key(question[1])}", empty)
+            write_json(path, self.record)
+        else:
+            path.unlink(missing_ok=True)
 
     def _best(self, question: Question, runs: Sequence[Planned], status: Status, by_epoch: bool = False) -> Best | None:
         """The best of the points; None where some runs are not settled, or every point has one that diverged."""
@@ -162,16 +180,20 @@ class Selection:
         for run in runs:
             assert run.point is not None
             by_point.setdefault(run.point, []).append(run)
-        stage, name = runs[0].stage, runs[0].recipe
+        stage, name = "own" if runs[0].stage == "own" else "shared", runs[0].recipe
         values = self.recipes.own_grids[name] if stage == "own" else self.recipes.study.searched.values
         tried = []
         for settings, its in zip(points(values), by_point.values(), strict=True):
             diverged = sum(run.folder in bad for run in its)
             none = np.full((len(its), 1), np.nan)
             curves = none if diverged else _curves([self.folder / run.folder for run in its], by_epoch)
-            tried.append(Tried(name, settings, curves, diverged))
-        self._entry(question)["tried"] += [point.told(by_epoch) for point in tried]
+            tried.append(Tried(name, settings, curves, diverged, stage))
+        self.record[_key(question)]["tried"] += [point.told(by_epoch) for point in tried]
         return choose(tried) if any(not point.diverged for point in tried) else None
+
+
+def _key(question: Question) -> str:
+    return f"{question[0]}/{fold_key(question[1])}"
 
 
 def _curves(folders: Sequence[Path], by_epoch: bool) -> np.ndarray:
