@@ -514,6 +514,31 @@ def test_a_choice_of_the_epoch_that_is_there_is_one_that_may_hold(world, tmp_pat
         run_study(path, tmp_path / "out")
 
 
+def test_an_epoch_that_only_inner_runs_of_own_grids_keep_may_be_chosen_again(
+    world, tmp_path, monkeypatch, write_study, here
+):
+    """The study ends before any final run keeps it, and then the choice is to be made anew."""
+
+    class Ending(here):
+        def run(self, jobs, tell):
+            if any("runs" in job.folder.parts for job in jobs):
+                raise KeyboardInterrupt
+            super().run(jobs, tell)
+
+    monkeypatch.setattr(execute, "Pool", Ending)
+    # A rate at which nothing is learned: of equal epochs the first is chosen.
+    still = {"training.learning_rate": 1e-12}
+    with pytest.raises(KeyboardInterrupt):
+        run_study(write_study(tmp_path, world, recipe=still), tmp_path / "out")
+    assert open_study(tmp_path / "out").selection["there/all"]["shared"]["epoch"] == 1
+    before = moments(tmp_path / "out")
+    monkeypatch.setattr(execute, "Pool", here)
+    values = {"grid.values": {"training.weight_decay": [0.0, 0.1, 1e-9]}}
+    outcome = run_study(write_study(tmp_path, world, values, still), tmp_path / "out")
+    assert (outcome.finished, outcome.ran) == (RUNS + 2, 2 + 4), "inner runs of the new value, and the final ones"
+    assert {place: moments(tmp_path / "out")[place] for place in before} == before
+
+
 # ---- changed
 
 

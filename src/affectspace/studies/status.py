@@ -135,12 +135,16 @@ def _changed(place: Path, run: Planned, data: StudyData) -> str:
 
 
 def epochs_kept(folder: Path, planned: Iterable[Planned]) -> set[int]:
-    """Epochs that the runs in the folders of planned ones were told to keep."""
+    """Epochs that the runs in the folders of planned ones keep by a choice.
+
+    Inner runs are told to end after it, as none goes on after the epoch that it keeps.
+    """
     found = set()
     for run in planned:
         try:
             values = tomllib.loads((folder / run.folder / "recipe.toml").read_text(encoding="utf-8"))
-            found.add(values["training"]["selection"])
+            training, inner = values["training"], values["protocol"].get("inner")
+            found.add(training["epochs"] if inner and training["selection"] == "last" else training["selection"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return {kept for kept in found if isinstance(kept, int)}
