@@ -75,10 +75,10 @@ class Costs:
     def bounds(self, runs: Sequence[Planned]) -> bool:
         """Whether none of them may cost more than is known.
 
-        An inner run, which trains on fewer items and tests none, costs no more than one that is tested.
+        An inner run, which trains on fewer items and tests none, costs no more than one of its split that is
+        tested; other splits may have more items.
         """
-        known = {key[:2] for key in self.runs}
-        return all(run.cost_key[:2] in known or ("final", run.work) in known for run in runs)
+        return all(run.cost_key in self.runs or ("final", run.work, run.split) in self.runs for run in runs)
 
     def wall(self, stages: Sequence[Sequence[Planned]], processes: Sequence[Held], guess: bool = False) -> float | None:
         """Seconds until all are done, by processes that take one run after another as those of a pool do.
