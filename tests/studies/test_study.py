@@ -93,6 +93,18 @@ BAD = [
         {"recipes.1.grid": {"monitor.test_curve": [True, False]}},
         "recipe 'KL' has a grid over monitor.test_curve, which changes no score; leave it out",
     ),
+    (
+        {"recipes.1.grid": {"training.weight_decay": [0.1]}},
+        "recipe 'KL' has a grid over training.weight_decay, and grid.values chooses training.weight_decay for all",
+    ),
+    (
+        {"recipes.1.grid": {"terms": [[{"kind": "cross_entropy"}]]}, "grid.values": {"terms.0.weight": [1.0]}},
+        "recipe 'KL' has a grid over terms, and grid.values chooses terms.0.weight for all recipes; leave one of them",
+    ),
+    (
+        {"recipes.1.grid": {"encoder.hidden": [8]}, "grid.values": {"encoder": [{"kind": "mlp"}]}},
+        "recipe 'KL' has a grid over encoder.hidden, and grid.values chooses encoder for all recipes; leave one of",
+    ),
     ({"grid.runs": 0}, "grid.runs is 0; legal: at least 1"),
 ]
 

@@ -174,6 +174,9 @@ class Study(Section):
         tables = {f"recipe {entry.name!r} has a grid": entry.grid for entry in self.recipes}
         for where, values in {"grid.values ranges": self.searched.values, **tables}.items():
             faults += [f"{where} over {fault}" for fault in _unfit(values, self.searched.epoch)]
+        for entry in self.recipes:
+            twice = _chosen_twice(self.searched, entry)
+            faults += [f"recipe {entry.name!r} has a grid over {fault}" for fault in twice]
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -211,6 +214,14 @@ def _unfit(values: dict[str, list[Any]], chooses_epoch: bool) -> Iterable[str]:
             yield f"{key}, which changes no score; leave it out"
         elif within and chooses_epoch:
             yield f"{key}, and epoch = true chooses the epoch; leave one of them out"
+
+
+def _chosen_twice(grid: Grid, entry: RecipeEntry) -> Iterable[str]:
+    """Settings of a recipe's own grid that would undo, in whole or in part, what is chosen for all."""
+    for own in entry.grid:
+        for key in grid.values:
+            if own == key or own.startswith(f"{key}.") or key.startswith(f"{own}."):
+                yield f"{own}, and grid.values chooses {key} for all recipes; leave one of them out"
 
 
 def _same(what: str, names: list[str]) -> Iterable[str]:
