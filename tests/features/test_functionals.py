@@ -1,6 +1,7 @@
 """What openSMILE gives, and what becomes of recordings for which it gives nothing."""
 
 import importlib.util
+import signal
 import subprocess
 import sys
 import warnings
@@ -79,6 +80,30 @@ def test_a_number_that_is_not_finite_is_told_by_its_name(monkeypatch):
     monkeypatch.setattr(module, "_smile", lambda name: smile)
     with pytest.raises(MediaError, match=r"gives inf for pitch of 1\.0000 s of sound \(2 of 3 numbers are not"):
         Functionals().compute(np.zeros(16000))
+
+
+def test_an_interrupt_waits_for_the_end_and_is_not_lost(monkeypatch):
+    """Within a callback of openSMILE it would be swallowed, and the recording taken for too short."""
+    done = []
+
+    def process_signal(samples, rate):
+        signal.raise_signal(signal.SIGINT)
+        done.append(True)
+        return pd.DataFrame([[1.0, 2.0]])
+
+    monkeypatch.setattr(module, "_smile", lambda name: SimpleNamespace(process_signal=process_signal))
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        Functionals("eGeMAPSv02").compute(voice())
+    assert done == [True]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_long_recording_without_any_number_is_not_called_short(monkeypatch):
+    nothing = SimpleNamespace(process_signal=lambda samples, rate: pd.DataFrame([[np.nan, np.nan]]))
+    monkeypatch.setattr(module, "_smile", lambda name: nothing)
+    with pytest.raises(InputError, match=r"no number of eGeMAPSv02 for 0\.6000 s of sound; try again, and leave"):
+        Functionals("eGeMAPSv02").compute(voice())
 
 
 def test_full_scale_does_not_turn_over():

@@ -1,7 +1,11 @@
 """openSMILE's functionals: one vector of statistics for a whole recording."""
 
 import importlib.util
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -32,6 +36,7 @@ FUNCTIONALS = {
 FUNCTIONALS_LICENCE = (
     "audEERING Research License: no commercial use of openSMILE, nor of features or models made with it"
 )
+SHORTEST = 0.2  # seconds; every set has numbers for more
 LARGEST = np.float32(32767 / 32768)  # openSMILE casts to 16 bits without a limit: 1.0 would come out as -1.0
 
 
@@ -106,15 +111,21 @@ class Functionals:
 
         Raises:
             MediaError: a recording too short for openSMILE, or for which it gives a number that is not finite.
+            InputError: no number at all for a recording that is long enough.
         """
         sound = np.clip(at_level(samples, self.level), -1, LARGEST).astype(np.float32)
         smile = _smile(self.set)
-        with warnings.catch_warnings():  # what it warns of is told as an error below
+        with _uninterrupted(), warnings.catch_warnings():  # what it warns of is told as an error below
             warnings.simplefilter("ignore", UserWarning)
             values = smile.process_signal(sound, self.sample_rate).to_numpy(dtype=np.float32)
         finite = np.isfinite(values[0])
         if not finite.all():
             where = f"{len(samples) / self.sample_rate:.4f} s of sound"
+            if not finite.any() and len(samples) >= SHORTEST * self.sample_rate:
+                raise InputError(
+                    f"openSMILE gives no number of {self.set} for {where}; try again, and leave the item out if that "
+                    "does not help"
+                )
             if not finite.any():
                 raise MediaError(f"{where} are too short for openSMILE's {self.set}; leave the item out")
             first = int(finite.argmin())
@@ -131,6 +142,22 @@ class Functionals:
             MediaError: as :meth:`read` and :meth:`compute`.
         """
         return self.compute(self.read(path, start, end))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits for its end: within a callback of openSMILE it would be lost, and the functionals with it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 @lru_cache(maxsize=4)
