@@ -457,7 +457,7 @@ def test_who_had_more_to_choose_from_is_said(make_study):
     selection = {"alva -> boro/all": {**SELECTION["one/all"], "shared": {"set": {}, "epoch": None}}}
     (folder / "selection.json").write_text(json.dumps(selection))
     told = page(folder)
-    assert "The search was not even: CE had no setting to choose, KL 2." in told.words("")
+    assert "The search was not even: CE had nothing to choose from, KL 2 settings." in told.words("")
     told_each = "For itself alone, each recipe had so many settings to choose from: CE 1 and KL 2."
     assert told_each in told.words("selection")
 
@@ -470,7 +470,25 @@ def test_a_baseline_that_chose_for_all_had_as_much(make_study):
     (folder / "selection.json").write_text(json.dumps(SELECTION))
     told = page(folder)
     assert "not even" not in told.words("")
-    assert "CE chose among 2 settings for all recipes." in told.words("selection")
+    assert "as CE does best" not in told.words("")
+    assert "CE chose among 2 settings × 5 epochs for all recipes." in told.words("selection")
+
+
+@pytest.mark.parametrize(
+    ("shared", "had", "chose"),
+    [
+        ({"set": {"training.weight_decay": 0.0}, "epoch": 3}, "4 settings × 5 epochs", "the settings and the epoch"),
+        ({"set": {}, "epoch": 3}, "2 settings × 5 epochs", "the epoch"),
+        ({"set": {"training.weight_decay": 0.0}, "epoch": None}, "4 settings", "the settings"),
+    ],
+)
+def test_a_choice_for_all_by_another_than_the_baseline_is_a_caution(make_study, shared, had, chose):
+    grid = {"recipe": "KL", "values": {"training.weight_decay": [0.0, 0.001]}, "epoch": True}
+    folder = make_study({"CE": 0.5, "KL": 1.0}, ("one",), 2, items=40, grid=grid)
+    (folder / "selection.json").write_text(json.dumps({"one/all": SELECTION["one/all"] | {"shared": shared}}))
+    words = page(folder).words("")
+    assert f"The search was not even: CE had nothing to choose from, KL {had}." in words
+    assert f"KL chose {chose} for all recipes, as KL does best: CE may do better elsewhere" in words
 
 
 def test_the_luck_of_choosing_is_in_no_interval(full, make_study):

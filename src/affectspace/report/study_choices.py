@@ -36,10 +36,11 @@ class Choice:
 
 
 def had_to_choose(results: StudyResults) -> list[str]:
-    """Among how many settings each recipe chose, in sentences; empty where nothing was to be chosen."""
+    """Among how many settings and epochs each recipe chose, in sentences; empty where nothing was to be chosen."""
     told = []
-    if results.chooser is not None and results.shared_settings > 1:
-        told.append(f"{results.chooser} chose among {results.shared_settings:,} settings for all recipes.")
+    shared = (results.shared_settings, results.shared_epochs)
+    if results.chooser is not None and shared != (1, 1):
+        told.append(f"{results.chooser} chose among {_amount(*shared)} for all recipes.")
     if max(results.own_settings.values()) > 1:
         counts = [f"{name} {count:,}" for name, count in results.own_settings.items()]
         told.append(f"For itself alone, each recipe had so many settings to choose from: {listed(counts)}.")
@@ -47,18 +48,36 @@ def had_to_choose(results: StudyResults) -> list[str]:
 
 
 def unequal_choices(results: StudyResults) -> list[str]:
-    """A caution where the baseline had fewer settings to choose from than a recipe that is compared with it."""
-    base = results.baseline
-    shared = {name: results.shared_settings if name == results.chooser else 1 for name in results.recipes}
-    had = {name: shared[name] * count for name, count in results.own_settings.items()}
-    more = [f"{name} {count:,}" for name, count in had.items() if count > had[base]]
-    if not more:
-        return []
-    few = "no setting to choose" if had[base] == 1 else f"{had[base]:,} settings to choose from"
-    return [
-        f"The search was not even: {base} had {few}, {listed(more)}. Whoever may try more finds something better, so "
-        f"part of a lead over {base} may be the search; give {base} a grid of that size before you believe in it."
-    ]
+    """Cautions where the baseline had less to choose from than a recipe that is compared with it."""
+    base, chooser = results.baseline, results.chooser
+    shared: dict[str, tuple[int, int]] = dict.fromkeys(results.recipes, (1, 1))
+    if chooser is not None:
+        shared[chooser] = (results.shared_settings, results.shared_epochs)
+    had = {name: (shared[name][0] * own, shared[name][1]) for name, own in results.own_settings.items()}
+    # Neighbouring epochs are nearly one, so that many of them make up for no setting.
+    more = [name for name, its in had.items() if its[0] > had[base][0] or its[1] > had[base][1]]
+    told = []
+    if more:
+        counts = listed([f"{name} {_amount(*had[name])}" for name in more])
+        told.append(
+            f"The search was not even: {base} had {_amount(*had[base])} to choose from, {counts}. Whoever may try more "
+            f"finds something better, so part of a lead over {base} may be the search; let {base} try as much before "
+            "you believe in it."
+        )
+    if chooser is not None and chooser != base and shared[chooser] != (1, 1):
+        what = {"the settings": shared[chooser][0] > 1, "the epoch": shared[chooser][1] > 1}
+        told.append(
+            f"{chooser} chose {listed([name for name, chose in what.items() if chose])} for all recipes, as {chooser} "
+            f"does best: {base} may do better elsewhere, so part of a lead over {base} may be that choice; let {base} "
+            "choose (recipe in [grid]) before you believe in it."
+        )
+    return told
+
+
+def _amount(settings: int, epochs: int) -> str:
+    """How much there was to choose from."""
+    kinds = ((settings, "setting"), (epochs, "epoch"))
+    return " × ".join(counted(count, what) for count, what in kinds if count > 1) or "nothing"
 
 
 def choices(results: StudyResults) -> list[dict[str, Any]]:

@@ -210,9 +210,14 @@ class StudyResults:
     @property
     def shared_settings(self) -> int:
         """Among how many settings :attr:`chooser` has chosen for all; 1 where among none, or an epoch alone."""
-        return max(
-            (len(_tried(e, "shared")) for _, e in self._choices if (e.get("shared") or {}).get("set")), default=1
-        )
+        made = [entry for _, entry in self._choices if (entry.get("shared") or {}).get("set")]
+        return max((len(_tried(entry, "shared")) for entry in made), default=1)
+
+    @property
+    def shared_epochs(self) -> int:
+        """Among how many epochs :attr:`chooser` has chosen for all, on the split with most; 1 where among none."""
+        made = [entry for _, entry in self._choices if (entry.get("shared") or {}).get("epoch") is not None]
+        return max((len(entry.get("curve") or ()) for entry in made), default=1)
 
     @property
     def own_settings(self) -> dict[str, int]:
