@@ -384,11 +384,21 @@ def test_recipes_on_other_items_are_not_ranked(make_study):
     folder = make_study({"CE": 0.5, "KL": 1.0}, seeds=3, items=60, epochs=3, details={"KL": {"items": 50}})
     told = page(folder)
     assert "On alva -> boro the recipes cannot be ranked." in told.words("")
-    assert "were not judged on the same items: 60 and 50 items." in told.words("")
+    assert "as not judged on the items of CE: KL (without 10 of 60 items: boro/0050, " in told.words("")
     assert "is ahead" not in told.words()
     assert "(best)" not in told.words()
     assert "differences" not in told.sections
     assert "not drawn together" in told.words("curves")
+
+
+def test_one_recipe_on_other_items_voids_nothing_else(make_study):
+    details = {"JS": {"items": 59}}
+    told = page(make_study({"CE": 0.5, "KL": 1.8, "JS": 1.0}, seeds=3, items=60, epochs=3, details=details))
+    assert "KL is above CE on alva -> boro" in told.words("")
+    assert "JS (without 1 of 60 items: boro/0059). Only recipes judged on the same items are compared" in told.words("")
+    assert "JS set apart, as judged on other items" in told.words("differences")
+    assert "JS, judged on other items, cannot be drawn beside these" in told.words("curves")
+    assert "JS" not in told.words("tests")
 
 
 def test_names_cannot_act(make_study):

@@ -139,7 +139,20 @@ def test_what_is_not_ranked_has_no_best(make_study, tmp_path):
     folder = make_study({"CE": 0.5, "KL": 0.9}, seeds=3, items=40, details={"KL": {"items": 30}})
     told = write_tables(open_study(folder), tmp_path)["table.md"].read_text()
     assert "**" not in told
-    assert "alva -> boro is not ranked: CE and KL were not judged on the same items: 40 and 30 items." in told
+    assert "alva -> boro is not ranked. Set apart, as not judged on the items of CE: KL (without 10 of 40" in told
+
+
+def test_who_is_set_apart_has_a_dagger_and_no_verdict(make_study, tmp_path):
+    details = {"JS": {"items": 39, "epochs": 0}}
+    folder = make_study({"CE": 0.5, "KL": 0.5, "JS": 0.9}, seeds=3, items=40, details=details)
+    told = write_tables(open_study(folder), tmp_path)["table.md"].read_text()
+    row = [cell.strip() for cell in told.splitlines()[2].strip("|").split("|")]
+    assert re.fullmatch(r"\d\d\.\d", row[1]), "chance is told"
+    assert row[4].endswith("†")
+    assert not row[4].startswith("**")
+    assert "No recipe that was tested differs from CE with p < .05" in told
+    assert "† on alva -> boro: Set apart" in told
+    assert "JS (without 1 of 40 items: boro/0039)" in told
 
 
 def test_the_same_study_gives_the_same_bytes(planted, written, tmp_path):

@@ -1,6 +1,7 @@
 """A study with a known truth is judged by that truth, and what cannot be compared is not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from affectspace.studies import open_study, summarise
@@ -57,7 +58,12 @@ def test_equal_recipes_are_seldom_told_apart(make_study):
 def test_other_items_are_not_compared(make_study):
     results = open_study(make_study({"CE": 0.5, "KL": 0.9}, seeds=2, items=40, details={"KL": {"items": 30}}))
     (summary,) = summarise(results)
-    assert summary.obstacles == ("CE and KL were not judged on the same items: 40 and 30 items.",)
+    assert summary.obstacles[0] == (
+        "Set apart, as not judged on the items of CE: KL (without 10 of 40 items: boro/0030, boro/0031, boro/0032 and "
+        "7 others)."
+    )
+    assert "leave what differs out of the corpus for all" in summary.obstacles[1]
+    assert summary.chance == pytest.approx(results.runs.loc[results.runs["recipe"] == "CE", "chance_uar"].mean())
     assert summary.best == ()
     assert all(row.difference is None for row in summary.rows)
     assert summary.anova.reason == "the recipes were not judged on the same items"
@@ -65,10 +71,45 @@ def test_other_items_are_not_compared(make_study):
 
 def test_other_labels_and_other_classes_are_not_compared(make_study):
     results = open_study(make_study({"CE": 0.5, "KL": 0.9}, seeds=2, items=40, details={"KL": {"world": 3}}))
-    assert "of 40 items each, some differ, or their labels do" in summarise(results)[0].obstacles[0]
+    assert "KL (on the same 40 items, with other labels)" in summarise(results)[0].obstacles[0]
     other = {"KL": {"classes": ("low", "high")}}
     results = open_study(make_study({"CE": 0.5, "KL": 0.9}, seeds=2, items=40, details=other))
-    assert summarise(results)[0].obstacles == ("CE tells negative and positive apart, KL low and high.",)
+    told = "KL (it tells low and high apart, CE negative and positive)"
+    assert told in summarise(results)[0].obstacles[0]
+
+
+def drop_item(folder, recipe, item, seeds):
+    """As if one front end had refused a recording."""
+    for seed in seeds:
+        path = folder / f"runs/{recipe}/alva----boro/seed-{seed}/predictions.parquet"
+        table = pd.read_parquet(path)
+        table[table["item"] != item].to_parquet(path)
+
+
+def test_only_who_lacks_an_item_is_set_apart(make_study):
+    skills = {"CE": 0.5, "KL": 1.4, "JS": 2.0}
+    folder = make_study(skills, seeds=3, items=110)
+    (before,) = summarise(open_study(make_study({name: skills[name] for name in ("CE", "KL")}, seeds=3, items=110)))
+    drop_item(folder, "JS", "boro/0042", range(3))
+    (summary,) = summarise(open_study(folder))
+    assert summary.apart == {"JS": "without 1 of 110 items: boro/0042"}
+    assert (summary.obstacles, summary.tested, summary.best) == ((), ("CE", "KL"), ("KL",))
+    # The others are compared as if it were not there.
+    assert (summary.rows[:2], summary.tukey, summary.chance) == (before.rows, before.tukey, before.chance)
+    assert (summary.rows[2].difference, summary.rows[2].verdict) == (None, "")
+    assert summary.rows[2].mean > summary.rows[0].mean
+
+
+def test_an_item_more_and_seeds_that_differ_set_apart_too(make_study):
+    folder = make_study({"CE": 0.5, "KL": 0.6, "JS": 0.7, "PS": 0.7}, seeds=2, items=40)
+    for recipe in ("CE", "KL"):
+        drop_item(folder, recipe, "boro/0003", range(2))
+    drop_item(folder, "PS", "boro/0003", range(1))
+    (summary,) = summarise(open_study(folder))
+    assert summary.apart == {"JS": "with 1 more: boro/0003", "PS": "on other items from seed to seed"}
+    drop_item(folder, "CE", "boro/0004", range(1))
+    (summary,) = summarise(open_study(folder))
+    assert summary.obstacles[0] == "The seeds of CE were not judged on the same items."
 
 
 @pytest.mark.parametrize(

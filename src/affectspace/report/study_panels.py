@@ -82,6 +82,8 @@ def curve_panels(results: StudyResults, splits: Sequence[SplitSummary]) -> list[
             picture = inline_svg(figure, f"curve-{place}", about)
         notes = _curve_notes(curves, part)
         notes += _not_drawn(results, split, curves, part)
+        if split.apart:
+            notes.append(f"{listed([*split.apart])}, judged on other items, cannot be drawn beside these")
         if any(run.folds for run in results.examples(split.split)):
             notes.append("means over folds of each fold's UAR, where the table has that of all answers pooled")
         if any((c.mean < bounds[0]).any() for c in curves):
@@ -201,6 +203,8 @@ def _speakers(split: SplitSummary) -> str:
         told.append(f"no interval for other speakers ({split.no_speakers})")
     if split.tukey.reason:
         told.append(f"no test: {split.tukey.reason}")
+    if split.apart:
+        told.append(f"{listed([*split.apart])} set apart, as judged on other items")
     return "; ".join(told)
 
 

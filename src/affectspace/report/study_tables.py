@@ -18,11 +18,12 @@ from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
 __all__ = ["Entry", "chance", "entry", "legend", "table_html", "table_markdown", "tidy", "write_tables"]
 
 ARROWS = {"above": "↑", "below": "↓"}
+APART = "†"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A cell of the table: mean (sd) in per cent, the arrow of a difference, whether it is the row's best."""
+    """A cell of the table: mean (sd) in per cent, the arrow of a difference or a dagger, whether it is the best."""
 
     text: str
     arrow: str = ""
@@ -111,6 +112,8 @@ def entry(split: SplitSummary, row: RecipeSummary) -> Entry:
     if isnan(row.mean):
         return Entry(NONE, about="no finished run" if not row.uar.n else row.uar.reason)
     sd = "" if row.uar.sd is None else f" ({100 * row.uar.sd:.1f})"
+    if row.recipe in split.apart and not split.obstacles:
+        return Entry(in_percent(row.mean) + sd, APART, about=split.apart[row.recipe])
     about = "" if isnan(row.p) else f"{signed(row.change[0])} points, Tukey {p_value(row.p)}"
     return Entry(in_percent(row.mean) + sd, ARROWS.get(row.verdict, ""), row.recipe in split.best, about)
 
@@ -138,15 +141,20 @@ def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
     if verdicts:
         marks = " and ".join(f"{arrow} {way}" for way, arrow in ARROWS.items() if way in verdicts)
         several = "; nothing corrects for several splits" if len(splits) > 1 else ""
+        all_tested = all(row.verdict for split in splits for row in split.rows if row.recipe != base)
+        nothing = f"No recipe{'' if all_tested else ' that was tested'} differs from {base}"
         told.append(
-            f"{f'{marks} {base}' if marks else f'No recipe differs from {base}'} with p < .05 by Tukey's honest test, "
+            f"{f'{marks} {base}' if marks else nothing} with p < .05 by Tukey's honest test, "
             f"which allows for all pairs of recipes of a split{several}. Seeds vary what training draws, such as "
             "initialisation and order: the test is about these test items, not about other speakers."
         )
     for split in splits:
         if split.obstacles:
-            told.append(f"{split.split} is not ranked: {' '.join(split.obstacles)}")
-        elif split.tukey.reason and len(split.tested) > 1:
+            told.append(f"{split.split} is not ranked. {' '.join(split.obstacles)}")
+            continue
+        if split.apart:
+            told.append(f"{APART} on {split.split}: {' '.join(split.set_apart)}")
+        if split.tukey.reason and len(split.tested) > 1:
             told.append(f"{split.split} has no test: {split.tukey.reason}.")
     return told
 

@@ -32,7 +32,7 @@ def answers(split: SplitSummary) -> list[str]:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
     absent = [row.recipe for row in split.rows if not row.uar.n]
     more = [f"{listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
-    return [*(_tested(split) if first.verdict else _untested(split)), *more, *_at_chance(split)]
+    return [*(_tested(split) if first.verdict else _untested(split)), *split.set_apart, *more, *_at_chance(split)]
 
 
 def overall(splits: Sequence[SplitSummary]) -> str:
@@ -79,9 +79,10 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     if short:
         told.append("The study is not finished: figures are of the runs there are, and will move.")
     for split in splits:
-        if 0 < len(split.transductive) < len(split.tested):
+        saw = [name for name in split.tested if name in split.transductive]
+        if 0 < len(saw) < len(split.tested):
             told.append(
-                f"On {split.split} the order is not fair: {listed(split.transductive)} saw the (unlabelled) test "
+                f"On {split.split} the order is not fair: {listed(saw)} saw the (unlabelled) test "
                 "items, the others did not."
             )
     return told

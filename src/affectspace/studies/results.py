@@ -185,6 +185,11 @@ class StudyResults:
             self._judged[key] = [_judge(run) for _, _, _, run in self._finished(recipe, split)]
         return self._judged[key]
 
+    def items(self, recipe: str, split: str) -> list[str]:
+        """Which items the first finished run of a recipe was judged on, "corpus/id", sorted."""
+        run = self.example(split, recipe)
+        return sorted(item for part in (run.parts if run else ()) for item in _answers(part, len(part.classes))[0])
+
     def example(self, split: str, recipe: str | None = None) -> Run | None:
         """A finished run of a split, of the baseline where there is one: for protocol, corpora and licences."""
         order = [recipe] if recipe is not None else [self.baseline, *self.recipes]

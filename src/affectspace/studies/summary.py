@@ -1,7 +1,7 @@
 """A study in figures: for each split what each recipe reaches, how far from the baseline, and how surely."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,11 +19,17 @@ from affectspace.studies.statistics import (
     paired,
     tukey,
 )
+from affectspace.studies.words import counted
 from affectspace.training.run import Run
 
 __all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "listed", "summarise"]
 
 ALPHA = 0.05  # below this a p is marked
+NAMED = 3  # items that are told by their ids
+REMEDY = (
+    "Only recipes judged on the same items are compared: leave what differs out of the corpus for all of them, such as "
+    "a broken recording that one front end refuses."
+)
 NOTHING = Estimate(None, reason="there is nothing to compare")
 
 
@@ -90,10 +96,11 @@ class SplitSummary:
         items: how many are tested; 0 without a finished run.
         anova: over the recipes with finished runs.
         tukey: all pairs of :attr:`tested`, by their places there.
-        tested: names of the recipes with finished runs.
+        tested: names of the recipes with finished runs, without those set apart; where there are obstacles, of all.
         obstacles: why recipes cannot be ranked, in sentences; empty where they can.
         no_speakers: why there is no interval over speakers; empty where there is.
         transductive: recipes whose runs saw the unlabelled test items.
+        apart: recipes that were judged on other items than the baseline, and in words on which.
     """
 
     split: str
@@ -107,6 +114,7 @@ class SplitSummary:
     obstacles: tuple[str, ...] = ()
     no_speakers: str = ""
     transductive: tuple[str, ...] = ()
+    apart: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> RecipeSummary:
@@ -122,17 +130,34 @@ class SplitSummary:
     @property
     def best(self) -> tuple[str, ...]:
         """The recipes with the highest mean as it prints, in tenths of a per cent; none where there is no ranking."""
-        shown = {row.recipe: round(100 * row.mean, 1) for row in self.rows if np.isfinite(row.mean)}
+        known = [row for row in self.rows if row.recipe in self.tested and np.isfinite(row.mean)]
+        shown = {row.recipe: round(100 * row.mean, 1) for row in known}
         if self.obstacles or len(shown) < 2:
             return ()
         return tuple(name for name, value in shown.items() if value == max(shown.values()))
+
+    @property
+    def set_apart(self) -> tuple[str, ...]:
+        """Who is set apart and why, and what to do about it, in sentences; empty where nobody is."""
+        alike: dict[str, list[str]] = {}
+        for name, why in self.apart.items():
+            alike.setdefault(why, []).append(name)
+        told = [f"{listed(names)} ({why})" for why, names in alike.items()]
+        return (
+            (f"Set apart, as not judged on the items of {self.reference}: {'; '.join(told)}.", REMEDY) if told else ()
+        )
+
+    @property
+    def reference(self) -> str:
+        """The recipe on whose items the others are compared: the baseline, or the first while that has no run."""
+        return self.baseline if self.base.uar.n or not self.tested else self.tested[0]
 
 
 def summarise(results: StudyResults) -> tuple[SplitSummary, ...]:
     """Every split of the study, as far as its runs are finished.
 
-    Recipes of one split are compared only when all their runs were judged on the same items with the
-    same labels and tell the same classes apart.
+    Recipes of one split are compared with the baseline only when all their runs were judged on its items
+    with its labels and tell the same classes apart; the others are set apart.
 
     Raises:
         InputError: a run's files are damaged.
@@ -146,8 +171,12 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     figures = {name: table["uar"].to_numpy(float) for name, table in by_recipe.items()}
     tested = tuple(name for name in results.recipes if len(figures[name]))
     judged = {name: results.judged(name, split) for name in tested}
-    obstacles = tuple(_obstacles(results, split, judged))
-    comparable = not obstacles
+    first = results.baseline if results.baseline in tested else next(iter(tested), "")
+    torn = len({each.digest for each in judged.get(first, ())}) > 1
+    apart = {} if torn else _apart(results, split, first, judged)
+    comparable = not torn and not (apart and len(tested) == 1 + len(apart))
+    if comparable:
+        tested = tuple(name for name in tested if name not in apart)
     groups = [figures[name] for name in tested]
     why = "the recipes were not judged on the same items"
     if len(tested) < 2:
@@ -155,7 +184,7 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     testable = comparable and len(tested) > 1
     anova = one_way_anova(groups) if testable else Anova(reason=why)
     pairs = tukey(groups) if testable else Tukey((), why)
-    chance = runs["chance_uar"].mean() if comparable and len(runs) else np.nan
+    chance = by_recipe[first]["chance_uar"].mean() if first else np.nan
     base = results.baseline
     rows = []
     for name, table in by_recipe.items():
@@ -174,33 +203,47 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
                 speakers_and_seeds=speaker_interval(one, other, seeds=True),
             )
         rows.append(row)
-    return SplitSummary(
-        split, base, tuple(rows), float(chance), _items(judged), anova, pairs, tested, obstacles,
-        _no_speakers(judged), tuple(n for n in tested if _transductive(results, split, n)),
+    summary = SplitSummary(
+        split, base, tuple(rows), float(chance), judged[first][0].items if first else 0, anova, pairs, tested, (),
+        _no_speakers([judged[name] for name in tested]),
+        tuple(name for name in judged if _transductive(results, split, name)), apart,
     )  # fmt: skip
+    if comparable:
+        return summary
+    return replace(
+        summary, obstacles=summary.set_apart or (f"The seeds of {first} were not judged on the same items.", REMEDY)
+    )
 
 
-def _obstacles(results: StudyResults, split: str, judged: dict[str, list[Judged]]) -> list[str]:
-    """Why the recipes cannot be ranked."""
-    sentences, first = [], next(iter(judged), None)
-    if first is None:
-        return []
-    classes = {name: _example(results, split, name).classes for name in judged}
+def _apart(results: StudyResults, split: str, first: str, judged: Mapping[str, Sequence[Judged]]) -> dict[str, str]:
+    """The recipes that cannot be compared with the first, and why."""
+    reasons = {}
     for name, runs in judged.items():
+        own, its = (_example(results, split, each).classes for each in (name, first))
         if len({each.digest for each in runs}) > 1:
-            sentences.append(f"The seeds of {name} were not judged on the same items.")
-        elif classes[name] != classes[first]:
-            sentences.append(f"{first} tells {listed(classes[first])} apart, {name} {listed(classes[name])}.")
+            reasons[name] = "on other items from seed to seed"
+        elif own != its:
+            reasons[name] = f"it tells {listed(own)} apart, {first} {listed(its)}"
         elif runs[0].digest != judged[first][0].digest:
-            ours, theirs = judged[first][0].items, runs[0].items
-            alike = f"of {ours:,} items each, some differ, or their labels do"
-            told = f"{ours:,} and {theirs:,} items" if ours != theirs else alike
-            sentences.append(f"{first} and {name} were not judged on the same items: {told}.")
-    return sentences
+            reasons[name] = _otherwise(results.items(name, split), results.items(first, split))
+    return reasons
 
 
-def _no_speakers(judged: dict[str, list[Judged]]) -> str:
-    runs = [each.tally for runs in judged.values() for each in runs]
+def _otherwise(own: Sequence[str], its: Sequence[str]) -> str:
+    """How the items of a recipe differ from those of the first, in words."""
+    lacks, more = (sorted(set(one) - set(other)) for one, other in ((its, own), (own, its)))
+    told = [f"without {len(lacks):,} of {counted(len(its), 'item')}: {_few(lacks)}"] if lacks else []
+    told += [f"with {len(more):,} more: {_few(more)}"] if more else []
+    return "; ".join(told) or f"on the same {counted(len(its), 'item')}, with other labels"
+
+
+def _few(items: Sequence[str]) -> str:
+    left = len(items) - NAMED
+    return ", ".join(items[:NAMED]) + (f" and {left:,} others" if left > 0 else "")
+
+
+def _no_speakers(judged: Sequence[Sequence[Judged]]) -> str:
+    runs = [each.tally for runs in judged for each in runs]
     if not runs:
         return "no run is finished"
     if not all(each.speakers_known for each in runs):
@@ -210,10 +253,6 @@ def _no_speakers(judged: dict[str, list[Judged]]) -> str:
         who = "one test speaker" if count == 1 else f"{count} test speakers"
         return f"{who}: too few to speak for others, which takes {FEWEST_SPEAKERS}"
     return ""
-
-
-def _items(judged: dict[str, list[Judged]]) -> int:
-    return next((runs[0].items for runs in judged.values()), 0)
 
 
 def _transductive(results: StudyResults, split: str, recipe: str) -> bool:
