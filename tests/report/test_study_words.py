@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from affectspace.report.phrases import p_value, signed
+from affectspace.report.study_tables import legend
 from affectspace.report.study_words import answers, cautions, overall
 from affectspace.studies.speakers import SpeakerInterval
 from affectspace.studies.statistics import mean_interval, one_way_anova, tukey
@@ -124,9 +125,32 @@ def test_seeds_that_all_agree_make_no_test():
 
 
 def test_no_better_than_chance():
-    told = words(answers(split({"CE": 0.45, "KL": 0.49}, chance=0.5)))
-    assert told.endswith("That is no better than chance (50.0 %): nothing was learned that carries over.")
+    found = split({"CE": 0.248, "f-SPL": 0.235}, chance=0.25)
+    first, *rest = answers(found)
+    assert " ".join(first.split()) == (
+        "No recipe is shown to be above chance (25.0 %) on A -> B, with CE at 24.8 % and f-SPL at 23.5 %: nothing is "
+        "shown to have been learned, so nothing can be said of how the recipes differ."
+    )
+    assert rest[0].startswith("f-SPL is not shown to differ from CE")
+    assert first in legend([found])
+    assert "On 2 of 2 splits no recipe is shown to be above chance." in overall([found, found])
     assert "chance" not in words(answers(split({"CE": 0.45, "KL": 0.49}, chance=float("nan"))))
+
+
+@pytest.mark.parametrize(
+    ("means", "seeds", "spread", "shown"),
+    [
+        ({"CE": 0.52, "KL": 0.60}, 3, 1.0, True),  # 57.5 to 62.5
+        ({"CE": 0.52, "KL": 0.52}, 3, 1.0, False),  # 49.5 to 54.5
+        ({"CE": 0.52, "KL": 0.53}, 3, 1.0, True),
+        ({"CE": 0.52, "KL": 0.60}, 3, 5.0, False),
+        ({"CE": 0.52, "KL": 0.56}, 1, 1.0, False),  # guessing 200 items reaches 57.1 by luck
+        ({"CE": 0.52, "KL": 0.60}, 1, 1.0, True),
+        ({"CE": 0.52, "KL": 0.60}, 2, 1.0, True),  # whose interval over seeds would be 53.1 to 65.9
+    ],
+)
+def test_above_chance_is_what_intervals_show(means, seeds, spread, shown):
+    assert split(means, seeds=seeds, spread=spread).at_chance == (not shown)
 
 
 def test_what_cannot_be_ranked_is_not():
@@ -156,7 +180,7 @@ def test_all_splits_in_a_sentence():
     assert overall(splits[:1]) == ""
     assert overall([split({"CE": 0.6, "KL": 0.6})] * 2) == "Above CE: none on any split. Below CE: none."
     untested = split({"CE": 0.6, "KL": 0.7}, seeds=1)
-    assert overall([*splits, untested]).endswith("1 more cannot be judged.")
+    assert overall([*splits, untested]).endswith("Below CE: PS on 1. 1 of 3 splits cannot be judged.")
 
 
 def test_cautions_tell_what_was_done_and_nothing_else():

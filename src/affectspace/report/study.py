@@ -101,6 +101,8 @@ def _protocol(results: StudyResults, lines: list[tuple[str, str]]) -> list[tuple
 def _sign(split: SplitSummary) -> tuple[str, str]:
     """A sign for what a split says, and the same in a word for whoever does not see it."""
     verdicts = [row.verdict for row in split.others]
+    if split.at_chance:
+        return "?", "not above chance"
     if split.obstacles:
         return "?", "not ranked"
     if {"above", "below"} <= set(verdicts):

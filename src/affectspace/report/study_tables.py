@@ -12,6 +12,7 @@ import pandas as pd
 
 from affectspace.files import atomic_path, write_text
 from affectspace.report.phrases import NONE, in_percent, p_value, signed
+from affectspace.report.study_words import at_chance
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
 
@@ -149,6 +150,7 @@ def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
             "initialisation and order: the test is about these test items, not about other speakers."
         )
     for split in splits:
+        told += at_chance(split)
         if split.obstacles:
             told.append(f"{split.split} is not ranked. {' '.join(split.obstacles)}")
             continue

@@ -6,7 +6,7 @@ from math import isnan
 from affectspace.report.phrases import PERCENT, ends, in_points, listed, p_value, percent, signed
 from affectspace.studies.summary import RecipeSummary, SplitSummary
 
-__all__ = ["answers", "cautions", "overall"]
+__all__ = ["answers", "at_chance", "cautions", "overall"]
 
 
 def answers(split: SplitSummary) -> list[str]:
@@ -14,8 +14,24 @@ def answers(split: SplitSummary) -> list[str]:
 
     A recipe is said to be above or below the baseline only where Tukey's p is under .05; otherwise it is
     "not shown to differ". Whatever the verdict, the sentence has both intervals: over seeds, which says what
-    difference would have gone unseen, and with other speakers.
+    difference would have gone unseen, and with other speakers. Where no recipe is shown to be above chance,
+    that comes first.
     """
+    return [*at_chance(split), *_answers(split)]
+
+
+def at_chance(split: SplitSummary) -> list[str]:
+    """That no recipe is shown to be above chance, and what follows; nothing where one is."""
+    if not split.at_chance:
+        return []
+    reached = listed([f"{row.recipe} at {percent(row.mean)}" for row in split.rows if not isnan(row.mean)])
+    return [
+        f"No recipe is shown to be above chance ({percent(split.chance)}) on {split.split}, with {reached}: nothing is "
+        "shown to have been learned, so nothing can be said of how the recipes differ."
+    ]
+
+
+def _answers(split: SplitSummary) -> list[str]:
     where, base = split.split, split.base
     if split.obstacles:
         return [f"On {where} the recipes cannot be ranked.", *split.obstacles]
@@ -26,13 +42,13 @@ def answers(split: SplitSummary) -> list[str]:
         return [f"On {where} {base.recipe} has {told}, so there is nothing to compare with."]
     if not split.others:
         alone = ["No other recipe has a finished run here."] if len(split.rows) > 1 else []
-        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}.", *alone, *_at_chance(split)]
+        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}.", *alone]
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
     absent = [row.recipe for row in split.rows if not row.uar.n]
     more = [f"{listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
-    return [*(_tested(split) if first.verdict else _untested(split)), *split.set_apart, *more, *_at_chance(split)]
+    return [*(_tested(split) if first.verdict else _untested(split)), *split.set_apart, *more]
 
 
 def overall(splits: Sequence[SplitSummary]) -> str:
@@ -46,9 +62,12 @@ def overall(splits: Sequence[SplitSummary]) -> str:
     for way in ("above", "below"):
         times = {name: _times(counted, name, way) for name in names}
         told.append(f"{way.capitalize()} {base}: {_tallied(times, len(counted), first=way == 'above')}.")
-    left_out = len(splits) - len(counted)
-    more = f" {left_out} more cannot be judged." if left_out else ""
-    return " ".join(told) + more
+    left_out, unlearned = len(splits) - len(counted), sum(split.at_chance for split in splits)
+    if left_out:
+        told.append(f"{left_out} of {len(splits)} splits cannot be judged.")
+    if unlearned:
+        told.append(f"On {unlearned} of {len(splits)} splits no recipe is shown to be above chance.")
+    return " ".join(told)
 
 
 def cautions(splits: Sequence[SplitSummary]) -> list[str]:
@@ -151,13 +170,6 @@ def _untested(split: SplitSummary) -> list[str]:
             "One seed each proves nothing: with other seeds the order may turn round, so no test is made.",
         ]
     return [sentence, f"No test is made: {split.tukey.reason}."]
-
-
-def _at_chance(split: SplitSummary) -> list[str]:
-    best = max((row.mean for row in split.rows if not isnan(row.mean)), default=None)
-    if best is None or not split.chance >= best:
-        return []
-    return [f"That is no better than chance ({percent(split.chance)}): nothing was learned that carries over."]
 
 
 def _spread(rows: Sequence[RecipeSummary]) -> str:

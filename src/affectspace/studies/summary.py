@@ -25,6 +25,7 @@ from affectspace.training.run import Run
 __all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "listed", "summarise"]
 
 ALPHA = 0.05  # below this a p is marked
+FEW_SEEDS = 5  # with fewer a standard deviation is a rough guess
 NAMED = 3  # items that are told by their ids
 REMEDY = (
     "Only recipes judged on the same items are compared: leave what differs out of the corpus for all of them, such as "
@@ -135,6 +136,18 @@ class SplitSummary:
         if self.obstacles or len(shown) < 2:
             return ()
         return tuple(name for name, value in shown.items() if value == max(shown.values()))
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether no recipe is shown to be above chance: nothing may have been learned, whatever the differences."""
+        known = [row.uar for row in self.rows if np.isfinite(row.mean)]
+        return bool(known) and bool(np.isfinite(self.chance)) and not any(map(self._above_chance, known))
+
+    def _above_chance(self, uar: Estimate) -> bool:
+        """By the interval over seeds; with one or two, which have none of use, by what guessing reaches by luck."""
+        luck = 2 * (self.chance * (1 - self.chance) / max(self.items, 1)) ** 0.5
+        low = _or_nan(uar.low) if uar.n > 2 else _or_nan(uar.value) - luck
+        return bool(low > self.chance)
 
     @property
     def set_apart(self) -> tuple[str, ...]:
