@@ -501,6 +501,30 @@ def test_a_choice_for_all_by_another_than_the_baseline_is_a_caution(make_study, 
     assert f"KL chose {chose} for all recipes, as KL does best: CE may do better elsewhere" in words
 
 
+def beside(make_study, skills, changed, **more):
+    details = {name: {"changed": {"training": table}} for name, table in changed.items()}
+    return page(make_study(skills, ("one",), 2, items=40, details=details, **more)).words("")
+
+
+def test_what_recipes_differ_in_beside_the_loss_is_said(make_study):
+    skills, slow = {"CE": 0.5, "KL": 1.0, "JS": 1.0}, {"epochs": 2, "threads": 1}
+    told = beside(make_study, skills, {"CE": slow, "KL": {"epochs": 20, "threads": 2}, "JS": slow})
+    assert "Beside the loss, KL differs from CE in training.epochs (20 against 2): what" in told
+    told = beside(make_study, skills, {"CE": slow, "KL": {"epochs": 20}, "JS": {"epochs": 20}})
+    assert "Beside the loss, KL and JS differ from CE in training.epochs (20 against 2): what" in told
+    many = {"epochs": 3, "batch_size": 10, "learning_rate": 0.1, "weight_decay": 0.1}
+    told = beside(make_study, skills, {"CE": slow, "KL": many, "JS": slow})
+    assert "Beside the loss, KL differs from CE in 4 settings, which the page has under “Settings in which" in told
+
+
+def test_what_the_study_chose_is_no_other_difference(make_study):
+    changed = {"CE": {"epochs": 2, "weight_decay": 0.0}, "KL": {"epochs": 20, "weight_decay": 0.1}}
+    grid = {"recipe": "CE", "epoch": True}
+    own = {"KL": {"training.weight_decay": [0.0, 0.1]}}
+    assert "Beside the loss" not in beside(make_study, {"CE": 0.5, "KL": 1.0}, changed, grid=grid, own=own)
+    assert "Beside the loss" not in beside(make_study, {"CE": 0.5, "KL": 1.0}, {})
+
+
 def test_the_luck_of_choosing_is_in_no_interval(full, make_study):
     assert "A choice is made once and serves all seeds" in full.words("limits")
     assert "luck" not in page(make_study({"CE": 0.5, "KL": 1.0}, seeds=2, items=40)).words("limits")

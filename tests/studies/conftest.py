@@ -39,6 +39,7 @@ def fabricate_run(
     recorded: str = "test",
     selection: str = "last",
     weight: float | None = None,
+    changed: Mapping[str, object] | None = None,
     data: Mapping[str, object] | None = None,
     torch: str = "2.13.0",
 ) -> Path:
@@ -46,7 +47,8 @@ def fabricate_run(
 
     ``by_speaker`` is how much the skill varies over speakers, in a way of this recipe's own, the same
     for all seeds; ``by_seed`` how much over seeds. ``recorded`` is whose UAR stands in ``metrics.jsonl``,
-    ``weight`` that of the second term, ``data`` what ``data.json`` tells beside corpora.
+    ``weight`` that of the second term, ``changed`` further tables of the recipe, ``data`` what ``data.json``
+    tells beside corpora.
     """
     count = len(classes)
     nature = np.random.default_rng([world, items, count])  # the same items and labels for every run of a world
@@ -99,6 +101,7 @@ def fabricate_run(
             "seed": seed,
             "labels": {"kind": "poles", "names": list(classes)},
             "terms": [{"kind": "cross_entropy"}, *([] if recipe == "CE" else [second])],
+            **(changed or {}),
         }),
         encoding="utf-8",
     )  # fmt: skip

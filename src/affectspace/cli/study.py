@@ -67,7 +67,7 @@ def study(
     if as_json:
         print(json_text(_record(outcome, results, summaries)))
     elif len(results.runs):
-        _table(summaries)
+        _table(summaries, results)
     _tell(outcome, command)
     if not as_json and len(results.runs):
         _next(outcome, results)
@@ -96,12 +96,13 @@ def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]
     return summaries, results
 
 
-def _table(summaries: "tuple[SplitSummary, ...]") -> None:
-    """One line a split, one column a recipe."""
+def _table(summaries: "tuple[SplitSummary, ...]", results: "StudyResults") -> None:
+    """One line a split, one column a recipe; and what has to be known to read it."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    from affectspace.report.study_facts import beside_the_loss
     from affectspace.report.study_tables import chance, entry, legend, seeds
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -117,7 +118,7 @@ def _table(summaries: "tuple[SplitSummary, ...]") -> None:
     window, console.width = console.width, max(console.width, wide)  # figures are cut nowhere
     console.print(table)
     console.width = window
-    for sentence in legend(summaries):
+    for sentence in (*legend(summaries), *beside_the_loss(results)):
         console.print(sentence.replace(" Bold is the highest mean of a row.", ""))
 
 

@@ -59,7 +59,12 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "done": _done(results),
         "overall": overall(splits),
         "answers": [(_sign(split), answers(split)) for split in splits],
-        "cautions": [*study_choices.unequal_choices(results), *cautions(splits), *study_facts.versions(results)],
+        "cautions": [
+            *study_facts.beside_the_loss(results),
+            *study_choices.unequal_choices(results),
+            *cautions(splits),
+            *study_facts.versions(results),
+        ],
         "transductive": sorted({name for split in splits for name in split.transductive}),
         "missing": study_facts.missing(results),
         "forests": study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],

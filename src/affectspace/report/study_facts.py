@@ -1,17 +1,19 @@
 """What a study rests on, for its page: corpora, features, versions, what is missing, what may not be concluded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from affectspace.report import facts
 from affectspace.report.phrases import listed
 from affectspace.studies.results import StudyResults
+from affectspace.studies.study import NO_EFFECT
 from affectspace.studies.summary import SplitSummary
 from affectspace.training.run import Run
 
 __all__ = [
     "Examples",
+    "beside_the_loss",
     "corpora",
     "environments",
     "examples",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 UNEQUAL = 3
+MOST_KEYS = 3  # settings that a sentence names
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,40 @@ def recipe_differences(results: StudyResults) -> tuple[str, list[tuple[str, list
         if len(there) == len(results.recipes):
             return split, facts.recipe_differences(Examples(tuple(there.values()), results.recipes))
     return "", []
+
+
+def beside_the_loss(results: StudyResults) -> list[str]:
+    """A sentence where recipes that have other terms than the baseline differ from it in more than those.
+
+    What the study has chosen for a recipe does not count, nor does what has no effect on figures.
+    """
+    _, table = recipe_differences(results)
+    base, found = results.recipes.index(results.baseline), {}
+    for place, name in enumerate(results.recipes):
+        its = [(key, values[place], values[base]) for key, values, _ in table if values[place] != values[base]]
+        more = tuple(
+            each for each in its if not _within(each[0], ("terms", "name", "seed", *NO_EFFECT, *results.chosen))
+        )
+        if more and any(_within(key, ("terms",)) for key, _, _ in its):
+            found.setdefault(more, []).append(name)
+    if not found:
+        return []
+    keys = {key for more in found for key, _, _ in more}
+    told = []
+    for more, names in found.items():
+        what = listed([f"{key} ({own} against {its})" for key, own, its in more])
+        told.append(f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {what}")
+    if len(keys) > MOST_KEYS:
+        names = [name for several in found.values() for name in several]
+        told = [
+            f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {len(keys)} "
+            "settings, which the page has under “Settings in which the recipes differ”"
+        ]
+    return [f"Beside the loss, {'; '.join(told)}: what is told of them may come of that."]
+
+
+def _within(key: str, parts: Iterable[str]) -> bool:
+    return any(key == part or key.startswith(f"{part}.") for part in parts)
 
 
 def features(results: StudyResults) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from affectspace.errors import InputError
 from affectspace.studies.speakers import Tally, tally
-from affectspace.studies.study import slug
+from affectspace.studies.study import CHOSEN, slug
 from affectspace.training.run import Run
 
 __all__ = ["FIGURES", "Judged", "StudyResults", "open_study"]
@@ -75,6 +75,7 @@ class StudyResults:
     Attributes:
         name, recipes, splits, seeds, baseline: of the study file.
         chooser: the recipe whose inner runs choose for all; None where none does.
+        chosen: keys of recipes that the study itself chooses.
 
     Raises:
         InputError: no such folder, no readable study in it. Later, when a run is asked for whose files
@@ -98,6 +99,8 @@ class StudyResults:
             self.baseline = str(plan.get("baseline") or self.recipes[0])
             shared = plan.get("grid") or {}
             self.chooser = str(shared["recipe"]) if shared.get("recipe") else None
+            grids = [shared.get("values") or {}, *(entry.get("grid") or {} for entry in plan["recipes"])]
+            self.chosen = frozenset(key for grid in grids for key in grid) | {*(CHOSEN if shared.get("epoch") else ())}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # TOML's own errors are ValueErrors
             what = f"{error} is missing" if isinstance(error, KeyError) else error
             raise self._damaged("study.toml", what) from error
