@@ -38,7 +38,7 @@ def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp
     code, out, err = run("study", "study.toml", "--processes", "1")
     assert code == 0, err
     begun = "opening the data ... 4 runs on 1 process; how long they take is told after the first of them "
-    assert re.match(re.escape(begun) + r"by the first of them the others take about \d+ s 4 runs trained in ", err)
+    assert re.match(re.escape(begun) + r"judging by the first, about \d+ s are left 4 runs trained in ", err)
     assert err.endswith("4 of 4 runs are finished")
     lines = out.splitlines()
     assert lines[1].split() == ["UAR", "%", "chance", "CE", "slow", "CE", "seeds"]

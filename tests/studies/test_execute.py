@@ -223,6 +223,7 @@ def test_the_run_of_a_killed_process_is_resumed_by_another(whole, monkeypatch, t
     monkeypatch.setattr(pool_module, "START", [sys.executable, "-P", "-c", code])
     outcome = run_study(whole[0], tmp_path / "out", processes=1)
     assert (outcome.ran, outcome.failures) == (RUNS, [])
+    assert ["inner-1" in str(place) for place in outcome.taken_up] == [True]
     assert contents(tmp_path / "out") == contents(whole[1])
     saved = (tmp_path / "marks").read_text().split()
     epoch = json.loads((whole[1] / "selection.json").read_text())["there/all"]["shared"]["epoch"]
@@ -411,7 +412,7 @@ def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, mon
         run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "4 runs on 2 processes; how long they take is told after the first of them",
-        "by the first of them the others take about 3 s",
+        "judging by the first, about 3 s are left",
     ]  # fmt: skip
 
 
@@ -495,8 +496,9 @@ def test_final_runs_that_may_hold_are_told_apart_from_those_that_do(
     outcome = run_study(write_study(tmp_path, world, plain | {"grid": grid}), tmp_path / "out", quiet=False)
     assert (outcome.planned, outcome.ran) == (8, 4), "of equals the first is chosen, by which they were trained"
     assert {place: moments(tmp_path / "out")[place] for place in before} == before
-    (told,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("8 runs"))
-    assert told.startswith("8 runs (4 grid, 4 final; 4 finished that may not hold once settings are chosen)")
+    told = capsys.readouterr().err
+    assert "\n8 runs (4 grid, 4 final; 4 finished that may not hold once settings are chosen)" in told
+    assert "\nwhere the choice does not suit them --replace will be asked for; runs of the grid stay\n" in told
 
 
 def test_a_choice_of_the_epoch_that_is_there_is_one_that_may_hold(world, tmp_path, monkeypatch, write_study, here):

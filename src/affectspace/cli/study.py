@@ -144,6 +144,9 @@ def _tell(outcome: "Outcome", command: str) -> None:
         first = outcome.folder / outcome.diverged[0]
         count = counted(len(outcome.diverged), "inner run")
         say(f"{count} diverged (such as {first}); what was tried there is not chosen")
+    if outcome.taken_up:
+        count = counted(len(outcome.taken_up), "run")
+        say(f"{count} went on in another process, as its own was killed ({outcome.taken_up[0]}); is memory short?")
     for failure in outcome.failures[:SHOWN]:
         say(f"failed: {outcome.folder / failure.folder}: {failure.error}")
         if failure.trace:

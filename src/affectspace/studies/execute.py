@@ -65,6 +65,7 @@ class Outcome:
         blocked: what could not be run, as runs failed that were to choose for it.
         unplanned: folders of runs that the study no longer plans.
         replaced: how many runs of other recipes were moved away.
+        taken_up: runs whose process ended under them, and with which another went on.
         versions: of packages of which the runs have seen several.
         seconds: of this call.
         predicted: what was predicted for all of it before it began to train; None where too little was known.
@@ -80,6 +81,7 @@ class Outcome:
     blocked: list[str] = field(default_factory=list)
     unplanned: list[Path] = field(default_factory=list)
     replaced: int = 0
+    taken_up: list[Path] = field(default_factory=list)
     versions: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
     predicted: float | None = None
@@ -182,6 +184,7 @@ class _Call:
         self.clock.write(everything)
         self.outcome.diverged = [r.folder for r in everything if self._settled(r) and not self._finished(r)]
         self.outcome.finished = sum(map(self._settled, everything))
+        self.outcome.taken_up = list(dict.fromkeys(job.folder for job in self.pool.taken_up))
         self.outcome.versions = versions(self.folder, everything)
         self.outcome.seconds = self.clock.seconds
         return self.outcome
@@ -281,6 +284,8 @@ class _Call:
         else:
             told = f" {on}, all at once"
         self.console.print(f"{counted(len(everything), 'run')}{of}{told}")
+        if self.may and not self.replace:
+            self.console.print("where the choice does not suit them --replace will be asked for; runs of the grid stay")
 
     def _stages(self, bar: Bar) -> None:
         """Grid, choice, own grids, choice, and the runs that are tested."""
@@ -339,7 +344,7 @@ class _Call:
             return
         bar.expect(self.clock.seconds, seconds)
         if not self.told and any(left):
-            self.console.print(f"by the first of them the others take about {duration(seconds)}")
+            self.console.print(f"judging by the first, about {duration(seconds)} are left")
         self.told = True
 
     def _pool_folds(self, final: Sequence[Planned]) -> None:

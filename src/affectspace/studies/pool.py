@@ -87,10 +87,14 @@ class Pool:
 
     Args:
         processes: how many, at least 1.
+
+    Attributes:
+        taken_up: jobs whose process ended under them and that another went on with.
     """
 
     def __init__(self, processes: int):
         self.processes = processes
+        self.taken_up: list[Job] = []
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -153,6 +157,7 @@ class Pool:
                             deaths[job.folder] = deaths.get(job.folder, 0) + 1
                             if deaths[job.folder] < LIVES:
                                 waiting.again(job)
+                                self.taken_up.append(job)
                             else:
                                 tell(job, Answer(error=_killed(how), code=1))
                         if waiting:
