@@ -9,6 +9,7 @@ import pytest
 from affectspace.report.phrases import p_value, signed
 from affectspace.report.study_tables import legend
 from affectspace.report.study_words import answers, cautions, overall
+from affectspace.studies import open_study, summarise
 from affectspace.studies.speakers import SpeakerInterval
 from affectspace.studies.statistics import mean_interval, one_way_anova, tukey
 from affectspace.studies.summary import RecipeSummary, SplitSummary
@@ -199,6 +200,17 @@ def test_cautions_tell_what_was_done_and_nothing_else():
     )
     seen = split({"CE": 0.6, "KL": 0.7}, transductive=("KL",))
     assert "On A -> B the order is not fair: KL saw the (unlabelled) test items" in words(cautions([seen]))
+
+
+def test_few_seeds_are_said_beside_the_answer_and_the_table(make_study):
+    told = "Few seeds: a spread over 3 is a rough guess, and so are the intervals and tests that use it."
+    few = [split({"CE": 0.6, "KL": 0.7})]
+    assert told == cautions(few)[0]
+    assert told in legend(few)
+    several = [*few, split({"CE": 0.6, "KL": 0.7}, seeds=2)]
+    assert "a spread over 2 to 3 is" in cautions(several)[0]
+    enough = open_study(make_study({"CE": 0.5, "KL": 0.9}, seeds=5, items=40))
+    assert "Few seeds" not in words([*cautions(summarise(enough)), *legend(summarise(enough))])
 
 
 def test_a_printed_p_is_on_the_same_side_of_the_border():

@@ -8,7 +8,7 @@ from affectspace.report import facts
 from affectspace.report.phrases import listed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.study import NO_EFFECT
-from affectspace.studies.summary import SplitSummary
+from affectspace.studies.summary import FEW_SEEDS, SplitSummary
 from affectspace.training.run import Run
 
 __all__ = [
@@ -195,7 +195,7 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
             "No settings were chosen in this study: the comparison is of the recipes as they were written, and nothing "
             "here tells how they came by their settings."
         )
-    if any(row.uar.n < 5 for split in splits for row in split.rows if row.uar.n > 1):
+    if any(row.uar.n < FEW_SEEDS for split in splits for row in split.rows if row.uar.n > 1):
         told.append("With fewer than five seeds a standard deviation is a rough guess, and so is all that uses it.")
     if not results.finished:
         told.append(

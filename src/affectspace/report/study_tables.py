@@ -12,7 +12,7 @@ import pandas as pd
 
 from affectspace.files import atomic_path, write_text
 from affectspace.report.phrases import NONE, in_percent, p_value, signed
-from affectspace.report.study_words import at_chance
+from affectspace.report.study_words import at_chance, few_seeds
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
 
@@ -149,6 +149,7 @@ def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
             f"which allows for all pairs of recipes of a split{several}. Seeds vary what training draws, such as "
             "initialisation and order: the test is about these test items, not about other speakers."
         )
+    told += few_seeds(splits)
     for split in splits:
         told += at_chance(split)
         if split.obstacles:

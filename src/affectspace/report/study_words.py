@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import isnan
 
 from affectspace.report.phrases import PERCENT, ends, in_points, listed, p_value, percent, signed
-from affectspace.studies.summary import RecipeSummary, SplitSummary
+from affectspace.studies.summary import FEW_SEEDS, RecipeSummary, SplitSummary
 
-__all__ = ["answers", "at_chance", "cautions", "overall"]
+__all__ = ["answers", "at_chance", "cautions", "few_seeds", "overall"]
 
 
 def answers(split: SplitSummary) -> list[str]:
@@ -29,6 +29,15 @@ def at_chance(split: SplitSummary) -> list[str]:
         f"No recipe is shown to be above chance ({percent(split.chance)}) on {split.split}, with {reached}: nothing is "
         "shown to have been learned, so nothing can be said of how the recipes differ."
     ]
+
+
+def few_seeds(splits: Sequence[SplitSummary]) -> list[str]:
+    """That a spread over so few seeds is a rough guess; nothing where there are enough."""
+    counts = {row.uar.n for split in splits for row in split.rows if 1 < row.uar.n < FEW_SEEDS}
+    if not counts:
+        return []
+    over = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{min(counts)}"
+    return [f"Few seeds: a spread over {over} is a rough guess, and so are the intervals and tests that use it."]
 
 
 def _answers(split: SplitSummary) -> list[str]:
@@ -72,7 +81,7 @@ def overall(splits: Sequence[SplitSummary]) -> str:
 
 def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     """What the answers do not show, in sentences."""
-    told, compared = [], [split for split in splits if split.others and not split.obstacles]
+    told, compared = few_seeds(splits), [split for split in splits if split.others and not split.obstacles]
     tested = any(row.verdict for split in compared for row in split.others)
     over_speakers = any(row.speakers for split in compared for row in split.others)
     if tested:
