@@ -136,6 +136,7 @@ def test_the_answer_comes_first(full, full_folder):
     assert "Above CE: KL on 2 of 2 splits" in words
     assert words.index("Above CE") < words.index("KL is above CE on one")
     assert "on these test items" in words
+    assert "Tukey's honestly significant difference test (HSD) tells whether" in words
 
 
 def test_every_section_in_order(full):
@@ -158,7 +159,7 @@ def test_the_table_is_the_papers(full):
     words = full.words("table")
     assert words.startswith("Table split chance CE KL JS seeds one 50.")
     assert re.search(r"\d\d\.\d \(\d\.\d\) \(best\) ↑", words)
-    assert "p < .05 by Tukey's honest test" in words
+    assert "p < .05 by Tukey's honestly significant difference test (HSD)" in words
 
 
 def test_what_selection_tried_and_chose(full):
@@ -256,6 +257,7 @@ def test_tests_in_full(full, full_folder):
     assert f"F(2, 12) = {split.anova.f:.2f}" in words
     assert words.count("all pairs") == 2 + 1  # two tables, and the caption
     assert f"{split.rows[1].g.value:.2f}" in words
+    assert "where the two intervals are the same, seeds add nothing that speakers have not already moved" in words
 
 
 def test_costs(full):
@@ -349,6 +351,10 @@ def test_the_same_study_gives_the_same_bytes(full, full_folder, tmp_path):
     again = write_study_report(open_study(full_folder), tmp_path, date=DATE)
     assert again == tmp_path / "report.html"
     assert again.read_text(encoding="utf-8") == full.source
+
+
+def test_signs_of_the_figure_are_in_plain_words(full):
+    assert "a filled dot: shown to differ (p < .05)" in full.words("differences")
 
 
 def test_one_seed_makes_no_tests(make_study):

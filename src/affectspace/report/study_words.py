@@ -87,7 +87,8 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     if tested:
         told.append(
             "Seeds vary what is drawn in training, such as how a network begins and in which order it learns: Tukey's "
-            "test tells whether the training procedures differ on these test items, with these training items."
+            "honestly significant difference test (HSD) tells whether the training procedures differ on these test "
+            "items, with these training items."
         )
     if over_speakers:
         told.append(
