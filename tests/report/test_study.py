@@ -10,7 +10,7 @@ import pytest
 
 from affectspace.errors import InputError
 from affectspace.report import write_study_report
-from affectspace.report.study_figures import apart
+from affectspace.report.study_figures import apart, brief
 from affectspace.report.study_words import answers
 from affectspace.studies import open_study, summarise
 
@@ -620,6 +620,24 @@ def test_damage_is_told_before_anything_is_written(make_study):
     with pytest.raises(InputError, match=r"predictions\.parquet of run .*seed-1 is damaged"):
         write_study_report(open_study(folder))
     assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["CE", "CE + f-SPL, λ = 1,0", "CE + f-SPL, λ = 10,0"],
+        ["cross-entropy with f-SPL KL, λ = 1", "cross-entropy with f-SPL JS, λ = 1"],
+        ["KL on log-Mel bands of forty", "JS on log-Mel bands of forty"],
+        ["a recipe with a long name, 1", "a recipe with a long name, 2"],
+        ["the recipe of 2024 that was small", "the recipe of 2025 that was small", "the recipe of 2025 that was large"],
+    ],
+)
+def test_names_that_are_cut_keep_what_tells_them_apart(names):
+    for longest in (16, 18):
+        cut = [brief(name, longest, [other for other in names if other != name]) for name in names]
+        assert len(set(cut)) == len(names)
+        assert all(len(each) <= longest for each in cut)
+    assert any(each in cut[-1] for each in ("10,0", "JS", "2", "large"))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 9])

@@ -1,6 +1,6 @@
 """The figures of a study's page, each drawn on one pair of axes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,7 +50,7 @@ def _dash(row: int) -> str | tuple[int, tuple[float, ...]]:
     return (0, (5, 2)) if row == 0 else "-" if row <= len(COLOURS) else (0, (3, 1, 1, 1))
 
 
-def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float]) -> None:
+def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float], names: Mapping[str, str]) -> None:
     """Difference of each recipe to the baseline in points of UAR, one line a recipe.
 
     The thick blue bar is Tukey's interval over seeds, the dashed orange one below it that for
@@ -60,6 +60,7 @@ def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float])
         ax: where to draw.
         rows: with differences, in the order from above.
         limits: of the x axis in points, to share between panels.
+        names: how each recipe is called here.
     """
     for place, row in enumerate(rows):
         value, low, high = (100 * each for each in row.change)
@@ -79,7 +80,7 @@ def forest(ax: Axes, rows: Sequence[RecipeSummary], limits: tuple[float, float])
                 va="center", ha=side, fontweight="bold" if found else "normal",
             )  # fmt: skip
     ax.axvline(0, color=INK, lw=1, zorder=1)
-    ax.set_yticks(range(len(rows)), [brief(row.recipe, 18) for row in rows])
+    ax.set_yticks(range(len(rows)), [names[row.recipe] for row in rows])
     ax.set(xlim=limits, ylim=(len(rows) - 0.35, -0.55))
     ax.tick_params(axis="y", length=0, labelcolor=INK)
     ax.spines["left"].set_visible(False)
@@ -168,21 +169,30 @@ def _name_ends(ax: Axes, ends: Sequence[tuple[float, int, Curve]], limits: tuple
         ax.annotate("", (1.015, y), (1.075, y), xycoords=mix, arrowprops=line)
         ax.plot([1.045], [y], marker, color=colour, ms=4.5, mec="white", mew=0.6, clip_on=False,
                 transform=ax.get_yaxis_transform())  # fmt: skip
-        ax.annotate(brief(curve.name, 16), (1.09, y), xycoords=mix, va="center", color=INK)
+        others = [other.name for _, _, other in ends if other is not curve]
+        ax.annotate(brief(curve.name, 16, others), (1.09, y), xycoords=mix, va="center", color=INK)
 
 
-def brief(name: str, longest: int) -> str:
-    """A name that fits beside a figure; what is cut is its middle, as names of recipes differ at their ends.
+def brief(name: str, longest: int, others: Sequence[str] = ()) -> str:
+    """A name that fits beside a figure: cut as near its middle as leaves what tells it from the others.
 
     Example:
         >>> brief("f-similarity, Kullback-Leibler", 18)
         'f-similar…-Leibler'
+        >>> brief("CE + f-SPL, λ = 1,0", 18, ["CE", "CE + f-SPL, λ = 10"])
+        '… + f-SPL, λ = 1,0'
     """
     name = " ".join(name.split())
     if len(name) <= longest:
         return name
-    head = longest // 2
-    return f"{name[:head]}…{name[head + 1 - longest :]}"
+    gone, tells = len(name) + 1 - longest, np.zeros(len(name))
+    for other in others:
+        alike = [a == b for a, b in zip(name, " ".join(other.split()))]
+        ends = [a == b for a, b in zip(reversed(name), reversed(" ".join(other.split())))]
+        head, tail = ((*each, False).index(False) for each in (alike, ends))
+        tells[head : max(head + 1, len(name) - tail)] += 1
+    at = min(range(longest), key=lambda at: (tells[at : at + gone].sum(), abs(at - longest // 2)))
+    return f"{name[:at]}…{name[at + gone :]}"
 
 
 def apart(values: Sequence[float], gap: float, limits: tuple[float, float]) -> list[float]:

@@ -23,7 +23,9 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
     """Differences to the baseline, a panel a split, all on one scale."""
     # In the order of the study file, so that an eye finds a recipe at one height in all panels.
     shown = {split.split: [row for row in split.rows if np.isfinite(row.change[0])] for split in splits}
-    longest = max((len(brief(row.recipe, 18)) for rows in shown.values() for row in rows), default=1)
+    recipes = [row.recipe for row in splits[0].rows]
+    names = {name: brief(name, 18, [other for other in recipes if other != name]) for name in recipes}
+    longest = max((len(names[row.recipe]) for rows in shown.values() for row in rows), default=1)
     ends = [0.0]
     for row in (row for rows in shown.values() for row in rows):
         ends += [each for each in row.change if np.isfinite(each)]
@@ -48,7 +50,7 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
             # The same margins in all panels, so that their zeros stand below each other.
             left, bottom = 0.2 + 0.078 * longest, 0.45
             ax = figure.add_axes((left / width, bottom / height, 1 - (left + 1.2) / width, 1 - (bottom + 0.1) / height))
-            forest(ax, rows, (low - pad, high + pad))
+            forest(ax, rows, (low - pad, high + pad), names)
             ax.set_xlabel(f"points of UAR above {brief(split.baseline, 30)}")
             picture = inline_svg(figure, f"forest-{place}", f"Difference to {split.baseline} on {split.split}: {told}.")
         panels.append(Panel(split.split, picture, _speakers(split)))
