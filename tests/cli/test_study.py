@@ -187,3 +187,22 @@ def test_an_interruption_says_how_to_go_on(run, lay, monkeypatch, here):
     assert (code, err.split("first of them ")[-1]) == (
         130, "interrupted; finished runs stay; go on with: affectspace study study.toml --out 'my study'",
     )  # fmt: skip
+
+
+def test_what_is_needed_to_read_the_table_stands_below_it(run, lay):
+    terms = [{"kind": "cross_entropy"}, {"kind": "f_similarity", "weight": 1.0}]
+    change = {"terms": terms, "training.epochs": 1}
+    recipes = [{"name": "CE", "path": "recipe.toml"}]
+    recipes += [{"name": f"KL {i}", "path": "recipe.toml", "set": change} for i in range(6)]
+    lay(recipes=recipes)
+    code, out, err = run("study", "study.toml", "--processes", "1")
+    assert code == 0, err
+    words = " ".join(out.split())
+    assert "Few seeds: a spread over 2 is a rough guess" in words
+    told = (
+        "Beside the loss, KL 0, KL 1, KL 2, KL 3, KL 4 and KL 5 differ from CE in training.epochs (1 against 2): what"
+    )
+    assert told in words
+    last = out.splitlines()[-1]
+    assert last.endswith(" studies/tiny/runs/KL-4/there/seed-0 --out runs.html  # the first 6 of 7 recipes")
+    assert "KL-5" not in last

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # --help has no use for them
     from affectspace.studies.summary import SplitSummary
 
 SHOWN = 5  # failures that are told one by one
-COMPARED = 3  # runs in the command that shows how to compare single ones
+COMPARED = 6  # runs in the command that shows how to compare single ones
 
 
 def study(
@@ -171,8 +171,9 @@ def _next(outcome: "Outcome", results: "StudyResults") -> None:
     place = results.runs.iloc[0]
     same = results.runs[(results.runs["split"] == place["split"]) & (results.runs["seed"] == place["seed"])]
     runs = [outcome.folder / folder for folder in same["folder"][:COMPARED]]
+    of = f"  # the first {COMPARED} of {len(same)} recipes" if len(same) > COMPARED else ""
     report = (outcome.folder / "report.html").resolve().as_uri()
-    next_commands(f"open it in a browser: {report}", f"affectspace report {quoted(*runs)} --out runs.html")
+    next_commands(f"open it in a browser: {report}", f"affectspace report {quoted(*runs)} --out runs.html{of}")
 
 
 def _record(outcome: "Outcome", results: "StudyResults", summaries: "tuple[SplitSummary, ...]") -> dict[str, Any]:
