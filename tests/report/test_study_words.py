@@ -134,6 +134,9 @@ def test_no_better_than_chance():
     )
     assert rest[0].startswith("f-SPL is not shown to differ from CE")
     assert first in legend([found])
+    aside = RecipeSummary("KL", mean_interval([0.5, 0.51, 0.52]), 3, 1.0)
+    more = replace(found, rows=(*found.rows, aside), apart={"KL": "without 1 of 9 items: a/1"})
+    assert answers(more)[0] == first.replace("No recipe", "None of the recipes compared")
     assert "On 2 of 2 splits no recipe is shown to be above chance." in overall([found, found])
     assert "chance" not in words(answers(split({"CE": 0.45, "KL": 0.49}, chance=float("nan"))))
 

@@ -24,9 +24,11 @@ def at_chance(split: SplitSummary) -> list[str]:
     """That no recipe is shown to be above chance, and what follows; nothing where one is."""
     if not split.at_chance:
         return []
-    reached = listed([f"{row.recipe} at {percent(row.mean)}" for row in split.rows if not isnan(row.mean)])
+    known = [row for row in split.rows if row.recipe in split.tested and not isnan(row.mean)]
+    reached = listed([f"{row.recipe} at {percent(row.mean)}" for row in known])
+    who = "None of the recipes compared" if split.apart and not split.obstacles else "No recipe"
     return [
-        f"No recipe is shown to be above chance ({percent(split.chance)}) on {split.split}, with {reached}: nothing is "
+        f"{who} is shown to be above chance ({percent(split.chance)}) on {split.split}, with {reached}: nothing is "
         "shown to have been learned, so nothing can be said of how the recipes differ."
     ]
 

@@ -139,8 +139,8 @@ class SplitSummary:
 
     @property
     def at_chance(self) -> bool:
-        """Whether no recipe is shown to be above chance: nothing may have been learned, whatever the differences."""
-        known = [row.uar for row in self.rows if np.isfinite(row.mean)]
+        """Whether no recipe of :attr:`tested` is shown to be above chance: perhaps nothing was learned."""
+        known = [row.uar for row in self.rows if row.recipe in self.tested and np.isfinite(row.mean)]
         return bool(known) and bool(np.isfinite(self.chance)) and not any(map(self._above_chance, known))
 
     def _above_chance(self, uar: Estimate) -> bool:
