@@ -473,8 +473,8 @@ def test_who_had_more_to_choose_from_is_said(make_study):
     selection = {"alva -> boro/all": {**SELECTION["one/all"], "shared": {"set": {}, "epoch": None}}}
     (folder / "selection.json").write_text(json.dumps(selection))
     told = page(folder)
-    assert "The search was not even: CE had nothing to choose from, KL 2 settings." in told.words("")
-    told_each = "For itself alone, each recipe had so many settings to choose from: CE 1 and KL 2."
+    assert "The search was not even: CE had nothing to choose from, against 2 settings for KL." in told.words("")
+    told_each = "For itself alone, each recipe had so many settings to choose from: 1 for CE and 2 for KL."
     assert told_each in told.words("selection")
 
 
@@ -503,7 +503,7 @@ def test_a_choice_for_all_by_another_than_the_baseline_is_a_caution(make_study, 
     folder = make_study({"CE": 0.5, "KL": 1.0}, ("one",), 2, items=40, grid=grid)
     (folder / "selection.json").write_text(json.dumps({"one/all": SELECTION["one/all"] | {"shared": shared}}))
     words = page(folder).words("")
-    assert f"The search was not even: CE had nothing to choose from, KL {had}." in words
+    assert f"The search was not even: CE had nothing to choose from, against {had} for KL." in words
     assert f"KL chose {chose} for all recipes, as KL does best: CE may do better elsewhere" in words
 
 

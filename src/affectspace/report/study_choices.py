@@ -42,7 +42,7 @@ def had_to_choose(results: StudyResults) -> list[str]:
     if results.chooser is not None and shared != (1, 1):
         told.append(f"{results.chooser} chose among {_amount(*shared)} for all recipes.")
     if max(results.own_settings.values()) > 1:
-        counts = [f"{name} {count:,}" for name, count in results.own_settings.items()]
+        counts = [f"{count:,} for {name}" for name, count in results.own_settings.items()]
         told.append(f"For itself alone, each recipe had so many settings to choose from: {listed(counts)}.")
     return told
 
@@ -58,11 +58,11 @@ def unequal_choices(results: StudyResults) -> list[str]:
     more = [name for name, its in had.items() if its[0] > had[base][0] or its[1] > had[base][1]]
     told = []
     if more:
-        counts = listed([f"{name} {_amount(*had[name])}" for name in more])
+        counts = listed([f"{_amount(*had[name])} for {name}" for name in more])
         told.append(
-            f"The search was not even: {base} had {_amount(*had[base])} to choose from, {counts}. Whoever may try more "
-            f"finds something better, so part of a lead over {base} may be the search; let {base} try as much before "
-            "you believe in it."
+            f"The search was not even: {base} had {_amount(*had[base])} to choose from, against {counts}. Whoever may "
+            f"try more finds something better, so part of a lead over {base} may be the search; let {base} try as much "
+            "before you believe in it."
         )
     if chooser is not None and chooser != base and shared[chooser] != (1, 1):
         what = {"the settings": shared[chooser][0] > 1, "the epoch": shared[chooser][1] > 1}
