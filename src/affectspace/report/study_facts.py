@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from affectspace.report import facts
-from affectspace.report.phrases import listed
+from affectspace.report.phrases import counted, listed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.study import NO_EFFECT
 from affectspace.studies.summary import FEW_SEEDS, SplitSummary
@@ -87,9 +87,11 @@ def beside_the_loss(results: StudyResults) -> list[str]:
         told.append(f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {what}")
     if len(keys) > MOST_KEYS:
         names = [name for several in found.values() for name in several]
+        fewest, most = min(map(len, found)), max(map(len, found))
+        count = counted(most, "setting") if fewest == most else f"{fewest} to {most} settings"
         told = [
-            f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {len(keys)} "
-            "settings, which the page has under “Settings in which the recipes differ”"
+            f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {count}, "
+            "which the page has under “Settings in which the recipes differ”"
         ]
     return [f"Beside the loss, {'; '.join(told)}: what is told of them may come of that."]
 

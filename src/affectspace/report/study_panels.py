@@ -1,5 +1,6 @@
 """Pictures of a study's page, as inline SVG: differences, learning curves, and what selection saw."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from affectspace.studies.summary import SplitSummary
 __all__ = ["curve_panels", "curve_words", "forest_panels", "selection_panels"]
 
 MOST_BANDS = 3
+LABEL = 20  # letters of a line beside a figure
 
 
 def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
@@ -24,8 +26,9 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
     # In the order of the study file, so that an eye finds a recipe at one height in all panels.
     shown = {split.split: [row for row in split.rows if np.isfinite(row.change[0])] for split in splits}
     recipes = [row.recipe for row in splits[0].rows]
-    names = {name: brief(name, 18, [other for other in recipes if other != name]) for name in recipes}
-    longest = max((len(names[row.recipe]) for rows in shown.values() for row in rows), default=1)
+    names = {name: _label(name, [other for other in recipes if other != name]) for name in recipes}
+    lines = [line for rows in shown.values() for row in rows for line in names[row.recipe].splitlines()]
+    longest = max(map(len, lines), default=1)
     ends = [0.0]
     for row in (row for rows in shown.values() for row in rows):
         ends += [each for each in row.change if np.isfinite(each)]
@@ -44,7 +47,7 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
             for row in rows
         )
         with figure_style():
-            width, height = 5.2, 0.65 + 0.34 * len(rows)
+            width, height = 5.2, 0.65 + (0.4 if any("\n" in name for name in names.values()) else 0.34) * len(rows)
             figure = Figure(figsize=(width, height))
             figure.set_layout_engine("none")
             # The same margins in all panels, so that their zeros stand below each other.
@@ -194,6 +197,12 @@ def curve_words(results: StudyResults) -> str:
             f"{', so they flatter' if 'validation' in kinds else ''}."
         )
     return " ".join(told)
+
+
+def _label(name: str, others: Sequence[str]) -> str:
+    """A name in two lines where one does not hold it, cut where two do not."""
+    lines = textwrap.wrap(name, LABEL)
+    return "\n".join(lines) if len(lines) <= 2 else brief(name, LABEL, others)
 
 
 def _speakers(split: SplitSummary) -> str:
