@@ -8,7 +8,7 @@ import pytest
 
 from affectspace.corpora import make_synthetic
 from affectspace.training import load_recipe, train_recipe
-from affectspace.training.recipe import VectorFeatures
+from affectspace.training.recipe_data import VectorFeatures
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 LANGUAGES = ("alva", "boro", "cirin")

@@ -13,7 +13,7 @@ from affectspace.media import read_audio
 from affectspace.training import dump_recipe, load_recipe, make_recipe, train
 from affectspace.training.data import Data, prepare
 from affectspace.training.gather import gather, make_hearing
-from affectspace.training.recipe import Augment
+from affectspace.training.recipe_data import Augment
 
 ALL = {
     "share": 0.8, "speed": [0.9, 1.1], "level": 6.0, "noise": [15.0, 35.0],

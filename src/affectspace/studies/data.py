@@ -8,7 +8,8 @@ from affectspace.errors import AffectspaceError, InputError
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.words import counted
 from affectspace.training.keys import items_key, split_key
-from affectspace.training.recipe import GroupedFolds, Inner, LeaveOneOut, Recipe
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_protocol import GroupedFolds, Inner, LeaveOneOut
 
 __all__ = ["Fold", "Question", "StudyData", "fold_key", "open_data"]
 

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from affectspace.errors import InputError
 from affectspace.studies.study import RecipeEntry, SplitEntry, Study, read_toml, slug
 from affectspace.training.dotted import put
-from affectspace.training.recipe import CrossCorpus, Recipe, make_recipe
+from affectspace.training.recipe import Recipe, make_recipe
+from affectspace.training.recipe_protocol import CrossCorpus
 from affectspace.training.schema import sentences
 
 __all__ = ["StudyRecipes", "points"]

@@ -17,7 +17,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from affectspace.errors import InputError
 from affectspace.training.dotted import canonical, dotted, put
-from affectspace.training.recipe import CrossCorpus, GroupedFolds, make_recipe
+from affectspace.training.recipe import make_recipe
+from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]

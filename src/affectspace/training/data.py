@@ -24,7 +24,8 @@ from affectspace.protocols import (
 )
 from affectspace.samplers import TripletIndices
 from affectspace.training.gather import Clips, Gathered, Hearing, gather
-from affectspace.training.recipe import CrossCorpus, GroupedFolds, LeaveOneOut, Recipe
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut
 
 __all__ = ["Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
 

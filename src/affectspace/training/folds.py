@@ -13,8 +13,9 @@ from affectspace.protocols import group_names, inner_groups
 from affectspace.training.data import hard_labels, outer_split, prepare
 from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
-from affectspace.training.recipe import GroupedFolds, LeaveOneOut, Recipe
+from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
+from affectspace.training.recipe_protocol import GroupedFolds, LeaveOneOut
 from affectspace.training.run import Run
 from affectspace.training.train import train
 

@@ -29,13 +29,13 @@ from affectspace.features import (
     Waveform,
 )
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
-from affectspace.training.recipe import (
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_data import (
     ClassLabels,
     FunctionalsFeatures,
     LevelLabels,
     LogMelFeatures,
     PoleLabels,
-    Recipe,
     VectorFeatures,
 )
 

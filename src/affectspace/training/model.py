@@ -19,15 +19,8 @@ from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.training.data import Data, normalised_groups
 from affectspace.training.gather import make_frontend
-from affectspace.training.recipe import (
-    ConvPoolEncoder,
-    CorpusEntry,
-    Encoder,
-    FunctionalsFeatures,
-    MLPEncoder,
-    Recipe,
-    make_recipe,
-)
+from affectspace.training.recipe import ConvPoolEncoder, Encoder, MLPEncoder, Recipe, make_recipe
+from affectspace.training.recipe_data import CorpusEntry, FunctionalsFeatures
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 

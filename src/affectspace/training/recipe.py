@@ -4,257 +4,22 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
+from affectspace.training.recipe_data import (
+    Augment,
+    CorpusEntry,
+    Features,
+    FunctionalsFeatures,
+    Labels,
+    LogMelFeatures,
+    VectorFeatures,
+)
+from affectspace.training.recipe_protocol import Protocol
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
-
-
-class CorpusEntry(Section):
-    """A corpus by its path (relative to ``data``), and its adapter where the layout does not tell."""
-
-    path: str
-    adapter: str | None = None
-
-
-class ClassLabels(Section):
-    """Categories; votes become distributions, an own label becomes one-hot."""
-
-    kind: Literal["classes"] = "classes"
-    names: tuple[str, ...] = Field(min_length=2)
-    dimension: str = "emotion"
-    soft: bool = True
-    others: Literal["error", "leave_out"] = "error"
-    map: dict[str, str] = Field(default_factory=dict)
-
-
-class PoleLabels(Section):
-    """A rating scale read as votes for its two ends.
-
-    The ends of the scale are those that each corpus declares for the dimension, or ``low`` and ``high``.
-    """
-
-    kind: Literal["poles"]
-    dimension: str
-    names: tuple[str, str] = ("low", "high")
-    low: float | None = None
-    high: float | None = None
-
-    @model_validator(mode="after")
-    def _has_both_ends(self) -> Self:
-        if (self.low is None) != (self.high is None):
-            raise ValueError("a scale has two ends; give both low and high, or neither")
-        return self
-
-
-class LevelLabels(Section):
-    """Ordered classes, lowest first: named labels, or a scale cut at thresholds."""
-
-    kind: Literal["levels"]
-    names: tuple[str, ...] = Field(min_length=2)
-    dimension: str = "label"
-    thresholds: tuple[float, ...] | None = None
-
-
-class Normalise(Section):
-    """z-normalisation: whose mean and variance an item is given.
-
-    ``transductive`` lets corpora or speakers outside training use their own (unlabelled) items,
-    which is no longer a test on data never seen, and is said so in every output.
-    """
-
-    scope: Literal["none", "item", "speaker", "corpus", "train"] = "train"
-    transductive: bool = False
-
-    @model_validator(mode="after")
-    def _has_groups(self) -> Self:
-        if self.transductive and self.scope not in {"speaker", "corpus"}:
-            raise ValueError(f"transductive has no meaning for scope {self.scope!r}; legal with it: speaker, corpus")
-        return self
-
-
-class LogMelFeatures(Section):
-    """Log-Mel filterbank energies as Kaldi computes them.
-
-    ``max_bad_share`` of a corpus's items may be at fault and are set aside; with more the run stops.
-    """
-
-    kind: Literal["log_mel"] = "log_mel"
-    bands: int = Field(default=40, ge=1)
-    level: float | None = Field(default=None, le=0)
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-FunctionalsSet = Literal[
-    "ComParE_2016", "eGeMAPSv02", "GeMAPSv01b", "emobase", "IS09", "IS10", "IS11", "IS12", "IS13"
-]  # fmt: skip
-
-
-class FunctionalsFeatures(Section):
-    """openSMILE's functionals, one vector a recording; its licence rules out commercial use.
-
-    Needs ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
-    """
-
-    kind: Literal["functionals"]
-    set: FunctionalsSet = "ComParE_2016"
-    level: float | None = Field(default=None, le=0)
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-class VectorFeatures(Section):
-    """Precomputed vectors from a table or an npz file, below ``data``."""
-
-    kind: Literal["vectors"]
-    path: str | tuple[str, ...]
-    id_column: str | None = None
-    columns: tuple[str, ...] | None = None
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-def _pair(given: Any) -> Any:
-    if not isinstance(given, list | tuple) or len(given) != 2:
-        raise ValueError(f"{given!r} is no pair of numbers; give [lowest, highest]")
-    return given
-
-
-def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
-    low, high = ends
-    if low > high:
-        raise ValueError(f"in [{low:g}, {high:g}] the ends are swapped; give [{high:g}, {low:g}]")
-    return ends
-
-
-Range = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_in_order)]
-
-
-class Augment(Section):
-    """Training clips changed anew for every hearing, by what leaves their emotion as it is; off by default.
-
-    ``share`` of the hearings are changed. Samples: ``speed`` is a range of factors (tempo and pitch together),
-    ``level`` the largest change in dB, ``noise`` a range of ratios of signal to noise in dB. Features: masks over
-    time and over bands, at most ``time_width`` frames and ``band_width`` bands wide (SpecAugment).
-    Validation and test items are never changed.
-    """
-
-    share: float = Field(default=1.0, gt=0, le=1)
-    speed: Range | None = None
-    level: float | None = None
-    noise: Range | None = None
-    time_masks: int = Field(default=0, ge=0)
-    time_width: int | None = Field(default=None, ge=1)
-    band_masks: int = Field(default=0, ge=0)
-    band_width: int | None = Field(default=None, ge=1)
-
-    @property
-    def reads_samples(self) -> bool:
-        """Whether samples are changed, which must then be kept beside the features."""
-        return any(setting is not None for setting in (self.speed, self.level, self.noise))
-
-    @property
-    def masks(self) -> bool:
-        """Whether features are masked."""
-        return self.time_masks > 0 or self.band_masks > 0
-
-    @property
-    def on(self) -> bool:
-        """Whether anything is changed at all."""
-        return self.reads_samples or self.masks
-
-    @property
-    def told(self) -> dict[str, Any] | None:
-        """What is on, for the records; None where nothing is."""
-        return self.model_dump(mode="json", exclude_defaults=True) if self.on else None
-
-    @model_validator(mode="after")
-    def _does_what_it_says(self) -> Self:
-        for kind, number, width in (
-            ("time", self.time_masks, self.time_width), ("band", self.band_masks, self.band_width)
-        ):  # fmt: skip
-            if number and width is None:
-                raise ValueError(f"{kind}_masks is {number} without a width; give the widest mask as {kind}_width")
-            if width is not None and not number:
-                raise ValueError(f"{kind}_width is {width} without masks; give their number as {kind}_masks")
-        if self.share < 1 and not self.on:
-            raise ValueError(f"share is {self.share:g} and nothing is on; set speed, level, noise or masks")
-        if self.reads_samples:
-            from affectspace.features import Augmentation  # loads torch, which reading a finished run has no use for
-
-            Augmentation(self.speed, self.level, self.noise)  # refuses what is no range
-        return self
-
-
-class Inner(Section):
-    """Choosing settings on training items alone: the test items are put aside, wholly.
-
-    Of the other items the group number ``fold`` validates and the rest trains; nothing is tested.
-    """
-
-    by: Literal["speaker", "session"] = "speaker"
-    fold: int = Field(ge=0)
-
-
-class CrossCorpus(Section):
-    """Train on some corpora, test on others; validation is whole groups of the training corpora.
-
-    ``seed`` draws these groups, apart from the run's own, so that runs of several seeds share a split.
-    """
-
-    kind: Literal["cross_corpus"]
-    train: tuple[str, ...] = Field(min_length=1)
-    test: tuple[str, ...] = Field(min_length=1)
-    validate_share: float = Field(default=0.2, ge=0, lt=1)
-    validate_by: Literal["speaker", "session"] = "speaker"
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    inner: Inner | None = None
-    allow: tuple[str, ...] = ()
-
-    @property
-    def validates(self) -> bool:
-        """Whether any item validates."""
-        return self.validate_share > 0 or self.inner is not None
-
-
-class LeaveOneOut(Section):
-    """Test on one speaker or session, train on the others; ``fold`` is one of them, or all in turn.
-
-    The next ``validate_groups`` of them validate.
-    """
-
-    kind: Literal["leave_one_out"]
-    by: Literal["speaker", "session"] = "speaker"
-    fold: int | Literal["all"] = "all"
-    validate_groups: int = Field(default=1, ge=0)
-    inner: Inner | None = None
-    allow: tuple[str, ...] = ()
-
-    @property
-    def validates(self) -> bool:
-        """Whether any item validates."""
-        return self.validate_groups > 0 or self.inner is not None
-
-
-class GroupedFolds(Section):
-    """k folds of whole groups; of what is not tested a share validates."""
-
-    kind: Literal["grouped_folds"]
-    by: Literal["speaker", "session", "script"] = "speaker"
-    folds: int = Field(default=5, ge=2)
-    validate_share: float = Field(default=0.2, ge=0, lt=1)
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    fold: int | Literal["all"] = "all"
-    inner: Inner | None = None
-    allow: tuple[str, ...] = ()
-
-    @property
-    def validates(self) -> bool:
-        """Whether any item validates."""
-        return self.validate_share > 0 or self.inner is not None
 
 
 class ConvPoolEncoder(Section):
@@ -345,9 +110,6 @@ def _names_a_folder(name: str) -> str:
     return name
 
 
-Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
-Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures, Field(discriminator="kind")]
-Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds, Field(discriminator="kind")]
 Encoder = Annotated[ConvPoolEncoder | MLPEncoder, Field(discriminator="kind")]
 Term = Annotated[CrossEntropyEntry | FSimilarityEntry, Field(discriminator="kind")]
 

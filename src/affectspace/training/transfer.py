@@ -11,7 +11,7 @@ from affectspace.protocols import Split, audit
 from affectspace.training.evaluate import Predictions, figures
 from affectspace.training.gather import gather
 from affectspace.training.model import load_model
-from affectspace.training.recipe import CorpusEntry
+from affectspace.training.recipe_data import CorpusEntry
 from affectspace.training.recipe_file import load_recipe
 from affectspace.training.run import Run
 

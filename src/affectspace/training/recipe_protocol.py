@@ -1,0 +1,86 @@
+"""What a recipe says of who trains, who validates and who tests."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from affectspace.training.schema import Section
+
+__all__ = [
+    "CrossCorpus",
+    "GroupedFolds",
+    "Inner",
+    "LeaveOneOut",
+    "Protocol",
+]
+
+
+class Inner(Section):
+    """Choosing settings on training items alone: the test items are put aside, wholly.
+
+    Of the other items the group number ``fold`` validates and the rest trains; nothing is tested.
+    """
+
+    by: Literal["speaker", "session"] = "speaker"
+    fold: int = Field(ge=0)
+
+
+class CrossCorpus(Section):
+    """Train on some corpora, test on others; validation is whole groups of the training corpora.
+
+    ``seed`` draws these groups, apart from the run's own, so that runs of several seeds share a split.
+    """
+
+    kind: Literal["cross_corpus"]
+    train: tuple[str, ...] = Field(min_length=1)
+    test: tuple[str, ...] = Field(min_length=1)
+    validate_share: float = Field(default=0.2, ge=0, lt=1)
+    validate_by: Literal["speaker", "session"] = "speaker"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    inner: Inner | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_share > 0 or self.inner is not None
+
+
+class LeaveOneOut(Section):
+    """Test on one speaker or session, train on the others; ``fold`` is one of them, or all in turn.
+
+    The next ``validate_groups`` of them validate.
+    """
+
+    kind: Literal["leave_one_out"]
+    by: Literal["speaker", "session"] = "speaker"
+    fold: int | Literal["all"] = "all"
+    validate_groups: int = Field(default=1, ge=0)
+    inner: Inner | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_groups > 0 or self.inner is not None
+
+
+class GroupedFolds(Section):
+    """k folds of whole groups; of what is not tested a share validates."""
+
+    kind: Literal["grouped_folds"]
+    by: Literal["speaker", "session", "script"] = "speaker"
+    folds: int = Field(default=5, ge=2)
+    validate_share: float = Field(default=0.2, ge=0, lt=1)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    fold: int | Literal["all"] = "all"
+    inner: Inner | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_share > 0 or self.inner is not None
+
+
+Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds, Field(discriminator="kind")]
