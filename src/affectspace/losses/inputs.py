@@ -1,0 +1,84 @@
+"""What the losses of this package accept, checked in one place and told in the same words."""
+
+import torch
+from torch import Tensor
+
+from affectspace.labels.distribution import as_distribution
+
+__all__ = ["both_or_neither", "check_embeddings", "hard_classes", "label_rows", "wide"]
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor in float32, or float64 where it is that: bfloat16 holds three digits, too few for differences."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def check_embeddings(name: str, embeddings: Tensor, items: int | None = None) -> None:
+    """Refuse what is not ``(items, dimensions)`` floating point, with as many items as there are targets.
+
+    Raises:
+        ValueError: another shape or type, or another number of rows.
+    """
+    if embeddings.ndim != 2 or not embeddings.is_floating_point() or items not in (None, len(embeddings)):
+        rows = "items" if items is None else str(items)
+        given = f"{embeddings.dtype} of shape {tuple(embeddings.shape)}"
+        raise ValueError(f"{name}: {given}; expected floating point ({rows}, dimensions), a row a target")
+
+
+def both_or_neither(reference: Tensor | None, reference_targets: Tensor | None) -> None:
+    """Refuse a reference without its targets, and targets without their reference.
+
+    Raises:
+        ValueError: one is given and the other is not.
+    """
+    if (reference is None) != (reference_targets is None):
+        raise ValueError("a reference needs both its embeddings and its targets; give the two, or neither")
+
+
+def hard_classes(targets: Tensor) -> Tensor:
+    """``(items,)`` class indices as they are; of ``(items, classes)`` probabilities the most likely class.
+
+    Class indices may be any whole numbers of 0 or more: only their being equal matters. Of equally
+    likely classes the first is taken. A row with NaN is refused, since an index cannot show it.
+
+    Raises:
+        ValueError: another shape, a negative index, or rows that are no probabilities.
+
+    Example:
+        >>> hard_classes(torch.tensor([[0.2, 0.8], [0.5, 0.5]]))
+        tensor([1, 0])
+    """
+    if targets.ndim == 1 and not targets.is_floating_point():
+        if not torch.compiler.is_compiling() and (targets < 0).any():
+            raise ValueError(f"class {targets.min().item()} is negative; classes are whole numbers of 0 or more")
+        return targets.long()
+    if targets.ndim != 2:
+        raise ValueError(f"targets have shape {tuple(targets.shape)}; expected (items,) indices or (items, classes)")
+    rows = as_distribution(targets, targets.shape[-1])
+    if not torch.compiler.is_compiling() and rows.isnan().any():
+        raise ValueError("a soft target holds NaN, and has no most likely class; leave such items out")
+    return rows.argmax(-1)
+
+
+def label_rows(targets: Tensor, reference_targets: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Targets of the items and of the reference (None: the items again) as rows of probabilities over the same classes.
+
+    Hard labels on both sides become one-hot rows over as many classes as the larger of them needs.
+
+    Returns:
+        ``(items, classes)`` and ``(rows, classes)``, float32 or float64.
+
+    Raises:
+        ValueError: as :func:`affectspace.labels.distribution.as_distribution`.
+
+    Example:
+        >>> a, b = label_rows(torch.tensor([0, 1]), torch.tensor([2]))
+        >>> a.shape, b
+        (torch.Size([2, 3]), tensor([[0., 0., 1.]]))
+    """
+    tables = [targets] if reference_targets is None else [targets, reference_targets]
+    classes = next((t.shape[-1] for t in tables if t.ndim != 1), None)
+    if classes is None:
+        classes = 1 + max((int(t.max()) for t in tables if t.numel()), default=0)
+    rows = [as_distribution(t, classes) for t in tables]
+    return rows[0], rows[-1]
