@@ -1,0 +1,93 @@
+"""How much two items count as alike, by their labels, for losses that pull alike items together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from affectspace.labels.geometry import GEOMETRIES
+from affectspace.losses.inputs import hard_classes, label_rows
+
+__all__ = ["LabelSimilarity", "PairWeights", "label_similarity"]
+
+PairWeights = Callable[[Tensor, Tensor], Tensor]
+"""Rows ``(b, classes)`` and ``(m, classes)`` of probabilities to ``(b, m)`` numbers."""
+
+
+@dataclass(frozen=True)
+class LabelSimilarity:
+    """A similarity of labels that is computed a block of pairs at a time.
+
+    Args:
+        name: for messages and representations.
+        rows: targets and those of a reference (None: the same items again) to what ``block`` compares, one row an item.
+        block: some rows ``b`` and others ``m`` to ``(b, m)`` weights, a tensor of its own that may be changed.
+        symmetric: whether the weight of two items is surely the same either way round.
+    """
+
+    name: str
+    rows: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+    block: PairWeights
+    symmetric: bool = True
+
+
+def label_similarity(similarity: str | PairWeights, of_geometry: Callable[[Tensor], Tensor]) -> LabelSimilarity:
+    """The similarity of that name, or one's own.
+
+    ================================== ===================================================================
+    name                               weight of two items
+    ================================== ===================================================================
+    ``same_class``                     1 if their most likely classes are equal, else 0
+    ``agreement``                      sum_c y_ic y_jc: the chance that a rater of one and a rater of the
+                                       other vote alike
+    ``chord``, ``angle``, ...          of C in [0, 2] of that geometry (:mod:`affectspace.labels.geometry`),
+                                       what the loss makes of it
+    a function                         what it makes of rows ``(b, classes)`` and ``(m, classes)``
+    ================================== ===================================================================
+
+    Args:
+        similarity: a name of the table, or a function.
+        of_geometry: C of a geometry to weights.
+
+    Raises:
+        ValueError: the name is unknown.
+
+    Example:
+        >>> import torch
+        >>> alike = label_similarity("agreement", lambda c: c / 2)
+        >>> rows, others = alike.rows(torch.tensor([[0.5, 0.5], [1.0, 0.0]]), None)
+        >>> alike.block(rows[:1], others)
+        tensor([[0.5000, 0.5000]])
+    """
+    if callable(similarity):
+        name = getattr(similarity, "__name__", type(similarity).__name__)
+        return LabelSimilarity(name, label_rows, _Checked(similarity), symmetric=False)
+    if similarity == "same_class":
+        return LabelSimilarity(similarity, _class_rows, lambda a, b: (a[:, None] == b).float())
+    if similarity == "agreement":
+        return LabelSimilarity(similarity, label_rows, lambda a, b: a @ b.T)
+    if similarity in GEOMETRIES:
+        matrix = GEOMETRIES[similarity].label_similarity_matrix
+        return LabelSimilarity(similarity, label_rows, lambda a, b: of_geometry(matrix(a, b)))
+    known = ", ".join(("same_class", "agreement", *GEOMETRIES))
+    raise ValueError(f"similarity {similarity!r} is unknown; choose one of {known}, or give a function of two tables")
+
+
+def _class_rows(targets: Tensor, others: Tensor | None) -> tuple[Tensor, Tensor]:
+    classes = hard_classes(targets)
+    return classes, classes if others is None else hard_classes(others)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Somebody's own function, whose table is looked at and copied, since it may be theirs to keep."""
+
+    similarity: PairWeights
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        weights = self.similarity(a, b)
+        if weights.shape != (len(a), len(b)):
+            raise ValueError(
+                f"similarity made shape {tuple(weights.shape)}; expected {(len(a), len(b))}, a row an item"
+            )
+        return weights.clone()
