@@ -19,7 +19,7 @@ def make(who: str, size: str) -> Callable[[], None]:
 
         loss = OrderedEMDLoss()
     else:
-        from dlordinal.losses import EMDLoss
+        from dlordinal.losses import EMDLoss  # pyright: ignore[reportMissingImports]
 
         loss = EMDLoss(classes)
 

@@ -156,9 +156,9 @@ class OrderedEMDLoss(nn.Module):
 
 def _cumulated(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Cumulated prediction and cumulated target, both ``(batch, classes)``."""
-    if prediction.ndim != 2 or not prediction.is_floating_point() or target.shape[:1] != prediction.shape[:1]:
-        given = f"{prediction.dtype} of shape {tuple(prediction.shape)} for targets of shape {tuple(target.shape)}"
-        raise ValueError(f"predictions are {given}; expected floating point (batch, classes), a row a target")
+    if prediction.ndim != 2 or target.shape[:1] != prediction.shape[:1]:
+        given = f"{tuple(prediction.shape)} for targets of shape {tuple(target.shape)}"
+        raise ValueError(f"predictions have shape {given}; expected (batch, classes), a row a target")
     classes = prediction.shape[-1]
     if target.ndim != 1 or target.is_floating_point():
         return prediction.cumsum(-1), as_distribution(target, classes).cumsum(-1)
