@@ -38,6 +38,9 @@ class MemoryBank(nn.Module):
         ValueError: a size or a number of dimensions or classes below 1; in :meth:`add` what does
             not have these shapes, or rows that are no probabilities.
 
+    With several processes keep it out of what ``DistributedDataParallel`` wraps, which would copy the
+    first process's items over those of the others at every step.
+
     Memory: size x (dimensions + columns of targets) numbers, and as much again for ``contents()``.
     How many it returns changes from step to step, so call it outside of a compiled graph.
 
