@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 __all__ = ["KernelBlocks", "add_mirrored", "check_kernels", "rectangle", "triangle", "with_gradients"]
 
@@ -195,14 +194,27 @@ def add_mirrored(
 class _WithGradients(torch.autograd.Function):
     @staticmethod
     def forward(ctx, value: Tensor, *gradients_and_inputs: Tensor) -> Tensor:
-        ctx.save_for_backward(*gradients_and_inputs[: len(gradients_and_inputs) // 2])
+        ctx.save_for_backward(*gradients_and_inputs)
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_output: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        gradients = ctx.saved_tensors
-        return None, *(None for _ in gradients), *(grad_output * gradient for gradient in gradients)
+        saved = ctx.saved_tensors
+        gradients, inputs = saved[: len(saved) // 2], saved[len(saved) // 2 :]
+        scaled = (_NotDifferentiable.apply(grad_output * each, tensor) for each, tensor in zip(gradients, inputs))
+        return None, *(None for _ in gradients), *scaled
+
+
+class _NotDifferentiable(torch.autograd.Function):
+    """A gradient as it is, on the graph of what it belongs to, so that a second derivative fails instead of being 0."""
+
+    @staticmethod
+    def forward(ctx, gradient: Tensor, tensor: Tensor) -> Tensor:
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx, grad_output: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise RuntimeError("this loss is differentiable once: its gradient was computed along with its value")
 
 
 def with_gradients(value: Tensor, gradients: list[Tensor], inputs: list[Tensor]) -> Tensor:
