@@ -49,7 +49,7 @@ class SupervisedContrastiveLoss(nn.Module):
     Shape:
         embeddings ``(items, dimensions)``; targets ``(items,)`` class indices or ``(items, classes)``
         probabilities; groups ``(items,)`` integers; pair_weights ``(items, items)``, any factor of 0 or more
-        on w, without a gradient. The loss is a scalar, at least 0, float32 or better.
+        on w, without a gradient. The loss is a scalar, at least 0 up to rounding, float32 or better.
         With a reference (another modality, a memory bank), positives and all others are rows of it
         (pair_weights are ``(items, rows)``), and it receives its gradient unless it is detached.
 
@@ -171,7 +171,7 @@ class SupervisedContrastiveLoss(nn.Module):
         if pair_weights is not None:
             w = w * pair_weights[rows]
         if groups is not None and other_groups is not None:
-            w = w * torch.where(groups[rows, None] == other_groups, 1.0, self.across_groups)
+            w = torch.where(groups[rows, None] == other_groups, w, w * self.across_groups)
         if not torch.compiler.is_compiling() and (w < 0).any():
             raise ValueError(f"a pair weighs {w.min().item():.4g} as a positive; weights are 0 or more")
         return w

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from affectspace.losses.inputs import wide
 
@@ -76,7 +75,11 @@ def with_gradient(
 ) -> Tensor:
     """A scalar with the gradient by one or two tensors that was computed together with it.
 
-    It is differentiable once: a second derivative raises an error.
+    It is differentiable once.
+
+    Raises:
+        RuntimeError: in a backward pass that is to be differentiated again (``create_graph=True``), which
+            would take the gradient for a constant.
 
     Example:
         >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -96,7 +99,8 @@ class _WithGradient(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+            raise RuntimeError("this loss is differentiable once: call backward without create_graph")
         gradient, other_gradient = ctx.saved_tensors
         return None, gradient * scale, None, None if other_gradient is None else other_gradient * scale, None
