@@ -191,37 +191,40 @@ class GaussianManifoldLoss(nn.Module):
             alone = self.means == "leave_one_out" and reference is None
             left = masses - labels if alone else masses  # what is left of each class, without the item itself
             there = ~(left <= math.sqrt(torch.finfo(z.dtype).eps) * masses)  # NaN is there, and shows
-            safe = torch.where(there, left, 1)
+            if alone or self.prior_of_masses:
+                left = torch.where(there, left, 1)
             if alone:
                 # z - (S - y z) / (m - y) = (z - S / m) m / (m - y): nothing of items x classes x dimensions
-                distances = distances * (masses / safe).square()
-            logits = distances * (-0.5 / self.sigma**2)
-            if self.prior_of_masses:
-                logits = logits + safe.log()
-            elif self.prior is not None:
+                distances = distances * (masses / left).square()
+            log_prior = left.log() if self.prior_of_masses else torch.zeros_like(left)
+            if self.prior is not None:
                 there = there & (self.prior > 0)
-                logits = logits + self.prior.to(z.dtype).log()
-            posterior = logits.masked_fill(~there, torch.finfo(z.dtype).min).softmax(-1)
+                log_prior = log_prior + self.prior.to(z.dtype).log()
+            log_prior = log_prior.masked_fill(~there, torch.finfo(z.dtype).min)
+            posterior = torch.add(log_prior, distances, alpha=-0.5 / self.sigma**2).softmax(-1)
 
-            teaches, goal = there.sum(-1) > 1, labels
-            if alone or reference is not None or self.prior is not None:  # else the batch has all classes of its labels
-                goal = labels * there
-                kept, whole = goal.sum(-1), labels.sum(-1)
-                teaches = teaches & ~(kept <= 0.5 * whole)
-                goal = goal * (whole / torch.where(teaches, kept, 1)).unsqueeze(-1)
-            teaches = teaches.expand(len(z))
-            loss = (posterior - goal).square().sum(-1).mul(teaches).sum() / teaches.sum().clamp(min=1)
-            if torch.compiler.is_compiling():
-                return loss + norm
-            if not teaches.any():
-                return nothing_to_learn(embeddings, _why_nothing(masses, reference, self.prior)) + norm
-            who = "nobody else" if reference is None else "nothing in the reference"
-            leave_out(~teaches, f"half of their label or more lies on classes that {who} has, or whose prior is 0")
-            if not alone and reference is None and (labels.amax(0) >= masses).all():
-                message = "this batch draws no items together: each class has a single one, which is its own mean; "
-                remedy = "give several items of each class, or a reference"
-                warnings.warn(message + remedy, DegenerateBatchWarning, stacklevel=2)
-            return loss + norm
+            several = there.sum(-1) > 1
+            if not alone and reference is None and self.prior is None:  # the batch has all classes of its labels
+                loss = nn.functional.mse_loss(posterior, labels, reduction="sum") / len(z) + norm
+                if not torch.compiler.is_compiling():
+                    if not several:
+                        return nothing_to_learn(embeddings, _why_nothing(masses, reference, self.prior)) + norm
+                    _tell_of_items_alone(labels, masses)
+                return loss
+            goal = labels * there
+            kept, whole = goal.sum(-1), labels.sum(-1)
+            teaches = several & ~(kept <= 0.5 * whole)
+            goal = goal * (whole / torch.where(teaches, kept, 1)).unsqueeze(-1)
+            error = (posterior - goal).square().sum(-1)
+            loss = (error * teaches).sum() / teaches.sum().clamp(min=1) + norm
+            if not torch.compiler.is_compiling():
+                if not teaches.any():
+                    return nothing_to_learn(embeddings, _why_nothing(masses, reference, self.prior)) + norm
+                who = "nobody else" if reference is None else "nothing in the reference"
+                leave_out(~teaches, f"half of their label or more lies on classes that {who} has, or whose prior is 0")
+                if not alone and reference is None:
+                    _tell_of_items_alone(labels, masses)
+            return loss
 
     def _labels(self, targets: Tensor, reference_targets: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.prior is None:
@@ -285,6 +288,13 @@ def _check_dimensions(name: str, rows: Tensor, embeddings: Tensor) -> None:
         raise ValueError(
             f"{name}: {rows.shape[-1]} dimensions, and the embeddings have {embeddings.shape[-1]}; give both as many"
         )
+
+
+def _tell_of_items_alone(labels: Tensor, masses: Tensor) -> None:
+    if (labels.amax(0) >= masses).all():
+        message = "this batch draws no items together: each class has a single one, which is its own mean; "
+        remedy = "give several items of each class, or a reference"
+        warnings.warn(message + remedy, DegenerateBatchWarning, stacklevel=3)
 
 
 def _why_nothing(masses: Tensor, reference: Tensor | None, prior: Tensor | None) -> str:
