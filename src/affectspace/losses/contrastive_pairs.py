@@ -29,7 +29,7 @@ class ContrastivePairsLoss(nn.Module):
 
     Never holds all pairs: they are gone through in tiles, and the value and its gradient come out of the
     same pass. It is differentiable once. A pair at distance 0 has no direction and moves nobody; in float32
-    that is one nearer than about a thousandth of the embeddings' length.
+    that is one nearer than about a thousandth of how far the batch is spread.
 
     Args:
         margin: m, above 0, the distance beyond which pairs that are not alike cost nothing. Unit vectors are at
@@ -136,6 +136,9 @@ class ContrastivePairsLoss(nn.Module):
         # a side of no weight has no pairs, and its sums are 0
         share, other_share = (torch.where(total == 0, 0.0, 1 / total) for total in (alike, unlike))
 
+        # moving all together changes no distance, and around their centre fewer digits cancel
+        centre = to.mean(0)
+        z, to = z - centre, to - centre
         square, other_square = (x.square().sum(1, keepdim=True) for x in (z, to))
         # one product of matrices makes |z|^2 - 2 z.o + |o|^2
         left = torch.cat([z, square, torch.ones_like(square)], 1)
@@ -148,10 +151,12 @@ class ContrastivePairsLoss(nn.Module):
         for rows, columns in tiles:
             shape = rows.stop - rows.start, columns.stop - columns.start
             d = torch.mm(left[rows], right[columns].T, out=room[: shape[0] * shape[1]].view(shape))
-            # what lies below rounding is 0, and a difference of equal embeddings must not be divided by its error
-            d.masked_fill_(
-                d <= (2 * rounding if self.normalise else rounding * (square[rows] + other_square[columns, 0])), 0.0
-            )
+            # a difference of equal embeddings must not be divided by its error, and so what is below rounding is 0
+            if self.normalise:
+                least = rounding * (square[rows].amax() + other_square[columns].amax())
+            else:  # lengths may be so different that each pair needs its own
+                least = rounding * (square[rows] + other_square[columns, 0])
+            d.masked_fill_(d <= least, 0.0)
             w = self._weights(labels, other_labels, rows, columns, own, z.dtype)
             unlike_w = 1 - w
             if self.squared:
