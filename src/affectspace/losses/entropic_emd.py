@@ -265,10 +265,10 @@ class _Scaling:
         self.p, self.t = self.p[rows], self.t[rows]
 
     def of_rows(self, b: Tensor) -> Tensor:
-        return ((self.t * b) @ self.kernel.T).reciprocal()
+        return _product(self.t * b, self.kernel.T).reciprocal()
 
     def of_columns(self, a: Tensor) -> Tensor:
-        return ((self.p * a) @ self.kernel).reciprocal()
+        return _product(self.p * a, self.kernel).reciprocal()
 
     def flow(self, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What arrives in each class, and how much of it shares its origin with what arrives in each other class.
@@ -276,26 +276,34 @@ class _Scaling:
         The latter as ``(rows, classes, classes)`` that are still to be multiplied by ``(rows, classes)`` twice.
         """
         weights = self.t * b
-        a = (weights @ self.kernel.T).reciprocal()
+        a = _product(weights, self.kernel.T).reciprocal()
         sent = self.p * a
         if self.pairs is None:
             each = self.kernel * (self.p.sqrt() * a)[:, :, None]
             together = each.mT @ each
         else:
             together = ((sent * a) @ self.pairs).view(-1, *self.kernel.shape)
-        return weights * (sent @ self.kernel), together, weights
+        return weights * _product(sent, self.kernel), together, weights
 
     @staticmethod
     def middle(a: Tensor, b: Tensor) -> Tensor:
-        return (a * b).sqrt()
+        return (a * b).rsqrt().reciprocal()
 
     @staticmethod
     def add(b: Tensor, step: Tensor) -> Tensor:
-        return b * step.exp()
+        return b * (step * math.log2(math.e)).exp2()
 
     @staticmethod
     def double(b: Tensor) -> Tensor:
         return b.square()
+
+
+def _product(rows: Tensor, kernel: Tensor) -> Tensor:
+    # A processor's library for products wakes its threads for each, which takes longer than a small product itself
+    # (as it does for exp and sqrt, in place of which exp2 and rsqrt are taken above).
+    if rows.device.type == "cpu" and rows.numel() * len(kernel) <= 2**15:
+        return (rows[:, :, None] * kernel).sum(1)
+    return rows @ kernel
 
 
 class _Logarithms:
@@ -392,8 +400,8 @@ def _newton(form: _Scaling | _Logarithms, y: Tensor) -> tuple[Tensor, Tensor, Te
     """
     arrived, together, weights = form.flow(y)
     gap = form.t - arrived
-    root = arrived.clamp(min=torch.finfo(y.dtype).tiny ** 0.5).sqrt()
-    inverse = root.reciprocal()
+    inverse = arrived.clamp(min=torch.finfo(y.dtype).tiny ** 0.5).rsqrt()
+    root = inverse.reciprocal()
     weights = weights * inverse
     hessian = torch.addcmul(
         root[:, :, None] * root[:, None], weights[:, :, None] * weights[:, None], together, value=-1
