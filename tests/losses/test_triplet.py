@@ -104,8 +104,8 @@ def test_gradient_in_float64(kind, triplets):
     assert torch.autograd.gradcheck(lambda a: quiet(lambda: 3 * loss(a, y)), z)
 
 
-@pytest.mark.parametrize("reach", [0.01, 2.0, 4.0, 8.0])
-@pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+@pytest.mark.parametrize("reach", [0.01, 2.0, 4.0, 25.0, 80.0])
+@pytest.mark.parametrize(("dtype", "accuracy"), [(torch.float64, 1e-12), (torch.float32, 2e-6)])
 def test_polynomials_give_a_soft_margin_to_rounding(reach, dtype, accuracy):
     draw = torch.Generator().manual_seed(6)
     distances = reach * torch.rand(5, 300, dtype=torch.double, generator=draw)
@@ -114,7 +114,6 @@ def test_polynomials_give_a_soft_margin_to_rounding(reach, dtype, accuracy):
     given = (distances, same.expand(5, 300), distances[:, :40], torch.arange(40).expand(5, 40) != 3)
     exact = pairwise_sums(*given, margin=0.2)
     sums = SmoothSums(reach, 0.2, dtype)
-    assert sums.suits
     quick = sums(*(t.to(dtype) if t.is_floating_point() else t for t in given))
     for name in ("value", "slopes", "own_slopes"):
         ours, theirs = getattr(quick, name).double(), getattr(exact, name)
@@ -123,10 +122,10 @@ def test_polynomials_give_a_soft_margin_to_rounding(reach, dtype, accuracy):
     assert quick.chosen.tolist() == [39 * 260] * 5
 
 
-def test_bounds_too_wide_for_polynomials_are_told():
-    assert SmoothSums(20.0, 0.2, torch.float32).suits
-    assert not SmoothSums(100.0, 0.2, torch.float32).suits
-    assert not SmoothSums(100.0, 0.2, torch.float64).suits
+def test_polynomials_are_left_where_they_outnumber_the_positives():
+    assert SmoothSums(20.0, 0.2, torch.float32).suits(positives=1)
+    assert SmoothSums(100.0, 0.2, torch.float32).suits(positives=100)
+    assert not SmoothSums(100.0, 0.2, torch.float32).suits(positives=70)
 
 
 @pytest.mark.parametrize("scale", [1.0, 3.0, 30.0, 3e3, 3e5])
@@ -150,6 +149,23 @@ def test_float32_keeps_the_digits(kind, margin):
     assert value.item() == pytest.approx(exact.item(), rel=2e-6)
     gradient, expected = torch.autograd.grad(value, single)[0], torch.autograd.grad(exact, z)[0]
     assert (gradient - expected).abs().max() < 2e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("apart", [5.0, 15.0, 25.0])
+def test_soft_margin_of_far_classes_keeps_its_digits_in_float32(apart):
+    draw = torch.Generator().manual_seed(21)
+    y = torch.arange(100) % 2
+    z = torch.randn(100, 4, generator=draw) + apart * y[:, None] / 2
+    loss, single = TripletLoss(0.3, "soft_margin", normalise=False), z.clone().requires_grad_()
+    z = z.double().requires_grad_()
+    same = y[:, None] == y
+    triplets = (same & ~torch.eye(100, dtype=torch.bool))[:, :, None] & ~same[:, None]
+    distance = (z[:, None] - z).square().sum(-1).clamp(min=1e-30).sqrt()
+    value = loss(single, y)
+    exact = torch.nn.functional.softplus(distance[:, :, None] - distance[:, None] + 0.3)[triplets].mean()
+    assert value.item() == pytest.approx(exact.item(), rel=1e-5)
+    gradient, expected = torch.autograd.grad(value, single)[0], torch.autograd.grad(exact, z)[0]
+    assert (gradient - expected).abs().max() < 1e-4 * expected.abs().max()
 
 
 @settings(deadline=None, max_examples=30)

@@ -59,10 +59,12 @@ class TripletLoss(nn.Module):
     Where triplets exist and none is active, or none is semi-hard, the loss is 0 with a graph and
     without a warning: there is nothing left to learn from this batch.
 
-    Cost: ``"all"`` and ``"semi_hard"`` with a hinge take O(items rows (dimensions + log positives))
-    time, a soft margin O(items rows dimensions); memory for some 25 bytes a distance of one block, and
-    the gradient. A soft margin is summed pair by pair, which takes O(items rows positives) time,
-    over semi-hard triplets, and without ``normalise`` where distances can exceed about 25 (10 in float64).
+    Cost: O(items rows (dimensions + log positives)) time with a hinge, O(items rows dimensions)
+    with a soft margin of unit vectors or over the hardest; memory for one block of distances, at
+    some 40 bytes each, and for the gradient. A soft margin of semi-hard triplets is summed pair by
+    pair, in O(items rows positives) time. Without ``normalise`` a soft margin over all takes some 6
+    operations a distance for each unit of the longest distance (in float64 on the CPU; elsewhere in
+    the type given, right to some 1e-7 of that distance), or pair by pair where that is less.
 
     Values and gradients are computed in one pass, and so, but for ``"hard"``, the loss is
     differentiable once. Equal embeddings pull and push in no direction: their gradient is 0.
@@ -174,23 +176,30 @@ class TripletLoss(nn.Module):
         rows = rows[order]
         return _Streamed.apply(
             items[by_class], rows, begin[by_class], count[by_class], places,
-            self._rule(items, rows), self.squared, self.average == "active", self.block,
+            self._rule(items, rows, count), self.squared, self.average == "active", self.block,
         )  # fmt: skip
 
-    def _rule(self, items: Tensor, rows: Tensor) -> Callable[[Tensor, Tensor, Tensor, Tensor], TripletSums]:
+    def _rule(
+        self, items: Tensor, rows: Tensor, count: Tensor
+    ) -> Callable[[Tensor, Tensor, Tensor, Tensor], TripletSums]:
         semi_hard = self.triplets == "semi_hard"
         if self.kind == "hinge":
             return partial(hinge_sums, margin=self.margin, semi_hard=semi_hard)
-        if not semi_hard:
-            bound = 2.0
-            if not self.normalise:
-                centre = rows.detach().mean(0)
-                bound = float(sum((each.detach() - centre).norm(dim=1).max() for each in (items, rows)))
-            if math.isfinite(bound):
-                sums = SmoothSums(bound**2 if self.squared else bound, self.margin, items.dtype)
-                if sums.suits:
-                    return sums
-        return partial(pairwise_sums, margin=self.margin, semi_hard=semi_hard)
+        pairwise = partial(pairwise_sums, margin=self.margin, semi_hard=semi_hard)
+        if semi_hard:
+            return pairwise
+        bound, positives, dtype = 2.0, 0, items.dtype
+        if not self.normalise:
+            centre = rows.detach().mean(0)
+            bound = float(sum((each.detach() - centre).norm(dim=1).max() for each in (items, rows)))
+            positives = int(count.max())
+            # classes far apart lose less than float32 can tell from 0 beside the longest distance
+            dtype = torch.float64 if items.device.type == "cpu" else dtype
+        bound = bound**2 if self.squared else bound
+        if not math.isfinite(bound):
+            return pairwise
+        sums = SmoothSums(bound, self.margin, dtype)
+        return sums if sums.suits(positives) else pairwise
 
     def _hard(
         self, items: Tensor, classes: Tensor, rows: Tensor, row_classes: Tensor, places: Tensor | None, lonely: Tensor
