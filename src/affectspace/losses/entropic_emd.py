@@ -381,9 +381,11 @@ def _warm_up(last: _Scaling | _Logarithms, cost: Tensor, farthest: float) -> Ten
     x = y = torch.full_like(last.p, kind.neutral)
     for level in range(max(0, math.ceil(math.log2(max(farthest, 1) / 8))), -1, -1):
         form = kind(last.p, last.t, cost / 2**level) if level else last
-        for _ in range(6):
+        for _ in range(2):
             # Both at once and half-way: equal rows keep equal potentials, also where the marginals no longer tell.
             x, y = kind.middle(x, form.of_rows(y)), kind.middle(y, form.of_columns(x))
+        for _ in range(4):
+            y = form.of_columns(form.of_rows(y))
         if level:
             y = kind.add(y, _newton(form, y)[0])
             x, y = kind.double(form.of_rows(y)), kind.double(y)
