@@ -143,6 +143,19 @@ def test_the_distance_to_a_nearer_class_is_less_whatever_the_order():
         assert all(a < b for a, b in pairwise(costs.tolist()))
 
 
+@pytest.mark.parametrize("classes", [3, 15, 16, 40])
+def test_an_item_costs_the_same_in_a_small_and_in_a_large_batch(classes):
+    """Large batches of few classes are worked on along the columns."""
+    logits, targets = distributions(300, classes).log().requires_grad_(), torch.arange(300) % classes
+    loss = OrderedEMDLoss(reduction="sum")
+    whole = loss(logits, targets)
+    (of_whole,) = torch.autograd.grad(whole, logits)
+    parts = torch.stack([loss(x, t) for x, t in zip(logits.split(7), targets.split(7))]).sum()
+    (of_parts,) = torch.autograd.grad(parts, logits)
+    assert torch.allclose(whole, parts, rtol=1e-12)
+    assert torch.allclose(of_whole, of_parts, rtol=1e-10, atol=1e-15)
+
+
 @pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.int64])
 def test_indices_may_be_of_any_whole_type(dtype):
     p, t = distributions(3, 4), torch.tensor([0, 3, 1])
