@@ -39,11 +39,11 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def tiny(world):
-    """``tiny(terms="ce", training={...})``: the tiny recipe with changes to its sections."""
+    """``tiny(terms="ce", training={...})``: the tiny recipe, its sections changed; terms by name or as a list."""
 
     def make(terms="ce", **changes):
         values = copy.deepcopy(TINY) | {"data": str(world), "corpora": [{"path": "alva"}, {"path": "boro"}]}
-        values["terms"] = TERMS[terms]
+        values["terms"] = TERMS[terms] if isinstance(terms, str) else terms
         for key, change in changes.items():
             values[key] = (
                 {**values.get(key, {}), **change} if isinstance(change, dict) and "kind" not in change else change

@@ -20,6 +20,8 @@ class Batch:
         anchors: how many leading items the classification terms look at; the others are there only
             to be compared with. None: all.
         triplets: ``(triplets, 3)`` rows of anchor, similar and dissimilar item within this batch.
+        groups: ``(items,)`` number of each item's corpus, language and speaker, by those names; -1 unknown.
+        progress: share of the training that is done, in ``[0, 1]``.
     """
 
     values: Tensor
@@ -27,13 +29,17 @@ class Batch:
     targets: Tensor | None = None
     anchors: int | None = None
     triplets: Tensor | None = None
+    groups: dict[str, Tensor] | None = None
+    progress: float = 0.0
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device; this very one where it is there already."""
         if self.values.device == torch.device(device):
             return self
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
+        groups = self.groups and {name: codes.to(device, non_blocking=True) for name, codes in self.groups.items()}
+        moved = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
+        return replace(self, **moved, groups=groups)
 
 
 def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -48,6 +48,11 @@ class ConvPool(nn.Module):
         self.fc2 = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, classes)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Dimensions of the layers that a loss may read, by their names."""
+        return {"embedding": self.fc1.out_features, "fc2": self.fc2.out_features}
+
     def forward(self, batch: Batch) -> Outputs:
         convolution = self.convolution
         assert convolution.bias is not None, "made with a bias above"

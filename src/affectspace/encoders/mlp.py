@@ -50,6 +50,11 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, hidden)
         self.output = nn.Linear(hidden, classes)
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Dimensions of the layers that a loss may read, by their names."""
+        return {"embedding": self.fc1.out_features, "fc2": self.fc2.out_features}
+
     def forward(self, batch: Batch) -> Outputs:
         values = batch.values
         if values.ndim == 3:

@@ -55,7 +55,7 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
     """
     from affectspace.training.cache import DataCache  # loads torch; a fault in the study file is told before
     from affectspace.training.folds import fold_count, inner_count, one_fold
-    from affectspace.training.terms import triplet_geometry
+    from affectspace.training.objective import triplet_geometry
     from affectspace.training.train import make_fabric
 
     cache = DataCache()

@@ -27,7 +27,10 @@ from affectspace.training.gather import Clips, Gathered, Hearing, gather
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut
 
-__all__ = ["Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
+__all__ = ["GROUPS", "Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
+
+
+GROUPS = ("corpus", "language", "speaker")  # what a term may know of a training item besides its label
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,21 @@ class Data:
             values[row] = (values[row] - mean) / scale
         return torch.from_numpy(values)
 
+    @cached_property
+    def group_names(self) -> dict[str, list[str]]:
+        """The corpora, languages and speakers of the training items, by name; a speaker is corpus/name."""
+        training = self.items.iloc[self.split.train]
+        return {column: sorted(_named(training, column).dropna().unique()) for column in GROUPS}
+
+    @cached_property
+    def _groups(self) -> dict[str, Tensor]:
+        """The number of each item's corpus, language and speaker among those that train; -1 where it has none there."""
+        codes = {
+            column: pd.Index(names).get_indexer(pd.Index(_named(self.items, column))).astype(np.int64)
+            for column, names in self.group_names.items()
+        }
+        return {column: torch.from_numpy(code) for column, code in codes.items()}
+
     def batch(self, rows: np.ndarray) -> Batch:
         """The items of ``rows``, normalised; sequences are padded."""
         lengths, chosen = self.clips.lengths[rows], torch.from_numpy(rows)
@@ -107,7 +125,9 @@ class Data:
         """
         if not isinstance(indices, TripletIndices):
             rows = self.split.train[indices]
-            return self.batch(rows) if hear is None else self.heard(rows, ["anchor"] * len(rows), hear, epoch)
+            batch = self.batch(rows) if hear is None else self.heard(rows, ["anchor"] * len(rows), hear, epoch)
+            batch.groups = self._groups_of(rows)
+            return batch
         anchor, similar, dissimilar = indices
         count = len(anchor)
         whole = np.flatnonzero(similar >= 0)
@@ -118,9 +138,13 @@ class Data:
             roles = ["anchor"] * count + ["similar"] * len(whole) + ["dissimilar"] * len(whole)
             batch = self.heard(rows, roles, hear, epoch)
         partner = count + np.arange(len(whole))
+        batch.groups = self._groups_of(rows)
         batch.anchors = count
         batch.triplets = torch.from_numpy(np.stack([whole, partner, partner + len(whole)], 1))
         return batch
+
+    def _groups_of(self, rows: np.ndarray) -> dict[str, Tensor]:
+        return {column: codes[torch.from_numpy(rows)] for column, codes in self._groups.items()}
 
     def training_ids(self, indices: np.ndarray | TripletIndices) -> list[str]:
         """The items of a training batch by key, in its order."""
@@ -157,7 +181,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
             "or choose a protocol and corpora that leave some to train on"
         )
     normalise = recipe.features.normalise
-    groups = _groups_of(split, normalised_groups(items, normalise.scope))
+    groups = _normalised_by(split, normalised_groups(items, normalise.scope))
     normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
     protocol = {
         "protocol": split.name,
@@ -200,7 +224,13 @@ def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
     return None
 
 
-def _groups_of(split: Split, groups: list[str] | None) -> list[str | None] | None:
+def _named(items: pd.DataFrame, column: str) -> pd.Series:
+    names = items[column].astype("string")
+    names = names.mask(names.str.strip() == "")
+    return items["corpus"].astype("string") + "/" + names if column == "speaker" else names
+
+
+def _normalised_by(split: Split, groups: list[str] | None) -> list[str | None] | None:
     """Items that are put aside belong to no group, so that not even their mean is used."""
     if groups is None:
         return None

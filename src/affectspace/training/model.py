@@ -27,7 +27,7 @@ __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 FORMAT = 1
 
 
-def make_encoder(entry: Encoder, bands: int, classes: int) -> nn.Module:
+def make_encoder(entry: Encoder, bands: int, classes: int) -> ConvPool | MLP:
     """The net that a recipe names, for features of ``bands`` dimensions."""
     match entry:
         case ConvPoolEncoder():
@@ -82,8 +82,12 @@ class Model:
         return outputs.embedding.numpy(), outputs.logits.softmax(-1).numpy()
 
 
-def save_model(folder: Path, encoder: nn.Module, recipe: Recipe, data: Data, test: dict[str, float]) -> None:
+def save_model(
+    folder: Path, encoder: nn.Module, terms: nn.Module, recipe: Recipe, data: Data, test: dict[str, float]
+) -> None:
     """Write the folder of a model; its card says what it was trained on and how far to trust it.
+
+    What its terms have learned, such as distances between classes, is written beside it.
 
     The paths of the machine it was trained on stay out of it.
     """
@@ -97,8 +101,9 @@ def save_model(folder: Path, encoder: nn.Module, recipe: Recipe, data: Data, tes
         "normaliser": data.normaliser.to_dict(),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
-    weights = save({name: value.cpu().contiguous() for name, value in encoder.state_dict().items()})
-    (folder / "model.safetensors").write_bytes(weights)
+    for name, module in (("model", encoder), ("terms", terms)):
+        if held := {key: value.cpu().contiguous() for key, value in module.state_dict().items()}:
+            (folder / f"{name}.safetensors").write_bytes(save(held))
     (folder / "README.md").write_text(_card(recipe, data, test), encoding="utf-8")
 
 

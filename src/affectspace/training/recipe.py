@@ -17,6 +17,7 @@ from affectspace.training.recipe_data import (
     VectorFeatures,
 )
 from affectspace.training.recipe_protocol import Protocol
+from affectspace.training.recipe_terms import CrossEntropyEntry, OrderedEMDEntry, Term
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
@@ -36,20 +37,6 @@ class MLPEncoder(Section):
     hidden: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     limit: float | None = Field(default=None, gt=0)
-
-
-class CrossEntropyEntry(Section):
-    kind: Literal["cross_entropy"]
-    weight: float = Field(default=1.0, gt=0)
-    class_weights: bool = True
-
-
-class FSimilarityEntry(Section):
-    kind: Literal["f_similarity"]
-    weight: float = Field(default=10.0, gt=0)
-    f: Literal["kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon"] = "kl"
-    geometry: Literal["chord", "angle", "fisher_rao"] = "chord"
-    pairs: Literal["triplets", "batch"] = "triplets"
 
 
 class Training(Section):
@@ -111,7 +98,6 @@ def _names_a_folder(name: str) -> str:
 
 
 Encoder = Annotated[ConvPoolEncoder | MLPEncoder, Field(discriminator="kind")]
-Term = Annotated[CrossEntropyEntry | FSimilarityEntry, Field(discriminator="kind")]
 
 
 class Recipe(Section):
@@ -169,12 +155,28 @@ class Recipe(Section):
                 "training.length_pool sorts batches by length, triplets are drawn by label; leave length_pool at 1, "
                 'or give the f_similarity term pairs = "batch"'
             )
+        for term in self.terms:
+            self._knows_its_classes(term)
         if self.training.selection == "validation" and not self.protocol.validates:
             raise ValueError(
                 'training.selection is "validation", and the protocol validates on nothing; let it validate, or give '
                 'training.selection = "last" or the number of an epoch'
             )
         return self
+
+    def _knows_its_classes(self, term: Term) -> None:
+        count = len(self.labels.names)
+        if isinstance(term, OrderedEMDEntry) and self.labels.kind == "classes":
+            raise ValueError(
+                'ordered_emd needs classes that have an order, and those of labels.kind = "classes" have none; use '
+                'labels.kind = "levels" or "poles", or the term guided_emd, which learns how near classes are'
+            )
+        distances = getattr(term, "ground_distance", None)
+        if distances is not None and [len(row) for row in distances] != [count] * count:
+            given = ", ".join(str(len(row)) for row in distances) or "nothing"
+            raise ValueError(
+                f"{term.kind}.ground_distance has rows of {given}; {count} classes need {count} rows of {count} numbers"
+            )
 
     def _reads_vectors(self, features: FunctionalsFeatures | VectorFeatures) -> None:
         if not isinstance(self.encoder, MLPEncoder):

@@ -1,111 +1,213 @@
-"""Terms: a loss bound to what it reads of a batch, and its weight."""
+"""Terms: a loss bound to what it reads of a batch."""
 
-from collections import Counter
-from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
 
 from affectspace.encoders import Batch, Outputs
-from affectspace.errors import InputError
 from affectspace.losses import (
-    InBatchFSimilarityLoss,
-    SoftCrossEntropyLoss,
+    AdversaryLoss,
+    CrossModalMatchingLoss,
+    GuidedEMDLoss,
+    HSICLoss,
+    MemoryBank,
+    MMDLoss,
+    SupervisedContrastiveLoss,
     TripletFSimilarityLoss,
-    balanced_class_weights,
+    reversal_schedule,
 )
-from affectspace.training.recipe import CrossEntropyEntry, FSimilarityEntry, Recipe
+from affectspace.losses.degenerate import leave_out, nothing_to_learn
 
 __all__ = [
-    "CrossEntropyTerm",
-    "FSimilarityTerm",
-    "Objective",
-    "make_objective",
-    "reported_geometry",
-    "triplet_geometry",
+    "AcrossGroupsTerm",
+    "AdversaryTerm",
+    "ContrastiveTerm",
+    "EmbeddingTerm",
+    "GuidedEMDTerm",
+    "IndependenceTerm",
+    "LogitsTerm",
+    "MatchingTerm",
+    "Term",
+    "TripletTerm",
 ]
 
 
-class CrossEntropyTerm(nn.Module):
-    """Soft cross-entropy on the anchors of a batch: items drawn only for comparison do not count."""
+class Term(nn.Module):
+    """What a term is: ``forward(outputs, batch)`` to the scalar that it adds, before its weight.
 
-    def __init__(self, class_weights: Tensor | None):
+    It may have parameters, which are trained with the net, and buffers, which are saved with it.
+    Items that were drawn only to be compared with in triplets are seen by :class:`TripletTerm` alone.
+    """
+
+    def epoch_end(self) -> dict[str, float]:
+        """Called after every epoch; figures to be recorded with it, by name."""
+        return {}
+
+
+class LogitsTerm(Term):
+    """A loss of predictions and labels."""
+
+    def __init__(self, loss: nn.Module):
         super().__init__()
-        self.loss = SoftCrossEntropyLoss(class_weights)
+        self.loss = loss
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        assert batch.targets is not None
-        return self.loss(outputs.logits[: batch.anchors], batch.targets[: batch.anchors])
+        return self.loss(outputs.logits[: batch.anchors], _targets(batch))
 
 
-class FSimilarityTerm(nn.Module):
-    """f-SPL on the embedding: of the batch's triplets, or of all its pairs, balanced by weights."""
+class EmbeddingTerm(Term):
+    """A loss of embeddings and labels; with a memory, of the batch within itself and with the memory (XBM).
 
-    def __init__(self, f: str, geometry: str, pairs: str):
+    Source of the memory: Wang et al., "Cross-Batch Memory for Embedding Learning", CVPR 2020.
+    """
+
+    def __init__(self, loss: nn.Module, memory: MemoryBank | None = None):
         super().__init__()
-        self.triplets = pairs == "triplets"
-        self.loss = TripletFSimilarityLoss(f, geometry) if self.triplets else InBatchFSimilarityLoss(f, geometry)
+        self.loss = loss
+        self.memory = memory
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        if self.triplets:
-            return self.loss(outputs.embedding, batch.targets, batch.triplets)
-        assert batch.targets is not None
-        return self.loss(outputs.embedding[: batch.anchors], batch.targets[: batch.anchors])
+        embeddings, targets = outputs.embedding[: batch.anchors], _targets(batch)
+        value = self.loss(embeddings, targets)
+        if self.memory is not None:
+            if len(self.memory):
+                value = value + self.loss(embeddings, targets, *self.memory.contents())
+            self.memory.add(embeddings, targets)  # after the loss, so that no item meets its own copy
+        return value
 
 
-class Objective(nn.Module):
-    """The weighted sum of named terms.
+class ContrastiveTerm(Term):
+    """Supervised contrastive, where alike items of another group weigh more."""
 
-    Returns of ``forward``: the scalar to minimise, and every term's own unweighted value, detached.
-    """
-
-    def __init__(self, names: Sequence[str], terms: Sequence[nn.Module], weights: Sequence[float]):
+    def __init__(self, loss: SupervisedContrastiveLoss, groups: str):
         super().__init__()
-        self.names = list(names)
-        self.terms = nn.ModuleList(terms)
-        self.weights = list(weights)
+        self.loss = loss
+        self.groups = groups
 
-    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        values = [term(outputs, batch) for term in self.terms]
-        total = sum((weight * value for weight, value in zip(self.weights, values)), torch.zeros(()))
-        return total, {name: value.detach() for name, value in zip(self.names, values)}
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        groups = _groups(batch, self.groups)
+        return self.loss(outputs.embedding[: batch.anchors], _targets(batch), groups=groups)
 
 
-def make_objective(recipe: Recipe, train_targets: Tensor) -> Objective:
-    """The recipe's terms; class weights come from the training targets ``(items, classes)``.
+class TripletTerm(Term):
+    """f-SPL of the triplets that the sampler drew."""
 
-    Two terms of one kind are told apart by a number: ``f_similarity``, ``f_similarity_2``.
-    """
-    names: list[str] = []
-    terms: list[nn.Module] = []
-    seen: Counter[str] = Counter()
-    for entry in recipe.terms:
-        match entry:
-            case CrossEntropyEntry():
-                term = CrossEntropyTerm(balanced_class_weights(train_targets) if entry.class_weights else None)
-            case FSimilarityEntry():
-                term = FSimilarityTerm(entry.f, entry.geometry, entry.pairs)
-        seen[entry.kind] += 1
-        names.append(entry.kind if seen[entry.kind] == 1 else f"{entry.kind}_{seen[entry.kind]}")
-        terms.append(term)
-    return Objective(names, terms, [entry.weight for entry in recipe.terms])
+    def __init__(self, loss: TripletFSimilarityLoss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        return self.loss(outputs.embedding, batch.targets, batch.triplets)
 
 
-def triplet_geometry(recipe: Recipe) -> str | None:
-    """The geometry by which the recipe's triplets are drawn; None where no term asks for triplets.
+class GuidedEMDTerm(Term):
+    """Self-guided EMD, which learns how near classes are from the features of an epoch's own steps."""
 
-    Raises:
-        InputError: two terms ask for triplets of different geometries.
-    """
-    asked = {e.geometry for e in recipe.terms if isinstance(e, FSimilarityEntry) and e.pairs == "triplets"}
-    if len(asked) > 1:
-        raise InputError(
-            f"terms ask for triplets in {' and '.join(sorted(asked))}; a run draws triplets in one geometry"
-        )
-    return next(iter(asked), None)
+    def __init__(self, loss: GuidedEMDLoss, layer: str):
+        super().__init__()
+        self.loss = loss
+        self.layer = layer
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        features = layer_of(outputs, self.layer)[: batch.anchors]
+        return self.loss(outputs.logits[: batch.anchors], _targets(batch), features)
+
+    def epoch_end(self) -> dict[str, float]:
+        self.loss.epoch_end()
+        told = {"weight": float(self.loss.emd_weight), "relation_strength": float(self.loss.strength)}
+        return {name: value for name, value in told.items() if value == value}  # a given distance has no strength
 
 
-def reported_geometry(recipe: Recipe) -> str:
-    """The geometry in which the recipe's runs tell similarity."""
-    asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]
-    return recipe.monitor.geometry or (asked or ["fisher_rao"])[0]
+class AcrossGroupsTerm(Term):
+    """The mean discrepancy between each two corpora, or languages, of a batch."""
+
+    def __init__(self, loss: MMDLoss, groups: str):
+        super().__init__()
+        self.loss = loss
+        self.groups = groups
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        groups, embeddings = _groups(batch, self.groups), outputs.embedding[: batch.anchors]
+        present, counts = groups[groups >= 0].unique(return_counts=True)
+        sides = [embeddings[groups == group] for group in present[counts >= 2]]
+        if len(sides) < 2:
+            return nothing_to_learn(embeddings, f"it does not hold two items of each of two {_plural(self.groups)}")
+        return torch.stack([self.loss(a, b) for a, b in combinations(sides, 2)]).mean()
+
+
+class IndependenceTerm(Term):
+    """The dependence of the embedding on an item's speaker, corpus or language."""
+
+    def __init__(self, loss: HSICLoss, groups: str):
+        super().__init__()
+        self.loss = loss
+        self.groups = groups
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        groups = _groups(batch, self.groups)
+        known = groups >= 0
+        leave_out(~known, f"their {self.groups} is not named")
+        return self.loss(outputs.embedding[: batch.anchors][known], groups[known])
+
+
+class MatchingTerm(Term):
+    """Two layers, such as the latents of two modalities, matched item by item."""
+
+    def __init__(self, loss: CrossModalMatchingLoss, between: tuple[str, str]):
+        super().__init__()
+        self.loss = loss
+        self.between = between
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        first, second = (layer_of(outputs, name)[: batch.anchors] for name in self.between)
+        return self.loss(first, second, groups=_targets(batch))
+
+
+class AdversaryTerm(Term):
+    """A classifier of groups from which the embedding learns to hide them, the more the longer it trains."""
+
+    right: Tensor
+    asked: Tensor
+
+    def __init__(self, loss: AdversaryLoss, groups: str, steepness: float):
+        super().__init__()
+        self.loss = loss
+        self.groups = groups
+        self.steepness = steepness
+        self.register_buffer("right", torch.zeros((), dtype=torch.long))
+        self.register_buffer("asked", torch.zeros((), dtype=torch.long))
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        embeddings, groups = outputs.embedding[: batch.anchors], _groups(batch, self.groups)
+        if self.training:
+            with torch.no_grad():
+                known = groups >= 0
+                self.right += (self.loss.logits(embeddings).argmax(-1) == groups)[known].sum()
+                self.asked += known.sum()
+        return self.loss(embeddings, groups, reversal_schedule(batch.progress, self.steepness))
+
+    def epoch_end(self) -> dict[str, float]:
+        accuracy = float(self.right) / max(int(self.asked), 1)
+        self.right.zero_()
+        self.asked.zero_()
+        return {"accuracy": accuracy}
+
+
+def layer_of(outputs: Outputs, name: str) -> Tensor:
+    """A layer of the net by its name; ``embedding`` is one."""
+    return outputs.embedding if name == "embedding" else outputs.layers[name]
+
+
+def _targets(batch: Batch) -> Tensor:
+    assert batch.targets is not None, "training batches have targets"
+    return batch.targets[: batch.anchors]
+
+
+def _groups(batch: Batch, column: str) -> Tensor:
+    assert batch.groups is not None, "training batches have groups"
+    return batch.groups[column][: batch.anchors]
+
+
+def _plural(column: str) -> str:
+    return {"corpus": "corpora"}.get(column, column + "s")

@@ -16,7 +16,7 @@ from torch import Tensor
 from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
-from affectspace.losses import DegenerateBatchWarning
+from affectspace.losses import DegenerateBatchWarning, LeftOutWarning
 from affectspace.samplers import BalancedTriplets, LengthBuckets, ShuffledBatches
 from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
@@ -26,9 +26,9 @@ from affectspace.training.evaluate import figures, predict, prediction_table, sn
 from affectspace.training.folder import hold, record
 from affectspace.training.gather import Hearing, make_hearing
 from affectspace.training.model import make_encoder, save_model
+from affectspace.training.objective import Objective, make_objective, reported_geometry, triplet_geometry
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
-from affectspace.training.terms import Objective, make_objective, reported_geometry, triplet_geometry
 
 __all__ = ["make_fabric", "train"]
 
@@ -75,7 +75,7 @@ def train(
         fabric = make_fabric(settings.device, settings.precision)
         train_targets = data.targets[torch.tensor(data.split.train)]
         model = make_encoder(recipe.encoder, data.dimensions, len(data.classes))
-        objective = make_objective(recipe, train_targets)
+        objective = make_objective(recipe, data, model.sizes)
         parameters = [*model.parameters(), *objective.parameters()]
         optimiser = torch.optim.Adam(
             parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
@@ -89,10 +89,12 @@ def train(
         # ---- where we are: at the beginning, or at the newest whole checkpoint
         state: dict[str, Any] = {"epoch": 0, "step": 0, "sums": {}, "history": [], "best": None, "seconds": 0.0}
         best: dict[str, Tensor] = {}
+        best_terms: dict[str, Tensor] = {}
         checkpoints = folder / "checkpoints"
         if checkpoint := newest_checkpoint(checkpoints):
             state = checkpoint.state
             best = checkpoint.tensors.get("best", {})
+            best_terms = checkpoint.tensors.get("best_terms", {})
             model.load_state_dict(checkpoint.tensors["model"])
             objective.load_state_dict(checkpoint.tensors.get("terms", {}))
             load_optimiser(optimiser, checkpoint.tensors["optimiser"])
@@ -115,18 +117,21 @@ def train(
                 "optimiser": optimiser_state(optimiser),
                 "random": _random_state(),
                 "best": best,
+                "best_terms": best_terms,
             }
             save_checkpoint(checkpoints, state["step"], {part: named for part, named in parts.items() if named}, state)
 
         # ---- epochs
+        steps = settings.epochs * len(sampler)
         with _progress(recipe, quiet) as progress:
-            task = progress.add_task(recipe.name, total=settings.epochs * len(sampler), completed=state["step"])
+            task = progress.add_task(recipe.name, total=steps, completed=state["step"])
             while state["epoch"] < settings.epochs:
                 encoder.train()
                 for state["sampler"], indices, batch in _batches(sampler, data, hear):
                     batch = batch.to(fabric.device)
+                    batch.progress = state["step"] / steps
                     outputs = encoder(batch)
-                    loss, values, degenerate = _counted(objective, outputs, batch)
+                    loss, values, counts = _counted(objective, outputs, batch)
                     fabric.backward(loss)
                     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_gradient or float("inf"))
                     whole = torch.isfinite(loss.detach() + norm)
@@ -138,7 +143,7 @@ def train(
                         raise diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
                     state["step"] += 1
                     anchors = len(batch.lengths) if batch.anchors is None else batch.anchors
-                    _add(state["sums"], anchors, {"loss": loss.detach(), **values}, degenerate)
+                    _add(state["sums"], anchors, {"loss": loss.detach(), **values}, counts)
                     progress.update(task, advance=1, description=f"{recipe.name} epoch {state['epoch'] + 1}")
                     epoch_ends = state["step"] % len(sampler) == 0  # and is saved with its figures
                     if settings.checkpoint_steps and state["step"] % settings.checkpoint_steps == 0 and not epoch_ends:
@@ -148,6 +153,8 @@ def train(
                 state["sampler"] = sampler.state_dict()
                 row = _means(state["epoch"], state["sums"])
                 state["sums"] = {}
+                if figures_of_terms := objective.epoch_end():
+                    row["figures"] = figures_of_terms
                 watched = [part for part, wanted in (("validate", True), ("test", recipe.monitor.test_curve)) if wanted]
                 for part in watched:
                     if len(rows := getattr(data.split, part)):
@@ -157,7 +164,7 @@ def train(
                         snapshot_table(model, data, recipe).to_parquet(path)
                 if _keeps(settings.selection, row, state["best"]):
                     state["best"] = {"epoch": state["epoch"], "uar": row.get("validate", {}).get("uar")}
-                    best = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+                    best, best_terms = _copied(model), _copied(objective)
                 state["history"].append(row)
                 if time.monotonic() - saved >= settings.checkpoint_seconds:
                     tell()
@@ -167,6 +174,7 @@ def train(
         # ---- the selected epoch, measured once, in float32 as it is saved
         assert state["best"] is not None, "there is at least one epoch"
         model.load_state_dict(best)
+        objective.load_state_dict(best_terms)
         parts = [part for part in ("validate", "test") if len(getattr(data.split, part))]
         answers = {part: predict(model, data, getattr(data.split, part)) for part in parts}
         with atomic_path(folder / "predictions.parquet") as path:
@@ -187,7 +195,7 @@ def train(
             **{part: figures(found, similarity) for part, found in answers.items()},
         }
         with atomic_directory(folder / "model") as path:
-            save_model(path, model, recipe, data, final.get("test", {}))
+            save_model(path, model, objective, recipe, data, final.get("test", {}))
         seconds = seconds_before + time.monotonic() - started
         write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
         write_json(folder / "metrics.json", final)  # last: it says that the run is finished
@@ -234,35 +242,49 @@ def _batches(sampler: Sampler, data: Data, hear: Hearing | None) -> Iterator[tup
     return made if data.vectors else ahead(made)
 
 
-def _counted(objective: Objective, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], bool]:
-    """The loss, its terms, and whether one of them found the batch degenerate, which is counted and not repeated."""
+def _counted(objective: Objective, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], dict[str, int]]:
+    """The loss, its terms, and what they could not learn from, which is counted and not repeated."""
+    counts = {"degenerate_batches": 0, "left_out": 0}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DegenerateBatchWarning)
+        warnings.simplefilter("always", LeftOutWarning)
         loss, values = objective(outputs, batch)
     for warning in caught:
-        if not issubclass(warning.category, DegenerateBatchWarning):
+        if issubclass(warning.category, DegenerateBatchWarning):
+            counts["degenerate_batches"] = 1
+        elif isinstance(warning.message, LeftOutWarning):
+            counts["left_out"] += warning.message.count
+        else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return loss, values, any(issubclass(warning.category, DegenerateBatchWarning) for warning in caught)
+    return loss, values, counts
 
 
-def _add(sums: dict[str, float], anchors: int, values: dict[str, Tensor], degenerate: bool) -> None:
+def _add(sums: dict[str, float], anchors: int, values: dict[str, Tensor], counts: dict[str, int]) -> None:
     """Sums over an epoch so far, each batch with the weight of its anchors."""
     for name, value in values.items():
         sums[name] = sums.get(name, 0.0) + anchors * float(value)
-    sums["anchors"] = sums.get("anchors", 0) + anchors
-    sums["degenerate_batches"] = sums.get("degenerate_batches", 0) + int(degenerate)
+    for name, count in {"anchors": anchors, **counts}.items():
+        sums[name] = sums.get(name, 0) + count
 
 
 def _means(epoch: int, sums: dict[str, float]) -> dict[str, Any]:
-    """The epoch's row: the mean loss of an anchor, that of each term, and batches that taught a term nothing."""
+    """The epoch's row: the mean loss of an anchor, that of each term, and what taught a term nothing.
+
+    Those are batches of which it could learn nothing, and items that it left out.
+    """
+    counted = {"loss", "anchors", "degenerate_batches", "left_out"}
     anchors = sums["anchors"]
-    terms = {name: sums[name] / anchors for name in sums if name not in {"loss", "anchors", "degenerate_batches"}}
     return {
         "epoch": epoch,
         "loss": sums["loss"] / anchors,
-        "terms": terms,
+        "terms": {name: sums[name] / anchors for name in sums if name not in counted},
         "degenerate_batches": sums["degenerate_batches"],
+        "left_out": sums["left_out"],
     }
+
+
+def _copied(module: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
 
 
 def _progress(recipe: Recipe, quiet: bool) -> Progress:

@@ -1,0 +1,214 @@
+"""The terms of a recipe, weighed and added up."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from affectspace.encoders import Batch, Outputs
+from affectspace.errors import InputError
+from affectspace.labels import Classes, Levels, ground_distance
+from affectspace.losses import (
+    AdversaryLoss,
+    ContrastivePairsLoss,
+    CrossModalMatchingLoss,
+    EntropicEMDLoss,
+    GaussianManifoldLoss,
+    GuidedEMDLoss,
+    HSICLoss,
+    InBatchFSimilarityLoss,
+    MemoryBank,
+    MMDLoss,
+    OrderedEMDLoss,
+    SoftCrossEntropyLoss,
+    SupervisedContrastiveLoss,
+    TripletFSimilarityLoss,
+    TripletLoss,
+    balanced_class_weights,
+)
+from affectspace.training.data import Data
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_terms import (
+    AdversaryEntry,
+    ContrastivePairsEntry,
+    CrossEntropyEntry,
+    EntropicEMDEntry,
+    FSimilarityEntry,
+    GaussianManifoldEntry,
+    GuidedEMDEntry,
+    HSICEntry,
+    MatchingEntry,
+    MMDEntry,
+    OrderedEMDEntry,
+    SupervisedContrastiveEntry,
+    TermEntry,
+    TripletEntry,
+)
+from affectspace.training.terms import (
+    AcrossGroupsTerm,
+    AdversaryTerm,
+    ContrastiveTerm,
+    EmbeddingTerm,
+    GuidedEMDTerm,
+    IndependenceTerm,
+    LogitsTerm,
+    MatchingTerm,
+    Term,
+    TripletTerm,
+)
+
+__all__ = ["Objective", "make_objective", "reported_geometry", "triplet_geometry"]
+
+
+class Objective(nn.Module):
+    """The weighted sum of named terms.
+
+    Returns of ``forward``: the scalar to minimise, and every term's own unweighted value, detached.
+    """
+
+    def __init__(self, names: Sequence[str], terms: Sequence[Term], weights: Sequence[float]):
+        super().__init__()
+        self.names = list(names)
+        self.terms = nn.ModuleList(terms)
+        self.weights = list(weights)
+
+    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        values = [term(outputs, batch) for term in self.terms]
+        total = sum((weight * value for weight, value in zip(self.weights, values)), torch.zeros(()))
+        return total, {name: value.detach() for name, value in zip(self.names, values)}
+
+    def epoch_end(self) -> dict[str, float]:
+        """Let every term end its epoch; what they have to tell, by term and figure."""
+        told: dict[str, float] = {}
+        for name, term in zip(self.names, self.terms):
+            assert isinstance(term, Term)
+            told |= {f"{name}.{figure}": value for figure, value in term.epoch_end().items()}
+        return told
+
+
+def make_objective(recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Objective:
+    """The recipe's terms, for the training items of ``data`` and a net whose layers have these ``sizes``.
+
+    Two terms of one kind are told apart by a number: ``f_similarity``, ``f_similarity_2``.
+
+    Raises:
+        InputError: a layer that the net does not have, groups that the training items do not have, or
+            settings that a loss refuses.
+    """
+    names: list[str] = []
+    terms: list[Term] = []
+    seen: Counter[str] = Counter()
+    for entry in recipe.terms:
+        seen[entry.kind] += 1
+        names.append(entry.kind if seen[entry.kind] == 1 else f"{entry.kind}_{seen[entry.kind]}")
+        try:
+            terms.append(_make_term(entry, recipe, data, sizes))
+        except InputError:
+            raise
+        except ValueError as error:  # what a loss says of its own arguments
+            raise InputError(f"the term {names[-1]}: {error}") from None
+    return Objective(names, terms, [entry.weight for entry in recipe.terms])
+
+
+def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Term:
+    classes, width = len(data.classes), sizes["embedding"]
+
+    def memory(size: int) -> MemoryBank | None:
+        return MemoryBank(size, width, classes) if size else None
+
+    match entry:
+        case CrossEntropyEntry() as e:
+            targets = data.targets[torch.tensor(data.split.train)]
+            return LogitsTerm(SoftCrossEntropyLoss(balanced_class_weights(targets) if e.class_weights else None))
+        case FSimilarityEntry(pairs="triplets") as e:
+            return TripletTerm(TripletFSimilarityLoss(e.f, e.geometry))
+        case FSimilarityEntry() as e:
+            return EmbeddingTerm(InBatchFSimilarityLoss(e.f, e.geometry))
+        case GaussianManifoldEntry() as e:
+            prior = None if e.prior == "uniform" else e.prior
+            return EmbeddingTerm(GaussianManifoldLoss(e.sigma, e.norm_weight, e.means, prior))
+        case OrderedEMDEntry() as e:
+            return LogitsTerm(OrderedEMDLoss(e.order, e.over_classes))
+        case EntropicEMDEntry() as e:
+            given = e.ground_distance or _ground_distance(recipe)
+            return LogitsTerm(EntropicEMDLoss(torch.tensor(given), e.regulariser))
+        case GuidedEMDEntry() as e:
+            features = _size(e.kind, e.layer, sizes)
+            given = None if e.ground_distance is None else torch.tensor(e.ground_distance)
+            loss = GuidedEMDLoss(
+                classes, features, e.variant, warm_up=e.warm_up, ratio=e.ratio, ground_distance=given, form=e.form
+            )
+            return GuidedEMDTerm(loss, e.layer)
+        case SupervisedContrastiveEntry() as e:
+            loss = SupervisedContrastiveLoss(e.temperature, e.similarity, e.across_groups)
+            if e.groups is None:
+                return EmbeddingTerm(loss, memory(e.memory))
+            _count(e.kind, e.groups, data)
+            return ContrastiveTerm(loss, e.groups)
+        case TripletEntry() as e:
+            return EmbeddingTerm(TripletLoss(e.margin, e.form, e.triplets, e.average), memory(e.memory))
+        case ContrastivePairsEntry() as e:
+            return EmbeddingTerm(ContrastivePairsLoss(e.margin), memory(e.memory))
+        case MMDEntry() as e:
+            _count(e.kind, e.groups, data)
+            return AcrossGroupsTerm(MMDLoss(kernels=e.kernels), e.groups)
+        case HSICEntry() as e:
+            _count(e.kind, e.groups, data)
+            return IndependenceTerm(HSICLoss("labels"), e.groups)
+        case MatchingEntry() as e:
+            first, second = (_size(e.kind, name, sizes) for name in e.between)
+            if first != second and e.form != "hsic":
+                raise InputError(
+                    f"matching.between: {e.between[0]} has {first} dimensions and {e.between[1]} {second}; the form "
+                    f'{e.form!r} needs as many of both, form = "hsic" does not'
+                )
+            return MatchingTerm(CrossModalMatchingLoss(e.form), e.between)
+        case AdversaryEntry() as e:
+            loss = AdversaryLoss(width, _count(e.kind, e.groups, data), e.hidden)
+            return AdversaryTerm(loss, e.groups, e.steepness)
+    raise AssertionError(f"no term is made of {entry.kind}")
+
+
+def _ground_distance(recipe: Recipe) -> list[list[float]]:
+    names = recipe.labels.names
+    return ground_distance(Classes(names) if recipe.labels.kind == "classes" else Levels(names)).tolist()
+
+
+def _size(term: str, layer: str, sizes: Mapping[str, int]) -> int:
+    if layer not in sizes:
+        raise InputError(
+            f"the term {term} reads the layer {layer!r}, which this net does not have; it has: {', '.join(sizes)}"
+        )
+    return sizes[layer]
+
+
+def _count(term: str, groups: str, data: Data) -> int:
+    names = data.group_names[groups]
+    if len(names) < 2:
+        held = f"all of {names[0]}" if names else "without any"
+        raise InputError(
+            f"the term {term} needs training items of two or more by {groups}, and they are {held}; "
+            f"leave the term out, or give the items' {groups} in their table"
+        )
+    return len(names)
+
+
+def triplet_geometry(recipe: Recipe) -> str | None:
+    """The geometry by which the recipe's triplets are drawn; None where no term asks for triplets.
+
+    Raises:
+        InputError: two terms ask for triplets of different geometries.
+    """
+    asked = {e.geometry for e in recipe.terms if isinstance(e, FSimilarityEntry) and e.pairs == "triplets"}
+    if len(asked) > 1:
+        raise InputError(
+            f"terms ask for triplets in {' and '.join(sorted(asked))}; a run draws triplets in one geometry"
+        )
+    return next(iter(asked), None)
+
+
+def reported_geometry(recipe: Recipe) -> str:
+    """The geometry in which the recipe's runs tell similarity."""
+    asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]
+    return recipe.monitor.geometry or (asked or ["fisher_rao"])[0]

@@ -1,0 +1,191 @@
+"""What a recipe says of its terms: which losses, of what, and how much each weighs."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from affectspace.training.schema import Section
+
+__all__ = [
+    "AdversaryEntry",
+    "ContrastivePairsEntry",
+    "CrossEntropyEntry",
+    "EntropicEMDEntry",
+    "FSimilarityEntry",
+    "GaussianManifoldEntry",
+    "GroupColumn",
+    "GuidedEMDEntry",
+    "HSICEntry",
+    "MMDEntry",
+    "MatchingEntry",
+    "OrderedEMDEntry",
+    "SupervisedContrastiveEntry",
+    "Term",
+    "TripletEntry",
+]
+
+GroupColumn = Literal["corpus", "language", "speaker"]
+Distances = tuple[tuple[Annotated[float, Field(ge=0)], ...], ...]
+
+
+class TermEntry(Section):
+    """What every term has: which loss it is, and its share of the sum that is minimised."""
+
+    kind: str
+    weight: float = Field(default=1.0, gt=0)
+
+
+class CrossEntropyEntry(TermEntry):
+    """The classification baseline, for hard and soft labels."""
+
+    kind: Literal["cross_entropy"]
+    class_weights: bool = True
+
+
+class FSimilarityEntry(TermEntry):
+    """Embeddings as alike as their labels, for soft labels."""
+
+    kind: Literal["f_similarity"]
+    weight: float = Field(default=10.0, gt=0)
+    f: Literal["kl", "reverse_kl", "pearson", "squared_hellinger", "jensen_shannon"] = "kl"
+    geometry: Literal["chord", "angle", "fisher_rao"] = "chord"
+    pairs: Literal["triplets", "batch"] = "triplets"
+
+
+class GaussianManifoldEntry(TermEntry):
+    """Each class a Gaussian around the mean of its items in the batch."""
+
+    kind: Literal["gaussian_manifold"]
+    sigma: float = Field(default=0.5, gt=0)
+    norm_weight: float = Field(default=1e-4, ge=0)
+    means: Literal["batch", "leave_one_out"] = "batch"
+    prior: Literal["uniform", "batch"] = "uniform"
+
+
+class OrderedEMDEntry(TermEntry):
+    """Squared earth mover's distance of the prediction from the label, for ordered classes."""
+
+    kind: Literal["ordered_emd"]
+    order: float = Field(default=2.0, ge=1)
+    over_classes: Literal["sum", "mean"] = "sum"
+
+
+class GuidedEMDEntry(TermEntry):
+    """Cross-entropy and a penalty on probability far from the true class, where how far is learned.
+
+    The cross-entropy is part of it, so that no other is needed. ``ground_distance`` gives the distances
+    instead of learning them.
+    """
+
+    kind: Literal["guided_emd"]
+    variant: Literal["xemd1", "xemd2"] = "xemd1"
+    form: Literal["paper", "released"] = "paper"
+    warm_up: int = Field(default=4, ge=1)
+    ratio: float = Field(default=3.5, gt=0)
+    layer: str = "fc2"
+    ground_distance: Distances | None = None
+
+
+class EntropicEMDEntry(TermEntry):
+    """Entropic earth mover's distance of the prediction from the label, under any ground distance.
+
+    None is given: steps between ordered classes, 1 between any two others.
+    """
+
+    kind: Literal["entropic_emd"]
+    regulariser: float = Field(default=0.1, gt=0)
+    ground_distance: Distances | None = None
+
+
+class MemoryEntry(TermEntry):
+    """Terms that compare items with each other, and, where ``memory`` is above 0, with so many earlier ones too."""
+
+    memory: int = Field(default=0, ge=0)
+
+
+class SupervisedContrastiveEntry(MemoryEntry):
+    """Alike items together, all others apart; ``across_groups`` weighs alike items of another language, say, more."""
+
+    kind: Literal["supervised_contrastive"]
+    temperature: float = Field(default=0.1, gt=0)
+    similarity: Literal["same_class", "agreement", "chord", "angle", "fisher_rao"] = "same_class"
+    groups: GroupColumn | None = None
+    across_groups: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _has_groups_to_weigh(self) -> Self:
+        if (self.across_groups != 1) != (self.groups is not None):
+            raise ValueError(
+                f"across_groups is {self.across_groups:g} and groups is {self.groups or 'not given'}; give both, such "
+                'as groups = "language" with across_groups = 2, or neither'
+            )
+        if self.memory and self.groups is not None:
+            raise ValueError("memory keeps no groups of earlier items; leave memory out, or groups and across_groups")
+        return self
+
+
+class TripletEntry(MemoryEntry):
+    """An item nearer to its own class than to others, by a margin."""
+
+    kind: Literal["triplet"]
+    margin: float = 0.2
+    form: Literal["hinge", "soft_margin"] = "hinge"
+    triplets: Literal["all", "semi_hard", "hard"] = "all"
+    average: Literal["all", "active"] = "all"
+
+
+class ContrastivePairsEntry(MemoryEntry):
+    """Alike pairs together, other pairs at least a margin apart."""
+
+    kind: Literal["contrastive_pairs"]
+    margin: float = Field(default=1.0, gt=0)
+
+
+class MMDEntry(TermEntry):
+    """Items of every corpus or language in one distribution: the maximum mean discrepancy between each two."""
+
+    kind: Literal["mmd"]
+    groups: Literal["corpus", "language"] = "corpus"
+    kernels: int = Field(default=5, ge=1)
+
+
+class HSICEntry(TermEntry):
+    """An embedding that does not tell the corpus, language or speaker: their dependence, to be made small."""
+
+    kind: Literal["hsic"]
+    groups: GroupColumn = "speaker"
+
+
+class MatchingEntry(TermEntry):
+    """Two layers of a net, such as those of two modalities, brought to match item by item."""
+
+    kind: Literal["matching"]
+    between: tuple[str, str] = ("embedding", "fc2")
+    form: Literal["class_conditional", "as_printed", "hsic"] = "class_conditional"
+
+
+class AdversaryEntry(TermEntry):
+    """A classifier of speakers, say, from which the embedding learns to hide them; it grows over training."""
+
+    kind: Literal["adversary"]
+    groups: GroupColumn = "speaker"
+    hidden: int = Field(default=128, ge=1)
+    steepness: float = Field(default=10.0, gt=0)
+
+
+Term = Annotated[
+    CrossEntropyEntry
+    | FSimilarityEntry
+    | GaussianManifoldEntry
+    | OrderedEMDEntry
+    | GuidedEMDEntry
+    | EntropicEMDEntry
+    | SupervisedContrastiveEntry
+    | TripletEntry
+    | ContrastivePairsEntry
+    | MMDEntry
+    | HSICEntry
+    | MatchingEntry
+    | AdversaryEntry,
+    Field(discriminator="kind"),
+]

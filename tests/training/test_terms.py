@@ -1,0 +1,170 @@
+"""Every loss trains as a term, alone and with all others, and goes on to the bit where it was interrupted."""
+
+import importlib
+import json
+from typing import get_args
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from affectspace.encoders import Outputs
+from affectspace.errors import InputError
+from affectspace.losses.guide import GUIDE
+from affectspace.training import make_recipe, train
+from affectspace.training.data import prepare
+from affectspace.training.objective import make_objective
+from affectspace.training.recipe_terms import Term
+
+KINDS = [get_args(entry.model_fields["kind"].annotation)[0] for entry in get_args(get_args(Term)[0])]
+NEEDS = {
+    "f_similarity": {"pairs": "batch", "geometry": "fisher_rao"},
+    "guided_emd": {"warm_up": 1},
+    "supervised_contrastive": {"groups": "speaker", "across_groups": 2.0},
+    "triplet": {"memory": 12},
+    "contrastive_pairs": {"memory": 12},
+    "hsic": {"groups": "speaker"},
+    "mmd": {"groups": "corpus"},
+}
+BOTH = {  # training items of both corpora, so that every group has members
+    "kind": "grouped_folds", "by": "session", "folds": 3, "fold": 0, "validate_share": 0.34, "allow": ["script"],
+}  # fmt: skip
+FILES = ("metrics.json", "metrics.jsonl", "model/model.safetensors", "model/terms.safetensors", "predictions.parquet")
+
+
+def entry(kind: str) -> dict:
+    return {"kind": kind, **NEEDS.get(kind, {})}
+
+
+def with_terms(tiny, *kinds: str, **changes):
+    levels = {"kind": "levels", "names": ["angry", "happy", "neutral", "sad"]}
+    settings = {"labels": levels, "protocol": BOTH, "terms": [entry(kind) for kind in kinds], **changes}
+    return tiny(**{"training": {"batch_size": 12, "epochs": 3}, **settings})
+
+
+def bits(folder) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in FILES if (folder / name).exists()}
+
+
+def test_every_loss_of_the_guide_is_a_term():
+    assert [row.term for row in GUIDE if row.term not in KINDS] == []
+    assert sorted(KINDS) == sorted(row.term for row in GUIDE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_term_trains_alone_and_changes_the_net(tiny, tmp_path, kind):
+    recipe = with_terms(tiny, kind)
+    run = train(recipe, tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert list(rows[0]["terms"]) == [kind]
+    assert run.finished
+    assert rows[0]["degenerate_batches"] == 0
+    data = prepare(recipe)
+    torch.manual_seed(recipe.seed)
+    from affectspace.training.model import make_encoder
+
+    begun = make_encoder(recipe.encoder, data.dimensions, 4).state_dict()
+    ended = load_file(tmp_path / "run/model/model.safetensors")
+    assert any(not torch.equal(begun[name], ended[name]) for name in begun)
+
+
+@pytest.mark.parametrize("kinds", [["triplet"], ["guided_emd"], ["cross_entropy", "adversary"], KINDS])
+def test_interrupted_it_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, kinds):
+    recipe = with_terms(tiny, *kinds, training={"batch_size": 12, "epochs": 3, "checkpoint_steps": 1})
+    train(recipe, tmp_path / "whole")
+    module = importlib.import_module("affectspace.training.train")
+    written, whole = [], module.save_checkpoint
+
+    def stop(*arguments):
+        written.append(whole(*arguments))
+        if len(written) == 4:  # within the second epoch
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "save_checkpoint", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "cut")
+    train(recipe, tmp_path / "cut", resume=True)
+    assert bits(tmp_path / "cut") == bits(tmp_path / "whole")
+
+
+def test_what_terms_have_learned_is_recorded_and_saved(tiny, tmp_path):
+    train(with_terms(tiny, "guided_emd", "adversary"), tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert 0 <= rows[-1]["figures"]["adversary.accuracy"] <= 1
+    assert rows[-1]["figures"]["guided_emd.weight"] > 0
+    held = load_file(tmp_path / "run/model/terms.safetensors")
+    distances = next(value for name, value in held.items() if name.endswith("ground_distance"))
+    assert distances.shape == (4, 4)
+
+
+def test_two_terms_of_a_kind_are_told_apart(tiny, tmp_path):
+    train(with_terms(tiny, "hsic", "hsic"), tmp_path / "run")
+    row = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[0])
+    assert list(row["terms"]) == ["hsic", "hsic_2"]
+
+
+def test_a_batch_knows_the_groups_of_its_items(tiny):
+    data = prepare(with_terms(tiny, "adversary"))
+    rows = torch.arange(5).numpy()
+    batch = data.training_batch(rows)
+    items = data.items.iloc[data.split.train[rows]]
+    assert batch.groups is not None
+    for column in ("corpus", "language"):
+        assert [data.group_names[column][code] for code in batch.groups[column]] == items[column].tolist()
+    speakers = [data.group_names["speaker"][code] for code in batch.groups["speaker"]]
+    assert speakers == (items["corpus"] + "/" + items["speaker"]).tolist()
+
+
+def test_the_weight_of_the_adversary_grows_with_training(tiny):
+    data = prepare(recipe := with_terms(tiny, "adversary"))
+    objective = make_objective(recipe, data, {"embedding": 8, "fc2": 8})
+    batch = data.training_batch(torch.arange(8).numpy())
+    norms = []
+    for progress in (0.0, 0.3, 1.0):
+        embedding = torch.ones(8, 8, requires_grad=True)
+        batch.progress = progress
+        loss, _ = objective(Outputs(embedding, torch.zeros(8, 4)), batch)
+        loss.backward()
+        assert embedding.grad is not None
+        norms.append(embedding.grad.norm().item())
+    assert norms[0] == 0
+    assert norms[0] < norms[1] < norms[2]
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ({"kind": "guided_emd", "layer": "fc9"}, "reads the layer 'fc9', which this net does not have; it has: emb"),
+        ({"kind": "matching", "between": ["audio", "fc2"]}, "matching reads the layer 'audio'"),
+    ],
+)
+def test_layers_that_are_not_there(tiny, tmp_path, term, message):
+    with pytest.raises(InputError, match=message):
+        train(tiny(terms="ce").model_copy(update={"terms": make_terms(tiny, term)}), tmp_path / "run")
+
+
+def make_terms(tiny, *terms):
+    values = tiny().model_dump(mode="json", exclude_none=True)
+    return make_recipe({**values, "terms": list(terms)}).terms
+
+
+def test_groups_that_are_not_there(tiny, tmp_path):
+    recipe = tiny().model_copy(update={"terms": make_terms(tiny, {"kind": "mmd"})})
+    with pytest.raises(InputError, match="mmd needs training items of two or more by corpus, and they are all of alva"):
+        train(recipe, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ({"kind": "ordered_emd"}, "ordered_emd needs classes that have an order"),
+        ({"kind": "entropic_emd", "ground_distance": [[0, 1], [1, 0]]}, "has rows of 2, 2; 4 classes need 4 rows of 4"),
+        ({"kind": "supervised_contrastive", "across_groups": 2.0}, "across_groups is 2 and groups is not given"),
+        ({"kind": "tripplet"}, "did you mean 'triplet'"),
+        ({"kind": "adversary", "groups": "gender"}, "legal: 'corpus', 'language', 'speaker'"),
+    ],
+)
+def test_terms_that_do_not_fit(tiny, term, message):
+    with pytest.raises(InputError, match=message):
+        make_terms(tiny, term)
