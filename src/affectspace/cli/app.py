@@ -30,6 +30,7 @@ COMMANDS = {
     "study": "Train many runs of several recipes, and say which is better and how surely.",
     "evaluate": "Show a run's scores, or measure it on another corpus.",
     "embed": "Write vectors and probabilities of audio files or a corpus.",
+    "losses": "Lead from the labels you have to the losses that fit.",
     "report": "Compare runs on one self-contained page.",
     "doctor": "Say whether this machine can run affectspace.",
 }
