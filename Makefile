@@ -4,7 +4,7 @@ CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS)
 
-.PHONY: demo test check bench study format clean
+.PHONY: demo test check peers bench study format clean
 
 demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings of your own
 	$(BIN)/affectspace demo $(if $(DATA),--data "$(DATA)" --out runs/demo-$(notdir $(DATA:/=)))
@@ -18,7 +18,10 @@ check: .venv/test  ## style, types, and the direction of imports
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: .venv/test  ## measure against named peers in one run
+peers: .venv/peers  ## the losses beside those of other projects: values, gradients, and inside their loops
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/peers
+
+bench: .venv/peers  ## measure against named peers in one run
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
 
 study: .venv/test  ## the studies on real corpora (hours); NAME=speech, iemocap or text runs one
@@ -41,3 +44,8 @@ clean:
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[test]"
 	touch $@ .venv/core
+
+.venv/peers: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) -e ".[peers]"
+	$(PIP) --no-deps dlordinal
+	touch $@ .venv/core .venv/test
