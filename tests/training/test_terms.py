@@ -2,6 +2,9 @@
 
 import importlib
 import json
+import re
+import tomllib
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -168,3 +171,26 @@ def test_groups_that_are_not_there(tiny, tmp_path):
 def test_terms_that_do_not_fit(tiny, term, message):
     with pytest.raises(InputError, match=message):
         make_terms(tiny, term)
+
+
+def test_the_recipe_of_the_docs_is_one(tiny):
+    page = (Path(__file__).parents[2] / "docs/losses.md").read_text()
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, re.M | re.S)
+    assert [term.kind for term in make_terms(tiny, *tomllib.loads(block)["terms"])] == [
+        "cross_entropy",
+        "supervised_contrastive",
+        "adversary",
+    ]
+
+
+def test_the_docs_name_every_key_of_every_term():
+    page = (Path(__file__).parents[2] / "docs/losses.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`\w+.*) \|$", page, re.M))
+    for kind, model in zip(KINDS, get_args(get_args(Term)[0])):
+        keys = [key for key in model.model_fields if key not in {"kind", "weight"}]
+        assert sorted(re.findall(r"`(\w+)(?: = [^`]*)?`", re.sub(r"\([^)]*\)", "", rows[kind]))) == sorted(keys)
+        for key in keys:
+            default = model.model_fields[key].default
+            if default is not None:
+                told = json.dumps(list(default) if isinstance(default, tuple) else default)
+                assert f"`{key} = {told}`" in rows[kind].replace("1e-4", "0.0001")
