@@ -10,12 +10,13 @@ bandwidth, the widest kernel is :math:`e = \exp(-\lVert u - v\rVert^2)` and the 
 :math:`e^2, e^4, e^8, \dots`, so that a pair costs one exponential and a few products.
 """
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-__all__ = ["KernelBlocks", "add_mirrored", "check_kernels", "rectangle", "triangle", "with_gradients"]
+__all__ = ["KernelBlocks", "add_mirrored", "check_kernels", "on_diagonal", "rectangle", "triangle", "with_gradients"]
 
 # Small enough for a processor's cache; other devices rather want few large operations.
 PAIRS_PER_BLOCK_ON_CPU = 2**18
@@ -92,7 +93,7 @@ class KernelBlocks:
         """
         power = self.rows[rows.start : rows.stop] @ self.columns[columns.start : columns.stop].T
         power.clamp_(max=0).exp_()
-        if columns.start == rows.start:
+        if on_diagonal(rows, columns):
             power.diagonal().zero_()
         if self.kernels == 1:
             return power, power if slopes else None
@@ -112,7 +113,8 @@ class KernelBlocks:
         for rows, columns in triangle(0, len(self.points), len(self.points), self.points.device):
             total, _ = self.block(rows, columns)
             sums[rows.start : rows.stop] += total.sum(1)
-            sums[rows.stop :] += total[:, len(rows) :].sum(0)
+            both = on_diagonal(rows, columns)
+            sums[columns.start + both : columns.stop] += total[:, both:].sum(0)
         return sums
 
     def add(self, slope: Tensor, rows: range, columns: range, weights: Tensor | None = None) -> None:
@@ -137,7 +139,7 @@ class KernelBlocks:
         if slope is not None:
             self.add(weighted if slope is total else slope.mul_(weights), rows, columns)
         sums = weighted.sum(0)
-        return 2 * sums.sum() - sums[: len(rows) if columns.start == rows.start else 0].sum()
+        return 2 * sums.sum() - sums[: on_diagonal(rows, columns)].sum()
 
     def gradient(self) -> Tensor:
         """Gradient with respect to the points of the weighted sum over ordered pairs of all that was added."""
@@ -147,25 +149,36 @@ class KernelBlocks:
 
 
 def triangle(start: int, stop: int, end: int, device: torch.device) -> Iterator[tuple[range, range]]:
-    """Rows ``start..stop`` in blocks, each with the columns from its first row on to ``end``."""
+    """Blocks of rows ``start..stop`` with the columns from their first row on to ``end``.
+
+    The first block of some rows starts on the diagonal and holds all of them as columns.
+    """
     while start < stop:
-        rows = block_of_rows(start, stop, end - start, device)
-        yield rows, range(start, end)
+        rows = range(start, min(stop, start + rows_of_a_block(device)))
+        yield from rectangle(rows.start, rows.stop, range(start, end), device)
         start = rows.stop
 
 
 def rectangle(start: int, stop: int, columns: range, device: torch.device) -> Iterator[tuple[range, range]]:
-    """Rows ``start..stop`` in blocks, each with the same columns."""
+    """Blocks of rows ``start..stop`` with columns."""
+    side = rows_of_a_block(device)
     while start < stop:
-        rows = block_of_rows(start, stop, len(columns), device)
-        yield rows, columns
+        rows = range(start, min(stop, start + side))
+        wide = 4 * side * side // len(rows)
+        for first in range(columns.start, columns.stop, wide):
+            yield rows, range(first, min(columns.stop, first + wide))
         start = rows.stop
 
 
-def block_of_rows(start: int, stop: int, columns: int, device: torch.device) -> range:
-    """The next rows from ``start`` on, as many as fit into a block and at least 16."""
+def rows_of_a_block(device: torch.device) -> int:
+    """How many rows a block has at most; it has four times as many columns, or more if it has fewer rows."""
     pairs = PAIRS_PER_BLOCK_ON_CPU if device.type == "cpu" else PAIRS_PER_BLOCK_ELSEWHERE
-    return range(start, min(stop, start + max(16, pairs // columns)))
+    return max(8, math.isqrt(pairs // 4))
+
+
+def on_diagonal(rows: range, columns: range) -> int:
+    """How many of the first columns of a block are its rows."""
+    return len(rows) if columns.start == rows.start else 0
 
 
 def add_mirrored(
@@ -183,7 +196,7 @@ def add_mirrored(
     """
     others = points[columns.start : columns.stop]
     sums[rows.start : rows.stop] += block @ (others if weights is None else weights[:, None] * others)
-    both = len(rows) if columns.start == rows.start else 0
+    both = on_diagonal(rows, columns)
     if both < len(columns):
         mirrored = block[:, both:].T @ points[rows.start : rows.stop]
         if weights is not None:

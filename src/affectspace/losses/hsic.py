@@ -6,7 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import nothing_to_learn
-from affectspace.losses.gaussian_kernels import KernelBlocks, add_mirrored, check_kernels, triangle, with_gradients
+from affectspace.losses.gaussian_kernels import (
+    KernelBlocks,
+    add_mirrored,
+    check_kernels,
+    on_diagonal,
+    triangle,
+    with_gradients,
+)
 from affectspace.losses.inputs import check_embeddings, label_rows, wide
 
 __all__ = ["HSICLoss", "hsic"]
@@ -176,7 +183,8 @@ class _AgreementBlocks:
 
     def block(self, rows: range, columns: range, slopes: bool = False) -> tuple[Tensor, None]:
         agreement = self.points[rows.start : rows.stop] @ self.points[columns.start : columns.stop].T
-        agreement.diagonal().zero_()
+        if on_diagonal(rows, columns):
+            agreement.diagonal().zero_()
         return agreement, None
 
     def row_sums(self) -> Tensor:
@@ -211,7 +219,7 @@ def _hsic(a: KernelBlocks, b: KernelBlocks | _AgreementBlocks, wanted: list[bool
         (total_a, slope_a), (total_b, slope_b) = kept or [
             side.block(rows, columns, w) for side, w in zip((a, b), wanted)
         ]
-        if not unbiased:
+        if not unbiased and on_diagonal(rows, columns):
             total_a.diagonal().copy_(a.own[rows.start : rows.stop])
             total_b.diagonal().copy_(b.own[rows.start : rows.stop])
         weights_a = _centred(total_b, centre_b, rows, columns, unbiased)
@@ -225,6 +233,6 @@ def _hsic(a: KernelBlocks, b: KernelBlocks | _AgreementBlocks, wanted: list[bool
 def _centred(block: Tensor, centre: Tensor, rows: range, columns: range, unbiased: bool) -> Tensor:
     block = block - centre[rows.start : rows.stop, None]
     block -= centre[columns.start : columns.stop]
-    if unbiased:
+    if unbiased and on_diagonal(rows, columns):
         block.diagonal().zero_()
     return block

@@ -205,12 +205,12 @@ def _class_conditional(
     value = kernel.points.new_zeros(())
     for rows, columns in rectangle(0, items, range(items, 2 * items), device):
         here = slice(rows.start, rows.stop)
-        same = groups[here, None] == groups
+        same = groups[here, None] == groups[columns.start - items : columns.stop - items]
         weights = torch.where(same, same_across[here, None], else_across[here, None])
         block, slope = kernel.block(rows, columns, with_gradient)
         value += kernel.add_pairs(block, slope, weights, rows, columns)
     for rows, columns in triangle(items, 2 * items, 2 * items, device):
-        here, there = slice(rows.start - items, rows.stop - items), slice(columns.start - items, None)
+        here, there = slice(rows.start - items, rows.stop - items), slice(columns.start - items, columns.stop - items)
         same = groups[here, None] == groups[there]
         weights = torch.where(same, (own - neither)[here, None], 0) + (neither - total)[here, None] + neither[there]
         block, slope = kernel.block(rows, columns, with_gradient)

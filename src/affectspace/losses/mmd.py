@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import nothing_to_learn
-from affectspace.losses.gaussian_kernels import KernelBlocks, check_kernels, triangle, with_gradients
+from affectspace.losses.gaussian_kernels import KernelBlocks, check_kernels, on_diagonal, triangle, with_gradients
 from affectspace.losses.inputs import check_embeddings, wide
 
 __all__ = ["MMDLoss", "mmd2"]
@@ -154,9 +154,9 @@ def _mmd2(
     ]:
         for rows, columns in blocks:
             block, slope = kernel.block(rows, columns, with_gradient)
-            weights = shares[columns.start :]
+            weights = shares[columns.start : columns.stop]
             sums = block.sum(0) * weights
-            value += 2 * sums.sum() - sums[: len(rows)].sum()
+            value += 2 * sums.sum() - sums[: on_diagonal(rows, columns)].sum()
             if slope is not None:
                 kernel.add(slope, rows, columns, weights)
     value /= kernels
