@@ -177,3 +177,39 @@ def test_errors_say_value_and_remedy():
         geometry("euclid")
     with pytest.raises(ValueError, match=r"holds -0\.5; .* put a ReLU"):
         geometry("chord").embedding_similarity(torch.tensor([1.0, -0.5]), torch.ones(2))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_matrices_in_float32_keep_the_digits_of_small_distances(name):
+    generator = torch.Generator().manual_seed(0)
+    z = torch.rand(6, 16, generator=generator)
+    steps = torch.tensor([0, 1e-6, 1e-4, 1e-2, 1.0])[:, None]
+    w = torch.cat([each + steps * torch.rand(5, 16, generator=generator) for each in z])
+    distance, truth = (
+        (2 - geometry(name).embedding_similarity_matrix(a, b)) for a, b in ((z, w), (z.double(), w.double()))
+    )
+    # the similarity itself is rounded at 2; the distance is what a small error would show in
+    assert (distance - truth).abs().max() < 5e-7
+    assert not distance[torch.arange(6), torch.arange(0, 30, 5)].any()  # equal rows are at no distance
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_of_matrices_in_float32_are_those_in_float64(name):
+    generator = torch.Generator().manual_seed(1)
+    z, w = torch.rand(7, 16, generator=generator), torch.rand(5, 16, generator=generator)
+    z[2], w[1] = w[3], 0  # a corner, and no direction
+    pull, found = torch.rand(7, 5, generator=generator), []
+    for dtype in (torch.float32, torch.float64):
+        tables = [each.to(dtype).requires_grad_() for each in (z, w)]
+        similarity = geometry(name).embedding_similarity_matrix(*tables)
+        found.append(torch.autograd.grad((similarity * pull).sum(), tables))
+    for low, truth in zip(*found):
+        assert (low - truth).norm() < 1e-5 * truth.norm()
+
+
+def test_nan_in_a_matrix_stays_in_its_row():
+    z = torch.rand(3, 4)
+    z[1, 2] = float("nan")
+    similarity = geometry("angle").embedding_similarity_matrix(z, torch.rand(2, 4))
+    assert similarity[1].isnan().all()
+    assert similarity[[0, 2]].isfinite().all()
