@@ -1,6 +1,7 @@
 """The oracle is a loop over the pairs; the rest are invariances and what degenerate batches do."""
 
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from affectspace.losses import (
     TripletFSimilarityLoss,
     balanced_pair_weights,
     f_spl,
+    pair_similarity,
 )
+from affectspace.losses.pair_blocks import blocks_of_pairs
 
 
 def batch(items: int, classes: int = 4, seed: int = 0, dimensions: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
@@ -183,6 +186,117 @@ def test_your_own_f_trains_and_so_do_its_parameters():
     assert loss(z.relu(), y).item() < first / 20
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_batch_that_is_its_own_reference_gets_the_gradients_of_both_its_uses(dtype):
+    z, y = batch(9)
+    z = z.to(dtype).requires_grad_()
+    item, row = z.detach().clone().requires_grad_(), z.detach().clone().requires_grad_()
+    loss = InBatchFSimilarityLoss("kl", "angle")
+    loss(z, y, z, y).backward()
+    loss(item, y, row, y).backward()
+    assert z.grad is not None
+    assert item.grad is not None
+    assert row.grad is not None
+    assert torch.allclose(z.grad, item.grad + row.grad, rtol=1e-5, atol=1e-7)
+    assert torch.allclose(item.grad, row.grad, rtol=1e-4, atol=1e-6)  # every pair is there both ways round
+
+
+# Blocks
+
+
+@pytest.fixture
+def in_blocks(monkeypatch):
+    """``in_blocks(pairs)``: from now on so few pairs are held at once."""
+
+    def change(pairs: int) -> None:
+        monkeypatch.setattr(pair_similarity, "blocks_of_pairs", partial(blocks_of_pairs, pairs=pairs))
+
+    return change
+
+
+@pytest.mark.parametrize("form", ["in batch", "reference"])
+@pytest.mark.parametrize("geo", GEOMETRIES)
+@pytest.mark.parametrize("f", ["kl", "jensen_shannon", lambda t: t**4])
+def test_small_blocks_equal_one_block(in_blocks, f, geo, form):
+    loss, tables = InBatchFSimilarityLoss(f, geo), [*batch(13), *(batch(8, seed=1) if form == "reference" else ())]
+    loss(*(each.requires_grad_() for each in tables)).backward()
+    whole = [loss(*tables).item(), *(each.grad.clone() for each in tables)]
+    for pairs in (1, 20, 70):
+        in_blocks(pairs)
+        for each in tables:
+            each.grad = None
+        value = 3 * loss(*tables)
+        value.backward()
+        assert value.item() == pytest.approx(3 * whole[0], rel=1e-12)
+        with torch.no_grad():
+            assert loss(*tables).item() == pytest.approx(whole[0], rel=1e-12)
+        for each, truth in zip(tables, whole[1:]):
+            assert torch.allclose(each.grad, 3 * truth, rtol=1e-9, atol=1e-12)
+
+
+def test_gradient_in_blocks_in_float64(in_blocks):
+    in_blocks(12)
+    (z, y), (w, v) = batch(7), batch(4, seed=1)
+    loss = InBatchFSimilarityLoss("pearson", "fisher_rao")
+    assert torch.autograd.gradcheck(lambda z: loss(z, y), z.requires_grad_())
+    assert torch.autograd.gradcheck(lambda z, w: loss(z, y, w, v), (z, w.requires_grad_()))
+
+
+@pytest.mark.parametrize("module", [True, False])
+def test_what_your_own_f_uses_gets_its_gradient_in_blocks_too(in_blocks, module):
+    (z, y), own = batch(9), OwnF().double()
+    loss = InBatchFSimilarityLoss(own if module else own.forward)
+    loss(z, y).backward()
+    assert own.bend.grad is not None
+    truth, own.bend.grad = own.bend.grad, None
+    in_blocks(20)
+    loss(z, y).backward()
+    assert own.bend.grad is not None
+    assert own.bend.grad.item() == pytest.approx(truth.item(), rel=1e-12)
+
+
+def test_blocks_show_nan_and_pairs_that_cannot_balance_as_one_block_does(in_blocks):
+    in_blocks(10)
+    z, y = batch(8)
+    broken, unknown = z.clone(), y.clone()
+    broken[1, 2] = unknown[2] = float("nan")
+    assert InBatchFSimilarityLoss()(broken, y).isnan()
+    assert InBatchFSimilarityLoss()(z, unknown).isnan()
+    assert InBatchFSimilarityLoss()(z, y, broken, y).isnan()
+    with pytest.warns(DegenerateBatchWarning, match=r"no pair lies below neutral similarity \(2.00 to 2.00\)"):
+        assert InBatchFSimilarityLoss()(z.requires_grad_(), torch.zeros(8, dtype=torch.long)).item() == 0
+
+
+def test_hundreds_of_items_stay_within_rounding_in_float32(in_blocks):
+    z, y = batch(300, dimensions=32)
+    low, truth = z.float().requires_grad_(), z.requires_grad_()
+    loss = InBatchFSimilarityLoss("kl", "fisher_rao")
+    loss(truth, y).backward()
+    in_blocks(5000)
+    value = loss(low, y)
+    value.backward()
+    assert value.item() == pytest.approx(loss(truth, y).item(), rel=1e-6)
+    assert low.grad is not None
+    assert truth.grad is not None
+    assert (low.grad - truth.grad).norm() < 1e-5 * truth.grad.norm()
+
+
+@pytest.mark.parametrize("pairs", [100, 10**6])
+def test_bfloat16_embeddings_stay_close_to_the_same_numbers_in_float32(in_blocks, pairs):
+    in_blocks(pairs)
+    z, y = batch(40, dimensions=16)
+    low = z.to(torch.bfloat16).requires_grad_()
+    wide = low.detach().float().requires_grad_()
+    value, truth = InBatchFSimilarityLoss()(low, y), InBatchFSimilarityLoss()(wide, y)
+    value.backward()
+    truth.backward()
+    assert value.item() == pytest.approx(truth.item(), rel=1e-6)
+    assert low.grad is not None
+    assert wide.grad is not None
+    assert low.grad.dtype == torch.bfloat16
+    assert (low.grad - wide.grad).norm() < 0.02 * wide.grad.norm()
+
+
 # Invariances
 
 
@@ -311,11 +425,11 @@ def test_a_dead_embedding_does_not_spoil_the_others():
         (lambda z, y: InBatchFSimilarityLoss("kl", "sphere"), "'sphere' is unknown; choose one of chord"),
         (lambda z, y: TripletFSimilarityLoss(lambda t: -t.square()), "f is not convex"),
         (lambda z, y: InBatchFSimilarityLoss()(z - 1, y), r"entries of 0 or more: put a ReLU"),
-        (lambda z, y: InBatchFSimilarityLoss()(z[:3], y), r"embeddings: shape \(3, 6\); expected \(4, dimensions\)"),
+        (lambda z, y: InBatchFSimilarityLoss()(z[:3], y), r"embeddings: torch.float64 of shape \(3, 6\); expected fl"),
         (lambda z, y: InBatchFSimilarityLoss()(z, y * 2), r"sums to 2\.0000"),
         (lambda z, y: InBatchFSimilarityLoss()(z, y, z), r"give the two, or neither"),
         (lambda z, y: InBatchFSimilarityLoss()(z, y, z, y[:, :2]), r"expected \(batch,\) indices or \(batch, 4\)"),
-        (lambda z, y: InBatchFSimilarityLoss()(z, y, z[:2], y), r"reference: shape \(2, 6\); expected \(4,"),
+        (lambda z, y: InBatchFSimilarityLoss()(z, y, z[:2], y), r"reference: torch.float64 of shape \(2, 6\); ex"),
         (lambda z, y: TripletFSimilarityLoss()(z, y, torch.tensor([[0, 1, -1]])), r"names row -1 of a batch of 4"),
         (lambda z, y: TripletFSimilarityLoss()(z, y, torch.tensor([[0, 1, 4]])), r"row 4 of a batch of 4; legal are"),
         (lambda z, y: TripletFSimilarityLoss()(z, y, torch.tensor([0, 1, 2])), r"shape \(3,\); expected integers"),

@@ -26,51 +26,16 @@ Weighting all pairs of a batch instead of drawing triplets is ours.
 import torch
 from torch import Tensor, nn
 
-from affectspace.labels.distribution import as_distribution
 from affectspace.labels.geometry import geometry as geometry_named
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.divergences import ConvexFunction, Divergence, divergence, f_spl
+from affectspace.losses.inputs import both_or_neither, check_embeddings, label_rows
+from affectspace.losses.pair_blocks import Block, blocks_of_pairs, sum_over_blocks
+from affectspace.losses.pair_weights import PairSums, balanced_pair_weights
 
 __all__ = ["InBatchFSimilarityLoss", "TripletFSimilarityLoss", "balanced_pair_weights"]
 
-
-def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
-    r"""Weights of pairs under which their similarity is neutral on average.
-
-    Pairs above 1 share one factor and pairs below 1 another; neutral pairs keep 1 / (number of
-    pairs), and so the other pairs together keep their share:
-
-    .. math:: w_p \propto B \;(C_p > 1), \quad A \;(C_p < 1), \qquad
-              A = \sum_{C_p > 1} (C_p - 1), \quad B = \sum_{C_p < 1} (1 - C_p)
-
-    Pairs within rounding of 1 count as neutral.
-
-    Args:
-        c: similarities of labels, any shape, in ``[0, 2]``.
-        mask: True for the pairs that count, same shape; None: all.
-
-    Returns:
-        Weights, shape of ``c``, at least 0, summing to one, with :math:`\sum_p w_p (C_p - 1) = 0`
-        to rounding. All zero where no weights can do that: no pairs, or none on one of the sides.
-
-    Example:
-        >>> balanced_pair_weights(torch.tensor([2.0, 1.5, 1.5, 0.0, 1.0]))
-        tensor([0.1600, 0.1600, 0.1600, 0.3200, 0.2000])
-    """
-    c = c.detach()
-    if mask is None:
-        mask = torch.ones_like(c, dtype=torch.bool)
-    excess = torch.where(mask, c - 1, 0)
-    neutral = excess.abs() <= 16 * torch.finfo(c.dtype).eps
-    above, below = mask & ~neutral & (excess > 0), mask & ~neutral & (excess < 0)
-    a, b = (excess * above).sum(), -(excess * below).sum()
-    n_above, n_below, n = above.sum(), below.sum(), mask.sum()
-    factor_of = n_above * b + n_below * a
-    scale = (n_above + n_below) / factor_of.masked_fill(factor_of == 0, 1.0)
-    weights = above * (b * scale) + below * (a * scale) + (mask & neutral)
-    possible = ((n_above == 0) == (n_below == 0)) & (n > 0)
-    weights = torch.where(possible | a.isnan() | b.isnan(), weights / n.clamp(min=1), 0.0)
-    return weights.to(c.dtype)
+Tables = tuple[Tensor, Tensor]
 
 
 class InBatchFSimilarityLoss(nn.Module):
@@ -99,8 +64,14 @@ class InBatchFSimilarityLoss(nn.Module):
         DegenerateBatchWarning: the pairs cannot be balanced (fewer than two items, or all pairs on
             one side of neutral); the loss is then 0, with a graph.
 
+    Cost: time grows with the number of pairs. Of up to 1,024 items, or of a million items times
+    rows of a reference, all pairs are held at once; of more, a million at a time, with the gradient
+    found along the way, so that memory stays where it is and the loss is differentiable once. Of your
+    own f, parameters of an ``nn.Module`` get theirs too; a plain function that uses tensors which need
+    a gradient takes all pairs at once.
+
     Under ``torch.compile`` there is no graph break with targets as probabilities (class indices are
-    counted first), but values are not checked and the warning is not given.
+    counted first), but values are not checked, the warning is not given and all pairs are held at once.
 
     Example:
         >>> loss = InBatchFSimilarityLoss("kl", "fisher_rao")
@@ -125,23 +96,67 @@ class InBatchFSimilarityLoss(nn.Module):
         reference: Tensor | None = None,
         reference_targets: Tensor | None = None,
     ) -> Tensor:
-        if (reference is None) != (reference_targets is None):
-            raise ValueError("a reference needs both its embeddings and its targets; give the two, or neither")
-        classes = _count_classes(targets, reference_targets)
-        labels = _rows("embeddings", embeddings, as_distribution(targets, classes))
+        both_or_neither(reference, reference_targets)
+        labels, other_labels = label_rows(targets, reference_targets)
+        check_embeddings("embeddings", embeddings, len(labels))
+        if reference is not None:
+            check_embeddings("reference", reference, len(other_labels))
         # bfloat16 holds three digits, which a difference of nearly equal vectors does not survive
         with torch.autocast(embeddings.device.type, enabled=False):
-            if reference is None or reference_targets is None:
-                c = self.geometry.label_similarity_pairs(labels)
-                s = self.geometry.embedding_similarity_pairs(embeddings)
-            else:
-                others = _rows("reference", reference, as_distribution(reference_targets, classes))
-                c = self.geometry.label_similarity_matrix(labels, others)
-                s = self.geometry.embedding_similarity_matrix(embeddings, reference)
-            weights = balanced_pair_weights(c)
-            if not torch.compiler.is_compiling() and not weights.any():
-                return nothing_to_learn(embeddings, _why_unbalanced(c))
-            return 2 * (weights * f_spl(s, c, self.divergence)).sum()
+            given = (embeddings,) if reference is None else (embeddings, reference)
+            points = self.geometry.embedding_points(*given)
+            tables = points[0], labels
+            others = None if reference is None else (points[1], other_labels)
+            blocks = blocks_of_pairs(len(labels), None if others is None else len(other_labels))
+            if len(blocks) == 1 or not self._can_stream(embeddings.device):
+                return self._at_once(embeddings, tables, others)
+            return self._streamed(embeddings, tables, others, blocks)
+
+    def _can_stream(self, device: torch.device) -> bool:
+        # A gradient found in blocks must know what it is for: a module tells its parameters. A plain function
+        # may use tensors from outside of it, which only the graph of all pairs at once can find.
+        if torch.compiler.is_compiling():
+            return False
+        one = torch.ones(1, device=device)
+        return isinstance(self.f, nn.Module) or not f_spl(one, one, self.divergence).requires_grad
+
+    def _at_once(self, embeddings: Tensor, tables: Tables, others: Tables | None) -> Tensor:
+        c = self._label_similarity(tables[1], None if others is None else others[1])
+        weights = balanced_pair_weights(c)
+        if not torch.compiler.is_compiling() and not weights.any():
+            return nothing_to_learn(embeddings, _why_unbalanced(c))
+        s = self._similarity(tables[0], None if others is None else others[0])
+        return 2 * (weights * f_spl(s, c, self.divergence)).sum()
+
+    def _streamed(self, embeddings: Tensor, tables: Tables, others: Tables | None, blocks: list[Block]) -> Tensor:
+        sums, extremes = None, []
+        right = tables[1] if others is None else others[1]
+        with torch.no_grad():
+            for rows, columns in blocks:
+                c = self._label_similarity(tables[1][rows], None if columns is None else right[columns])
+                sums = PairSums.of(c) if sums is None else sums.plus(PairSums.of(c))
+                extremes += [c.min(), c.max()] if c.numel() else []
+        assert sums is not None
+        if not sums.can_balance():
+            return nothing_to_learn(embeddings, _why_unbalanced(torch.stack(extremes)))
+
+        def value(
+            points: Tensor, labels: Tensor, points_met: Tensor | None = None, met: Tensor | None = None
+        ) -> Tensor:
+            c = self._label_similarity(labels, met)
+            return (sums.weights(c) * f_spl(self._similarity(points, points_met), c, self.divergence)).sum()
+
+        return 2 * sum_over_blocks(value, blocks, tables, others, list(self.parameters()))
+
+    def _label_similarity(self, labels: Tensor, others: Tensor | None) -> Tensor:
+        if others is None:
+            return self.geometry.label_similarity_pairs(labels)
+        return self.geometry.label_similarity_matrix(labels, others)
+
+    def _similarity(self, points: Tensor, others: Tensor | None) -> Tensor:
+        if others is None:
+            return self.geometry.point_similarity_pairs(points)
+        return self.geometry.point_similarity_matrix(points, others)
 
 
 class TripletFSimilarityLoss(nn.Module):
@@ -185,7 +200,8 @@ class TripletFSimilarityLoss(nn.Module):
         return f"f={self.divergence.name!r}, geometry={self.geometry.name!r}"
 
     def forward(self, embeddings: Tensor, targets: Tensor, triplets: Tensor) -> Tensor:
-        labels = _rows("embeddings", embeddings, as_distribution(targets, _count_classes(targets, None)))
+        labels, _ = label_rows(targets)
+        check_embeddings("embeddings", embeddings, len(labels))
         _check_triplets(triplets, len(labels))
         if not len(triplets):
             return nothing_to_learn(embeddings, "there is no triplet; see BalancedTriplets.without_triplet")
@@ -194,22 +210,6 @@ class TripletFSimilarityLoss(nn.Module):
             c = self.geometry.label_similarity(labels[anchor], labels[partners])
             s = self.geometry.embedding_similarity(embeddings[anchor], embeddings[partners])
             return f_spl(s, c, self.divergence).sum(-1).mean()
-
-
-def _count_classes(targets: Tensor, others: Tensor | None) -> int:
-    # Of hard labels only their being equal matters, so that any number of classes above all of them will do.
-    tables = [t for t in (targets, others) if t is not None]
-    for table in tables:
-        if table.ndim != 1:
-            return table.shape[-1]
-    return 1 + max((int(t.max()) for t in tables if t.numel()), default=0)
-
-
-def _rows(name: str, embeddings: Tensor, labels: Tensor) -> Tensor:
-    if embeddings.ndim != 2 or len(embeddings) != len(labels):
-        expected = f"({len(labels)}, dimensions), a row a target"
-        raise ValueError(f"{name}: shape {tuple(embeddings.shape)}; expected {expected}")
-    return labels
 
 
 def _check_triplets(triplets: Tensor, items: int) -> None:
