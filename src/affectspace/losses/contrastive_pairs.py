@@ -128,6 +128,7 @@ class ContrastivePairsLoss(nn.Module):
             return 2 if own and rows != columns else 1
 
         alike = unlike = z.new_zeros(())
+        w = z
         for rows, columns in tiles:
             w = self._weights(labels, other_labels, rows, columns, own, z.dtype)
             alike = alike + counted(rows, columns) * w.sum()
@@ -157,7 +158,8 @@ class ContrastivePairsLoss(nn.Module):
             else:  # lengths may be so different that each pair needs its own
                 least = rounding * (square[rows] + other_square[columns, 0])
             d.masked_fill_(d <= least, 0.0)
-            w = self._weights(labels, other_labels, rows, columns, own, z.dtype)
+            if len(tiles) > 1:  # of a single tile they are still at hand
+                w = self._weights(labels, other_labels, rows, columns, own, z.dtype)
             unlike_w = 1 - w
             if self.squared:
                 near = near + counted(rows, columns) * (w * d).sum()
