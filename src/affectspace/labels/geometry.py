@@ -217,14 +217,19 @@ class Geometry:
 
     def point_similarity_matrix(self, p: Tensor, q: Tensor) -> Tensor:
         """S of every point of ``(n, dimensions)`` with every point of ``(m, dimensions)``: ``(n, m)`` in [0, 2]."""
-        empty = _without_direction(p)[:, None] | _without_direction(q)
-        return _similarity(self.embeddings.point_matrix(p, q)).masked_fill(empty, 1.0)
+        similarity = _similarity(self.embeddings.point_matrix(p, q))
+        of_p, of_q = _without_direction(p), _without_direction(q)
+        if not torch.compiler.is_compiling() and not (of_p.any() or of_q.any()):
+            return similarity
+        return similarity.masked_fill(of_p[:, None] | of_q, 1.0)
 
     def point_similarity_pairs(self, p: Tensor) -> Tensor:
         """S of each pair of different points of ``(n, dimensions)``, as ``torch.pdist`` orders them."""
+        similarity, empty = _similarity(self.embeddings.point_pairs(p)), _without_direction(p)
+        if not torch.compiler.is_compiling() and not empty.any():
+            return similarity
         rows, columns = torch.triu_indices(len(p), len(p), 1, device=p.device)
-        empty = _without_direction(p)
-        return _similarity(self.embeddings.point_pairs(p)).masked_fill(empty[rows] | empty[columns], 1.0)
+        return similarity.masked_fill(empty[rows] | empty[columns], 1.0)
 
 
 def geometry(name: str) -> Geometry:
