@@ -32,9 +32,9 @@ class PairSums(NamedTuple):
     n: Tensor
 
     @classmethod
-    def of(cls, c: Tensor, mask: Tensor | None = None) -> "PairSums":
-        excess, above, below, mask = _sides(c, mask)
-        return cls((excess * above).sum(), -(excess * below).sum(), above.sum(), below.sum(), mask.sum())
+    def of(cls, c: Tensor) -> "PairSums":
+        """Of all pairs with these similarities."""
+        return _add_up(*_sides(c, None))
 
     def plus(self, other: "PairSums") -> "PairSums":
         return PairSums(*(a + b for a, b in zip(self, other)))
@@ -44,13 +44,9 @@ class PairSums(NamedTuple):
         both_or_none = (self.n_above == 0) == (self.n_below == 0)
         return (both_or_none & (self.n > 0)) | self.above.isnan() | self.below.isnan()
 
-    def weights(self, c: Tensor, mask: Tensor | None = None) -> Tensor:
+    def weights(self, c: Tensor) -> Tensor:
         """Weights of some of these pairs; see :func:`balanced_pair_weights`."""
-        _, above, below, mask = _sides(c, mask)
-        factor_of = self.n_above * self.below + self.n_below * self.above
-        scale = (self.n_above + self.n_below) / factor_of.masked_fill(factor_of == 0, 1.0)
-        weights = above * (self.below * scale) + below * (self.above * scale) + (mask & ~above & ~below)
-        return torch.where(self.can_balance(), weights / self.n.clamp(min=1), 0.0).to(c.dtype)
+        return _weights(self, *_sides(c, None))
 
 
 def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -76,7 +72,19 @@ def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
         >>> balanced_pair_weights(torch.tensor([2.0, 1.5, 1.5, 0.0, 1.0]))
         tensor([0.1600, 0.1600, 0.1600, 0.3200, 0.2000])
     """
-    return PairSums.of(c, mask).weights(c, mask)
+    sides = _sides(c, mask)
+    return _weights(_add_up(*sides), *sides)
+
+
+def _add_up(excess: Tensor, above: Tensor, below: Tensor, mask: Tensor) -> PairSums:
+    return PairSums((excess * above).sum(), -(excess * below).sum(), above.sum(), below.sum(), mask.sum())
+
+
+def _weights(sums: PairSums, excess: Tensor, above: Tensor, below: Tensor, mask: Tensor) -> Tensor:
+    factor_of = sums.n_above * sums.below + sums.n_below * sums.above
+    scale = (sums.n_above + sums.n_below) / factor_of.masked_fill(factor_of == 0, 1.0)
+    weights = above * (sums.below * scale) + below * (sums.above * scale) + (mask & ~above & ~below)
+    return torch.where(sums.can_balance(), weights / sums.n.clamp(min=1), 0.0).to(excess.dtype)
 
 
 def _sides(c: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
