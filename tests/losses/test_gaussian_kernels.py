@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.losses import gaussian_kernels
-from affectspace.losses.gaussian_kernels import KernelBlocks, rectangle, triangle, with_gradients
+from affectspace.losses.gaussian_kernels import KernelBlocks, rectangle, triangle
 
 
 def sum_of_kernels(u: torch.Tensor, v: torch.Tensor, bandwidth: float, kernels: int) -> float:
@@ -77,13 +77,3 @@ def test_very_small_and_large_points_have_the_same_kernels(scale):
     plain, _ = KernelBlocks(points, None, 5).block(range(12), range(12))
     scaled, _ = KernelBlocks(points * scale, None, 5).block(range(12), range(12))
     assert torch.allclose(plain, scaled, atol=1e-4)
-
-
-def test_a_second_derivative_is_refused_rather_than_wrong():
-    x = torch.tensor([3.0], requires_grad=True)
-    value = with_gradients(x.detach().square().sum(), [2 * x.detach()], [x])
-    (gradient,) = torch.autograd.grad(value, x, create_graph=True)
-    with pytest.raises(RuntimeError, match="this loss is differentiable once"):
-        torch.autograd.grad(gradient.sum(), x)
-    with pytest.raises(RuntimeError, match="this loss is differentiable once"):
-        (x.square() + gradient.square()).sum().backward()

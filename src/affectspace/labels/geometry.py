@@ -280,9 +280,22 @@ def _quarter_turns(chord: Tensor) -> Tensor:
     return torch.asin((chord / 2).clamp(max=1.0)) * (4 / math.pi)
 
 
-TOTAL_VARIATION = Distance(points=lambda p: p, order=1.0, share=lambda norm: norm / 2)
+# Named, as a loss with a nameless function could not be sent to another process.
+def _as_they_are(p: Tensor) -> Tensor:
+    return p
+
+
+def _half(norm: Tensor) -> Tensor:
+    return norm / 2
+
+
+def _of_a_right_angle(chord: Tensor) -> Tensor:
+    return chord / math.sqrt(2)
+
+
+TOTAL_VARIATION = Distance(points=_as_they_are, order=1.0, share=_half)
 ROOT_ANGLE = Distance(points=torch.sqrt, order=2.0, share=_quarter_turns)
-CHORD = Distance(points=_unit, order=2.0, share=lambda norm: norm / math.sqrt(2))
+CHORD = Distance(points=_unit, order=2.0, share=_of_a_right_angle)
 ANGLE = Distance(points=_unit, order=2.0, share=_quarter_turns)
 
 GEOMETRIES: dict[str, Geometry] = {

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.autograd.function import once_differentiable
+
+from affectspace.losses.gradients import once
 
 __all__ = ["AcrossProcesses", "gather_rows"]
 
@@ -49,8 +50,9 @@ def gather_rows(
             types, device types and trailing shapes, or one gives unlike numbers of rows.
 
     All processes of the group must call it, as often as each other. The backward pass does not
-    communicate, and cannot itself be differentiated: other processes would have to know. Cost: two exchanges of a few numbers, one of the
-    rows, padded to the process with most. ``torch.compile`` breaks the graph here.
+    communicate, and cannot itself be differentiated: other processes would have to know. Costs two
+    exchanges of a few numbers and one of the rows, padded to the process with most.
+    ``torch.compile`` breaks the graph here.
 
     Example:
         >>> embeddings, labels = gather_rows(torch.rand(3, 8), torch.tensor([0, 1, 1]))
@@ -141,12 +143,13 @@ class _OwnRows(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, own: Tensor, everybody: Tensor, start: int, factor: int) -> Tensor:
         ctx.rows, ctx.factor = slice(start, start + len(own)), factor
+        ctx.save_for_backward(own)
         return everybody.view_as(everybody)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        return gradients[0][ctx.rows] * ctx.factor, None, None, None
+        # a second derivative would need what the gradients of other processes owe to these rows
+        return once(gradients[0][ctx.rows] * ctx.factor, *ctx.saved_tensors), None, None, None
 
 
 def _processes(group: "dist.ProcessGroup | None") -> int:

@@ -18,11 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
+from affectspace.losses.gradients import needs_gradient, with_gradients
 from affectspace.losses.inputs import both_or_neither, check_embeddings
 from affectspace.losses.label_similarity import PairWeights, label_similarity
 from affectspace.losses.log_sum_exp import LARGEST_EXPONENT, log_sum_exp, log_sum_exp_within
 from affectspace.losses.positives import pull_of_classes, pull_of_weights
-from affectspace.losses.streamed import comparable, needs_gradient, with_gradient
+from affectspace.losses.streamed import comparable
 
 __all__ = ["SupervisedContrastiveLoss"]
 
@@ -92,7 +93,7 @@ class SupervisedContrastiveLoss(nn.Module):
         if not 0 <= across_groups < math.inf:
             raise ValueError(f"across_groups is {across_groups}; expected a factor of 0 or more, 1 for no difference")
         self.temperature, self.across_groups, self.normalise = temperature, across_groups, normalise
-        self.alike = label_similarity(similarity, lambda c: (c - 1).clamp(min=0))
+        self.alike = label_similarity(similarity, _above_neutral)
         self.similarity = similarity  # a function with parameters is a module, and registered as such here
 
     def extra_repr(self) -> str:
@@ -190,8 +191,8 @@ class SupervisedContrastiveLoss(nn.Module):
             by_z -= pull / count
             by_others -= back / count
         if others is None:
-            return with_gradient(value, z, by_z.div_(t))
-        return with_gradient(value, z, by_z.div_(t), others, by_others.div_(t))
+            return with_gradients(value, [by_z.div_(t)], [z])
+        return with_gradients(value, [by_z.div_(t), by_others.div_(t)], [z, others])
 
 
 def _check_pair_weights(weights: Tensor | None, items: int, rows: int) -> None:
@@ -201,3 +202,7 @@ def _check_pair_weights(weights: Tensor | None, items: int, rows: int) -> None:
         raise ValueError(f"pair_weights have shape {tuple(weights.shape)}; expected {(items, rows)}, a row an item")
     if weights.requires_grad:
         raise ValueError("pair_weights require a gradient, and receive none from this loss; detach them")
+
+
+def _above_neutral(c: Tensor) -> Tensor:
+    return (c - 1).clamp(min=0)

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import nothing_to_learn
+from affectspace.losses.gradients import needs_gradient, with_gradients
 from affectspace.losses.inputs import both_or_neither, check_embeddings
 from affectspace.losses.label_similarity import PairWeights, label_similarity
-from affectspace.losses.streamed import comparable, needs_gradient, parts, side_of_tile, with_gradient
+from affectspace.losses.streamed import comparable, parts, side_of_tile
 
 __all__ = ["ContrastivePairsLoss"]
 
@@ -83,7 +84,7 @@ class ContrastivePairsLoss(nn.Module):
         if not 0 < margin < math.inf:
             raise ValueError(f"margin is {margin}; expected a distance above 0 (unit vectors are at most 2 apart)")
         self.margin, self.squared, self.normalise = margin, squared, normalise
-        self.alike = label_similarity(similarity, lambda c: c / 2)
+        self.alike = label_similarity(similarity, _share)
         self.similarity = similarity  # a function with parameters is a module, and registered as such here
 
     def extra_repr(self) -> str:
@@ -113,7 +114,11 @@ class ContrastivePairsLoss(nn.Module):
                 value, by_z, by_others = self._over_tiles(z, others, labels, other_labels, graph)
         if not graph:
             return value
-        return with_gradient(value, z, by_z) if others is None else with_gradient(value, z, by_z, others, by_others)
+        return (
+            with_gradients(value, [by_z], [z])
+            if others is None
+            else with_gradients(value, [by_z, by_others], [z, others])
+        )
 
     def _over_tiles(
         self, z: Tensor, others: Tensor | None, labels: Tensor, other_labels: Tensor, graph: bool
@@ -201,3 +206,7 @@ class ContrastivePairsLoss(nn.Module):
         if own and rows == columns:
             w.fill_diagonal_(1.0)
         return w
+
+
+def _share(c: Tensor) -> Tensor:
+    return c / 2

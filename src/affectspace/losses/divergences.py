@@ -163,14 +163,35 @@ def _jensen_shannon(s: Tensor, c: Tensor) -> Tensor:
     return (c + 1) * torch.log((1 + s) / (1 + c)) + c * torch.log(c / s)
 
 
+# Named, as a loss with a nameless function could not be sent to another process.
+def _f_kl(t: Tensor) -> Tensor:
+    return t * t.log()
+
+
+def _f_reverse_kl(t: Tensor) -> Tensor:
+    return -t.log()
+
+
+def _f_pearson(t: Tensor) -> Tensor:
+    return (t - 1).square()
+
+
+def _f_squared_hellinger(t: Tensor) -> Tensor:
+    return (t.sqrt() - 1).square()
+
+
+def _f_jensen_shannon(t: Tensor) -> Tensor:
+    return t * t.log() - (t + 1) * ((t + 1) / 2).log()
+
+
 DIVERGENCES: dict[str, Divergence] = {
     each.name: each
     for each in (
-        Divergence("kl", lambda t: t * t.log(), _kl),
-        Divergence("reverse_kl", lambda t: -t.log(), _reverse_kl),
-        Divergence("pearson", lambda t: (t - 1).square(), _pearson),
-        Divergence("squared_hellinger", lambda t: (t.sqrt() - 1).square(), _squared_hellinger),
-        Divergence("jensen_shannon", lambda t: t * t.log() - (t + 1) * ((t + 1) / 2).log(), _jensen_shannon),
+        Divergence("kl", _f_kl, _kl),
+        Divergence("reverse_kl", _f_reverse_kl, _reverse_kl),
+        Divergence("pearson", _f_pearson, _pearson),
+        Divergence("squared_hellinger", _f_squared_hellinger, _squared_hellinger),
+        Divergence("jensen_shannon", _f_jensen_shannon, _jensen_shannon),
     )
 }
 """The five divergences of the paper by name."""

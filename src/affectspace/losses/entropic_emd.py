@@ -25,10 +25,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
+from affectspace.losses.gradients import once
 from affectspace.losses.inputs import wide
 
 __all__ = ["EntropicEMDLoss", "NotConvergedWarning", "entropic_emd"]
@@ -190,16 +190,16 @@ class _EntropicEMD(torch.autograd.Function):
     ) -> Tensor:
         solve = _solve_opaque if torch.compiler.is_compiling() else _solve
         value, slope_p, slope_t = solve(p, t, distance, regulariser, iterations, tolerance)
-        ctx.save_for_backward(slope_p, slope_t)
+        ctx.save_for_backward(slope_p, slope_t, p, t)
         return value
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None, None]:
-        grads = [
-            grad[:, None] * slope if need else None for slope, need in zip(ctx.saved_tensors, ctx.needs_input_grad)
-        ]
-        return grads[0], grads[1], None, None, None, None
+        slope_p, slope_t, p, t = ctx.saved_tensors
+        needs_p, needs_t, *_ = ctx.needs_input_grad
+        by_p = once(grad[:, None] * slope_p, p) if needs_p else None
+        by_t = once(grad[:, None] * slope_t, t) if needs_t else None
+        return by_p, by_t, None, None, None, None
 
 
 def _solve(

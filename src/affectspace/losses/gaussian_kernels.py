@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-__all__ = ["KernelBlocks", "add_mirrored", "check_kernels", "on_diagonal", "rectangle", "triangle", "with_gradients"]
+__all__ = ["KernelBlocks", "add_mirrored", "check_kernels", "on_diagonal", "rectangle", "triangle"]
 
 # Small enough for a processor's cache; other devices rather want few large operations.
 PAIRS_PER_BLOCK_ON_CPU = 2**18
@@ -202,43 +202,3 @@ def add_mirrored(
         if weights is not None:
             mirrored *= weights[both:, None]
         sums[columns.start + both : columns.stop] += mirrored
-
-
-class _WithGradients(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, value: Tensor, *gradients_and_inputs: Tensor) -> Tensor:
-        ctx.save_for_backward(*gradients_and_inputs)
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx, grad_output: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        saved = ctx.saved_tensors
-        gradients, inputs = saved[: len(saved) // 2], saved[len(saved) // 2 :]
-        scaled = (_NotDifferentiable.apply(grad_output * each, tensor) for each, tensor in zip(gradients, inputs))
-        return None, *(None for _ in gradients), *scaled
-
-
-class _NotDifferentiable(torch.autograd.Function):
-    """A gradient as it is, on the graph of what it belongs to, so that a second derivative fails instead of being 0."""
-
-    @staticmethod
-    def forward(ctx, gradient: Tensor, tensor: Tensor) -> Tensor:
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def backward(ctx, grad_output: Tensor):  # pyright: ignore[reportIncompatibleMethodOverride]
-        raise RuntimeError("this loss is differentiable once: its gradient was computed along with its value")
-
-
-def with_gradients(value: Tensor, gradients: list[Tensor], inputs: list[Tensor]) -> Tensor:
-    """A value on the graph of the inputs, with gradients that were computed along with it.
-
-    It is differentiable once: a second derivative raises an error.
-
-    Example:
-        >>> x = torch.tensor([3.0], requires_grad=True)
-        >>> with_gradients(x.detach().square().sum(), [2 * x.detach()], [x]).backward()
-        >>> x.grad
-        tensor([6.])
-    """
-    return _WithGradients.apply(value, *gradients, *inputs)  # pyright: ignore[reportReturnType]

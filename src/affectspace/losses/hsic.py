@@ -12,8 +12,8 @@ from affectspace.losses.gaussian_kernels import (
     check_kernels,
     on_diagonal,
     triangle,
-    with_gradients,
 )
+from affectspace.losses.gradients import needs_gradient, with_gradients
 from affectspace.losses.inputs import check_embeddings, label_rows, wide
 
 __all__ = ["HSICLoss", "hsic"]
@@ -99,7 +99,7 @@ def hsic(
     if of_labels and not torch.compiler.is_compiling() and (b == b[:1]).all():
         return nothing_to_learn(_both(a, b), "all items have the same label; use batches that mix them")
     with torch.autocast(a.device.type, enabled=False):
-        wanted = [torch.is_grad_enabled() and side.requires_grad for side in (a, b)]
+        wanted = [needs_gradient(side) for side in (a, b)]
         side_a = KernelBlocks(a.detach(), bandwidth_x, kernels)
         side_b = _AgreementBlocks(b.detach()) if of_labels else KernelBlocks(b.detach(), bandwidth_y, kernels)
         value = _hsic(side_a, side_b, wanted, unbiased)

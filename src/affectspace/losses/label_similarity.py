@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from affectspace.labels.geometry import GEOMETRIES
+from affectspace.labels.geometry import GEOMETRIES, Geometry
 from affectspace.losses.inputs import hard_classes, label_rows
 
 __all__ = ["LabelSimilarity", "PairWeights", "label_similarity"]
@@ -63,12 +63,11 @@ def label_similarity(similarity: str | PairWeights, of_geometry: Callable[[Tenso
         name = getattr(similarity, "__name__", type(similarity).__name__)
         return LabelSimilarity(name, label_rows, _Checked(similarity), symmetric=False)
     if similarity == "same_class":
-        return LabelSimilarity(similarity, _class_rows, lambda a, b: (a[:, None] == b).float())
+        return LabelSimilarity(similarity, _class_rows, _equal)
     if similarity == "agreement":
-        return LabelSimilarity(similarity, label_rows, lambda a, b: a @ b.T)
+        return LabelSimilarity(similarity, label_rows, _agreement)
     if similarity in GEOMETRIES:
-        matrix = GEOMETRIES[similarity].label_similarity_matrix
-        return LabelSimilarity(similarity, label_rows, lambda a, b: of_geometry(matrix(a, b)))
+        return LabelSimilarity(similarity, label_rows, _OfGeometry(GEOMETRIES[similarity], of_geometry))
     known = ", ".join(("same_class", "agreement", *GEOMETRIES))
     raise ValueError(f"similarity {similarity!r} is unknown; choose one of {known}, or give a function of two tables")
 
@@ -76,6 +75,24 @@ def label_similarity(similarity: str | PairWeights, of_geometry: Callable[[Tenso
 def _class_rows(targets: Tensor, others: Tensor | None) -> tuple[Tensor, Tensor]:
     classes = hard_classes(targets)
     return classes, classes if others is None else hard_classes(others)
+
+
+# Functions of the module and not of a line, so that a loss can be sent to another process.
+def _equal(a: Tensor, b: Tensor) -> Tensor:
+    return (a[:, None] == b).float()
+
+
+def _agreement(a: Tensor, b: Tensor) -> Tensor:
+    return a @ b.T
+
+
+@dataclass(frozen=True)
+class _OfGeometry:
+    geometry: Geometry
+    of_geometry: Callable[[Tensor], Tensor]
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.of_geometry(self.geometry.label_similarity_matrix(a, b))
 
 
 @dataclass(frozen=True)

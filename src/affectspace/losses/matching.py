@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
-from affectspace.losses.gaussian_kernels import KernelBlocks, check_kernels, rectangle, triangle, with_gradients
+from affectspace.losses.gaussian_kernels import KernelBlocks, check_kernels, rectangle, triangle
+from affectspace.losses.gradients import needs_gradient, with_gradients
 from affectspace.losses.hsic import hsic
 from affectspace.losses.inputs import check_embeddings, hard_classes, wide
 from affectspace.losses.mmd import mmd2
@@ -160,7 +161,7 @@ class CrossModalMatchingLoss(nn.Module):
     ) -> Tensor:
         points = torch.cat([wide(anchor), wide(other)])
         with torch.autocast(points.device.type, enabled=False):
-            with_gradient = torch.is_grad_enabled() and points.requires_grad
+            with_gradient = needs_gradient(points)
             kernel = KernelBlocks(points.detach(), self.bandwidth, self.kernels)
             value = _class_conditional(kernel, groups, counts, rest, counted, with_gradient) / self.kernels
             return with_gradients(value, [kernel.gradient() / self.kernels], [points]) if with_gradient else value

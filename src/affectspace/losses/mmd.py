@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import nothing_to_learn
-from affectspace.losses.gaussian_kernels import KernelBlocks, check_kernels, on_diagonal, triangle, with_gradients
+from affectspace.losses.gaussian_kernels import KernelBlocks, check_kernels, on_diagonal, triangle
+from affectspace.losses.gradients import needs_gradient, with_gradients
 from affectspace.losses.inputs import check_embeddings, wide
 
 __all__ = ["MMDLoss", "mmd2"]
@@ -78,7 +79,7 @@ def mmd2(
     if min(m, n) < (least := 2 if unbiased else 1):
         return nothing_to_learn(points, f"a side of {min(m, n)} items; a discrepancy needs at least {least}")
     with torch.autocast(points.device.type, enabled=False):
-        with_gradient = torch.is_grad_enabled() and points.requires_grad
+        with_gradient = needs_gradient(points)
         value, gradient = _mmd2(points.detach(), m, middle, kernels, unbiased, with_gradient)
         return value if gradient is None else with_gradients(value, [gradient], [points])
 

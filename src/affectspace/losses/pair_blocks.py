@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from affectspace.losses.gradients import once
 
 __all__ = ["PAIRS_AT_ONCE", "Block", "blocks_of_pairs", "sum_over_blocks"]
 
@@ -97,14 +98,16 @@ class _SumOverBlocks(torch.autograd.Function):
                 if gradient is not None:
                     total += gradient
         ctx.wanted = wanted
-        ctx.save_for_backward(*(each for each in gradients if each is not None))
+        ctx.save_for_backward(*(each for each in gradients if each is not None), *tensors)
         return torch.stack([each.detach() for each in values]).sum()
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Any, ...]:
-        saved = iter(ctx.saved_tensors)
-        return None, None, None, None, *(next(saved) * outputs[0] if want else None for want in ctx.wanted)
+        tensors = ctx.saved_tensors[-len(ctx.wanted) :]
+        gradients = iter(ctx.saved_tensors)
+        return *[None] * 4, *(
+            once(next(gradients) * outputs[0], tensor) if want else None for tensor, want in zip(tensors, ctx.wanted)
+        )
 
 
 def _places(block: Block, count: int, meet: int) -> list[tuple[int, slice]]:

@@ -1,13 +1,11 @@
 """What losses share that go over the pairs of a batch in blocks, and never hold all of them."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from affectspace.losses.inputs import wide
 
-__all__ = ["comparable", "needs_gradient", "parts", "side_of_tile", "unit_rows", "with_gradient"]
+__all__ = ["comparable", "parts", "side_of_tile", "unit_rows"]
 
 
 def parts(length: int, most: int) -> list[slice]:
@@ -63,44 +61,3 @@ def comparable(embeddings: Tensor, reference: Tensor | None, normalise: bool) ->
     others = unit_rows(wide(reference)) if normalise else wide(reference)
     common = torch.promote_types(z.dtype, others.dtype)
     return z.to(common), others.to(common)
-
-
-def needs_gradient(*tensors: Tensor | None) -> bool:
-    """Whether somebody may ask for the gradient by one of these."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-
-
-def with_gradient(
-    value: Tensor, tensor: Tensor, gradient: Tensor, other: Tensor | None = None, other_gradient: Tensor | None = None
-) -> Tensor:
-    """A scalar with the gradient by one or two tensors that was computed together with it.
-
-    It is differentiable once.
-
-    Raises:
-        RuntimeError: in a backward pass that is to be differentiated again (``create_graph=True``), which
-            would take the gradient for a constant.
-
-    Example:
-        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> with_gradient(x.detach().square().sum(), x, 2 * x.detach()).backward()
-        >>> x.grad
-        tensor([2., 4.])
-    """
-    return _WithGradient.apply(value, tensor, gradient, other, other_gradient)  # pyright: ignore[reportReturnType]
-
-
-class _WithGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, value: Tensor, tensor: Tensor, gradient: Tensor, other: Tensor | None, other_gradient: Tensor | None
-    ) -> Tensor:
-        ctx.save_for_backward(gradient, other_gradient)
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, scale: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-            raise RuntimeError("this loss is differentiable once: call backward without create_graph")
-        gradient, other_gradient = ctx.saved_tensors
-        return None, gradient * scale, None, None if other_gradient is None else other_gradient * scale, None

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
+from affectspace.losses.gradients import once
 from affectspace.losses.inputs import both_or_neither, check_embeddings, hard_classes, wide
 from affectspace.losses.triplet_sums import SmoothSums, TripletSums, hinge_sums, pairwise_sums
 
@@ -273,14 +274,13 @@ class _Streamed(torch.autograd.Function):
         triplets = triplets.clamp(min=1).to(value.dtype)
         if learns:
             scale = triplets.to(items.dtype)
-            ctx.save_for_backward(item_gradient.div_(scale), row_gradient.div_(scale))
+            ctx.save_for_backward(item_gradient.div_(scale), row_gradient.div_(scale), items, rows)
         return (value / triplets).to(items.dtype)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        item_gradient, row_gradient = ctx.saved_tensors
-        return upstream[0] * item_gradient, upstream[0] * row_gradient, *[None] * 7
+        item_gradient, row_gradient, items, rows = ctx.saved_tensors
+        return once(upstream[0] * item_gradient, items), once(upstream[0] * row_gradient, rows), *[None] * 7
 
 
 class _Distances:
