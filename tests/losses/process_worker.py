@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from affectspace.losses import InBatchFSimilarityLoss, SoftCrossEntropyLoss
+from affectspace import losses
 from affectspace.losses.across_processes import AcrossProcesses, gather_rows
 from affectspace.losses.cached_gradients import cached_backward
 
@@ -51,11 +51,30 @@ class SpeakerHead(nn.Module):
 
 
 # Name, what makes the loss, the label columns that it takes by position and by name.
+STEPS = (torch.arange(5)[:, None] - torch.arange(5)).abs() / 4
 LOSSES = [
-    ("f_similarity", lambda: InBatchFSimilarityLoss("kl", "fisher_rao"), ("soft",), ()),
-    ("f_similarity hard", lambda: InBatchFSimilarityLoss("pearson"), ("hard",), ()),
-    ("cross_entropy", SoftCrossEntropyLoss, ("soft",), ()),
-    ("supervised_contrastive", lambda: supervised_contrastive, ("hard",), ()),
+    ("cross_entropy", losses.SoftCrossEntropyLoss, ("soft",), ()),
+    ("f_similarity", lambda: losses.InBatchFSimilarityLoss("kl", "fisher_rao"), ("soft",), ()),
+    ("f_similarity hard", lambda: losses.InBatchFSimilarityLoss("pearson"), ("hard",), ()),
+    ("supervised_contrastive", losses.SupervisedContrastiveLoss, ("hard",), ()),
+    ("supervised_contrastive graded", lambda: losses.SupervisedContrastiveLoss(0.2, "chord"), ("soft",), ()),
+    ("across groups", lambda: losses.SupervisedContrastiveLoss(across_groups=2.0), ("hard",), ("groups",)),
+    ("triplet", losses.TripletLoss, ("hard",), ()),
+    ("triplet soft", lambda: losses.TripletLoss(kind="soft_margin"), ("hard",), ()),
+    ("triplet semi-hard", lambda: losses.TripletLoss(1.0, triplets="semi_hard"), ("hard",), ()),
+    ("triplet hard", lambda: losses.TripletLoss(triplets="hard"), ("hard",), ()),
+    ("contrastive_pairs", losses.ContrastivePairsLoss, ("hard",), ()),
+    ("gaussian_manifold", losses.GaussianManifoldLoss, ("soft",), ()),
+    ("gaussian_manifold left out", lambda: losses.GaussianManifoldLoss(means="leave_one_out"), ("soft",), ()),
+    ("ordered_emd", losses.OrderedEMDLoss, ("soft",), ()),
+    ("guided_emd", lambda: losses.GuidedEMDLoss(5, ground_distance=STEPS), ("soft",), ()),
+    ("entropic_emd", lambda: losses.EntropicEMDLoss(STEPS, 0.5), ("soft",), ()),
+    ("mmd", losses.MMDLoss, ("view",), ()),
+    ("hsic", lambda: losses.HSICLoss("labels"), ("speaker",), ()),
+    ("matching", losses.CrossModalMatchingLoss, ("view",), ("groups",)),
+    ("matching hsic", lambda: losses.CrossModalMatchingLoss("hsic"), ("view",), ()),
+    ("adversary", lambda: losses.AdversaryLoss(5, 3, hidden=4), ("speaker",), ()),
+    ("by hand", lambda: supervised_contrastive, ("hard",), ()),
     ("several columns", lambda: columns_together, ("hard",), ("speaker", "levels", "known")),
     ("parameters of its own", SpeakerHead, ("speaker",), ()),
 ]
@@ -73,6 +92,8 @@ def whole_batch(dtype: torch.dtype) -> dict[str, Tensor]:
         "hard": torch.randint(3, (ITEMS,), generator=generator),
         "speaker": torch.randint(3, (ITEMS,), generator=generator),
         "levels": torch.rand(ITEMS, 3, generator=generator, dtype=torch.double).to(dtype),
+        "groups": torch.arange(ITEMS) % 2,
+        "view": torch.randn(ITEMS, 5, generator=generator, dtype=torch.double).to(dtype),
         "known": torch.rand(ITEMS, generator=generator) < 0.8,
     }
 
@@ -205,7 +226,7 @@ class Process:
         """A memory bank is the same on all processes; another modality has rows of its own on each."""
         batch, bank = whole_batch(torch.double), torch.rand(7, 5, generator=torch.Generator().manual_seed(4)).double()
         labels = torch.eye(5).double()[[0, 1, 2, 3, 4, 0, 1]]
-        own, loss = self.own(batch), InBatchFSimilarityLoss("kl", "angle")
+        own, loss = self.own(batch), losses.InBatchFSimilarityLoss("kl", "angle")
 
         encoder = make_encoder(torch.double)
         value = loss(encoder(batch["x"]), batch["soft"], bank, labels)
@@ -245,7 +266,7 @@ class Process:
             "misaligned": lambda: AcrossProcesses(supervised_contrastive)(
                 z, torch.zeros(2 if first else 4 if self.rank == 1 else 3)
             ),
-            "optional": lambda: AcrossProcesses(InBatchFSimilarityLoss())(z, y, *(() if first else (z, y))),
+            "optional": lambda: AcrossProcesses(losses.InBatchFSimilarityLoss())(z, y, *(() if first else (z, y))),
             "nested": lambda: AcrossProcesses(lambda tensors: tensors[0])([z, y]),
         }
         told = {}
@@ -260,7 +281,7 @@ class Process:
     def cached(self) -> dict[str, float]:
         """Chunks through DDP with exchange at the last one only, as many chunks as each process likes."""
         batch = whole_batch(torch.double)
-        own, loss = self.own(batch), InBatchFSimilarityLoss("kl", "fisher_rao")
+        own, loss = self.own(batch), losses.InBatchFSimilarityLoss("kl", "fisher_rao")
         encoder = make_encoder(torch.double)
         value = loss(encoder(batch["x"]), batch["soft"])
         value.backward()
