@@ -114,7 +114,7 @@ class SupervisedContrastiveLoss(nn.Module):
         pair_weights: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = self.alike.rows(targets, reference_targets)
+        labels, other_labels = self.alike.rows(targets.to(embeddings.device), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))
@@ -154,9 +154,10 @@ class SupervisedContrastiveLoss(nn.Module):
                 raise ValueError(
                     f"{name}: {given.dtype} of shape {tuple(given.shape)}; expected integers ({len(rows)},)"
                 )
-        if self.across_groups == 1:
+        if self.across_groups == 1 or groups is None:
             return None, None
-        return groups, groups if own else other_groups
+        groups = groups.to(labels.device)
+        return groups, groups if own or other_groups is None else other_groups.to(labels.device)
 
     def _weights(
         self,

@@ -50,7 +50,7 @@ class SoftCrossEntropyLoss(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         classes = logits.shape[-1]
-        target = as_distribution(targets, classes)
+        target = as_distribution(targets.to(logits.device), classes)
         if logits.shape != target.shape:
             raise ValueError(f"logits have shape {tuple(logits.shape)}; expected {tuple(target.shape)}, a row a target")
         if not len(logits):

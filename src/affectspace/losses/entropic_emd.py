@@ -174,7 +174,7 @@ class EntropicEMDLoss(nn.Module):
         if logits.ndim != 2 or len(logits) != len(targets):
             given = f"{tuple(logits.shape)} and targets {tuple(targets.shape)}"
             raise ValueError(f"logits have shape {given}; expected (batch, classes), a row a target")
-        target = as_distribution(targets, logits.shape[-1])
+        target = as_distribution(targets.to(logits.device), logits.shape[-1])
         if not len(logits) and self.reduction != "none":
             return nothing_to_learn(logits, "it holds no item")
         prediction = wide(logits).softmax(-1)

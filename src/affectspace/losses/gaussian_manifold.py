@@ -174,7 +174,7 @@ class GaussianManifoldLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = self._labels(targets, reference_targets)
+        labels, other_labels = self._labels(targets.to(embeddings.device), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))

@@ -210,6 +210,7 @@ class GuidedEMDLoss(nn.Module):
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in options)
 
     def forward(self, logits: Tensor, targets: Tensor, features: Tensor | None = None) -> Tensor:
+        targets = targets.to(logits.device)
         classes = _check_rows("logits", logits, targets)
         if classes != len(self.ground_distance):
             raise ValueError(f"logits have {classes} classes; there were to be {len(self.ground_distance)}")

@@ -90,7 +90,7 @@ def hsic(
     check_embeddings("x", x)
     of_labels = kernel_y == "labels"
     if of_labels:
-        y, _ = label_rows(y)
+        y, _ = label_rows(y.to(x.device))
     check_embeddings("y", y, items=len(x))
     a, b = wide(x), wide(y)
     items = len(x)

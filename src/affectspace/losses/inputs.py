@@ -29,8 +29,14 @@ def both_or_neither(reference: Tensor | None, reference_targets: Tensor | None) 
     """Refuse a reference without its targets, and targets without their reference.
 
     Raises:
-        ValueError: one is given and the other is not.
+        ValueError: one is given and the other is not, or the reference is the tuple of a miner, which other
+            libraries give in that place.
     """
+    if isinstance(reference, tuple):
+        raise ValueError(
+            "the third argument is a tuple, such as a miner's pairs or triplets; these losses choose their own, so "
+            "leave the miner out (a reference is a tensor of embeddings)"
+        )
     if (reference is None) != (reference_targets is None):
         raise ValueError("a reference needs both its embeddings and its targets; give the two, or neither")
 

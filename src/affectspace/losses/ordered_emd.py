@@ -140,7 +140,7 @@ class OrderedEMDLoss(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         # No operation here is one that autocast would narrow, and leaving out the context saves a tenth of the time.
-        predicted, wanted = _cumulated(_softmax(wide(logits)), targets)
+        predicted, wanted = _cumulated(_softmax(wide(logits)), targets.to(logits.device))
         items, classes = predicted.shape
         if self.reduction == "none":
             costs = _costs(predicted, wanted, self.order, "none")

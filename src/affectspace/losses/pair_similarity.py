@@ -97,7 +97,7 @@ class InBatchFSimilarityLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = label_rows(targets, reference_targets)
+        labels, other_labels = label_rows(targets.to(embeddings.device), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))
@@ -200,7 +200,7 @@ class TripletFSimilarityLoss(nn.Module):
         return f"f={self.divergence.name!r}, geometry={self.geometry.name!r}"
 
     def forward(self, embeddings: Tensor, targets: Tensor, triplets: Tensor) -> Tensor:
-        labels, _ = label_rows(targets)
+        labels, _ = label_rows(targets.to(embeddings.device))
         check_embeddings("embeddings", embeddings, len(labels))
         _check_triplets(triplets, len(labels))
         if not len(triplets):

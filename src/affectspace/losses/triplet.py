@@ -129,7 +129,7 @@ class TripletLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        classes = hard_classes(targets)
+        classes = hard_classes(targets.to(embeddings.device))
         check_embeddings("embeddings", embeddings, len(classes))
         with torch.autocast(embeddings.device.type, enabled=False):
             items = self._prepared(embeddings)
