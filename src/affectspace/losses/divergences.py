@@ -19,7 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-__all__ = ["DIVERGENCES", "Divergence", "bregman", "divergence", "f_spl"]
+__all__ = ["DIVERGENCES", "Divergence", "bregman", "divergence", "f_spl", "f_spl_slope"]
 
 ConvexFunction = Callable[[Tensor], Tensor]
 
@@ -32,11 +32,13 @@ class Divergence:
         name: the key in :data:`DIVERGENCES`.
         f: elementwise convex function of a tensor of numbers above 0, with f(1) = 0.
         closed_form: (S, C), both above 0, to the Bregman divergence of ``f``.
+        curvature: f'', the second derivative of ``f``; None: it is left to autograd.
     """
 
     name: str
     f: ConvexFunction
     closed_form: Callable[[Tensor, Tensor], Tensor]
+    curvature: Callable[[Tensor], Tensor] | None = None
 
 
 def bregman(f: ConvexFunction, s: Tensor, c: Tensor) -> Tensor:
@@ -109,6 +111,24 @@ def f_spl(s: Tensor, c: Tensor, f: str | ConvexFunction | Divergence = "kl", eps
     return divergence(f).closed_form(s, c)
 
 
+def f_spl_slope(s: Tensor, c: Tensor, f: Divergence, eps: float = 1e-12) -> tuple[Tensor, Tensor]:
+    r"""The loss of each pair, and its derivative by S, :math:`f''(S)(S - C)`, where ``f`` has a curvature.
+
+    Args:
+        s: as for :func:`f_spl`.
+        c: as for :func:`f_spl`.
+        f: one of the table.
+        eps: as for :func:`f_spl`.
+
+    Example:
+        >>> f_spl_slope(torch.tensor([0.5, 1.0]), torch.tensor([1.0, 1.0]), divergence("pearson"))
+        (tensor([0.2500, 0.0000]), tensor([-1., 0.]))
+    """
+    assert f.curvature is not None
+    s, c = s.clamp(min=0).add_(eps), c.clamp(min=0).add_(eps)
+    return f.closed_form(s, c), f.curvature(s) * (s - c)
+
+
 def divergence(f: str | ConvexFunction | Divergence) -> Divergence:
     """The divergence of that name, or the one that follows from your own convex function.
 
@@ -163,6 +183,27 @@ def _jensen_shannon(s: Tensor, c: Tensor) -> Tensor:
     return (c + 1) * torch.log((1 + s) / (1 + c)) + c * torch.log(c / s)
 
 
+# The gradient of each loss by S is curvature(S) (S - C).
+def _curvature_kl(s: Tensor) -> Tensor:
+    return s.reciprocal()
+
+
+def _curvature_reverse_kl(s: Tensor) -> Tensor:
+    return s.square().reciprocal()
+
+
+def _curvature_pearson(s: Tensor) -> Tensor:
+    return torch.full_like(s, 2.0)
+
+
+def _curvature_squared_hellinger(s: Tensor) -> Tensor:
+    return (s * s.sqrt()).reciprocal() / 2
+
+
+def _curvature_jensen_shannon(s: Tensor) -> Tensor:
+    return (s * (s + 1)).reciprocal()
+
+
 # Named, as a loss with a nameless function could not be sent to another process.
 def _f_kl(t: Tensor) -> Tensor:
     return t * t.log()
@@ -187,11 +228,11 @@ def _f_jensen_shannon(t: Tensor) -> Tensor:
 DIVERGENCES: dict[str, Divergence] = {
     each.name: each
     for each in (
-        Divergence("kl", _f_kl, _kl),
-        Divergence("reverse_kl", _f_reverse_kl, _reverse_kl),
-        Divergence("pearson", _f_pearson, _pearson),
-        Divergence("squared_hellinger", _f_squared_hellinger, _squared_hellinger),
-        Divergence("jensen_shannon", _f_jensen_shannon, _jensen_shannon),
+        Divergence("kl", _f_kl, _kl, _curvature_kl),
+        Divergence("reverse_kl", _f_reverse_kl, _reverse_kl, _curvature_reverse_kl),
+        Divergence("pearson", _f_pearson, _pearson, _curvature_pearson),
+        Divergence("squared_hellinger", _f_squared_hellinger, _squared_hellinger, _curvature_squared_hellinger),
+        Divergence("jensen_shannon", _f_jensen_shannon, _jensen_shannon, _curvature_jensen_shannon),
     )
 }
 """The five divergences of the paper by name."""

@@ -26,16 +26,20 @@ Weighting all pairs of a batch instead of drawing triplets is ours.
 import torch
 from torch import Tensor, nn
 
+from affectspace.labels.geometry import Geometry
 from affectspace.labels.geometry import geometry as geometry_named
 from affectspace.losses.degenerate import nothing_to_learn
-from affectspace.losses.divergences import ConvexFunction, Divergence, divergence, f_spl
+from affectspace.losses.divergences import ConvexFunction, Divergence, divergence, f_spl, f_spl_slope
+from affectspace.losses.gradients import with_gradients
 from affectspace.losses.inputs import both_or_neither, check_embeddings, label_rows
 from affectspace.losses.pair_blocks import Block, blocks_of_pairs, sum_over_blocks
-from affectspace.losses.pair_weights import PairSums, balanced_pair_weights
+from affectspace.losses.pair_weights import PairShares, PairSums, balanced_pair_weights
 
 __all__ = ["InBatchFSimilarityLoss", "TripletFSimilarityLoss", "balanced_pair_weights"]
 
 Tables = tuple[Tensor, Tensor]
+IN_CACHE = 2**15
+"""So many pairs at a time: what is computed of them on the way need not leave the cache."""
 
 
 class InBatchFSimilarityLoss(nn.Module):
@@ -66,7 +70,7 @@ class InBatchFSimilarityLoss(nn.Module):
 
     Cost: time grows with the number of pairs. Of up to 1,024 items, or of a million items times
     rows of a reference, all pairs are held at once; of more, a million at a time, with the gradient
-    found along the way, so that memory stays where it is and the loss is differentiable once. Of your
+    found along the way, so that memory stays where it is. The loss is differentiable once. Of your
     own f, parameters of an ``nn.Module`` get theirs too; a plain function that uses tensors which need
     a gradient takes all pairs at once.
 
@@ -97,7 +101,7 @@ class InBatchFSimilarityLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = label_rows(targets.to(embeddings.device), reference_targets)
+        labels, other_labels = label_rows(targets, reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))
@@ -122,11 +126,10 @@ class InBatchFSimilarityLoss(nn.Module):
 
     def _at_once(self, embeddings: Tensor, tables: Tables, others: Tables | None) -> Tensor:
         c = self._label_similarity(tables[1], None if others is None else others[1])
-        weights = balanced_pair_weights(c)
-        if not torch.compiler.is_compiling() and not weights.any():
+        shares = PairSums.of(c).shares()
+        if not torch.compiler.is_compiling() and not shares.neutral:
             return nothing_to_learn(embeddings, _why_unbalanced(c))
-        s = self._similarity(tables[0], None if others is None else others[0])
-        return 2 * (weights * f_spl(s, c, self.divergence)).sum()
+        return 2 * self._weighted_sum(tables[0], None if others is None else others[0], c, shares)
 
     def _streamed(self, embeddings: Tensor, tables: Tables, others: Tables | None, blocks: list[Block]) -> Tensor:
         sums, extremes = None, []
@@ -137,14 +140,14 @@ class InBatchFSimilarityLoss(nn.Module):
                 sums = PairSums.of(c) if sums is None else sums.plus(PairSums.of(c))
                 extremes += [c.min(), c.max()] if c.numel() else []
         assert sums is not None
-        if not sums.can_balance():
+        shares = sums.shares()
+        if not shares.neutral:
             return nothing_to_learn(embeddings, _why_unbalanced(torch.stack(extremes)))
 
         def value(
             points: Tensor, labels: Tensor, points_met: Tensor | None = None, met: Tensor | None = None
         ) -> Tensor:
-            c = self._label_similarity(labels, met)
-            return (sums.weights(c) * f_spl(self._similarity(points, points_met), c, self.divergence)).sum()
+            return self._weighted_sum(points, points_met, self._label_similarity(labels, met), shares)
 
         return 2 * sum_over_blocks(value, blocks, tables, others, list(self.parameters()))
 
@@ -157,6 +160,30 @@ class InBatchFSimilarityLoss(nn.Module):
         if others is None:
             return self.geometry.point_similarity_pairs(points)
         return self.geometry.point_similarity_matrix(points, others)
+
+    def _weighted_sum(self, points: Tensor, others: Tensor | None, c: Tensor, shares: PairShares) -> Tensor:
+        norms = None
+        if self.divergence.curvature is not None and not c.requires_grad and not torch.compiler.is_compiling():
+            norms = self.geometry.point_norms(points, others)
+        if norms is None:
+            return (shares.weights(c) * f_spl(self._similarity(points, others), c, self.divergence)).sum()
+        # The gradient by the norms is known, and takes far fewer passes over the pairs than autograd does.
+        value, gradient = _value_and_gradient(self.geometry, self.divergence, norms.detach(), c, shares)
+        return with_gradients(value, [gradient], [norms]) if norms.requires_grad else value
+
+
+def _value_and_gradient(
+    geometry: Geometry, f: Divergence, norms: Tensor, c: Tensor, shares: PairShares
+) -> tuple[Tensor, Tensor]:
+    """The weighted sum of the losses of pairs, and its gradient by the norms, a few at a time that fit a cache."""
+    gradient, values = torch.empty_like(norms), []
+    for norm, label, out in zip(*(each.view(-1).split(IN_CACHE) for each in (norms, c, gradient))):
+        s, slope = geometry.similarity_and_slope(norm)
+        losses, by_s = f_spl_slope(s, label, f)
+        weights = shares.weights(label)
+        values.append((weights * losses).sum())
+        torch.mul(by_s, slope * weights, out=out)
+    return values[0] if len(values) == 1 else torch.stack(values).sum(), gradient
 
 
 class TripletFSimilarityLoss(nn.Module):
@@ -200,7 +227,7 @@ class TripletFSimilarityLoss(nn.Module):
         return f"f={self.divergence.name!r}, geometry={self.geometry.name!r}"
 
     def forward(self, embeddings: Tensor, targets: Tensor, triplets: Tensor) -> Tensor:
-        labels, _ = label_rows(targets.to(embeddings.device))
+        labels, _ = label_rows(targets)
         check_embeddings("embeddings", embeddings, len(labels))
         _check_triplets(triplets, len(labels))
         if not len(triplets):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["PairSums", "balanced_pair_weights"]
 
@@ -34,19 +34,36 @@ class PairSums(NamedTuple):
     @classmethod
     def of(cls, c: Tensor) -> "PairSums":
         """Of all pairs with these similarities."""
-        return _add_up(*_sides(c, None))
+        return _add_up(_excess(c, None), None)
 
     def plus(self, other: "PairSums") -> "PairSums":
         return PairSums(*(a + b for a, b in zip(self, other)))
 
-    def can_balance(self) -> Tensor:
-        """True if there are pairs, on both sides of neutral or on none; and for NaN, so that it shows."""
-        both_or_none = (self.n_above == 0) == (self.n_below == 0)
-        return (both_or_none & (self.n > 0)) | self.above.isnan() | self.below.isnan()
-
     def weights(self, c: Tensor) -> Tensor:
         """Weights of some of these pairs; see :func:`balanced_pair_weights`."""
-        return _weights(self, *_sides(c, None))
+        return self.shares().weights(c)
+
+    def shares(self) -> "PairShares":
+        """The weight of a pair above neutral, below and at it; all 0 where the pairs cannot be balanced."""
+        # There must be pairs, on both sides of neutral or on none; NaN passes, so that it shows.
+        both_or_none = (self.n_above == 0) == (self.n_below == 0)
+        can_balance = (both_or_none & (self.n > 0)) | self.above.isnan()
+        factor_of = self.n_above * self.below + self.n_below * self.above
+        neutral = can_balance.to(self.above.dtype) / self.n.clamp(min=1)
+        scale = (self.n_above + self.n_below) * neutral / factor_of.clamp(min=torch.finfo(self.above.dtype).tiny)
+        return PairShares(self.below * scale, self.above * scale, neutral)
+
+
+class PairShares(NamedTuple):
+    """Weights of one pair above neutral, one below and one at it."""
+
+    above: Tensor
+    below: Tensor
+    neutral: Tensor
+
+    def weights(self, c: Tensor) -> Tensor:
+        """Weights of pairs with these similarities."""
+        return _weights(self, _excess(c, None), None)
 
 
 def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -72,25 +89,27 @@ def balanced_pair_weights(c: Tensor, mask: Tensor | None = None) -> Tensor:
         >>> balanced_pair_weights(torch.tensor([2.0, 1.5, 1.5, 0.0, 1.0]))
         tensor([0.1600, 0.1600, 0.1600, 0.3200, 0.2000])
     """
-    sides = _sides(c, mask)
-    return _weights(_add_up(*sides), *sides)
+    excess = _excess(c, mask)
+    return _weights(_add_up(excess, mask).shares(), excess, mask)
 
 
-def _add_up(excess: Tensor, above: Tensor, below: Tensor, mask: Tensor) -> PairSums:
-    return PairSums((excess * above).sum(), -(excess * below).sum(), above.sum(), below.sum(), mask.sum())
+def _add_up(excess: Tensor, mask: Tensor | None) -> PairSums:
+    side = excess.sign()
+    one_sided, sided = side.sum(), side.abs_().sum()
+    n = torch.tensor(excess.numel(), device=excess.device) if mask is None else mask.sum()
+    above, below = excess.clamp(min=0).sum(), -excess.clamp(max=0).sum()
+    return PairSums(above, below, ((sided + one_sided) / 2).long(), ((sided - one_sided) / 2).long(), n)
 
 
-def _weights(sums: PairSums, excess: Tensor, above: Tensor, below: Tensor, mask: Tensor) -> Tensor:
-    factor_of = sums.n_above * sums.below + sums.n_below * sums.above
-    scale = (sums.n_above + sums.n_below) / factor_of.masked_fill(factor_of == 0, 1.0)
-    weights = above * (sums.below * scale) + below * (sums.above * scale) + (mask & ~above & ~below)
-    return torch.where(sums.can_balance(), weights / sums.n.clamp(min=1), 0.0).to(excess.dtype)
+def _weights(shares: PairShares, excess: Tensor, mask: Tensor | None) -> Tensor:
+    # Products with signs: to choose by a mask takes ten times as long.
+    side = excess.sign()
+    weights = side.clamp(min=0).mul_(shares.above).sub_(side.clamp(max=0).mul_(shares.below))
+    neutral = side.abs_().neg_().add_(1) if mask is None else mask.to(side.dtype) - side.abs_()
+    return weights.add_(neutral.mul_(shares.neutral))
 
 
-def _sides(c: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    c = c.detach()
-    if mask is None:
-        mask = torch.ones_like(c, dtype=torch.bool)
-    excess = torch.where(mask, c - 1, 0)
-    rounding = 16 * torch.finfo(c.dtype).eps
-    return excess, mask & (excess > rounding), mask & (excess < -rounding), mask
+def _excess(c: Tensor, mask: Tensor | None) -> Tensor:
+    """By how much pairs lie above neutral similarity; 0 within rounding of it, and outside the mask."""
+    excess = nn.functional.hardshrink(c.detach() - 1, 16 * torch.finfo(c.dtype).eps)
+    return excess if mask is None else excess.masked_fill(~mask, 0)
