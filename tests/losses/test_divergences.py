@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from affectspace.losses import DIVERGENCES, bregman, f_spl
-from affectspace.losses.divergences import divergence
+from affectspace.losses.divergences import divergence, f_spl_slope
 
 NAMES = list(DIVERGENCES)
 PAPER = {
@@ -68,6 +68,15 @@ def test_gradient_in_float64(name):
     s, c = grid(low=0.1)
     assert torch.autograd.gradcheck(lambda s: f_spl(s, c, name), s)
     assert torch.autograd.gradcheck(lambda s: f_spl(s, c, DIVERGENCES[name].f), s)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_slope_in_closed_form_is_that_of_autograd(name):
+    s, c = grid()
+    losses, slope = f_spl_slope(s.detach(), c, DIVERGENCES[name])
+    truth = f_spl(s, c, name)
+    assert torch.equal(losses, truth.detach())
+    assert torch.allclose(slope, torch.autograd.grad(truth.sum(), s)[0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("form", ["closed", "autograd"])
