@@ -26,7 +26,7 @@ from affectspace.training import make_recipe
 from affectspace.training.checkpoint import optimiser_state, save_checkpoint
 from affectspace.training.objective import Objective, make_objective
 
-ITEMS, BATCH, ROUNDS = 1024, 256, 3
+ITEMS, BATCH, ROUNDS = 1024, 256, 5
 EXTRA = (
     {"kind": "f_similarity", "pairs": "batch", "geometry": "fisher_rao"},
     {"kind": "supervised_contrastive"},

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 PEER = "pytorch-metric-learning"
-SIZES = ("N=128 c8", "N=512 c8", "N=2048 c8")
+SIZES = ("N=128 c8", "N=512 c8", "N=2048 c8", "N=8192 c8")
 
 
 def make(who: str, size: str) -> Callable[[], None]:

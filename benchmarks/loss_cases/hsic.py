@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 PEER = "torch, product form"
-SIZES = ("N=128", "N=512", "N=2048")
+SIZES = ("N=128", "N=512", "N=2048", "N=8192")
 
 
 def gaussian(points: torch.Tensor, kernels: int = 5) -> torch.Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 PEER = "geomloss"
-SIZES = ("1 kernel N=512", "1 kernel N=2048", "1 kernel N=8192")  # the peer may run out of memory at the last
+SIZES = ("1 kernel N=128", "1 kernel N=512", "1 kernel N=2048", "1 kernel N=8192")
 SIGMA = 8.0
 
 

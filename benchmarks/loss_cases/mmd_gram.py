@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 PEER = "torch, product form"
-SIZES = ("5 kernels N=128", "5 kernels N=512", "5 kernels N=2048")
+SIZES = ("5 kernels N=128", "5 kernels N=512", "5 kernels N=2048", "5 kernels N=8192")
 
 
 def product_form(x: torch.Tensor, y: torch.Tensor, kernels: int = 5) -> torch.Tensor:

@@ -5,7 +5,10 @@ from collections.abc import Callable
 import torch
 
 PEER = "pytorch-metric-learning"
-SIZES = ("all N=128 c8", "all N=512 c8", "all N=2048 c8", "all N=8192 c8", "all N=8192 pk4", "soft N=512 c8")
+SIZES = (
+    "all N=128 c8", "all N=512 c8", "all N=2048 c8", "all N=8192 c8", "all N=8192 pk4",
+    "soft N=128 c8", "soft N=512 c8", "soft N=2048 c8", "soft N=8192 c8",
+)  # fmt: skip
 
 
 def make(who: str, size: str) -> Callable[[], None]:

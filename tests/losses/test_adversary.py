@@ -203,3 +203,9 @@ def test_an_encoder_against_it_forgets_the_speaker_and_keeps_the_class():
 def test_errors_say_value_and_remedy(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.bool])
+def test_groups_of_any_whole_numbers(dtype):
+    loss, rows = AdversaryLoss(4, 2), torch.randn(3, 4)
+    assert torch.equal(loss(rows, torch.tensor([0, 1, 1], dtype=dtype)), loss(rows, torch.tensor([0, 1, 1])))

@@ -109,3 +109,21 @@ def test_weighted_loss_of_an_undecided_model_is_log_of_the_classes():
 def test_errors_say_value_and_remedy(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("items", [3, 200])
+def test_a_class_ruled_out_by_label_and_logits_costs_nothing(items):
+    logits = torch.zeros(items, 3, requires_grad=True)
+    masked = logits + torch.tensor([0.0, 0.0, float("-inf")])
+    loss = SoftCrossEntropyLoss()(masked, torch.arange(items) % 2)
+    assert loss.item() == pytest.approx(math.log(2), rel=1e-6)
+    loss.backward()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_few_and_many_items_and_classes_equal_torch():
+    for items, classes in ((5, 4), (500, 4), (500, 40)):
+        logits, targets = torch.randn(items, classes).double(), torch.rand(items, classes).double().softmax(-1)
+        expected = torch.nn.functional.cross_entropy(logits, targets)
+        assert torch.allclose(SoftCrossEntropyLoss()(logits, targets), expected, rtol=1e-12)

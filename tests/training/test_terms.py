@@ -194,3 +194,26 @@ def test_the_docs_name_every_key_of_every_term():
             if default is not None:
                 told = json.dumps(list(default) if isinstance(default, tuple) else default)
                 assert f"`{key} = {told}`" in rows[kind].replace("1e-4", "0.0001")
+
+
+def test_items_of_an_unknown_group_weigh_as_those_of_the_same(tiny):
+    recipe = with_terms(tiny, "supervised_contrastive")
+    data = prepare(recipe)
+    objective = make_objective(recipe, data, {"embedding": 8, "fc2": 8})
+    batch = data.training_batch(torch.arange(10).numpy())
+    outputs = Outputs(torch.randn(10, 8), torch.zeros(10, 4))
+
+    def value(groups: list[int]) -> float:
+        batch.groups = {"speaker": torch.tensor(groups)}
+        return objective(outputs, batch)[0].item()
+
+    assert value([-1] * 10) == pytest.approx(value([0] * 10))
+    assert value([-1] * 5 + [0] * 5) == pytest.approx(value([0] * 10))
+    assert value([1] * 5 + [0] * 5) != pytest.approx(value([0] * 10))
+
+
+def test_a_published_model_holds_no_training_items(tiny, tmp_path):
+    train(with_terms(tiny, "triplet", "adversary"), tmp_path / "run")
+    held = load_file(tmp_path / "run/model/terms.safetensors")
+    assert held
+    assert not [name for name in held if "memory" in name]

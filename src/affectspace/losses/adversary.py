@@ -141,7 +141,7 @@ class AdversaryLoss(nn.Module):
         if groups.ndim != 1 or groups.is_floating_point():
             raise ValueError(f"groups: {groups.dtype} of shape {tuple(groups.shape)}; expected whole numbers (items,)")
         check_embeddings("embeddings", embeddings, len(groups))
-        groups = groups.to(embeddings.device)
+        groups = groups.to(embeddings.device).long()  # unsigned ones have no -1
         look = not torch.compiler.is_compiling()
         if look and (outside := groups[(groups < -1) | (groups >= self.classes)]).numel():
             raise ValueError(f"group {outside[0].item()} is outside 0..{self.classes - 1}, and -1 for an unknown one")

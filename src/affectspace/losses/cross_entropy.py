@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
+from affectspace.losses.inputs import wide
+from affectspace.losses.softmax import log_softmax
 
 __all__ = ["SoftCrossEntropyLoss", "balanced_class_weights"]
 
@@ -59,9 +61,10 @@ class SoftCrossEntropyLoss(nn.Module):
             if len(self.class_weights) != classes:
                 raise ValueError(f"there are {len(self.class_weights)} class weights for {classes} classes of logits")
             target = target * self.class_weights
-        # a logarithm of probabilities in bfloat16 would be off by several percent
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        return -(target * logits.log_softmax(-1)).sum(-1).mean()
+        # A logarithm of probabilities in bfloat16 would be off by several percent. No operation here is one that
+        # autocast would narrow. A class that a label rules out may be ruled out by the logits too, by -inf.
+        costs = (target * log_softmax(wide(logits))).masked_fill(target == 0, 0)
+        return -costs.sum() / len(logits)
 
 
 def balanced_class_weights(targets: Tensor | np.ndarray, classes: int | None = None) -> Tensor:

@@ -30,6 +30,7 @@ from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.gradients import once
 from affectspace.losses.inputs import wide
+from affectspace.losses.softmax import softmax
 
 __all__ = ["EntropicEMDLoss", "NotConvergedWarning", "entropic_emd"]
 
@@ -177,7 +178,7 @@ class EntropicEMDLoss(nn.Module):
         target = as_distribution(targets.to(logits.device), logits.shape[-1])
         if not len(logits) and self.reduction != "none":
             return nothing_to_learn(logits, "it holds no item")
-        prediction = wide(logits).softmax(-1)
+        prediction = softmax(wide(logits))
         settings = (self.regulariser, self.iterations, self.tolerance)
         distance = entropic_emd(prediction, target, self.ground_distance, *settings)
         return distance if self.reduction == "none" else getattr(distance, self.reduction)()

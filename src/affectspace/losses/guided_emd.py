@@ -9,6 +9,7 @@ from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.ground_distance import NEUTRAL, ClassFeatures, learned_ground_distance, relation_strength
 from affectspace.losses.inputs import wide
+from affectspace.losses.softmax import log_softmax
 
 __all__ = ["GuidedEMDLoss", "guided_emd"]
 
@@ -219,9 +220,10 @@ class GuidedEMDLoss(nn.Module):
         if self.training and self.features is not None and features is None:
             raise ValueError("training learns the ground distance from features; give what the last layer reads")
         with torch.autocast(logits.device.type, enabled=False):
-            log_p = wide(logits).log_softmax(-1)
+            log_p = log_softmax(wide(logits))
             target = as_distribution(targets, classes)
-            cross_entropy = -(target * log_p).sum(-1)
+            # a class that a label rules out may be ruled out by the logits too, by -inf
+            cross_entropy = -(target * log_p).masked_fill(target == 0, 0).sum(-1)
             emd = _charged(log_p.exp(), target, self.ground_distance, self.omega, self.mu, self.form)
             if self.training:
                 if self.features is not None and features is not None:

@@ -55,9 +55,10 @@ def hard_classes(targets: Tensor) -> Tensor:
         tensor([1, 0])
     """
     if targets.ndim == 1 and not targets.is_floating_point():
+        targets = targets.long()
         if not torch.compiler.is_compiling() and (targets < 0).any():
             raise ValueError(f"class {targets.min().item()} is negative; classes are whole numbers of 0 or more")
-        return targets.long()
+        return targets
     if targets.ndim != 2:
         raise ValueError(f"targets have shape {tuple(targets.shape)}; expected (items,) indices or (items, classes)")
     rows = as_distribution(targets, targets.shape[-1])
@@ -85,6 +86,6 @@ def label_rows(targets: Tensor, reference_targets: Tensor | None = None) -> tupl
     tables = [targets] if reference_targets is None else [targets, reference_targets]
     classes = next((t.shape[-1] for t in tables if t.ndim != 1), None)
     if classes is None:
-        classes = 1 + max((int(t.max()) for t in tables if t.numel()), default=0)
+        classes = 1 + max((int(t.long().max()) for t in tables if t.numel()), default=0)
     rows = [as_distribution(t, classes) for t in tables]
     return rows[0], rows[-1]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.inputs import wide
+from affectspace.losses.softmax import softmax
 
 __all__ = ["OrderedEMDLoss", "normalised_emd", "ordered_emd"]
 
@@ -140,7 +141,7 @@ class OrderedEMDLoss(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         # No operation here is one that autocast would narrow, and leaving out the context saves a tenth of the time.
-        predicted, wanted = _cumulated(_softmax(wide(logits)), targets.to(logits.device))
+        predicted, wanted = _cumulated(softmax(wide(logits)), targets.to(logits.device))
         items, classes = predicted.shape
         if self.reduction == "none":
             costs = _costs(predicted, wanted, self.order, "none")
@@ -152,13 +153,6 @@ class OrderedEMDLoss(nn.Module):
         shares = (items if self.reduction == "mean" else 1) * (classes if self.over_classes == "mean" else 1)
         # one sum over everything is faster than one over the classes and one over the batch
         return _costs(predicted, wanted, self.order, "sum") / shares
-
-
-def _softmax(logits: Tensor) -> Tensor:
-    # A CPU's softmax takes row after row, and few classes do not fill its vectors; along the columns the items do.
-    if logits.device.type == "cpu" and logits.ndim == 2 and len(logits) >= 128 and logits.shape[-1] < 16:
-        return logits.mT.softmax(0).mT
-    return logits.softmax(-1)
 
 
 def _cumulated(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

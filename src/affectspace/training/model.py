@@ -19,6 +19,7 @@ from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.training.data import Data, normalised_groups
 from affectspace.training.gather import make_frontend
+from affectspace.training.objective import Objective
 from affectspace.training.recipe import ConvPoolEncoder, Encoder, MLPEncoder, Recipe, make_recipe
 from affectspace.training.recipe_data import CorpusEntry, FunctionalsFeatures
 
@@ -83,7 +84,7 @@ class Model:
 
 
 def save_model(
-    folder: Path, encoder: nn.Module, terms: nn.Module, recipe: Recipe, data: Data, test: dict[str, float]
+    folder: Path, encoder: nn.Module, objective: Objective, recipe: Recipe, data: Data, test: dict[str, float]
 ) -> None:
     """Write the folder of a model; its card says what it was trained on and how far to trust it.
 
@@ -101,8 +102,8 @@ def save_model(
         "normaliser": data.normaliser.to_dict(),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
-    for name, module in (("model", encoder), ("terms", terms)):
-        if held := {key: value.cpu().contiguous() for key, value in module.state_dict().items()}:
+    for name, state in (("model", encoder.state_dict()), ("terms", objective.learned())):
+        if held := {key: value.cpu().contiguous() for key, value in state.items()}:
             (folder / f"{name}.safetensors").write_bytes(save(held))
     (folder / "README.md").write_text(_card(recipe, data, test), encoding="utf-8")
 

@@ -78,6 +78,11 @@ class Objective(nn.Module):
         total = sum((weight * value for weight, value in zip(self.weights, values)), torch.zeros(()))
         return total, {name: value.detach() for name, value in zip(self.names, values)}
 
+    def learned(self) -> dict[str, Tensor]:
+        """What the terms have learned, without the embeddings of training items that a memory holds."""
+        memories = [name + "." for name, module in self.named_modules() if isinstance(module, MemoryBank)]
+        return {k: v for k, v in self.state_dict().items() if not k.startswith(tuple(memories))}
+
     def epoch_end(self) -> dict[str, float]:
         """Let every term end its epoch; what they have to tell, by term and figure."""
         told: dict[str, float] = {}
@@ -141,11 +146,11 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             )
             return GuidedEMDTerm(loss, e.layer)
         case SupervisedContrastiveEntry() as e:
-            loss = SupervisedContrastiveLoss(e.temperature, e.similarity, e.across_groups)
+            loss = SupervisedContrastiveLoss(e.temperature, e.similarity)
             if e.groups is None:
                 return EmbeddingTerm(loss, memory(e.memory))
             _count(e.kind, e.groups, data)
-            return ContrastiveTerm(loss, e.groups)
+            return ContrastiveTerm(loss, e.groups, e.across_groups)
         case TripletEntry() as e:
             return EmbeddingTerm(TripletLoss(e.margin, e.form, e.triplets, e.average), memory(e.memory))
         case ContrastivePairsEntry() as e:

@@ -78,16 +78,20 @@ class EmbeddingTerm(Term):
 
 
 class ContrastiveTerm(Term):
-    """Supervised contrastive, where alike items of another group weigh more."""
+    """Supervised contrastive, where alike items of another group weigh more; one whose group is unknown does not."""
 
-    def __init__(self, loss: SupervisedContrastiveLoss, groups: str):
+    def __init__(self, loss: SupervisedContrastiveLoss, groups: str, across_groups: float):
         super().__init__()
         self.loss = loss
         self.groups = groups
+        self.across_groups = across_groups
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
         groups = _groups(batch, self.groups)
-        return self.loss(outputs.embedding[: batch.anchors], _targets(batch), groups=groups)
+        known = groups >= 0
+        across = (groups[:, None] != groups) & known[:, None] & known
+        weights = torch.where(across, self.across_groups, 1.0)
+        return self.loss(outputs.embedding[: batch.anchors], _targets(batch), pair_weights=weights)
 
 
 class TripletTerm(Term):

@@ -103,6 +103,7 @@ def train(
         seconds_before = state["seconds"]
 
         saved = time.monotonic()
+        shown: dict[Any, Any] = {}  # warnings of terms that were told already
 
         def tell() -> None:
             write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
@@ -131,7 +132,7 @@ def train(
                     batch = batch.to(fabric.device)
                     batch.progress = state["step"] / steps
                     outputs = encoder(batch)
-                    loss, values, counts = _counted(objective, outputs, batch)
+                    loss, values, counts = _counted(objective, outputs, batch, shown)
                     fabric.backward(loss)
                     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_gradient or float("inf"))
                     whole = torch.isfinite(loss.detach() + norm)
@@ -242,8 +243,10 @@ def _batches(sampler: Sampler, data: Data, hear: Hearing | None) -> Iterator[tup
     return made if data.vectors else ahead(made)
 
 
-def _counted(objective: Objective, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], dict[str, int]]:
-    """The loss, its terms, and what they could not learn from, which is counted and not repeated."""
+def _counted(
+    objective: Objective, outputs: Outputs, batch: Batch, shown: dict[Any, Any]
+) -> tuple[Tensor, dict[str, Tensor], dict[str, int]]:
+    """The loss, its terms, and what they could not learn from, which is counted; other warnings are told once."""
     counts = {"degenerate_batches": 0, "left_out": 0}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DegenerateBatchWarning)
@@ -255,7 +258,7 @@ def _counted(objective: Objective, outputs: Outputs, batch: Batch) -> tuple[Tens
         elif isinstance(warning.message, LeftOutWarning):
             counts["left_out"] += warning.message.count
         else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno, registry=shown)
     return loss, values, counts
 
 
