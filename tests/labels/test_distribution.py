@@ -37,7 +37,7 @@ def test_a_batch_without_items_is_a_table_without_rows():
     [
         (torch.tensor([0, 5]), r"class 5 is outside 0\.\.2"),
         (torch.tensor([0, -1]), r"class -1 is outside 0\.\.2"),
-        (torch.rand(2, 4), r"shape \(2, 4\); expected \(batch,\) indices or \(batch, 3\)"),
+        (torch.rand(2, 4), r"shape \(2, 4\); expected whole numbers \(items,\) or probabilities \(items, 3\)"),
         (torch.tensor([0.0, 1.0]), r"shape \(2,\)"),
         (torch.full((2, 3), 0.5), r"sums to 1\.5000; divide each row by its sum"),
         (torch.tensor([[1.5, -0.5, 0.0]]), r"holds -0\.5000; probabilities are 0 or more"),
@@ -47,3 +47,24 @@ def test_a_batch_without_items_is_a_table_without_rows():
 def test_errors_say_value_and_remedy(targets, message):
     with pytest.raises(ValueError, match=message):
         as_distribution(targets, 3)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (torch.tensor([1.0, 2.0]), r"float32 of shape \(2,\); expected whole numbers \(items,\) or probabilities"),
+        (torch.tensor([[1], [2]]), r"int64 of shape \(2, 1\); expected whole numbers \(items,\)"),
+        (torch.tensor([[0.0, 0.0, 0.0]]), r"sums to 0\.0000; leave out items without votes"),
+        (torch.tensor([1, 2, 3]), r"class 3 is outside 0\.\.2, the 3 classes; count them from 0"),
+    ],
+)
+def test_what_people_give_by_mistake_is_told_in_its_own_words(targets, message):
+    with pytest.raises(ValueError, match=message):
+        as_distribution(targets, 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_thirds_in_half_precision_are_probabilities(dtype):
+    rows = as_distribution(torch.full((2, 3), 1 / 3).to(dtype), 3)
+    assert rows.dtype == torch.float32
+    assert torch.allclose(rows, torch.full((2, 3), 1 / 3), atol=1e-6)

@@ -50,7 +50,7 @@ CASES: dict[str, tuple[nn.Module, Call]] = {
     "supervised_contrastive": (losses.SupervisedContrastiveLoss(), on_rows),
     "supervised_contrastive graded": (losses.SupervisedContrastiveLoss(0.2, "fisher_rao"), on_rows),
     "triplet": (losses.TripletLoss(), on_rows),
-    "triplet soft": (losses.TripletLoss(kind="soft_margin"), on_rows),
+    "triplet soft": (losses.TripletLoss(form="soft_margin"), on_rows),
     "triplet semi-hard": (losses.TripletLoss(triplets="semi_hard", margin=1.0), on_rows),
     "triplet hard": (losses.TripletLoss(triplets="hard"), on_rows),
     "contrastive_pairs": (losses.ContrastivePairsLoss(), on_rows),
@@ -252,6 +252,14 @@ def test_a_small_or_degenerate_batch_is_a_number_or_a_warning_and_never_a_silent
     told = any(isinstance(w.message, DegenerateBatchWarning | LeftOutWarning) for w in caught)
     if items == 0:
         assert any(isinstance(w.message, DegenerateBatchWarning) for w in caught)
-    # Truly 0 are: all in place within the margin, points that no loss can tell apart, and a class without others.
-    truly = "triplet" in name and not one_class
-    assert told or value != 0 or truly or alike or ("contrastive_pairs" in name and one_class)
+    # Truly 0 are: all in place within the margin, and points that no loss can tell apart.
+    truly = ("triplet" in name or "contrastive_pairs" in name) and not one_class
+    assert told or value != 0 or truly or alike
+
+
+@pytest.mark.parametrize("name", [name for name, (_, call) in CASES.items() if call in (on_rows, on_logits)])
+@pytest.mark.parametrize("targets", [[0, 1, 2], ["sad", "happy", "sad"]])
+def test_labels_that_are_no_tensor_are_told_with_a_remedy(name, targets):
+    loss, call = CASES[name]
+    with pytest.raises(ValueError, match=r"a list is no tensor; (give torch\.as_tensor|number the classes first)"):
+        call(loss, torch.randn(3, WIDTH), targets)

@@ -18,6 +18,7 @@ from affectspace.training import make_recipe, train
 from affectspace.training.data import prepare
 from affectspace.training.objective import make_objective
 from affectspace.training.recipe_terms import Term
+from affectspace.training.remarks import remarks
 
 KINDS = [get_args(entry.model_fields["kind"].annotation)[0] for entry in get_args(get_args(Term)[0])]
 NEEDS = {
@@ -127,7 +128,7 @@ def test_the_weight_of_the_adversary_grows_with_training(tiny):
     for progress in (0.0, 0.3, 1.0):
         embedding = torch.ones(8, 8, requires_grad=True)
         batch.progress = progress
-        loss, _ = objective(Outputs(embedding, torch.zeros(8, 4)), batch)
+        loss, *_ = objective(Outputs(embedding, torch.zeros(8, 4)), batch)
         loss.backward()
         assert embedding.grad is not None
         norms.append(embedding.grad.norm().item())
@@ -138,7 +139,7 @@ def test_the_weight_of_the_adversary_grows_with_training(tiny):
 @pytest.mark.parametrize(
     ("term", "message"),
     [
-        ({"kind": "guided_emd", "layer": "fc9"}, "reads the layer 'fc9', which this net does not have; it has: emb"),
+        ({"kind": "guided_emd", "warm_up": 1, "layer": "fc9"}, "reads the layer 'fc9', which this net does not have; it has: emb"),
         ({"kind": "matching", "between": ["audio", "fc2"]}, "matching reads the layer 'audio'"),
     ],
 )
@@ -165,6 +166,13 @@ def test_groups_that_are_not_there(tiny, tmp_path):
         ({"kind": "entropic_emd", "ground_distance": [[0, 1], [1, 0]]}, "has rows of 2, 2; 4 classes need 4 rows of 4"),
         ({"kind": "supervised_contrastive", "across_groups": 2.0}, "across_groups is 2 and groups is not given"),
         ({"kind": "tripplet"}, "did you mean 'triplet'"),
+        ({"kind": "triplet", "margin": -1}, "margin is -1; legal: at least 0"),
+        ({"kind": "guided_emd", "warm_up": 3}, "warm_up is 3 and training.epochs 3, so that it never would"),
+        ({"kind": "matching", "between": ["fc2", "fc2"]}, "between names 'fc2' twice"),
+        (
+            {"kind": "entropic_emd", "ground_distance": [[0] * 4] * 4},
+            "must be 0 from each class to itself, and above 0",
+        ),
         ({"kind": "adversary", "groups": "gender"}, "legal: 'corpus', 'language', 'speaker'"),
     ],
 )
@@ -217,3 +225,25 @@ def test_a_published_model_holds_no_training_items(tiny, tmp_path):
     held = load_file(tmp_path / "run/model/terms.safetensors")
     assert held
     assert not [name for name in held if "memory" in name]
+
+
+def test_a_memory_that_would_hold_copies_is_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"memory is 1000 and \d+ items train, .* legal: 0 to \d+"):
+        train(
+            tiny().model_copy(update={"terms": make_terms(tiny, {"kind": "triplet", "memory": 1000})}), tmp_path / "r"
+        )
+
+
+def test_what_taught_a_term_nothing_is_counted_and_told(tiny, tmp_path, capsys):
+    run = train(with_terms(tiny, "hsic", training={"batch_size": 3, "epochs": 1}), tmp_path / "run")
+    row = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
+    assert row["taught_nothing"] == {"hsic": {"batches": row["batches"], "items": 0}}
+    nobody, nothing = remarks(run)
+    assert nobody.startswith("No term taught the classifier")
+    assert (
+        nothing == f"The term hsic learned nothing from {row['batches']} of {row['batches']} batches of the last epoch."
+    )
+
+
+def test_a_run_that_learned_from_everything_has_no_remarks(tiny, tmp_path):
+    assert remarks(train(with_terms(tiny, "cross_entropy"), tmp_path / "run")) == []

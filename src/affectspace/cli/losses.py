@@ -1,5 +1,7 @@
 """``affectspace losses``"""
 
+import shutil
+import textwrap
 from dataclasses import asdict
 from typing import Annotated, Literal
 
@@ -22,23 +24,34 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
     as_json
         Print the table as JSON, for machines.
     """
-    from affectspace.losses.guide import GUIDE, LABELS
+    from affectspace.losses.guide import BEGIN_WITH, GUIDE, LABELS
 
     rows = [row for row in GUIDE if labels is None or labels in row.labels]
     if as_json:
         print(json_text({"labels": LABELS, "losses": [asdict(row) for row in rows]}))
         return
-    print("every loss" if labels is None else f"losses for {labels}: {LABELS[labels]}")
+    width = max(40, min(shutil.get_terminal_size().columns, 110))
+
+    def wrapped(text: str, indent: str = "") -> str:
+        return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent + "  ")
+
+    print(wrapped("every loss" if labels is None else f"losses for {labels}: {LABELS[labels]}"))
     for row in rows:
-        print(f"\n{row.term}   for {', '.join(row.labels)}")
-        print(f"    {row.use}")
-        print(f"    time {row.time}; memory {row.memory}")
-    print("\na batch of N items, D dimensions, C classes, H hidden units; B: a block of some hundred rows")
+        print(f"\n{row.term}   {row.module}")
+        print(wrapped(f"for {', '.join(row.labels)}: {row.use}", "  "))
+        print(wrapped(f"time {row.time}; memory {row.memory}", "  "))
+    print()
+    print(wrapped("a batch of N items, D dimensions, C classes, H hidden units; B: a block of some hundred rows"))
     if labels is None:
         for word, told in LABELS.items():
-            print(f"{word}: {told}")
-    print("docs/losses.md shows each of them in a recipe, and in a training loop of your own.")
-    next_commands(
-        "affectspace losses votes" if labels is None else "affectspace losses",
-        f'affectspace train RECIPE.toml   (with [[terms]] kind = "{rows[-1 if labels is None else 0].term}")',
-    )
+            print(wrapped(f"{word}: {told}"))
+    print(wrapped("docs/losses.md shows each of them in a recipe, docs/loops.md in a training loop of your own."))
+    if labels is None:
+        next_commands("affectspace losses votes")
+    elif labels == "modalities":
+        print(
+            wrapped("A recipe reads one kind of features; for several views of an item write the loop: docs/loops.md.")
+        )
+        next_commands("affectspace losses")
+    else:
+        next_commands(f'affectspace train RECIPE.toml   (with [[terms]] kind = "{BEGIN_WITH[labels]}")')

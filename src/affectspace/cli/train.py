@@ -36,6 +36,7 @@ def train(
         Print the final figures as JSON, for machines.
     """
     from affectspace.training import load_recipe, train_recipe
+    from affectspace.training.remarks import remarks
 
     if (recipe is None) == (resume is None):
         raise InputError("name one recipe, or one run folder with --resume: affectspace train RECIPE.toml")
@@ -59,6 +60,8 @@ def train(
         print(json_text({"run": str(folder), **run.metrics}))
         return
     comparison([run])
+    for sentence in remarks(run):
+        print(f"note: {sentence}")
     if run.recipe.get("features", {}).get("kind") == "vectors":
         next_commands(f"affectspace report {quoted(folder)}")  # embed needs recordings
         return

@@ -32,10 +32,15 @@ def as_distribution(targets: Tensor, classes: int) -> Tensor:
     if targets.ndim == 1 and not targets.is_floating_point():
         targets = targets.long()
         if look and (outside := targets[(targets < 0) | (targets >= classes)]).numel():
-            raise ValueError(f"class {outside[0].item()} is outside 0..{classes - 1}, the classes of the logits")
+            raise ValueError(
+                f"class {outside[0].item()} is outside 0..{classes - 1}, the {classes} classes; count them from 0, and "
+                "leave out items whose class is unknown"
+            )
         return nn.functional.one_hot(targets, classes).float()
-    if targets.ndim != 2 or targets.shape[-1] != classes:
-        raise ValueError(f"targets have shape {tuple(targets.shape)}; expected (batch,) indices or (batch, {classes})")
+    indices = targets.ndim == 2 and targets.shape[-1] == 1 and not targets.is_floating_point()
+    if targets.ndim != 2 or targets.shape[-1] != classes or indices:
+        given = f"{targets.dtype} of shape {tuple(targets.shape)}"
+        raise ValueError(f"targets are {given}; expected whole numbers (items,) or probabilities (items, {classes})")
     rows = targets if targets.dtype == torch.float64 else targets.float()
     # shares in half precision, such as thirds, cannot sum to one more closely
     half = targets.dtype in (torch.float16, torch.bfloat16)
@@ -53,4 +58,6 @@ def _check_rows(rows: Tensor, tolerance: float) -> None:
         raise ValueError(f"a soft target holds {rows[rows < 0][0].item():.4f}; probabilities are 0 or more")
     off = (mass - 1).abs()
     if (off > tolerance).any():
-        raise ValueError(f"a soft target sums to {mass[off.nan_to_num().argmax()]:.4f}; divide each row by its sum")
+        sums = mass[off.nan_to_num().argmax()]
+        remedy = "divide each row by its sum" if sums else "leave out items without votes"
+        raise ValueError(f"a soft target sums to {sums:.4f}; {remedy}")

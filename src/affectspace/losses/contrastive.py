@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
 from affectspace.losses.gradients import needs_gradient, with_gradients
-from affectspace.losses.inputs import both_or_neither, check_embeddings
+from affectspace.losses.inputs import beside, both_or_neither, check_embeddings
 from affectspace.losses.label_similarity import PairWeights, label_similarity
 from affectspace.losses.log_sum_exp import LARGEST_EXPONENT, log_sum_exp, log_sum_exp_within
 from affectspace.losses.positives import pull_of_classes, pull_of_weights
@@ -114,13 +114,13 @@ class SupervisedContrastiveLoss(nn.Module):
         pair_weights: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = self.alike.rows(targets.to(embeddings.device), reference_targets)
+        labels, other_labels = self.alike.rows(beside(embeddings, targets), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))
         groups, other_groups = self._groups(labels, other_labels, groups, reference_groups, reference is None)
         _check_pair_weights(pair_weights, len(labels), len(other_labels))
-        if not len(labels) or len(other_labels) <= (reference is None):
+        if not len(labels) or len(other_labels) <= 1 + (reference is None):  # one to choose is no choice
             return nothing_to_learn(embeddings, "it holds no two items to compare; use larger batches")
         # bfloat16 holds three digits, too few for exponentials
         with torch.autocast(embeddings.device.type, enabled=False):
@@ -206,4 +206,5 @@ def _check_pair_weights(weights: Tensor | None, items: int, rows: int) -> None:
 
 
 def _above_neutral(c: Tensor) -> Tensor:
-    return (c - 1).clamp(min=0)
+    # what rounding leaves of neutral pairs is no positive
+    return torch.threshold_(c - 1, 16 * torch.finfo(c.dtype).eps, 0.0)

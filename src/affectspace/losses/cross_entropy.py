@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
-from affectspace.losses.inputs import wide
+from affectspace.losses.inputs import beside, wide
 from affectspace.losses.softmax import log_softmax
 
 __all__ = ["SoftCrossEntropyLoss", "balanced_class_weights"]
@@ -52,7 +52,7 @@ class SoftCrossEntropyLoss(nn.Module):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         classes = logits.shape[-1]
-        target = as_distribution(targets.to(logits.device), classes)
+        target = as_distribution(beside(logits, targets), classes)
         if logits.shape != target.shape:
             raise ValueError(f"logits have shape {tuple(logits.shape)}; expected {tuple(target.shape)}, a row a target")
         if not len(logits):

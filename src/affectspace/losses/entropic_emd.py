@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.gradients import once
-from affectspace.losses.inputs import wide
+from affectspace.losses.inputs import beside, wide
 from affectspace.losses.softmax import softmax
 
 __all__ = ["EntropicEMDLoss", "NotConvergedWarning", "entropic_emd"]
@@ -175,7 +175,7 @@ class EntropicEMDLoss(nn.Module):
         if logits.ndim != 2 or len(logits) != len(targets):
             given = f"{tuple(logits.shape)} and targets {tuple(targets.shape)}"
             raise ValueError(f"logits have shape {given}; expected (batch, classes), a row a target")
-        target = as_distribution(targets.to(logits.device), logits.shape[-1])
+        target = as_distribution(beside(logits, targets), logits.shape[-1])
         if not len(logits) and self.reduction != "none":
             return nothing_to_learn(logits, "it holds no item")
         prediction = softmax(wide(logits))

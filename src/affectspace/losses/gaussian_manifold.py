@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import DegenerateBatchWarning, leave_out, nothing_to_learn
-from affectspace.losses.inputs import both_or_neither, check_embeddings, label_rows, wide
+from affectspace.losses.inputs import beside, both_or_neither, check_embeddings, label_rows, wide
 
 __all__ = ["GaussianManifoldLoss", "class_means", "gaussian_log_posterior"]
 
@@ -174,7 +174,7 @@ class GaussianManifoldLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = self._labels(targets.to(embeddings.device), reference_targets)
+        labels, other_labels = self._labels(beside(embeddings, targets), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["GUIDE", "LABELS", "GuideRow"]
+__all__ = ["BEGIN_WITH", "GUIDE", "LABELS", "GuideRow"]
 
 LABELS = {
     "classes": "one label an item",
@@ -13,6 +13,16 @@ LABELS = {
     "modalities": "several views of one item, labelled or not",
 }
 """What people have, by the word that the command takes."""
+
+BEGIN_WITH = {
+    "classes": "supervised_contrastive",
+    "votes": "f_similarity",
+    "scale": "f_similarity",
+    "levels": "ordered_emd",
+    "groups": "adversary",
+    "modalities": "matching",
+}
+"""The term to try first beside, or in place of, cross-entropy."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +55,11 @@ GUIDE = (
     GuideRow(
         "f_similarity", "InBatchFSimilarityLoss", ("votes", "scale"),
         "embeddings as alike as the raters' votes; pairs balanced between alike and unlike",
-        "N² (D + C)", "B N; N² up to 1,024 items",
+        "N² (D + C)", "N²/2 up to 1,024 items, then B N",
     ),
     GuideRow(
         "supervised_contrastive", "SupervisedContrastiveLoss", ("classes", "votes", "groups"),
-        "alike items together against all others; graded by votes, and across languages if asked",
+        "alike items together against all others; graded by votes (similarity), and across languages, if asked",
         "N² D", "B N",
     ),
     GuideRow(
@@ -59,7 +69,7 @@ GUIDE = (
     ),
     GuideRow(
         "contrastive_pairs", "ContrastivePairsLoss", ("classes", "votes"),
-        "alike pairs together, others a margin apart; rare alike pairs count as much as the many others",
+        "alike pairs together, others a margin apart; rare alike pairs count as much; graded by votes if asked",
         "N² D", "B N",
     ),
     GuideRow(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.ground_distance import NEUTRAL, ClassFeatures, learned_ground_distance, relation_strength
-from affectspace.losses.inputs import wide
+from affectspace.losses.inputs import beside, wide
 from affectspace.losses.softmax import log_softmax
 
 __all__ = ["GuidedEMDLoss", "guided_emd"]
@@ -211,7 +211,7 @@ class GuidedEMDLoss(nn.Module):
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in options)
 
     def forward(self, logits: Tensor, targets: Tensor, features: Tensor | None = None) -> Tensor:
-        targets = targets.to(logits.device)
+        targets = beside(logits, targets)
         classes = _check_rows("logits", logits, targets)
         if classes != len(self.ground_distance):
             raise ValueError(f"logits have {classes} classes; there were to be {len(self.ground_distance)}")

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from affectspace.labels.distribution import as_distribution
 
-__all__ = ["both_or_neither", "check_embeddings", "hard_classes", "label_rows", "wide"]
+__all__ = ["beside", "both_or_neither", "check_embeddings", "hard_classes", "label_rows", "wide"]
 
 
 def wide(tensor: Tensor) -> Tensor:
@@ -23,6 +23,24 @@ def check_embeddings(name: str, embeddings: Tensor, items: int | None = None) ->
         rows = "items" if items is None else str(items)
         given = f"{embeddings.dtype} of shape {tuple(embeddings.shape)}"
         raise ValueError(f"{name}: {given}; expected floating point ({rows}, dimensions), a row a target")
+
+
+def beside(embeddings: Tensor, labels: Tensor, name: str = "targets") -> Tensor:
+    """Labels on the device of the embeddings: loaders and other libraries leave them on the CPU.
+
+    Raises:
+        ValueError: one of the two is no tensor.
+    """
+    for what, given in (("embeddings", embeddings), (name, labels)):
+        if not isinstance(given, Tensor):
+            remedy = "number the classes first" if _words(given) else f"give torch.as_tensor({what})"
+            raise ValueError(f"{what}: a {type(given).__name__} is no tensor; {remedy}")
+    return labels.to(embeddings.device)
+
+
+def _words(given: object) -> bool:
+    first = given[0] if isinstance(given, list | tuple) and given else given
+    return isinstance(first, str)
 
 
 def both_or_neither(reference: Tensor | None, reference_targets: Tensor | None) -> None:
@@ -60,7 +78,8 @@ def hard_classes(targets: Tensor) -> Tensor:
             raise ValueError(f"class {targets.min().item()} is negative; classes are whole numbers of 0 or more")
         return targets
     if targets.ndim != 2:
-        raise ValueError(f"targets have shape {tuple(targets.shape)}; expected (items,) indices or (items, classes)")
+        given = f"{targets.dtype} of shape {tuple(targets.shape)}"
+        raise ValueError(f"targets are {given}; expected whole numbers (items,) or probabilities (items, classes)")
     rows = as_distribution(targets, targets.shape[-1])
     if not torch.compiler.is_compiling() and rows.isnan().any():
         raise ValueError("a soft target holds NaN, and has no most likely class; leave such items out")

@@ -120,18 +120,22 @@ class CrossModalMatchingLoss(nn.Module):
         self._check(anchor, others)
         if self.form == "hsic":
             losses = [
-                -hsic(anchor, other, "gaussian", self.kernels, self.bandwidth, self.bandwidth) for other in others
+                -hsic(anchor, other, kernels=self.kernels, bandwidth_x=self.bandwidth, bandwidth_y=self.bandwidth)
+                for other in others
             ]
         elif self.form == "as_printed":
             order = _permutation(len(anchor), permutation, generator).to(anchor.device)
             losses = [
-                mmd2(anchor, other, self.bandwidth, self.kernels)
-                - mmd2(anchor, other[order], self.bandwidth, self.kernels)
+                mmd2(anchor, other, kernels=self.kernels, bandwidth=self.bandwidth)
+                - mmd2(anchor, other[order], kernels=self.kernels, bandwidth=self.bandwidth)
                 for other in others
             ]
         else:
             if groups is None:
-                raise ValueError("form 'class_conditional' needs groups: classes, predicted classes or recordings")
+                raise ValueError(
+                    "form 'class_conditional' needs groups: classes, predicted classes or recordings; "
+                    "where there are none, form 'hsic' needs none"
+                )
             groups = hard_classes(groups).to(anchor.device)
             if len(groups) != len(anchor):
                 raise ValueError(f"there are {len(groups)} groups for {len(anchor)} items; expected one for each")

@@ -31,7 +31,7 @@ from affectspace.labels.geometry import geometry as geometry_named
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.divergences import ConvexFunction, Divergence, divergence, f_spl, f_spl_slope
 from affectspace.losses.gradients import with_gradients
-from affectspace.losses.inputs import both_or_neither, check_embeddings, label_rows
+from affectspace.losses.inputs import beside, both_or_neither, check_embeddings, label_rows
 from affectspace.losses.pair_blocks import Block, blocks_of_pairs, sum_over_blocks
 from affectspace.losses.pair_weights import PairShares, PairSums, balanced_pair_weights
 
@@ -101,7 +101,7 @@ class InBatchFSimilarityLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = label_rows(targets, reference_targets)
+        labels, other_labels = label_rows(beside(embeddings, targets), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))
@@ -227,7 +227,7 @@ class TripletFSimilarityLoss(nn.Module):
         return f"f={self.divergence.name!r}, geometry={self.geometry.name!r}"
 
     def forward(self, embeddings: Tensor, targets: Tensor, triplets: Tensor) -> Tensor:
-        labels, _ = label_rows(targets)
+        labels, _ = label_rows(beside(embeddings, targets))
         check_embeddings("embeddings", embeddings, len(labels))
         _check_triplets(triplets, len(labels))
         if not len(triplets):

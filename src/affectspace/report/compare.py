@@ -7,6 +7,7 @@ import numpy as np
 
 from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
 from affectspace.studies.speakers import lead_interval
+from affectspace.training.remarks import remarks
 from affectspace.training.run import Evaluated, Run
 from affectspace.training.runs import model_names, run_names
 
@@ -119,7 +120,7 @@ class Comparison:
         ]
 
     def _caution(self, figures: list[dict[str, float]], kind: str) -> list[str]:
-        sentences = []
+        sentences = [f"{name}: {told}" for name, run in zip(self.names, self.runs) for told in remarks(run)]
         if kind == "validation" and any(run.selection == "validation" for run in self.runs):
             sentences.append(
                 "Nothing was tested: these are the validation items, on which the epoch was selected, so the "

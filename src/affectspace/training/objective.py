@@ -1,7 +1,9 @@
 """The terms of a recipe, weighed and added up."""
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +15,13 @@ from affectspace.losses import (
     AdversaryLoss,
     ContrastivePairsLoss,
     CrossModalMatchingLoss,
+    DegenerateBatchWarning,
     EntropicEMDLoss,
     GaussianManifoldLoss,
     GuidedEMDLoss,
     HSICLoss,
     InBatchFSimilarityLoss,
+    LeftOutWarning,
     MemoryBank,
     MMDLoss,
     OrderedEMDLoss,
@@ -64,19 +68,41 @@ __all__ = ["Objective", "make_objective", "reported_geometry", "triplet_geometry
 class Objective(nn.Module):
     """The weighted sum of named terms.
 
-    Returns of ``forward``: the scalar to minimise, and every term's own unweighted value, detached.
+    Returns of ``forward``: the scalar to minimise; every term's own unweighted value, detached; and, of
+    terms that could not learn from all of the batch, whether it taught them nothing (``batches``, 1) and
+    how many of its items they left out (``items``). Other warnings of a term are told once.
     """
 
     def __init__(self, names: Sequence[str], terms: Sequence[Term], weights: Sequence[float]):
         super().__init__()
-        self.names = list(names)
-        self.terms = nn.ModuleList(terms)
+        self.terms = nn.ModuleDict(dict(zip(names, terms)))
         self.weights = list(weights)
+        self.shown: dict[Any, Any] = {}
 
-    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        values = [term(outputs, batch) for term in self.terms]
-        total = sum((weight * value for weight, value in zip(self.weights, values)), torch.zeros(()))
-        return total, {name: value.detach() for name, value in zip(self.names, values)}
+    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], dict[str, dict[str, int]]]:
+        values: dict[str, Tensor] = {}
+        nothing: dict[str, dict[str, int]] = {}
+        for name, term in self.terms.items():
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                values[name] = term(outputs, batch)
+            if counts := self._counts(caught):
+                nothing[name] = counts
+        total = sum((weight * value for weight, value in zip(self.weights, values.values())), torch.zeros(()))
+        return total, {name: value.detach() for name, value in values.items()}, nothing
+
+    def _counts(self, caught: Sequence[warnings.WarningMessage]) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for warning in caught:
+            if issubclass(warning.category, DegenerateBatchWarning):
+                counts["batches"] = 1
+            elif isinstance(warning.message, LeftOutWarning):
+                counts["items"] += warning.message.count
+            else:
+                warnings.warn_explicit(
+                    warning.message, warning.category, warning.filename, warning.lineno, registry=self.shown
+                )
+        return dict(counts)
 
     def learned(self) -> dict[str, Tensor]:
         """What the terms have learned, without the embeddings of training items that a memory holds."""
@@ -86,7 +112,7 @@ class Objective(nn.Module):
     def epoch_end(self) -> dict[str, float]:
         """Let every term end its epoch; what they have to tell, by term and figure."""
         told: dict[str, float] = {}
-        for name, term in zip(self.names, self.terms):
+        for name, term in self.terms.items():
             assert isinstance(term, Term)
             told |= {f"{name}.{figure}": value for figure, value in term.epoch_end().items()}
         return told
@@ -120,6 +146,11 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
     classes, width = len(data.classes), sizes["embedding"]
 
     def memory(size: int) -> MemoryBank | None:
+        if size >= (items := len(data.split.train)):
+            raise InputError(
+                f"the term {entry.kind}: memory is {size} and {items} items train, so that they would meet their own "
+                f"copies; legal: 0 to {items - 1}"
+            )
         return MemoryBank(size, width, classes) if size else None
 
     match entry:
@@ -142,7 +173,14 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             features = _size(e.kind, e.layer, sizes)
             given = None if e.ground_distance is None else torch.tensor(e.ground_distance)
             loss = GuidedEMDLoss(
-                classes, features, e.variant, warm_up=e.warm_up, ratio=e.ratio, ground_distance=given, form=e.form
+                classes,
+                features,
+                e.variant,
+                warm_up=e.warm_up,
+                ratio=e.ratio,
+                ground_distance=given,
+                form=e.form,
+                tolerance=e.tolerance,
             )
             return GuidedEMDTerm(loss, e.layer)
         case SupervisedContrastiveEntry() as e:
@@ -154,7 +192,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
         case TripletEntry() as e:
             return EmbeddingTerm(TripletLoss(e.margin, e.form, e.triplets, e.average), memory(e.memory))
         case ContrastivePairsEntry() as e:
-            return EmbeddingTerm(ContrastivePairsLoss(e.margin), memory(e.memory))
+            return EmbeddingTerm(ContrastivePairsLoss(e.margin, similarity=e.similarity), memory(e.memory))
         case MMDEntry() as e:
             _count(e.kind, e.groups, data)
             return AcrossGroupsTerm(MMDLoss(kernels=e.kernels), e.groups)

@@ -17,7 +17,7 @@ from affectspace.training.recipe_data import (
     VectorFeatures,
 )
 from affectspace.training.recipe_protocol import Protocol
-from affectspace.training.recipe_terms import CrossEntropyEntry, OrderedEMDEntry, Term
+from affectspace.training.recipe_terms import CrossEntropyEntry, GuidedEMDEntry, OrderedEMDEntry, Term
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
@@ -157,12 +157,21 @@ class Recipe(Section):
             )
         for term in self.terms:
             self._knows_its_classes(term)
+            if isinstance(term, GuidedEMDEntry):
+                self._lasts_beyond_its_warm_up(term)
         if self.training.selection == "validation" and not self.protocol.validates:
             raise ValueError(
                 'training.selection is "validation", and the protocol validates on nothing; let it validate, or give '
                 'training.selection = "last" or the number of an epoch'
             )
         return self
+
+    def _lasts_beyond_its_warm_up(self, term: GuidedEMDEntry) -> None:
+        if term.warm_up >= self.training.epochs:
+            raise ValueError(
+                f"guided_emd.warm_up is {term.warm_up} and training.epochs {self.training.epochs}, so that it never "
+                "would be more than cross-entropy; train for more epochs, or warm up for fewer"
+            )
 
     def _knows_its_classes(self, term: Term) -> None:
         count = len(self.labels.names)
@@ -176,6 +185,10 @@ class Recipe(Section):
             given = ", ".join(str(len(row)) for row in distances) or "nothing"
             raise ValueError(
                 f"{term.kind}.ground_distance has rows of {given}; {count} classes need {count} rows of {count} numbers"
+            )
+        if distances is not None and (any(distances[i][i] for i in range(count)) or not any(map(any, distances))):
+            raise ValueError(
+                f"{term.kind}.ground_distance must be 0 from each class to itself, and above 0 to some other"
             )
 
     def _reads_vectors(self, features: FunctionalsFeatures | VectorFeatures) -> None:

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 GroupColumn = Literal["corpus", "language", "speaker"]
+Similarity = Literal["same_class", "agreement", "chord", "angle", "fisher_rao"]
 Distances = tuple[tuple[Annotated[float, Field(ge=0)], ...], ...]
 
 
@@ -83,6 +84,7 @@ class GuidedEMDEntry(TermEntry):
     warm_up: int = Field(default=4, ge=1)
     ratio: float = Field(default=3.5, gt=0)
     layer: str = "fc2"
+    tolerance: float | None = Field(default=None, ge=0)
     ground_distance: Distances | None = None
 
 
@@ -108,7 +110,7 @@ class SupervisedContrastiveEntry(MemoryEntry):
 
     kind: Literal["supervised_contrastive"]
     temperature: float = Field(default=0.1, gt=0)
-    similarity: Literal["same_class", "agreement", "chord", "angle", "fisher_rao"] = "same_class"
+    similarity: Similarity = "same_class"
     groups: GroupColumn | None = None
     across_groups: float = Field(default=1.0, ge=0)
 
@@ -128,7 +130,7 @@ class TripletEntry(MemoryEntry):
     """An item nearer to its own class than to others, by a margin."""
 
     kind: Literal["triplet"]
-    margin: float = 0.2
+    margin: float = Field(default=0.2, ge=0)
     form: Literal["hinge", "soft_margin"] = "hinge"
     triplets: Literal["all", "semi_hard", "hard"] = "all"
     average: Literal["all", "active"] = "all"
@@ -139,6 +141,7 @@ class ContrastivePairsEntry(MemoryEntry):
 
     kind: Literal["contrastive_pairs"]
     margin: float = Field(default=1.0, gt=0)
+    similarity: Similarity = "same_class"
 
 
 class MMDEntry(TermEntry):
@@ -162,6 +165,12 @@ class MatchingEntry(TermEntry):
     kind: Literal["matching"]
     between: tuple[str, str] = ("embedding", "fc2")
     form: Literal["class_conditional", "as_printed", "hsic"] = "class_conditional"
+
+    @model_validator(mode="after")
+    def _matches_two(self) -> Self:
+        if self.between[0] == self.between[1]:
+            raise ValueError(f"between names {self.between[0]!r} twice; a layer matches itself, so give two")
+        return self
 
 
 class AdversaryEntry(TermEntry):

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from affectspace.encoders import Batch, Outputs
+from affectspace.encoders import Batch
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
-from affectspace.losses import DegenerateBatchWarning, LeftOutWarning
 from affectspace.samplers import BalancedTriplets, LengthBuckets, ShuffledBatches
 from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
@@ -26,7 +24,7 @@ from affectspace.training.evaluate import figures, predict, prediction_table, sn
 from affectspace.training.folder import hold, record
 from affectspace.training.gather import Hearing, make_hearing
 from affectspace.training.model import make_encoder, save_model
-from affectspace.training.objective import Objective, make_objective, reported_geometry, triplet_geometry
+from affectspace.training.objective import make_objective, reported_geometry, triplet_geometry
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 
@@ -103,7 +101,6 @@ def train(
         seconds_before = state["seconds"]
 
         saved = time.monotonic()
-        shown: dict[Any, Any] = {}  # warnings of terms that were told already
 
         def tell() -> None:
             write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
@@ -132,7 +129,7 @@ def train(
                     batch = batch.to(fabric.device)
                     batch.progress = state["step"] / steps
                     outputs = encoder(batch)
-                    loss, values, counts = _counted(objective, outputs, batch, shown)
+                    loss, values, nothing = objective(outputs, batch)
                     fabric.backward(loss)
                     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_gradient or float("inf"))
                     whole = torch.isfinite(loss.detach() + norm)
@@ -144,7 +141,7 @@ def train(
                         raise diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
                     state["step"] += 1
                     anchors = len(batch.lengths) if batch.anchors is None else batch.anchors
-                    _add(state["sums"], anchors, {"loss": loss.detach(), **values}, counts)
+                    _add(state["sums"], anchors, {"loss": loss.detach(), **values}, nothing)
                     progress.update(task, advance=1, description=f"{recipe.name} epoch {state['epoch'] + 1}")
                     epoch_ends = state["step"] % len(sampler) == 0  # and is saved with its figures
                     if settings.checkpoint_steps and state["step"] % settings.checkpoint_steps == 0 and not epoch_ends:
@@ -243,46 +240,29 @@ def _batches(sampler: Sampler, data: Data, hear: Hearing | None) -> Iterator[tup
     return made if data.vectors else ahead(made)
 
 
-def _counted(
-    objective: Objective, outputs: Outputs, batch: Batch, shown: dict[Any, Any]
-) -> tuple[Tensor, dict[str, Tensor], dict[str, int]]:
-    """The loss, its terms, and what they could not learn from, which is counted; other warnings are told once."""
-    counts = {"degenerate_batches": 0, "left_out": 0}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DegenerateBatchWarning)
-        warnings.simplefilter("always", LeftOutWarning)
-        loss, values = objective(outputs, batch)
-    for warning in caught:
-        if issubclass(warning.category, DegenerateBatchWarning):
-            counts["degenerate_batches"] = 1
-        elif isinstance(warning.message, LeftOutWarning):
-            counts["left_out"] += warning.message.count
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno, registry=shown)
-    return loss, values, counts
-
-
-def _add(sums: dict[str, float], anchors: int, values: dict[str, Tensor], counts: dict[str, int]) -> None:
-    """Sums over an epoch so far, each batch with the weight of its anchors."""
+def _add(sums: dict[str, Any], anchors: int, values: dict[str, Tensor], nothing: dict[str, dict[str, int]]) -> None:
+    """Sums over an epoch so far, each batch with the weight of its anchors; and what taught terms nothing."""
     for name, value in values.items():
         sums[name] = sums.get(name, 0.0) + anchors * float(value)
-    for name, count in {"anchors": anchors, **counts}.items():
+    degenerate = any("batches" in counts for counts in nothing.values())
+    for name, count in (("anchors", anchors), ("batches", 1), ("degenerate_batches", int(degenerate))):
         sums[name] = sums.get(name, 0) + count
+    told = sums.setdefault("taught_nothing", {})
+    for name, counts in nothing.items():
+        of_term = told.setdefault(name, {"batches": 0, "items": 0})
+        for what, count in counts.items():
+            of_term[what] += count
 
 
-def _means(epoch: int, sums: dict[str, float]) -> dict[str, Any]:
-    """The epoch's row: the mean loss of an anchor, that of each term, and what taught a term nothing.
-
-    Those are batches of which it could learn nothing, and items that it left out.
-    """
-    counted = {"loss", "anchors", "degenerate_batches", "left_out"}
+def _means(epoch: int, sums: dict[str, Any]) -> dict[str, Any]:
+    """The epoch's row: the mean loss of an anchor, that of each term, and of which batches and items none learned."""
+    counted = ("batches", "degenerate_batches", "taught_nothing")
     anchors = sums["anchors"]
     return {
         "epoch": epoch,
         "loss": sums["loss"] / anchors,
-        "terms": {name: sums[name] / anchors for name in sums if name not in counted},
-        "degenerate_batches": sums["degenerate_batches"],
-        "left_out": sums["left_out"],
+        "terms": {name: sums[name] / anchors for name in sums if name not in {"loss", "anchors", *counted}},
+        **{name: sums[name] for name in counted},
     }
 
 
