@@ -213,3 +213,15 @@ def test_nan_in_a_matrix_stays_in_its_row():
     similarity = geometry("angle").embedding_similarity_matrix(z, torch.rand(2, 4))
     assert similarity[1].isnan().all()
     assert similarity[[0, 2]].isfinite().all()
+
+
+def test_distances_by_products_are_right_twice_differentiated():
+    from affectspace.labels.geometry import _EuclideanMatrix
+
+    def penalty(a, b):
+        distance = _EuclideanMatrix.apply(a, b)
+        return distance.square().sum() + distance.sum()
+
+    points = [torch.nn.functional.normalize(torch.randn(4, 20).double()).requires_grad_() for _ in range(2)]
+    assert torch.autograd.gradcheck(penalty, points)
+    assert torch.autograd.gradgradcheck(penalty, points)

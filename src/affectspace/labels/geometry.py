@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 __all__ = ["GEOMETRIES", "Geometry", "fisher_rao_angle", "geometry", "total_variation"]
 
@@ -87,7 +86,6 @@ class _EuclideanMatrix(torch.autograd.Function):
         return distance
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
         a, b, distance = ctx.saved_tensors
         # g / distance, and 0 where that is 0; a mask would take ten times as long

@@ -72,7 +72,7 @@ def sum_over_blocks(
     meet = len(tables) // 2 if others is not None else 0  # where the tables begin that columns are taken from
     if torch.is_grad_enabled() and any(each.requires_grad for each in (*tables, *parameters)):
         return _SumOverBlocks.apply(value, blocks, len(tables), meet, *tables, *parameters)
-    return torch.stack([value(*(tables[k][at] for k, at in _places(b, len(tables), meet))) for b in blocks]).sum()
+    return sum((value(*(tables[k][at] for k, at in _places(b, len(tables), meet))) for b in blocks), torch.zeros(()))
 
 
 class _SumOverBlocks(torch.autograd.Function):
@@ -83,23 +83,26 @@ class _SumOverBlocks(torch.autograd.Function):
         tables, parameters = tensors[:count], tensors[count:]
         wanted = ctx.needs_input_grad[4:]
         gradients = [torch.zeros_like(each) if want else None for each, want in zip(tensors, wanted)]
-        values = []
+        total_value: Tensor | None = None
         for block in blocks:
             places = _places(block, count, meet)
             with torch.enable_grad():
                 parts = [tables[k][at].detach().requires_grad_(wanted[k]) for k, at in places]
-                values.append(value(*parts))
+                of_block = value(*parts)
+            # One number that grows: one a block, kept among the large blocks, would pin the memory of all of them.
+            total_value = of_block.detach().clone() if total_value is None else total_value.add_(of_block.detach())
             sums = [total if total is None else total[at] for total, at in ((gradients[k], at) for k, at in places)]
             into = [(each, s) for each, s in zip([*parts, *parameters], [*sums, *gradients[count:]]) if s is not None]
-            if not values[-1].requires_grad:
+            if not of_block.requires_grad:
                 continue
-            found = torch.autograd.grad(values[-1], [each for each, _ in into], allow_unused=True)
+            found = torch.autograd.grad(of_block, [each for each, _ in into], allow_unused=True)
             for (_, total), gradient in zip(into, found):
                 if gradient is not None:
                     total += gradient
         ctx.wanted = wanted
         ctx.save_for_backward(*(each for each in gradients if each is not None), *tensors)
-        return torch.stack([each.detach() for each in values]).sum()
+        assert total_value is not None, "there is one block or more"
+        return total_value
 
     @staticmethod
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Any, ...]:

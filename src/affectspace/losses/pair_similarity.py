@@ -132,17 +132,18 @@ class InBatchFSimilarityLoss(nn.Module):
         return 2 * self._weighted_sum(tables[0], None if others is None else others[0], c, shares)
 
     def _streamed(self, embeddings: Tensor, tables: Tables, others: Tables | None, blocks: list[Block]) -> Tensor:
-        sums, extremes = None, []
+        sums, least, most = None, 2.0, 0.0
         right = tables[1] if others is None else others[1]
         with torch.no_grad():
             for rows, columns in blocks:
                 c = self._label_similarity(tables[1][rows], None if columns is None else right[columns])
                 sums = PairSums.of(c) if sums is None else sums.plus(PairSums.of(c))
-                extremes += [c.min(), c.max()] if c.numel() else []
+                if c.numel():
+                    least, most = min(least, c.min().item()), max(most, c.max().item())
         assert sums is not None
         shares = sums.shares()
         if not shares.neutral:
-            return nothing_to_learn(embeddings, _why_unbalanced(torch.stack(extremes)))
+            return nothing_to_learn(embeddings, _why_unbalanced(torch.tensor([least, most])))
 
         def value(
             points: Tensor, labels: Tensor, points_met: Tensor | None = None, met: Tensor | None = None
@@ -176,14 +177,14 @@ def _value_and_gradient(
     geometry: Geometry, f: Divergence, norms: Tensor, c: Tensor, shares: PairShares
 ) -> tuple[Tensor, Tensor]:
     """The weighted sum of the losses of pairs, and its gradient by the norms, a few at a time that fit a cache."""
-    gradient, values = torch.empty_like(norms), []
+    gradient, value = torch.empty_like(norms), norms.new_zeros(())
     for norm, label, out in zip(*(each.view(-1).split(IN_CACHE) for each in (norms, c, gradient))):
         s, slope = geometry.similarity_and_slope(norm)
         losses, by_s = f_spl_slope(s, label, f)
         weights = shares.weights(label)
-        values.append((weights * losses).sum())
+        value += (weights * losses).sum()
         torch.mul(by_s, slope * weights, out=out)
-    return values[0] if len(values) == 1 else torch.stack(values).sum(), gradient
+    return value, gradient
 
 
 class TripletFSimilarityLoss(nn.Module):
