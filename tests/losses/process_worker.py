@@ -60,7 +60,7 @@ LOSSES = [
     ("supervised_contrastive graded", lambda: losses.SupervisedContrastiveLoss(0.2, "chord"), ("soft",), ()),
     ("across groups", lambda: losses.SupervisedContrastiveLoss(across_groups=2.0), ("hard",), ("groups",)),
     ("triplet", losses.TripletLoss, ("hard",), ()),
-    ("triplet soft", lambda: losses.TripletLoss(kind="soft_margin"), ("hard",), ()),
+    ("triplet soft", lambda: losses.TripletLoss(form="soft_margin"), ("hard",), ()),
     ("triplet semi-hard", lambda: losses.TripletLoss(1.0, triplets="semi_hard"), ("hard",), ()),
     ("triplet hard", lambda: losses.TripletLoss(triplets="hard"), ("hard",), ()),
     ("contrastive_pairs", losses.ContrastivePairsLoss, ("hard",), ()),

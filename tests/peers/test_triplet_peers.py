@@ -28,16 +28,16 @@ def batch(items: int, classes: int, seed: int) -> tuple[torch.Tensor, torch.Tens
     return embeddings, torch.randint(classes, (items,), generator=draw)
 
 
-@pytest.mark.parametrize("kind", ["hinge", "soft_margin"])
+@pytest.mark.parametrize("form", ["hinge", "soft_margin"])
 @pytest.mark.parametrize("triplets", ["all", "semi_hard", "hard"])
 @pytest.mark.parametrize("average", ["all", "active"])
 @pytest.mark.parametrize(("normalise", "squared"), [(True, False), (True, True), (False, False)])
 @pytest.mark.parametrize("with_reference", [False, True])
-def test_equal_in_value_and_gradient(kind, triplets, average, normalise, squared, with_reference):
+def test_equal_in_value_and_gradient(form, triplets, average, normalise, squared, with_reference):
     distance = LpDistance(normalize_embeddings=normalise, power=2 if squared else 1)
     reducer = MeanReducer() if average == "all" else None
-    peer = TripletMarginLoss(MARGIN, smooth_loss=kind == "soft_margin", distance=distance, reducer=reducer)
-    ours = TripletLoss(MARGIN, kind, triplets, average, normalise, squared)
+    peer = TripletMarginLoss(MARGIN, smooth_loss=form == "soft_margin", distance=distance, reducer=reducer)
+    ours = TripletLoss(MARGIN, form, triplets, average, normalise, squared)
     z, y = batch(24, 4, seed=1)
     others, other_y = batch(18, 4, seed=2)
     extra = (others, other_y) if with_reference else ()

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
 from affectspace.losses.gradients import once
-from affectspace.losses.inputs import both_or_neither, check_embeddings, hard_classes, wide
+from affectspace.losses.inputs import beside, both_or_neither, check_embeddings, hard_classes
+from affectspace.losses.streamed import comparable
 from affectspace.losses.triplet_sums import SmoothSums, TripletSums, hinge_sums, pairwise_sums
 
 __all__ = ["TripletLoss"]
@@ -33,22 +34,23 @@ class TripletLoss(nn.Module):
 
     Args:
         margin: m; above 0 for semi-hard triplets.
-        kind: ``"hinge"``, max(0, t); ``"soft_margin"``, log(1 + exp t), which never lets go.
+        form: ``"hinge"``, max(0, t); ``"soft_margin"``, log(1 + exp t), which never lets go.
         triplets: ``"all"``; ``"semi_hard"``, those with :math:`d_{ap} < d_{an} < d_{ap} + m`;
             ``"hard"``, each anchor's farthest positive with its nearest negative (of equal ones the first).
         average: ``"all"`` these triplets, or the ``"active"`` among them, whose loss is above 0: the
             gradient then stays as large when few are left. A soft margin leaves all of them active.
-        normalise: compare the directions of the embeddings (scaled to length one) and not the embeddings.
+        normalise: compare the directions of the embeddings (scaled to length one) and not the embeddings;
+            a row of zeros has none and stays.
         squared: the squared distance in place of the distance.
         block: about how many distances to hold at once; more is not faster.
 
     Shape:
         embeddings ``(items, dimensions)``; targets ``(items,)`` class indices of 0 or more, or
         ``(items, classes)`` probabilities, of which the most likely class counts; the loss is a
-        scalar, at least 0, in float32 or better. With a reference ``(rows, dimensions)`` (another
-        modality, a memory bank, what other processes gathered) the anchors are the items, and
-        positives and negatives the rows of the reference, none of which is taken for the item
-        itself; it receives its gradient unless detached.
+        scalar, at least 0, in float32, or in float64 where either side is. With a reference
+        ``(rows, dimensions)`` (another modality, a memory bank, what other processes gathered) the
+        anchors are the items, and positives and negatives the rows of the reference, none of which
+        is taken for the item itself; it receives its gradient unless detached.
 
     Raises:
         ValueError: an option that does not exist, targets that are no classes, shapes that do not match.
@@ -68,10 +70,16 @@ class TripletLoss(nn.Module):
     the type given, right to some 1e-7 of that distance), or pair by pair where that is less.
 
     Values and gradients are computed in one pass, and so, but for ``"hard"``, the loss is
-    differentiable once. Equal embeddings pull and push in no direction: their gradient is 0.
+    differentiable once. Equal embeddings pull and push in no direction: their gradient is 0. In
+    float32 those count as equal whose distance is below 1e-7 of their lengths from the centre of the
+    batch (on the CPU; elsewhere only those that are), and of a pair at 3e-4 of them the gradient is
+    right to 1e-3.
+
     Under ``torch.compile`` there is no graph break (but for a soft margin without ``normalise``,
     whose range of distances must be known); values are not checked, nobody is warned, and rows of
-    the reference count as positives of any anchor until compared, which makes it slower than eager.
+    the reference count as positives of any anchor until compared, which makes it slower than eager;
+    so does subtracting every pair of rows, in float64 or off the CPU, where eager multiplies them
+    and subtracts the near ones only.
 
     Source: Schroff, Kalenichenko & Philbin, "FaceNet: A Unified Embedding for Face Recognition and
     Clustering", CVPR 2015, Eq. 1-4 (semi-hard); Hermans, Beyer & Leibe, "In Defense of the Triplet
@@ -94,7 +102,7 @@ class TripletLoss(nn.Module):
     def __init__(
         self,
         margin: float = 0.2,
-        kind: Literal["hinge", "soft_margin"] = "hinge",
+        form: Literal["hinge", "soft_margin"] = "hinge",
         triplets: Literal["all", "semi_hard", "hard"] = "all",
         average: Literal["all", "active"] = "all",
         normalise: bool = True,
@@ -102,7 +110,7 @@ class TripletLoss(nn.Module):
         block: int = 2**19,
     ):
         super().__init__()
-        _one_of("kind", kind, ("hinge", "soft_margin"))
+        _one_of("form", form, ("hinge", "soft_margin"))
         _one_of("triplets", triplets, ("all", "semi_hard", "hard"))
         _one_of("average", average, ("all", "active"))
         if not math.isfinite(margin) or (triplets == "semi_hard" and margin <= 0):
@@ -110,7 +118,7 @@ class TripletLoss(nn.Module):
         if block < 1:
             raise ValueError(f"block is {block}; it must hold at least 1 distance")
         self.margin = float(margin)
-        self.kind = kind
+        self.form = form
         self.triplets = triplets
         self.average = average
         self.normalise = normalise
@@ -118,7 +126,7 @@ class TripletLoss(nn.Module):
         self.block = block
 
     def extra_repr(self) -> str:
-        names = ("margin", "kind", "triplets", "average", "normalise", "squared")
+        names = ("margin", "form", "triplets", "average", "normalise", "squared")
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
 
     def forward(
@@ -129,21 +137,16 @@ class TripletLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        classes = hard_classes(targets.to(embeddings.device))
+        classes = hard_classes(beside(embeddings, targets))
         check_embeddings("embeddings", embeddings, len(classes))
         with torch.autocast(embeddings.device.type, enabled=False):
-            items = self._prepared(embeddings)
-            if reference is None or reference_targets is None:
-                rows, row_classes, places = items, classes, torch.arange(len(items), device=items.device)
-            else:
-                row_classes = hard_classes(reference_targets)
+            row_classes, places = classes, torch.arange(len(classes), device=embeddings.device)
+            if reference is not None and reference_targets is not None:
+                places = None
+                row_classes = hard_classes(beside(embeddings, reference_targets, "reference_targets"))
                 check_embeddings("reference", reference, len(row_classes))
-                if reference.shape[1] != embeddings.shape[1]:
-                    raise ValueError(
-                        f"the reference has {reference.shape[1]} dimensions and the embeddings "
-                        f"{embeddings.shape[1]}; they are compared, so give both the same"
-                    )
-                rows, places = self._prepared(reference).to(items.dtype), None
+            items, others = comparable(embeddings, reference, self.normalise)
+            rows = items if others is None else others
             by_class, order = row_classes.sort(stable=True)
             begin = torch.searchsorted(by_class, classes)
             count = torch.searchsorted(by_class, classes, right=True) - begin
@@ -155,10 +158,6 @@ class TripletLoss(nn.Module):
             if self.triplets == "hard":
                 return self._hard(items, classes, rows, row_classes, places, lonely)
             return self._streamed(items, rows, places, order, begin, count, classes)
-
-    def _prepared(self, embeddings: Tensor) -> Tensor:
-        embeddings = wide(embeddings)
-        return nn.functional.normalize(embeddings, dim=1) if self.normalise else embeddings
 
     def _streamed(
         self,
@@ -184,7 +183,7 @@ class TripletLoss(nn.Module):
         self, items: Tensor, rows: Tensor, count: Tensor
     ) -> Callable[[Tensor, Tensor, Tensor, Tensor], TripletSums]:
         semi_hard = self.triplets == "semi_hard"
-        if self.kind == "hinge":
+        if self.form == "hinge":
             return partial(hinge_sums, margin=self.margin, semi_hard=semi_hard)
         pairwise = partial(pairwise_sums, margin=self.margin, semi_hard=semi_hard)
         if semi_hard:
@@ -209,20 +208,20 @@ class TripletLoss(nn.Module):
         with torch.no_grad():
             measure = _Distances(items, rows, places)
             for part in _blocks(len(items), len(rows), self.block):
-                squared = measure(part)
+                distances = measure(part)
                 same = classes[part, None] == row_classes
-                nearest = squared.masked_fill(same, math.inf).argmin(1)
+                nearest = distances.masked_fill(same, math.inf).argmin(1)
                 if places is not None:
                     same.scatter_(1, places[part, None], False)
-                hardest.append(torch.stack([squared.masked_fill_(~same, -math.inf).argmax(1), nearest]))
+                hardest.append(torch.stack([distances.masked_fill_(~same, -math.inf).argmax(1), nearest]))
         positive, negative = torch.cat(hardest, 1)
         # These few are measured once more, with a graph of their own.
         near, far = (items - rows[positive]).norm(dim=1), (items - rows[negative]).norm(dim=1)
         if self.squared:
             near, far = near.square(), far.square()
         gap = (near - far + self.margin).masked_fill(lonely, -math.inf)
-        loss = gap.relu() if self.kind == "hinge" else nn.functional.softplus(gap, threshold=50)
-        counts = gap > 0 if self.average == "active" and self.kind == "hinge" else ~lonely
+        loss = gap.relu() if self.form == "hinge" else nn.functional.softplus(gap, threshold=50)
+        counts = gap > 0 if self.average == "active" and self.form == "hinge" else ~lonely
         return loss.sum() / counts.sum().clamp(min=1)
 
 
@@ -243,6 +242,7 @@ class _Streamed(torch.autograd.Function):
         block: int,
     ) -> Tensor:
         measure = _Distances(items, rows, places)
+        centred = measure.rows.to(rows.dtype)
         learns = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         item_gradient, row_gradient = torch.empty_like(items), torch.zeros_like(rows)
         value = torch.zeros((), dtype=torch.float64 if items.device.type == "cpu" else items.dtype, device=items.device)
@@ -253,7 +253,7 @@ class _Streamed(torch.autograd.Function):
         if not torch.compiler.is_compiling():
             widths = torch.stack([count[part].max() for part in parts]).tolist()
         for part, width in zip(parts, widths):
-            distances = measure(part) if squared else measure(part).sqrt_()
+            distances = measure(part, squared)
             first, last = begin[part, None], (begin + count)[part, None]
             place = first + column[:width]
             valid = place < last
@@ -268,7 +268,7 @@ class _Streamed(torch.autograd.Function):
                 pull = sums.slopes.scatter_add_(1, place, sums.own_slopes)
                 # each distance pulls along the difference of its two rows
                 pull = pull.mul_(2) if squared else pull.div_(distances.masked_fill_(distances == 0, math.inf))
-                item, row = measure.items[part], measure.rows
+                item, row = measure.items[part].to(items.dtype), centred
                 item_gradient[part] = torch.addmm(pull.sum(1, keepdim=True) * item, pull, row, alpha=-1)
                 row_gradient.addcmul_(pull.sum(0)[:, None], row).addmm_(pull.T, item, alpha=-1)
         triplets = triplets.clamp(min=1).to(value.dtype)
@@ -284,30 +284,46 @@ class _Streamed(torch.autograd.Function):
 
 
 class _Distances:
-    """Squared distances of blocks of items to all rows, from one product of matrices.
+    """Distances of blocks of items to all rows, from one product of matrices.
 
-    Small ones come out of that as the noise of larger numbers; they are measured again by subtracting.
+    Small ones come out of that as the noise of larger numbers. On the CPU, numbers in float32 are
+    therefore multiplied in float64, whose noise lies where float32 tells no two rows apart.
+    Elsewhere the small ones are measured again by subtracting; in a compiled graph, which cannot
+    know how many those are, all are measured so.
     """
 
     close = 1e-3  # of the two lengths squared: rounding changes larger distances by some 1e-4 of themselves
+    equal = torch.finfo(torch.float32).eps ** 2
 
     def __init__(self, items: Tensor, rows: Tensor, places: Tensor | None):
+        self.dtype = rows.dtype
+        self.widened = rows.device.type == "cpu" and rows.dtype == torch.float32
+        if self.widened:
+            items, rows = items.double(), rows.double()
         # The nearer the origin, the smaller the rounding; distances do not depend on it.
         centre = rows.mean(0)
         self.items, self.rows, self.places = items - centre, rows - centre, places
         self.item_lengths, self.row_lengths = self.items.square().sum(1), self.rows.square().sum(1)
 
-    def __call__(self, part: slice) -> Tensor:
-        """``(items of the part, rows)``, 0 at an item's own place among the rows."""
+    def __call__(self, part: slice, squared: bool = False) -> Tensor:
+        """``(items of the part, rows)``, squared or not, 0 at an item's own place among the rows."""
+        if torch.compiler.is_compiling() and not self.widened:
+            found = torch.cdist(self.items[part], self.rows, compute_mode="donot_use_mm_for_euclid_dist")
+            found = found.square() if squared else found
+        else:
+            found = self._product(part)
+            found = found if squared else found.sqrt_()
+        return found if self.places is None else found.scatter_(1, self.places[part, None], 0)
+
+    def _product(self, part: slice) -> Tensor:
         items, lengths = self.items[part], self.item_lengths[part, None]
-        squared = torch.addmm(self.row_lengths, items, self.rows.T, alpha=-2).add_(lengths)
-        close = squared < torch.add(self.row_lengths, lengths).mul_(self.close)
+        squared = torch.addmm(self.row_lengths, items, self.rows.T, alpha=-2).add_(lengths).to(self.dtype)
+        scale = torch.add(self.row_lengths.to(self.dtype), lengths.to(self.dtype))
+        if self.widened:
+            return squared.masked_fill_(squared <= scale.mul_(self.equal), 0)
+        close = squared < scale.mul_(self.close)
         if self.places is not None:
-            squared.scatter_(1, self.places[part, None], 0)
             close.scatter_(1, self.places[part, None], False)
-        if torch.compiler.is_compiling():
-            noise = torch.add(self.row_lengths, lengths).mul_(16 * torch.finfo(squared.dtype).eps)
-            return squared.masked_fill_(squared < noise, 0)
         if bool(close.any()):
             for pairs in close.nonzero().split(2**14):
                 item, row = pairs.unbind(1)

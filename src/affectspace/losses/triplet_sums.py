@@ -86,8 +86,6 @@ def hinge_sums(
     count = valid.sum(1)
     ascending, order = own.masked_fill(~valid, math.inf).sort(1)
     kept = torch.arange(own.shape[1], device=own.device) < count[:, None]
-    farthest = ascending.masked_fill(~kept, -math.inf).amax(1, keepdim=True)
-    farthest = farthest.masked_fill(count[:, None] == 0, 0)
     # sums of differences keep their digits when both sides are measured from the same place
     centre = (ascending.masked_fill(~kept, 0).sum(1, keepdim=True) / count[:, None].clamp(min=1)) + margin
     exact = torch.float64 if own.device.type == "cpu" else own.dtype
@@ -95,19 +93,20 @@ def hinge_sums(
     above = torch.nn.functional.pad(reach.flip(1).cumsum(1).flip(1), (0, 1))
     left = (count[:, None] - torch.arange(own.shape[1] + 1, device=own.device)).clamp(min=0)
 
-    # An own row lies so far away that it is no negative of any positive.
-    negatives = torch.where(same, farthest + abs(margin), distances)
-    first = rank(ascending + margin, negatives)
+    first = rank(ascending + margin, distances)
     edges = [(first, 1)]
     if semi_hard:
-        edges.append((rank(ascending, negatives, strictly=True), -1))
+        # not below the first: a margin lost in the rounding of long distances leaves none, and not minus one
+        edges.append((rank(ascending, distances, strictly=True).maximum(first), -1))
+    # beyond all positives, an own row is no negative of any
+    edges = [(place.masked_fill_(same, own.shape[1]), sign) for place, sign in edges]
     slopes = torch.zeros_like(distances)
     begun = torch.zeros(len(own), own.shape[1] + 1, dtype=own.dtype, device=own.device)
     one = torch.ones((), dtype=own.dtype, device=own.device).expand_as(distances)
     for place, sign in edges:
         slopes.sub_(left.to(own.dtype).gather(1, place), alpha=sign)
         begun.add_(torch.zeros_like(begun).scatter_add_(1, place, one), alpha=sign)
-    value = (begun * above).sum(1) + negatives.sub_(centre).mul_(slopes).sum(1)
+    value = (begun * above).sum(1) + (distances - centre).mul_(slopes).sum(1)
     active = (begun.long() * left).sum(1)
     own_slopes = torch.zeros_like(own).scatter_(1, order, begun.cumsum(1)[:, :-1] * kept)
     chosen = active if semi_hard else count * (same.shape[1] - same.sum(1))
