@@ -171,6 +171,84 @@ def test_one_hot_labels_are_hard_labels_in_every_similarity():
     assert values == pytest.approx([values[0]] * len(values), abs=1e-6)
 
 
+def far_apart(labels: Tensor, similarity: str) -> float:
+    z = torch.nn.functional.normalize(torch.randn(len(labels), 16, generator=torch.Generator().manual_seed(1)))
+    return ContrastivePairsLoss(similarity=similarity)(z, labels).item()
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("items", [6, 12, 40])
+def test_labels_without_a_common_class_are_not_alike_to_the_last_bit(similarity, dtype, items):
+    for labels in (torch.arange(items), torch.eye(items, dtype=dtype)):
+        assert far_apart(labels, similarity) == pytest.approx(far_apart(labels, "same_class"), abs=1e-6)
+    for z in batch(items)[0].float(), batch(items)[0]:  # wider embeddings do not make labels exact
+        expected = ContrastivePairsLoss()(z, torch.arange(items)).item()
+        value = ContrastivePairsLoss(similarity=similarity)(z, torch.eye(items, dtype=dtype))
+        assert value.item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("similarity", ["agreement", "chord", "angle", "fisher_rao"])
+@pytest.mark.parametrize("sum_of_a_row", [1.0, 1 - 9e-5, 1 + 9e-5])
+def test_soft_labels_without_a_common_class_have_no_alike_side(similarity, sum_of_a_row):
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.rand(16, 4, generator=generator)
+    shares = sum_of_a_row * shares / shares.sum(1, keepdim=True)
+    nothing = torch.zeros(8, 4)
+    one, other = torch.cat([shares[:8], nothing], 1), torch.cat([nothing, shares[8:]], 1)
+    z, r = torch.randn(2, 8, 16, generator=generator)
+    loss = ContrastivePairsLoss(similarity=similarity)(z, one, r, other)
+    expected = ContrastivePairsLoss()(z, torch.zeros(8).long(), r, torch.ones(8).long())
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("similarity", ["chord", "angle", "fisher_rao"])
+def test_labels_that_are_equal_but_for_rounding_have_no_unlike_side(similarity):
+    p = torch.tensor([0.3, 0.7]).expand(8, 2) * (1 + torch.arange(8)[:, None] * 6e-8)
+    z = torch.randn(8, 4)
+    same_label = ContrastivePairsLoss()(z, torch.zeros(8).long())
+    assert ContrastivePairsLoss(similarity=similarity)(z, p).item() == pytest.approx(same_label.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("share", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_a_weight_that_all_pairs_have_cancels_however_small(share):
+    def everybody(a: Tensor, b: Tensor) -> Tensor:
+        return a.new_full((len(a), len(b)), share)
+
+    z, y = batch(256)
+    loss, exact = ContrastivePairsLoss(similarity=everybody), z.clone().requires_grad_()
+    expected = loss(exact, y)
+    expected.backward()
+    narrow = z.float().requires_grad_()
+    value = loss(narrow, y.float())
+    value.backward()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert (narrow.grad - exact.grad).norm() < 1e-5 * exact.grad.norm()
+
+
+def test_class_indices_are_only_compared_and_may_be_as_large_as_they_are():
+    z, ids = batch(12)[0], torch.arange(12) % 3
+    far = torch.tensor([5, 2**40, 2**62])[ids]  # one-hot rows of these would not fit any memory
+    for similarity in ("same_class", "agreement", "chord", "angle", "fisher_rao"):
+        loss = ContrastivePairsLoss(similarity=similarity)
+        assert torch.equal(loss(z, far), loss(z, ids))
+        assert torch.equal(loss(z, far, z[:5], far[:5]), loss(z, ids, z[:5], ids[:5]))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.int8])
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_any_whole_numbers_are_classes(dtype, similarity):
+    z, ids = batch(6)[0], torch.arange(6) % 3
+    loss = ContrastivePairsLoss(similarity=similarity)
+    assert torch.equal(loss(z, ids.to(dtype)), loss(z, ids))
+
+
+def test_labels_of_two_types_are_compared_in_the_wider():
+    z, y = batch(6)
+    loss = ContrastivePairsLoss(similarity="agreement")
+    assert loss(z, y.float(), z[:4], y[:4]).item() == pytest.approx(loss(z, y, z[:4], y[:4]).item(), abs=1e-6)
+
+
 def test_a_function_that_is_not_symmetric_counts_as_its_mean_both_ways():
     z, y = batch(7)
     z.requires_grad_()
@@ -210,6 +288,20 @@ def test_far_from_the_origin_float32_keeps_its_digits():
     z, y = batch(20)
     far, exact = (100 + z).float(), ContrastivePairsLoss(1.5, normalise=False)((100 + z).float().double(), y)
     assert ContrastivePairsLoss(1.5, normalise=False)(far, y).item() == pytest.approx(exact.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize(("noise", "tolerance"), [(1e-2, 1e-4), (1e-3, 5e-4), (1e-4, 5e-3)])
+def test_near_pairs_keep_their_digits_in_float32(squared, normalise, noise, tolerance):
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(64, 32, generator=generator)
+    z[1::2] = z[::2] + noise * torch.randn(32, 32, generator=generator)
+    gradients = []
+    for each in (z.clone().requires_grad_(), z.double().requires_grad_()):
+        ContrastivePairsLoss(1.0 if normalise else 8.0, squared, normalise)(each, torch.arange(64)).backward()
+        gradients.append(each.grad.double())
+    assert (gradients[0] - gradients[1]).norm() < tolerance * gradients[1].norm()
 
 
 @pytest.mark.parametrize("items", [10, 900])
@@ -301,7 +393,11 @@ def test_bfloat16_within_two_percent(squared):
 
 @pytest.mark.parametrize(
     ("arguments", "soft", "reference"),
-    [({}, False, False), ({"similarity": "chord", "squared": False, "normalise": False}, True, True)],
+    [
+        ({}, False, False),
+        ({"similarity": "fisher_rao"}, False, True),
+        ({"similarity": "chord", "squared": False, "normalise": False}, True, True),
+    ],
 )
 def test_compiled_without_a_graph_break_it_is_the_same(arguments, soft, reference):
     torch.compiler.reset()

@@ -77,3 +77,21 @@ def test_very_small_and_large_points_have_the_same_kernels(scale):
     plain, _ = KernelBlocks(points, None, 5).block(range(12), range(12))
     scaled, _ = KernelBlocks(points * scale, None, 5).block(range(12), range(12))
     assert torch.allclose(plain, scaled, atol=1e-4)
+
+
+@pytest.mark.parametrize("apart", [10.0, 1e3, 1e5, 1e20])
+@pytest.mark.parametrize("kernels", [1, 5])
+def test_near_points_keep_their_digits_however_far_others_are(apart, kernels):
+    points = 0.3 * torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+    points[10:, 0] += apart
+    block, slope = KernelBlocks(points, 0.18, kernels).block(range(20), range(20), slopes=True)
+    exact, exact_slope = KernelBlocks(points.double(), 0.18, kernels).block(range(20), range(20), slopes=True)
+    assert block.dtype == slope.dtype == torch.float32
+    assert (block - exact).abs().max() < 2e-4
+    assert (slope - exact_slope).norm() < 2e-4 * exact_slope.norm()
+
+
+@pytest.mark.parametrize("kernels", [2.0, True, "5", None, torch.tensor(5)])
+def test_only_whole_numbers_count_kernels(kernels):
+    with pytest.raises(ValueError, match=r"kernels is .*; expected a whole number, 1 to 10"):
+        gaussian_kernels.check_kernels(kernels)

@@ -57,7 +57,7 @@ def test_unbiased_is_the_mean_over_all_tuples_of_different_items(items, of_label
     x, y = sides(items)
     y = labels_of(items) if of_labels else y
     k, l = gaussian(x, None, 5), y @ y.T if of_labels else gaussian(y, None, 5)  # noqa: E741
-    value = hsic(x, y, "labels" if of_labels else "gaussian")
+    value = hsic(x, y, kernel_y="labels" if of_labels else "gaussian")
     assert value.item() == pytest.approx(over_different_items(k.detach(), l.detach()).item(), abs=1e-12)
 
 
@@ -70,7 +70,10 @@ def test_value_and_gradients_equal_the_matrix_form(items, kernels, unbiased, of_
     x, y = sides(items, seed)
     if of_labels:
         y, widths = labels_of(items, seed), (widths[0], None)
-    value = hsic(x, y, "labels" if of_labels else "gaussian", kernels, *widths, unbiased)
+    value = hsic(
+        x, y, kernel_y="labels" if of_labels else "gaussian", kernels=kernels,
+        bandwidth_x=widths[0], bandwidth_y=widths[1], unbiased=unbiased,
+    )  # fmt: skip
     l = y @ y.T if of_labels else gaussian(y, widths[1], kernels)  # noqa: E741
     expected = matrix_form(gaussian(x, widths[0], kernels), l, unbiased)
     assert value.item() == pytest.approx(expected.item(), abs=1e-12)
@@ -82,7 +85,7 @@ def test_value_and_gradients_equal_the_matrix_form(items, kernels, unbiased, of_
 @pytest.mark.parametrize("kernels", [1, 5])
 def test_gradient_in_float64(kernels, unbiased):
     def loss(x, y):
-        return hsic(x, y, "gaussian", kernels, 2.0, 3.0, unbiased)
+        return hsic(x, y, kernels=kernels, bandwidth_x=2.0, bandwidth_y=3.0, unbiased=unbiased)
 
     assert torch.autograd.gradcheck(loss, sides(6))
 
@@ -95,9 +98,9 @@ def test_blocks_do_not_matter(pairs, kernels, unbiased, of_labels, monkeypatch):
     x, y = sides(50)
     y = labels_of(50) if of_labels else y
     kind = "labels" if of_labels else "gaussian"
-    whole = hsic(x, y, kind, kernels, unbiased=unbiased)
+    whole = hsic(x, y, kernel_y=kind, kernels=kernels, unbiased=unbiased)
     monkeypatch.setattr(gaussian_kernels, "PAIRS_PER_BLOCK_ON_CPU", pairs)
-    blocks = hsic(x, y, kind, kernels, unbiased=unbiased)
+    blocks = hsic(x, y, kernel_y=kind, kernels=kernels, unbiased=unbiased)
     assert blocks.item() == pytest.approx(whole.item(), abs=1e-14)
     for a, b in zip(torch.autograd.grad(whole, [x, y]), torch.autograd.grad(blocks, [x, y])):
         assert torch.allclose(a, b, atol=1e-15)
@@ -106,13 +109,71 @@ def test_blocks_do_not_matter(pairs, kernels, unbiased, of_labels, monkeypatch):
 def test_two_classes_in_two_points_in_closed_form():
     """K and L both are 1 within and 0 across two halves: tr(K H L H) = n^2 / 4."""
     x, speaker = torch.tensor([[0.0], [0.0], [1e3], [1e3]]), torch.tensor([0, 0, 1, 1])
-    value = hsic(x, speaker, "labels", bandwidth_x=1.0, unbiased=False)
+    value = hsic(x, speaker, kernel_y="labels", bandwidth_x=1.0, unbiased=False)
     assert value.item() == pytest.approx(16 / 4 / 9)
 
 
 def test_hard_labels_are_one_hot_rows():
     x, classes = sides(9)[0], torch.tensor([0, 1, 2, 0, 1, 2, 2, 2, 0])
-    assert torch.equal(hsic(x, classes, "labels"), hsic(x, torch.eye(3)[classes], "labels"))
+    assert torch.equal(hsic(x, classes, kernel_y="labels"), hsic(x, torch.eye(3)[classes], kernel_y="labels"))
+
+
+@pytest.mark.parametrize("unbiased", [True, False])
+@pytest.mark.parametrize("pairs", [1, 2**18])
+def test_class_indices_are_only_compared_and_may_be_as_large_as_they_are(unbiased, pairs, monkeypatch):
+    monkeypatch.setattr(gaussian_kernels, "PAIRS_PER_BLOCK_ON_CPU", pairs)
+    x, ids = sides(40)[0], torch.arange(40) % 3
+    far = torch.tensor([5, 2**40, 2**62])[ids]  # one-hot rows of these would not fit any memory
+    value, expected = (hsic(x, y, kernel_y="labels", unbiased=unbiased) for y in (far, torch.eye(3).double()[ids]))
+    assert value.item() == pytest.approx(expected.item(), abs=1e-14)
+    gradients = [torch.autograd.grad(each, x)[0] for each in (value, expected)]
+    assert torch.allclose(*gradients, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint32, torch.int8])
+def test_any_whole_numbers_are_labels(dtype):
+    x, ids = sides(9)[0], torch.arange(9) % 3
+    assert torch.equal(hsic(x, ids.to(dtype), kernel_y="labels"), hsic(x, ids, kernel_y="labels"))
+
+
+@pytest.mark.parametrize("kernels", [1, 5])
+@pytest.mark.parametrize("of_labels", [False, True])
+def test_sides_of_different_width_are_computed_in_the_wider(kernels, of_labels):
+    x, y = sides(9)
+    y, kind = (labels_of(9), "labels") if of_labels else (y, "gaussian")
+    exact = hsic(x.float().double(), y, kernel_y=kind, kernels=kernels)
+    value = hsic(x.float(), y, kernel_y=kind, kernels=kernels)
+    assert value.item() == pytest.approx(exact.item(), abs=1e-14)
+    by_x, by_y = torch.autograd.grad(value, [x, y])
+    assert torch.isfinite(by_x).all()
+    assert torch.isfinite(by_y).all()
+    assert hsic(x, y.float(), kernel_y=kind, kernels=kernels).dtype == torch.float64
+
+
+@pytest.mark.parametrize("apart", [10.0, 100.0, 1e3, 1e4])
+@pytest.mark.parametrize("kind", ["gaussian", "labels"])
+@pytest.mark.parametrize("kernels", [1, 5])
+def test_clusters_many_bandwidths_apart_keep_their_digits_in_float32(apart, kind, kernels):
+    x, y = (0.3 * side.detach().float() for side in sides(32))
+    x[:16, 0] += apart
+    y = torch.arange(32) // 8 if kind == "labels" else y
+    options = {"kernel_y": kind, "kernels": kernels, "bandwidth_x": 0.18}
+    narrow, wide = x.clone().requires_grad_(), x.double().requires_grad_()
+    value = hsic(narrow, y, **options)
+    expected = hsic(wide, y if kind == "labels" else y.double(), **options)
+    value.backward()
+    expected.backward()
+    assert value.dtype == narrow.grad.dtype == torch.float32
+    assert value.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert (narrow.grad - wide.grad).norm() < 1e-4 * wide.grad.norm()
+
+
+def test_options_are_given_by_name():
+    x, y = sides(6)
+    with pytest.raises(TypeError, match="positional argument"):
+        hsic(x, y, "gaussian")
+    with pytest.raises(TypeError, match="positional argument"):
+        HSICLoss("labels", 3)
 
 
 def test_biased_is_never_negative_and_unbiased_averages_zero_of_independent_sides():
@@ -152,13 +213,13 @@ def test_embeddings_forget_a_speaker():
     x = torch.randn(40, 3, generator=random)
     x[:, 0] += 3 * speaker
     x.requires_grad_()
-    optimizer, before = torch.optim.Adam([x], 0.05), hsic(x, speaker, "labels").item()
+    optimizer, before = torch.optim.Adam([x], 0.05), hsic(x, speaker, kernel_y="labels").item()
     for _ in range(60):
         optimizer.zero_grad()
         HSICLoss("labels")(x, speaker).backward()
         optimizer.step()
     assert before > 0.03
-    assert hsic(x, speaker, "labels") < 0.1 * before
+    assert hsic(x, speaker, kernel_y="labels") < 0.1 * before
 
 
 def test_gradient_reaches_both_sides_or_the_one_that_asks_for_it():
@@ -220,13 +281,21 @@ def test_too_few_items_give_zero_on_the_graph_and_say_so(items, unbiased, least)
 def test_a_batch_of_one_label_gives_zero_on_the_graph_and_says_so():
     x, _ = sides(5)
     with pytest.warns(DegenerateBatchWarning, match="all items have the same label; use batches that mix them"):
-        value = hsic(x, torch.full((5,), 3), "labels")
+        value = hsic(x, torch.full((5,), 3), kernel_y="labels")
     value.backward()
     assert value == 0
 
 
+def test_class_indices_compile_without_a_graph_break():
+    torch.compiler.reset()
+    compiled = torch.compile(HSICLoss("labels"), fullgraph=True, backend="eager")
+    x, ids = sides(9)[0], torch.arange(9) % 3
+    assert torch.equal(compiled(x, ids), HSICLoss("labels")(x, ids))
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "labels"])
 def test_compiles_without_a_graph_break(kind):
+    torch.compiler.reset()
     loss = HSICLoss(kind)
     compiled = torch.compile(loss, fullgraph=True, backend="eager")
     x, y = sides(9)
@@ -239,7 +308,7 @@ def test_compiles_without_a_graph_break(kind):
 
 def test_the_module_tells_its_options():
     told = "HSICLoss(kernel_y='labels', kernels=3, bandwidth_x=2.0, bandwidth_y=None, unbiased=True)"
-    assert repr(HSICLoss("labels", 3, 2.0)) == told
+    assert repr(HSICLoss("labels", kernels=3, bandwidth_x=2.0)) == told
 
 
 @pytest.mark.parametrize(
@@ -248,6 +317,8 @@ def test_the_module_tells_its_options():
         ({"kernel_y": "linear"}, "kernel_y is 'linear'; choose 'gaussian' for embeddings or 'labels'"),
         ({"kernel_y": "labels", "bandwidth_y": 2.0}, r"bandwidth_y is 2\.0, but the kernel of labels has none"),
         ({"bandwidth_x": -1.0}, r"a bandwidth is -1\.0; expected a number above 0"),
+        ({"kernels": 2.0}, r"kernels is 2\.0; expected a whole number, 1 to 10"),
+        ({"kernel_y": 2.0}, r"kernel_y is 2\.0; choose 'gaussian' for embeddings or 'labels'"),
         ({"kernels": 0}, "kernels is 0; expected 1 to 10"),
     ],
 )
@@ -267,11 +338,11 @@ def test_errors_of_options_say_value_and_remedy(options, message):
             torch.zeros(5, 2),
             torch.tensor([0, 1]),
             "labels",
-            r"y: .*\(2, 2\); expected floating point \(5, dimensions\)",
+            r"y: 2 labels for 5 items; expected one for each",
         ),
         (torch.zeros(5, 2), torch.full((5, 2), 0.7), "labels", r"sums to 1\.4000; divide each row by its sum"),
     ],
 )
 def test_errors_of_shapes_say_value_and_remedy(x, y, kind, message):
     with pytest.raises(ValueError, match=message):
-        hsic(x, y, kind)
+        hsic(x, y, kernel_y=kind)

@@ -46,8 +46,8 @@ def one_discrepancy_a_class(anchor, other, groups, kernels, bandwidth):
     result = 0.0
     for c, count in counts.items():
         inside, outside = other[groups == c], other[groups != c]
-        gap = mmd2(anchor[groups == c], inside, bandwidth, kernels)
-        gap = gap - mmd2(anchor[groups == c], outside, bandwidth, kernels)
+        gap = mmd2(anchor[groups == c], inside, bandwidth=bandwidth, kernels=kernels)
+        gap = gap - mmd2(anchor[groups == c], outside, bandwidth=bandwidth, kernels=kernels)
         result = result + count / sum(counts.values()) * gap
     return result
 
@@ -112,7 +112,7 @@ def test_class_conditional_of_the_true_classes_is_below_that_of_shuffled_ones(se
 def test_paired_items_are_nearer_than_those_of_other_classes(seed):
     acoustic, lexical, groups = agreeing(80, seed, alike=0.9)
     of_one, of_others = groups == 0, groups != 0
-    paired, unpaired = (mmd2(acoustic[of_one], lexical[side], 30.0) for side in (of_one, of_others))
+    paired, unpaired = (mmd2(acoustic[of_one], lexical[side], bandwidth=30.0) for side in (of_one, of_others))
     assert paired < unpaired
 
 

@@ -53,7 +53,10 @@ def pair_by_pair(x, y, bandwidth=None, kernels=5, unbiased=True):
 )  # fmt: skip
 def test_value_and_gradients_equal_the_formula_pair_by_pair(m, n, kernels, unbiased, bandwidth, seed):
     x, y = sides(m, n, seed=seed)
-    value, expected = mmd2(x, y, bandwidth, kernels, unbiased), pair_by_pair(x, y, bandwidth, kernels, unbiased)
+    value, expected = (
+        mmd2(x, y, bandwidth=bandwidth, kernels=kernels, unbiased=unbiased),
+        pair_by_pair(x, y, bandwidth, kernels, unbiased),
+    )
     assert value.item() == pytest.approx(expected.item(), abs=1e-10)
     for ours, theirs in zip(torch.autograd.grad(value, [x, y]), torch.autograd.grad(expected, [x, y])):
         assert torch.allclose(ours, theirs, atol=1e-10)
@@ -62,7 +65,9 @@ def test_value_and_gradients_equal_the_formula_pair_by_pair(m, n, kernels, unbia
 @pytest.mark.parametrize("unbiased", [True, False])
 @pytest.mark.parametrize("kernels", [1, 5])
 def test_gradient_in_float64(kernels, unbiased):
-    assert torch.autograd.gradcheck(lambda x, y: mmd2(x, y, 2.0, kernels, unbiased), sides(5, 4))
+    assert torch.autograd.gradcheck(
+        lambda x, y: mmd2(x, y, bandwidth=2.0, kernels=kernels, unbiased=unbiased), sides(5, 4)
+    )
 
 
 @pytest.mark.parametrize("kernels", [1, 2, 5])
@@ -181,6 +186,27 @@ def test_float32_is_close_to_float64():
     assert value.item() == pytest.approx(expected.item(), abs=1e-6)
 
 
+@pytest.mark.parametrize("apart", [10.0, 100.0, 1e3, 1e4])
+@pytest.mark.parametrize("kernels", [1, 5])
+def test_clusters_many_bandwidths_apart_keep_their_digits_in_float32(apart, kernels):
+    x, y = (side.detach().float() * 0.3 for side in sides(32, 24))
+    x[:16, 0], y[:12, 0] = x[:16, 0] + apart, y[:12, 0] + apart
+    narrow, wide = x.clone().requires_grad_(), x.double().requires_grad_()
+    value, expected = (mmd2(a, y.to(a.dtype), kernels=kernels, sigma=0.3) for a in (narrow, wide))
+    value.backward()
+    expected.backward()
+    assert value.dtype == narrow.grad.dtype == torch.float32
+    assert value.item() == pytest.approx(expected.item(), abs=1e-5)
+    assert (narrow.grad - wide.grad).norm() < 1e-4 * wide.grad.norm()
+
+
+def test_sides_of_different_width_are_computed_in_the_wider():
+    x, y = sides(6, 5)
+    value = mmd2(x.float(), y)
+    assert value.dtype == torch.float64
+    assert value.item() == pytest.approx(mmd2(x.float().double(), y).item(), abs=1e-12)
+
+
 def test_bfloat16_inputs_are_computed_in_float32_and_get_their_gradient_back_in_bfloat16():
     x, y = (side.detach().bfloat16().requires_grad_() for side in sides(20, 20))
     value, expected = mmd2(x, y), mmd2(x.float(), y.float())
@@ -201,7 +227,7 @@ def test_nan_is_not_hidden(unbiased):
     x, y = sides(4, 4)
     x = torch.where(torch.arange(4)[:, None] == 2, torch.nan, x)
     assert mmd2(x, y, unbiased=unbiased).isnan()
-    assert mmd2(x, y, 1.0, unbiased=unbiased).isnan()
+    assert mmd2(x, y, bandwidth=1.0, unbiased=unbiased).isnan()
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 0), (1, 5), (5, 1), (0, 4)])
@@ -238,6 +264,14 @@ def test_the_same_input_gives_the_same_bits():
     assert torch.equal(torch.autograd.grad(mmd2(x, y), x)[0], torch.autograd.grad(mmd2(x, y), x)[0])
 
 
+def test_options_are_given_by_name():
+    x, y = sides(6, 5)
+    with pytest.raises(TypeError, match="positional argument"):
+        mmd2(x, y, 3)
+    with pytest.raises(TypeError, match="positional argument"):
+        MMDLoss(3, 2.0)
+
+
 def test_the_module_tells_its_options():
     assert repr(MMDLoss(3, sigma=2.0)) == "MMDLoss(kernels=3, bandwidth=None, unbiased=True, sigma=2.0)"
 
@@ -247,6 +281,7 @@ def test_the_module_tells_its_options():
     [
         ({"kernels": 0}, "kernels is 0; expected 1 to 10"),
         ({"kernels": 11}, "kernels is 11; expected 1 to 10"),
+        ({"kernels": 2.0}, r"kernels is 2\.0; expected a whole number, 1 to 10 \(widths are given by their names\)"),
         ({"bandwidth": 0.0}, r"a bandwidth is 0\.0; expected a number above 0, or None"),
         ({"bandwidth": float("nan")}, "a bandwidth is nan; expected a number above 0"),
         ({"sigma": -1.0}, r"sigma is -1\.0; expected a number above 0"),

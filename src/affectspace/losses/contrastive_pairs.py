@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from affectspace.losses.degenerate import nothing_to_learn
 from affectspace.losses.gradients import needs_gradient, with_gradients
-from affectspace.losses.inputs import both_or_neither, check_embeddings
+from affectspace.losses.inputs import beside, both_or_neither, check_embeddings
 from affectspace.losses.label_similarity import PairWeights, label_similarity
 from affectspace.losses.streamed import comparable, parts, side_of_tile
 
@@ -30,7 +30,8 @@ class ContrastivePairsLoss(nn.Module):
 
     Never holds all pairs: they are gone through in tiles, and the value and its gradient come out of the
     same pass. It is differentiable once. A pair at distance 0 has no direction and moves nobody; in float32
-    that is one nearer than about a thousandth of how far the batch is spread.
+    that is one nearer than about three millionths of how far the batch is spread (a thousandth under
+    ``torch.compile``, and on devices other than CPU and CUDA).
 
     Args:
         margin: m, above 0, the distance beyond which pairs that are not alike cost nothing. Unit vectors are at
@@ -40,9 +41,10 @@ class ContrastivePairsLoss(nn.Module):
         normalise: divide embeddings by their length. A zero vector stays one.
         similarity: what makes w: ``"same_class"`` (1 if the most likely class is the same, else 0),
             ``"agreement"`` (the chance that a rater of one and a rater of the other vote alike), ``"chord"``,
-            ``"angle"`` or ``"fisher_rao"`` (C / 2 of :mod:`affectspace.labels.geometry`), or a function of rows of
-            probabilities ``(b, classes)`` and ``(m, classes)`` to ``(b, m)`` weights in [0, 1], which
-            receives no gradient; within a batch the mean of both ways round counts.
+            ``"angle"`` or ``"fisher_rao"`` (C / 2 of :mod:`affectspace.labels.geometry`, where what is within
+            rounding of 0 or 1 is that), or a function of rows of probabilities ``(b, classes)`` and
+            ``(m, classes)`` to ``(b, m)`` weights in [0, 1], which receives no gradient; within a batch the mean
+            of both ways round counts.
 
     Shape:
         embeddings ``(items, dimensions)``; targets ``(items,)`` class indices or ``(items, classes)``
@@ -60,8 +62,8 @@ class ContrastivePairsLoss(nn.Module):
     Cost: time O(items x rows x dimensions); memory a few tiles of pairs (2 MiB each on a CPU) and
     O(items x dimensions). Similarities are computed twice, first to know how much each side weighs.
 
-    Under ``torch.compile`` there is no graph break with class indices and ``"same_class"``, or with targets as
-    probabilities; values are not checked then and nobody is warned.
+    Under ``torch.compile`` there is no graph break, unless your own function meets class indices; values are not
+    checked then and nobody is warned.
 
     Example:
         >>> loss = ContrastivePairsLoss(margin=1.0)
@@ -100,7 +102,7 @@ class ContrastivePairsLoss(nn.Module):
         reference_targets: Tensor | None = None,
     ) -> Tensor:
         both_or_neither(reference, reference_targets)
-        labels, other_labels = self.alike.rows(targets.to(embeddings.device), reference_targets)
+        labels, other_labels = self.alike.rows(beside(embeddings, targets), reference_targets)
         check_embeddings("embeddings", embeddings, len(labels))
         if reference is not None:
             check_embeddings("reference", reference, len(other_labels))
@@ -136,11 +138,15 @@ class ContrastivePairsLoss(nn.Module):
         w = z
         for rows, columns in tiles:
             w = self._weights(labels, other_labels, rows, columns, own, z.dtype)
+            if own and rows == columns:  # not all ones less the items: small weights would drown in them
+                w.fill_diagonal_(0.0)
             alike = alike + counted(rows, columns) * w.sum()
+            if own and rows == columns:  # an item is alike itself, and so no pair that costs anything
+                w.fill_diagonal_(1.0)
             unlike = unlike + counted(rows, columns) * (1 - w).sum()
-        alike = alike - (len(z) if own else 0)
         # a side of no weight has no pairs, and its sums are 0
-        share, other_share = (torch.where(total == 0, 0.0, 1 / total) for total in (alike, unlike))
+        tiny = torch.finfo(z.dtype).tiny
+        share, other_share = (torch.where(total <= tiny, 0.0, 1 / total) for total in (alike, unlike))
 
         # moving all together changes no distance, and around their centre fewer digits cancel
         centre = to.mean(0)
@@ -149,7 +155,6 @@ class ContrastivePairsLoss(nn.Module):
         # one product of matrices makes |z|^2 - 2 z.o + |o|^2
         left = torch.cat([z, square, torch.ones_like(square)], 1)
         right = torch.cat([-2 * to, torch.ones_like(other_square), other_square], 1)
-        rounding = 4 * torch.finfo(z.dtype).eps
         room = z.new_empty(sides[0].stop * other_sides[0].stop)
         near = near_hinge = z.new_zeros(())
         by_z = torch.zeros_like(z)
@@ -157,14 +162,23 @@ class ContrastivePairsLoss(nn.Module):
         for rows, columns in tiles:
             shape = rows.stop - rows.start, columns.stop - columns.start
             d = torch.mm(left[rows], right[columns].T, out=room[: shape[0] * shape[1]].view(shape))
+            if own and rows == columns:
+                d.fill_diagonal_(math.inf)  # an item itself is not a near pair
+            lengths = square[rows].amax() + other_square[columns].amax()
+            rounding = 4 * torch.finfo(z.dtype).eps
+            if _can_be_exact(z) and d.amin() < _CLOSE * lengths:
+                d.copy_(_exact_squares(z[rows], to[columns]))
+                rounding = (16 * torch.finfo(z.dtype).eps) ** 2  # of the gradient, not of the distance any more
+            if own and rows == columns:
+                d.fill_diagonal_(0.0)
             # a difference of equal embeddings must not be divided by its error, and so what is below rounding is 0
-            if self.normalise:
-                least = rounding * (square[rows].amax() + other_square[columns].amax())
-            else:  # lengths may be so different that each pair needs its own
-                least = rounding * (square[rows] + other_square[columns, 0])
+            # lengths may be so different that each pair needs its own
+            least = rounding * (lengths if self.normalise else square[rows] + other_square[columns, 0])
             d.masked_fill_(d <= least, 0.0)
             if len(tiles) > 1:  # of a single tile they are still at hand
                 w = self._weights(labels, other_labels, rows, columns, own, z.dtype)
+                if own and rows == columns:
+                    w.fill_diagonal_(1.0)
             unlike_w = 1 - w
             if self.squared:
                 near = near + counted(rows, columns) * (w * d).sum()
@@ -184,6 +198,8 @@ class ContrastivePairsLoss(nn.Module):
                 slope = w.mul_(share).sub_(unlike_w.mul_(lack > 0).mul_(other_share)).div_(d)
             if own:
                 slope *= 2
+                if rows == columns:  # what cancels leaves rounding
+                    slope.fill_diagonal_(0.0)
             by_z[rows] += slope.sum(1, keepdim=True) * z[rows] - slope @ to[columns]
             if not own or rows != columns:
                 by_others[columns] += slope.sum(0)[:, None] * to[columns] - slope.T @ z[rows]
@@ -192,7 +208,7 @@ class ContrastivePairsLoss(nn.Module):
     def _weights(
         self, labels: Tensor, other_labels: Tensor, rows: slice, columns: slice, own: bool, dtype: torch.dtype
     ) -> Tensor:
-        """How much the pairs of a tile are alike. An item is alike itself, and so no pair that costs anything."""
+        """How much the pairs of a tile are alike, whatever stands on the diagonal."""
         w = self.alike.block(labels[rows], other_labels[columns]).to(dtype)
         if own and not self.alike.symmetric:
             w = (w + self.alike.block(labels[columns], labels[rows]).T.to(dtype)) / 2
@@ -202,11 +218,27 @@ class ContrastivePairsLoss(nn.Module):
                 raise ValueError(
                     f"similarity made {w[outside][0].item():.4g}; expected weights of being alike in [0, 1]"
                 )
-        w = w.clamp_(0, 1)
-        if own and rows == columns:
-            w.fill_diagonal_(1.0)
-        return w
+        return w.clamp_(0, 1)
 
 
 def _share(c: Tensor) -> Tensor:
-    return c / 2
+    # Each side is divided by its own mass: a side of nothing but rounding would count as much as a whole one.
+    rounding = 8 * torch.finfo(c.dtype).eps
+    w = torch.threshold_(c / -2, rounding - 1, -1.0).neg_()  # a mask would take four times as long
+    return torch.threshold_(w, rounding, 0.0)
+
+
+_CLOSE = 1e-3  # of two lengths squared: rounding changes larger distances by some 1e-4 of themselves
+
+
+def _can_be_exact(z: Tensor) -> bool:
+    # float64 is slow or missing on other devices, and a compiled graph does not look at values
+    return z.dtype == torch.float32 and z.device.type in ("cpu", "cuda") and not torch.compiler.is_compiling()
+
+
+def _exact_squares(z: Tensor, to: Tensor) -> Tensor:
+    """Squared distances of rows in float32, without the error of their product (differences take a hundred times as
+    long where many are near)."""
+    z, to = z.double(), to.double()
+    squares = z.square().sum(1, keepdim=True) + to.square().sum(1)
+    return squares.addmm_(z, to.T, alpha=-2)

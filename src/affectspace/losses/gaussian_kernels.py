@@ -23,12 +23,18 @@ PAIRS_PER_BLOCK_ON_CPU = 2**18
 PAIRS_PER_BLOCK_ELSEWHERE = 2**24
 
 
+# A kernel is off by some float32 rounding of this, and so by 1e-4 at worst.
+LARGEST_POWER_IN_FLOAT32 = 1e3
+
+
 def check_kernels(kernels: int, *bandwidths: float | None) -> None:
     """Refuse numbers of kernels and bandwidths that make no kernel.
 
     Raises:
-        ValueError: fewer than 1 or more than 10 kernels, or a bandwidth that is not above 0.
+        ValueError: not a whole number of 1 to 10 kernels, or a bandwidth that is not above 0.
     """
+    if isinstance(kernels, bool) or not isinstance(kernels, int):
+        raise ValueError(f"kernels is {kernels!r}; expected a whole number, 1 to 10 (widths are given by their names)")
     if not 1 <= kernels <= 10:
         raise ValueError(f"kernels is {kernels}; expected 1 to 10, of which the widest is 2**9 times the narrowest")
     for bandwidth in bandwidths:
@@ -43,8 +49,10 @@ class KernelBlocks:
     pairs: :math:`\frac{2}{N - 1} \sum_i \lVert z_i - \bar z\rVert^2`. No gradient flows through it.
 
     Squared distances come from products of points less their mean, so that a large offset common to
-    all of them costs no digits, and never fall below 0. Of points that are all equal every kernel is 1
-    and every gradient 0.
+    all of them costs no digits, and never fall below 0. Where points lie many bandwidths from their mean (a
+    fixed bandwidth and clusters far apart), near ones would lose theirs: on CPU and CUDA products are then
+    made in float64, unless ``torch.compile`` traces them. Of points that are all equal every kernel is 1 and
+    every gradient 0.
 
     Blocks hold **sums** of the K kernels, not means: divide by ``kernels`` at the end. A point's kernel
     with itself is left out (0), since it is K whatever the point.
@@ -63,26 +71,19 @@ class KernelBlocks:
 
     def __init__(self, points: Tensor, bandwidth: float | None, kernels: int):
         self.kernels = kernels
-        # The first row may be an outlier and the mean of large numbers inexact; the two together are neither.
-        points = points - points[:1]
-        points = points - points.mean(0)
         widest = 2.0 ** (kernels - 1 - kernels // 2)
-        if bandwidth is None:
-            # the largest entry first, or the squares of very small and large points leave their range
-            peak = torch.linalg.vector_norm(points, ord=float("inf"))
-            peak = torch.where(peak == 0, 1.0, peak)
-            points = points / peak
-            mean = points.square().sum() * (2 * widest / (len(points) - 1))
-            root = torch.where(mean == 0, 1.0, mean).sqrt()
-            points, self.length = points / root, peak * root
-        else:
-            self.length = points.new_tensor((widest * bandwidth) ** 0.5)
-            points = points / self.length
-        ones, squares = points.new_ones(len(points), 1), points.square().sum(1, keepdim=True)
+        at, self.length = _in_bandwidths(points, bandwidth, widest)
+        squares = at.square().sum(1, keepdim=True)
+        # the narrowest kernel multiplies exponents, and their errors, by so much
+        if _can_be_exact(points) and squares.amax() * 2 ** (kernels - 1) > LARGEST_POWER_IN_FLOAT32:
+            at, length = _in_bandwidths(points.double(), bandwidth, widest)
+            squares, self.length = at.square().sum(1, keepdim=True), length.to(points.dtype)
+        ones = torch.ones_like(squares)
         # One product gives -|u - v|^2 = 2 u.v - |u|^2 - |v|^2.
-        self.rows = torch.cat([2 * points, -squares, -ones], 1)
-        self.columns = torch.cat([points, ones, squares], 1)
-        self.points, self.points_and_one = points, self.columns[:, :-1]
+        self.rows = torch.cat([2 * at, -squares, -ones], 1)
+        self.columns = torch.cat([at, ones, squares], 1)
+        self.points = at.to(points.dtype)
+        self.points_and_one = self.columns[:, :-1]
         self.own = points.new_full((len(points),), float(kernels))
         self.summed: Tensor | None = None
 
@@ -92,7 +93,7 @@ class KernelBlocks:
         The columns either start with the rows or hold none of them.
         """
         power = self.rows[rows.start : rows.stop] @ self.columns[columns.start : columns.stop].T
-        power.clamp_(max=0).exp_()
+        power = power.clamp_(max=0).to(self.points.dtype).exp_()
         if on_diagonal(rows, columns):
             power.diagonal().zero_()
         if self.kernels == 1:
@@ -128,7 +129,7 @@ class KernelBlocks:
         """
         if self.summed is None:
             self.summed = torch.zeros_like(self.points_and_one)
-        add_mirrored(self.summed, slope, self.points_and_one, rows, columns, weights)
+        add_mirrored(self.summed, slope.to(self.summed.dtype), self.points_and_one, rows, columns, weights)
 
     def add_pairs(self, total: Tensor, slope: Tensor | None, weights: Tensor, rows: range, columns: range) -> Tensor:
         """The sum of a block times ``(rows, columns)`` weights; with slopes, its share of the gradient is added too.
@@ -145,7 +146,30 @@ class KernelBlocks:
         """Gradient with respect to the points of the weighted sum over ordered pairs of all that was added."""
         assert self.summed is not None
         # d/du_i of sum_ij w_ij k_ij is -4 sum_j w_ij slope_ij (u_i - u_j)
-        return (self.summed[:, :-1] - self.summed[:, -1:] * self.points).mul_(4 / self.length)
+        differences = self.summed[:, :-1] - self.summed[:, -1:] * self.points_and_one[:, :-1]
+        return differences.to(self.points.dtype).mul_(4 / self.length)
+
+
+def _can_be_exact(points: Tensor) -> bool:
+    # float64 is slow or missing on other devices, and a compiled graph does not look at values
+    return points.dtype == torch.float32 and points.device.type in ("cpu", "cuda") and not torch.compiler.is_compiling()
+
+
+def _in_bandwidths(points: Tensor, bandwidth: float | None, widest: float) -> tuple[Tensor, Tensor]:
+    """Points around their mean in units of the root of the widest bandwidth, and that root."""
+    # The first row may be an outlier and the mean of large numbers inexact; the two together are neither.
+    points = points - points[:1]
+    points = points - points.mean(0)
+    if bandwidth is not None:
+        length = points.new_tensor((widest * bandwidth) ** 0.5)
+        return points / length, length
+    # the largest entry first, or the squares of very small and large points leave their range
+    peak = torch.linalg.vector_norm(points, ord=float("inf"))
+    peak = torch.where(peak == 0, 1.0, peak)
+    points = points / peak
+    mean = points.square().sum() * (2 * widest / (len(points) - 1))
+    root = torch.where(mean == 0, 1.0, mean).sqrt()
+    return points / root, peak * root
 
 
 def triangle(start: int, stop: int, end: int, device: torch.device) -> Iterator[tuple[range, range]]:

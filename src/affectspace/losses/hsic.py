@@ -14,7 +14,7 @@ from affectspace.losses.gaussian_kernels import (
     triangle,
 )
 from affectspace.losses.gradients import needs_gradient, with_gradients
-from affectspace.losses.inputs import check_embeddings, label_rows, wide
+from affectspace.losses.inputs import beside, check_embeddings, hard_classes, label_rows, wide
 
 __all__ = ["HSICLoss", "hsic"]
 
@@ -24,6 +24,7 @@ SecondKernel = Literal["gaussian", "labels"]
 def hsic(
     x: Tensor,
     y: Tensor,
+    *,
     kernel_y: SecondKernel = "gaussian",
     kernels: int = 5,
     bandwidth_x: float | None = None,
@@ -71,8 +72,9 @@ def hsic(
 
     Costs O(items² dimensions) time and memory of a few blocks of 2^18 pairs beside the gradients: one pass
     adds up the rows of the kernels, a second meets each block with the centred block of the other side
-    and computes the gradients too (so it is differentiable once). ``torch.compile`` traces it without a
-    graph break, unless labels are class indices, which are counted first.
+    and computes the gradients too (so it is differentiable once). Class indices are only compared, however
+    large they are. ``torch.compile`` traces it without a graph break. Of fixed bandwidths much smaller than the
+    distances see :func:`affectspace.losses.mmd.mmd2`.
 
     Source: Gretton, Bousquet, Smola & Schölkopf, "Measuring Statistical Dependence with Hilbert-Schmidt
     Norms", 2005, Definition 2 (biased); Song, Smola, Gretton, Bedo & Borgwardt, "Feature Selection via
@@ -81,27 +83,36 @@ def hsic(
     Example:
         >>> x = torch.tensor([[0.0], [0.0], [1.0], [1.0]])
         >>> speaker, mixed = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
-        >>> hsic(x, speaker, "labels", unbiased=False) > 0.1
+        >>> hsic(x, speaker, kernel_y="labels", unbiased=False) > 0.1
         tensor(True)
-        >>> hsic(x, mixed, "labels", unbiased=False).abs() < 1e-6
+        >>> hsic(x, mixed, kernel_y="labels", unbiased=False).abs() < 1e-6
         tensor(True)
     """
     _check_options(kernel_y, kernels, bandwidth_x, bandwidth_y)
+    y = beside(x, y, "y")
     check_embeddings("x", x)
-    of_labels = kernel_y == "labels"
-    if of_labels:
-        y, _ = label_rows(y.to(x.device))
-    check_embeddings("y", y, items=len(x))
-    a, b = wide(x), wide(y)
-    items = len(x)
+    items, a = len(x), wide(x)
+    if kernel_y == "labels" and y.ndim == 1 and not y.is_floating_point():
+        b = hard_classes(y.long())
+        if len(b) != items:
+            raise ValueError(f"y: {len(b)} labels for {items} items; expected one for each")
+    else:
+        if kernel_y == "labels":
+            y, _ = label_rows(y)
+        check_embeddings("y", y, items=items)
+        dtype = torch.promote_types(a.dtype, wide(y).dtype)
+        a, b = a.to(dtype), y.to(dtype)
     if items < (least := 4 if unbiased else 2):
         return nothing_to_learn(_both(a, b), f"it has {items} items; dependence needs at least {least}")
-    if of_labels and not torch.compiler.is_compiling() and (b == b[:1]).all():
+    if kernel_y == "labels" and not torch.compiler.is_compiling() and (b == b[:1]).all():
         return nothing_to_learn(_both(a, b), "all items have the same label; use batches that mix them")
     with torch.autocast(a.device.type, enabled=False):
         wanted = [needs_gradient(side) for side in (a, b)]
         side_a = KernelBlocks(a.detach(), bandwidth_x, kernels)
-        side_b = _AgreementBlocks(b.detach()) if of_labels else KernelBlocks(b.detach(), bandwidth_y, kernels)
+        if kernel_y == "gaussian":
+            side_b = KernelBlocks(b.detach(), bandwidth_y, kernels)
+        else:
+            side_b = _AgreementBlocks(b.detach()) if b.ndim == 2 else _SameClassBlocks(b, a.dtype)
         value = _hsic(side_a, side_b, wanted, unbiased)
         # a sum over kernels in each Gaussian side, and one over n(n - 3) or (n - 1)^2 pairs
         scale = 1 / (side_a.kernels * side_b.kernels * (items * (items - 3) if unbiased else (items - 1) ** 2))
@@ -139,6 +150,7 @@ class HSICLoss(nn.Module):
     def __init__(
         self,
         kernel_y: SecondKernel = "gaussian",
+        *,
         kernels: int = 5,
         bandwidth_x: float | None = None,
         bandwidth_y: float | None = None,
@@ -157,7 +169,15 @@ class HSICLoss(nn.Module):
         return f"kernel_y={self.kernel_y!r}, kernels={self.kernels}, {widths}, unbiased={self.unbiased}"
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return hsic(x, y, self.kernel_y, self.kernels, self.bandwidth_x, self.bandwidth_y, self.unbiased)
+        return hsic(
+            x,
+            y,
+            kernel_y=self.kernel_y,
+            kernels=self.kernels,
+            bandwidth_x=self.bandwidth_x,
+            bandwidth_y=self.bandwidth_y,
+            unbiased=self.unbiased,
+        )
 
 
 def _check_options(kernel_y: str, kernels: int, bandwidth_x: float | None, bandwidth_y: float | None) -> None:
@@ -169,7 +189,7 @@ def _check_options(kernel_y: str, kernels: int, bandwidth_x: float | None, bandw
 
 
 def _both(a: Tensor, b: Tensor) -> Tensor:
-    return torch.cat([a.flatten(), b.flatten()])
+    return torch.cat([a.flatten(), b.flatten()]) if b.is_floating_point() else a
 
 
 class _AgreementBlocks:
@@ -197,15 +217,45 @@ class _AgreementBlocks:
         return 2 * self.summed
 
 
+class _SameClassBlocks:
+    """The same of class indices, without rows as long as the largest of them; they receive no gradient."""
+
+    kernels = 1
+
+    def __init__(self, classes: Tensor, dtype: torch.dtype):
+        self.classes, self.dtype = classes, dtype
+        self.own = torch.ones_like(classes, dtype=dtype)
+
+    def block(self, rows: range, columns: range, slopes: bool = False) -> tuple[Tensor, None]:
+        same = self.classes[rows.start : rows.stop, None] == self.classes[columns.start : columns.stop]
+        same = same.to(self.dtype)
+        if on_diagonal(rows, columns):
+            same.diagonal().zero_()
+        return same, None
+
+    def row_sums(self) -> Tensor:
+        ordered = self.classes.sort().values
+        last, first = (torch.searchsorted(ordered, self.classes, right=right) for right in (True, False))
+        return (last - first).to(self.dtype) - self.own
+
+    def add(self, weights: Tensor, rows: range, columns: range) -> None:
+        raise AssertionError("class indices have no gradient")
+
+    def gradient(self) -> Tensor:
+        raise AssertionError("class indices have no gradient")
+
+
 @torch.no_grad()
-def _hsic(a: KernelBlocks, b: KernelBlocks | _AgreementBlocks, wanted: list[bool], unbiased: bool) -> Tensor:
+def _hsic(
+    a: KernelBlocks, b: KernelBlocks | _AgreementBlocks | _SameClassBlocks, wanted: list[bool], unbiased: bool
+) -> Tensor:
     n = len(a.points)
     schedule = list(triangle(0, n, n, a.points.device))
     # A batch of a single block keeps it for the second pass.
     kept = [side.block(*schedule[0], slopes=w) for side, w in zip((a, b), wanted)] if len(schedule) == 1 else None
 
-    def centre_of(side: KernelBlocks | _AgreementBlocks, index: int) -> Tensor:
-        sums = side.row_sums() if kept is None or isinstance(side, _AgreementBlocks) else kept[index][0].sum(1)
+    def centre_of(side: KernelBlocks | _AgreementBlocks | _SameClassBlocks, index: int) -> Tensor:
+        sums = kept[index][0].sum(1) if kept and isinstance(side, KernelBlocks) else side.row_sums()
         if not unbiased:
             sums = sums + side.own
         fewer = n - 2 if unbiased else n

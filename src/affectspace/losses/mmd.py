@@ -14,8 +14,9 @@ __all__ = ["MMDLoss", "mmd2"]
 def mmd2(
     x: Tensor,
     y: Tensor,
-    bandwidth: float | None = None,
+    *,
     kernels: int = 5,
+    bandwidth: float | None = None,
     unbiased: bool = True,
     sigma: float | None = None,
 ) -> Tensor:
@@ -38,9 +39,9 @@ def mmd2(
     Args:
         x: ``(m, dimensions)``.
         y: ``(n, dimensions)``; receives a gradient too, unless detached.
+        kernels: K, 1 to 10.
         bandwidth: the middle one, b, in units of squared distance; None: the mean squared distance
             of the pairs of x and y together, through which no gradient flows.
-        kernels: K, 1 to 10.
         unbiased: leave out i = j.
         sigma: the middle one as a standard deviation instead; ``kernels=1`` is the plain Gaussian kernel.
 
@@ -49,7 +50,8 @@ def mmd2(
         unbiased it averages 0 over samples of one distribution, and so may lie a little below 0.
 
     Raises:
-        ValueError: shapes that do not match, a bandwidth that is not above 0, or both it and sigma.
+        ValueError: shapes that do not match, kernels that are no number of them, a bandwidth that is not above
+            0, or both it and sigma.
 
     Warns:
         DegenerateBatchWarning: a side has fewer than two items (biased: none); the value is then 0,
@@ -57,7 +59,9 @@ def mmd2(
 
     Costs O((m + n)² dimensions) time, one exponential a pair of different items, and memory of a few
     blocks of 2^18 pairs beside the gradient, which is computed in the same pass (so it is differentiable
-    once). ``torch.compile`` traces it without a graph break.
+    once). ``torch.compile`` traces it without a graph break. Clusters further apart than some ten
+    roots of the bandwidth take up to half as long again, since their products are made in float64; compiled, or
+    on devices other than CPU and CUDA, they stay in float32 and lose digits there.
 
     Source: Gretton, Borgwardt, Rasch, Schölkopf & Smola, "A Kernel Two-Sample Test", 2012, Eq. 3 and 5.
 
@@ -110,6 +114,7 @@ class MMDLoss(nn.Module):
     def __init__(
         self,
         kernels: int = 5,
+        *,
         bandwidth: float | None = None,
         unbiased: bool = True,
         sigma: float | None = None,
@@ -125,7 +130,7 @@ class MMDLoss(nn.Module):
         return f"kernels={self.kernels}, bandwidth={self.bandwidth}, unbiased={self.unbiased}, sigma={self.sigma}"
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return mmd2(x, y, self.bandwidth, self.kernels, self.unbiased, self.sigma)
+        return mmd2(x, y, kernels=self.kernels, bandwidth=self.bandwidth, unbiased=self.unbiased, sigma=self.sigma)
 
 
 def _middle_bandwidth(bandwidth: float | None, sigma: float | None) -> float | None:
