@@ -60,7 +60,7 @@ def mmd2(
     Costs O((m + n)² dimensions) time, one exponential a pair of different items, and memory of a few
     blocks of 2^18 pairs beside the gradient, which is computed in the same pass (so it is differentiable
     once). ``torch.compile`` traces it without a graph break. Clusters further apart than some ten
-    roots of the bandwidth take up to half as long again, since their products are made in float64; compiled, or
+    roots of the bandwidth take some 1.6 times as long, since their products are made in float64; compiled, or
     on devices other than CPU and CUDA, they stay in float32 and lose digits there.
 
     Source: Gretton, Borgwardt, Rasch, Schölkopf & Smola, "A Kernel Two-Sample Test", 2012, Eq. 3 and 5.
