@@ -116,7 +116,7 @@ def test_a_reference_equals_the_loops_and_receives_its_gradient(items, rows, see
     r.requires_grad_()
     expected = by_loops(z, table(y, x, similarity, groups, other_groups, across), 0.2, r, normalise)
     loss = SupervisedContrastiveLoss(0.2, similarity, across, normalise)
-    if expected is None:
+    if expected is None or rows == 1:  # one row to choose is no choice
         with pytest.warns(DegenerateBatchWarning):
             assert loss(z, y, r, x, groups=groups, reference_groups=other_groups) == 0
         return

@@ -346,3 +346,13 @@ def test_errors_of_options_say_value_and_remedy(options, message):
 def test_errors_of_shapes_say_value_and_remedy(x, y, kind, message):
     with pytest.raises(ValueError, match=message):
         hsic(x, y, kernel_y=kind)
+
+
+def test_labels_that_nobody_shares_teach_nothing_and_say_so():
+    with pytest.warns(DegenerateBatchWarning, match="each item has a label of its own"):
+        assert HSICLoss("labels")(torch.randn(6, 3), torch.arange(6)) == 0
+
+
+def test_labels_given_as_embeddings_are_told_where_they_belong():
+    with pytest.raises(ValueError, match='labels need kernel_y="labels"'):
+        HSICLoss()(torch.randn(6, 3), torch.arange(6))

@@ -99,6 +99,10 @@ def hsic(
     else:
         if kernel_y == "labels":
             y, _ = label_rows(y)
+        elif y.ndim == 1:
+            raise ValueError(
+                f'y: {y.dtype} of shape {tuple(y.shape)}; labels need kernel_y="labels", embeddings two axes'
+            )
         check_embeddings("y", y, items=items)
         dtype = torch.promote_types(a.dtype, wide(y).dtype)
         a, b = a.to(dtype), y.to(dtype)
@@ -106,6 +110,8 @@ def hsic(
         return nothing_to_learn(_both(a, b), f"it has {items} items; dependence needs at least {least}")
     if kernel_y == "labels" and not torch.compiler.is_compiling() and (b == b[:1]).all():
         return nothing_to_learn(_both(a, b), "all items have the same label; use batches that mix them")
+    if b.ndim == 1 and unbiased and not torch.compiler.is_compiling() and len(b.unique()) == items:
+        return nothing_to_learn(_both(a, b), "each item has a label of its own; use batches with several of each")
     with torch.autocast(a.device.type, enabled=False):
         wanted = [needs_gradient(side) for side in (a, b)]
         side_a = KernelBlocks(a.detach(), bandwidth_x, kernels)

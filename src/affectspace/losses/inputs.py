@@ -19,7 +19,8 @@ def check_embeddings(name: str, embeddings: Tensor, items: int | None = None) ->
     Raises:
         ValueError: another shape or type, or another number of rows.
     """
-    if embeddings.ndim != 2 or not embeddings.is_floating_point() or items not in (None, len(embeddings)):
+    wrong = items is not None and items != len(embeddings)  # `in` would be decided wrongly for symbolic sizes
+    if embeddings.ndim != 2 or not embeddings.is_floating_point() or wrong:
         rows = "items" if items is None else str(items)
         given = f"{embeddings.dtype} of shape {tuple(embeddings.shape)}"
         raise ValueError(f"{name}: {given}; expected floating point ({rows}, dimensions), a row a target")
