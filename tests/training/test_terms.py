@@ -139,7 +139,10 @@ def test_the_weight_of_the_adversary_grows_with_training(tiny):
 @pytest.mark.parametrize(
     ("term", "message"),
     [
-        ({"kind": "guided_emd", "warm_up": 1, "layer": "fc9"}, "reads the layer 'fc9', which this net does not have; it has: emb"),
+        (
+            {"kind": "guided_emd", "warm_up": 1, "layer": "fc9"},
+            "layer 'fc9', which this net does not have; it has: emb",
+        ),
         ({"kind": "matching", "between": ["audio", "fc2"]}, "matching reads the layer 'audio'"),
     ],
 )
