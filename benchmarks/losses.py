@@ -2,8 +2,8 @@
 
     python benchmarks/losses.py [CASE ...]
 
-Every figure comes from a process of its own with two threads; ours and the peer take turns, and a ratio is the median
-over the rounds, so that a busy machine slows both. A time is the median of at least three steps and half a second
+Every figure comes from a process of its own with two threads; ours and the peer take turns, twice, and a ratio is the
+mean of both turns, so that a busy machine slows both. A time is the median of at least three steps and half a second
 (fewer steps, where they take ten seconds). Memory is how far the first step lifts the process's peak above what it held
 before, after a step of the case's smallest size has loaded what is loaded on first use; the smallest size itself is
 measured without that. A process may hold 21 GB, or what the machine has free.
@@ -23,7 +23,7 @@ CASES = (
     "cross_entropy", "f_similarity", "supcon", "triplet", "contrastive_pairs", "gaussian_manifold", "ordered_emd",
     "guided_emd", "entropic_emd", "entropic_emd_geomloss", "mmd", "mmd_gram", "mmd_geomloss", "hsic", "matching",
 )  # fmt: skip
-ROUNDS, PATIENCE, LIMIT = 3, 180, 21 * 10**9
+ROUNDS, PATIENCE, LIMIT = 2, 180, 21 * 10**9
 HERE = Path(__file__).parent
 
 
