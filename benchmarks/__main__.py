@@ -30,18 +30,24 @@ def machine() -> str:
 
 
 def main() -> None:
+    path = HERE / "results" / f"{datetime.date.today()}.md"
+    path.parent.mkdir(exist_ok=True)
     pages = [f"# Benchmarks, {datetime.date.today()}\n\n{machine()}\n"]
+    failed: list[str] = []
     for script in SCRIPTS:
         print(f"{script} ...", file=sys.stderr)
         done = subprocess.run([sys.executable, str(HERE / script)], capture_output=True, text=True, check=False)
+        told = done.stdout.rstrip()
         if done.returncode:
-            sys.exit(f"{script} failed:\n{done.stderr}")
-        pages.append(f"## {script}\n\n```text\n{done.stdout.rstrip()}\n```\n")
-    path = HERE / "results" / f"{datetime.date.today()}.md"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join(pages), encoding="utf-8")
+            failed.append(f"{script} failed:\n{done.stderr}")
+            told = f"{told}\nfailed".lstrip()
+        pages.append(f"## {script}\n\n```text\n{told}\n```\n")
+        # After each, so that half an hour's figures are not lost with a later one's failure.
+        path.write_text("\n".join(pages), encoding="utf-8")
     print("\n".join(pages))
     print(f"kept in {path}")
+    if failed:
+        sys.exit("\n".join(failed))
 
 
 if __name__ == "__main__":

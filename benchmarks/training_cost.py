@@ -34,7 +34,7 @@ EXTRA = (
     {"kind": "triplet"},
     {"kind": "triplet", "form": "soft_margin"},
     {"kind": "triplet", "triplets": "semi_hard"},
-    {"kind": "triplet", "triplets": "hard", "memory": 1024},
+    {"kind": "triplet", "triplets": "hard", "memory": 512},
     {"kind": "contrastive_pairs"},
     {"kind": "gaussian_manifold"},
     {"kind": "gaussian_manifold", "means": "leave_one_out"},
