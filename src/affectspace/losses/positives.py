@@ -15,6 +15,9 @@ from affectspace.losses.streamed import parts, side_of_tile
 
 __all__ = ["numbered", "pull_of_classes", "pull_of_weights", "sums_of"]
 
+FEW = 2**15
+"""So many numbers are added up by one thread before several would be done waiting for each other."""
+
 
 def pull_of_classes(
     z: Tensor,
@@ -112,6 +115,7 @@ def numbered(rows: Tensor, others: Tensor | None) -> tuple[Tensor, Tensor]:
 def sums_of(x: Tensor, at: Tensor, size: int) -> Tensor:
     """``(size, n)``: the sum of the rows of ``x`` of each number of ``at``."""
     sums = x.new_zeros(size, x.shape[1])
-    if x.device.type == "cpu":
+    if x.device.type == "cpu" and x.numel() > FEW:
         return sums.index_add_(0, at, x)
-    return sums.index_put_((at,), x, accumulate=True)  # sorts first; index_add_ adds in any order there
+    # on an accelerator it sorts first, where index_add_ adds in any order; on a CPU it needs no threads
+    return sums.index_put_((at,), x, accumulate=True)
