@@ -1,0 +1,84 @@
+"""Conditions on the columns of a table, as people type them: ``split=test``, ``corpus=a|b``, ``label!=happy``."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from affectspace.errors import InputError
+
+__all__ = ["matching"]
+
+SHOWN = 8
+
+
+def matching(items: pd.DataFrame, conditions: Sequence[str]) -> np.ndarray:
+    """Which rows every condition holds for.
+
+    Args:
+        items: a table.
+        conditions: ``column=value``, ``column=one|other``, ``column!=value``; an empty value is a missing cell.
+
+    Returns:
+        bool ``(rows,)``.
+
+    Raises:
+        InputError: no condition at all, a column that there is not, or a value that does not occur in it.
+
+    Example:
+        >>> table = pd.DataFrame({"split": ["train", "test", None], "take": [1, 2, 2]})
+        >>> matching(table, ["take=2", "split!="]).tolist()
+        [False, True, False]
+        >>> matching(table, ["split=tset"])
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: no item has split 'tset'; did you mean 'test'? ...
+    """
+    held = np.ones(len(items), dtype=bool)
+    for condition in conditions:
+        parts = re.fullmatch(r"([^!=]+?)\s*(!?=)\s*(.*)", condition.strip(), re.DOTALL)
+        if not parts:
+            raise InputError(f"{condition!r} is no condition; write column=value, column=one|other or column!=value")
+        name, sign, given = parts.groups()
+        _refuse_column(items, name)
+        held &= _among(items[name], given.split("|")) ^ (sign == "!=")
+    return held
+
+
+def _among(column: pd.Series, values: Sequence[str]) -> np.ndarray:
+    """Which cells are one of the values, as text or, in a column of numbers, as numbers."""
+    cells = column.astype("string").fillna("")
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+        cells, values = cells.map(_number), [_number(value) for value in values]
+    there = set(cells.unique()) | {""}
+    for value in values:
+        if value not in there:
+            legal = sorted(there - {""})
+            near = difflib.get_close_matches(value, legal, 1, 0.5)
+            told = ", ".join(legal[:SHOWN]) + (f" and {len(legal) - SHOWN} more" if len(legal) > SHOWN else "")
+            raise InputError(
+                f"no item has {column.name} {value!r}; "
+                + (f"did you mean {near[0]!r}? " if near else "")
+                + (f"There are {told}" if legal else "it is unknown for all")
+            )
+    return cells.isin(list(values)).to_numpy(bool)
+
+
+def _refuse_column(items: pd.DataFrame, name: str) -> None:
+    legal = [str(column) for column in items.columns]
+    if name not in legal:
+        near = difflib.get_close_matches(name, legal, 1, 0.5)
+        raise InputError(
+            f"the items have no column {name!r}; "
+            + (f"did you mean {near[0]!r}? " if near else "")
+            + f"There are {', '.join(legal)}"
+        )
+
+
+def _number(text: str) -> str:
+    try:
+        return f"{float(text):g}"
+    except ValueError:
+        return text
