@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
-from affectspace.metrics import accuracy, confusion_matrix, macro_f1, recalls, uar, weighted_f1
+from affectspace.metrics import (
+    accuracy,
+    confusion_matrix,
+    f1_of_macro,
+    macro_f1,
+    precision,
+    recalls,
+    uar,
+    weighted_f1,
+)
 
 seeds = st.integers(0, 10_000)
 
@@ -38,6 +47,10 @@ def test_equals_scikit_learn_without_ties(seed):
     there = np.unique(indices)
     same = {"labels": there, "zero_division": 0.0}
     assert uar(truth, predicted) == pytest.approx(recall_score(indices, predicted, average="macro", **same))
+    p = precision_score(indices, predicted, average="macro", **same)
+    r = recall_score(indices, predicted, average="macro", **same)
+    assert precision(truth, predicted) == pytest.approx(p)
+    assert f1_of_macro(truth, predicted) == pytest.approx(2 * p * r / (p + r) if p + r else 0)
     assert accuracy(truth, predicted) == pytest.approx(accuracy_score(indices, predicted))
     assert macro_f1(truth, predicted) == pytest.approx(f1_score(indices, predicted, average="macro", **same))
     assert weighted_f1(truth, predicted) == pytest.approx(f1_score(indices, predicted, average="weighted", **same))
@@ -55,17 +68,27 @@ def test_ties_follow_the_rule(seed):
     np.testing.assert_allclose(confusion_matrix(truth, predicted), matrix, atol=1e-12)
     right = np.mean([row[guess] == max(row) for row, guess in zip(truth, predicted)])
     assert accuracy(truth, predicted) == pytest.approx(right)
-    found = [matrix[k, k] / matrix[k].sum() for k in range(classes) if matrix[k].sum()]
-    assert uar(truth, predicted) == pytest.approx(np.mean(found))
+    occur = [k for k in range(classes) if matrix[k].sum()]
+    found = np.mean([matrix[k, k] / matrix[k].sum() for k in occur])
+    assert uar(truth, predicted) == pytest.approx(found)
+    true = np.mean([matrix[k, k] / (matrix[:, k].sum() or 1) for k in occur])
+    assert precision(truth, predicted) == pytest.approx(true)
+    assert f1_of_macro(truth, predicted) == pytest.approx(2 * true * found / (true + found) if found else 0)
 
 
 @settings(deadline=None)
 @given(seeds)
 def test_all_figures_lie_in_their_range(seed):
     truth, predicted, _ = cast(seed, ties=True)
-    for figure in (uar, accuracy, macro_f1, weighted_f1):
+    for figure in (uar, accuracy, precision, macro_f1, f1_of_macro, weighted_f1):
         assert 0 <= figure(truth, predicted) <= 1
         assert figure(truth, truth.argmax(1)) == pytest.approx(1)
+
+
+@given(seeds)
+def test_the_f1_of_means_is_never_below_the_mean_of_f1s(seed):
+    truth, predicted, _ = cast(seed, ties=True)
+    assert f1_of_macro(truth, predicted) >= macro_f1(truth, predicted) - 1e-12
 
 
 @given(seeds)
@@ -105,9 +128,18 @@ def test_a_class_absent_from_truth_is_left_out_of_means():
     assert np.isnan(recalls([0, 0, 1], [0, 2, 1], classes=3)[2])
     assert uar([0, 0, 1], [0, 2, 1]) == 0.75
     assert macro_f1([0, 0, 1], [0, 2, 1]) == pytest.approx((2 / 3 + 1) / 2)
+    assert precision([0, 0, 1], [0, 2, 1]) == 1
+    assert f1_of_macro([0, 0, 1], [0, 2, 1]) == pytest.approx(2 * 0.75 / 1.75)
 
 
-@pytest.mark.parametrize("figure", [uar, accuracy, macro_f1, weighted_f1, confusion_matrix, recalls])
+def test_a_class_that_is_never_predicted_has_no_precision():
+    assert precision([0, 0, 1], [0, 0, 0]) == pytest.approx((2 / 3 + 0) / 2)
+    assert f1_of_macro([0, 1], [1, 0]) == 0
+
+
+@pytest.mark.parametrize(
+    "figure", [uar, accuracy, precision, macro_f1, f1_of_macro, weighted_f1, recalls, confusion_matrix]
+)
 @pytest.mark.parametrize(
     ("truth", "predicted", "message"),
     [

@@ -1,24 +1,56 @@
 """Pure functions: predictions and truth to figures."""
 
 from affectspace.metrics.chance import chance_uar
-from affectspace.metrics.classification import accuracy, confusion_matrix, macro_f1, recalls, uar, weighted_f1
+from affectspace.metrics.classification import (
+    accuracy,
+    confusion_matrix,
+    f1_of_macro,
+    macro_f1,
+    precision,
+    recalls,
+    uar,
+    weighted_f1,
+)
+from affectspace.metrics.clustering import (
+    PairwiseF1,
+    adjusted_rand,
+    normalised_mutual_information,
+    pairwise_f1,
+    silhouette,
+)
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
+from affectspace.metrics.ordered import exact_match, expected_level, mean_absolute_error, spearman, within_one
+from affectspace.metrics.retrieval import accuracy_at_k, recall_at_k
 from affectspace.metrics.scores import FIGURES, Figure, scores
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
 
 __all__ = [
     "FIGURES",
     "Figure",
+    "PairwiseF1",
     "accuracy",
+    "accuracy_at_k",
+    "adjusted_rand",
     "chance_uar",
     "confusion_matrix",
+    "exact_match",
     "expected_calibration_error",
+    "expected_level",
+    "f1_of_macro",
     "jensen_shannon",
     "macro_f1",
+    "mean_absolute_error",
     "mean_similarity_error",
+    "normalised_mutual_information",
+    "pairwise_f1",
+    "precision",
+    "recall_at_k",
     "recalls",
     "scores",
+    "silhouette",
     "similarity_preservation",
+    "spearman",
     "uar",
     "weighted_f1",
+    "within_one",
 ]
