@@ -124,8 +124,24 @@ def test_broken_recordings_are_named_and_others_go_on(run, mine):
     assert code == 0
     assert out.count("left out:") == 3 + 3  # as named, and again as found in the folder
     table = pd.read_parquet("v.parquet")
-    assert list(table.columns) == ["id", "vector", "probabilities", "prediction"]
+    assert list(table.columns) == ["id", "vector", "probabilities", "prediction", "audio"]
     assert np.allclose([sum(row) for row in table["probabilities"]], 1, atol=1e-5)
+    assert all(Path(path).is_file() for path in table["audio"])
+
+
+def test_an_embedded_corpus_is_a_space_with_its_labels_and_its_model(run, mine):
+    from affectspace.space import Space
+
+    assert run("train", "own.toml", "training.epochs=1")[0] == 0
+    assert run("embed", "runs/own", "mine", "--out", "v.parquet")[0] == 0
+    space, trained = Space.open("v.parquet"), Space.open("runs/own").where("split=test")
+    assert space.about == {"model": "runs/own", "recipe": "own", "features": trained.about["features"]}
+    assert len(space) == 48
+    assert space.items["speaker"].notna().all()
+    again = space.take(pd.Index(space.items["id"]).get_indexer(trained.items["id"]))
+    assert np.allclose(again.targets, trained.targets, atol=1e-6)
+    assert np.allclose(again.vectors, trained.vectors, atol=1e-4)
+    assert again.items["audio"].tolist() == trained.items["audio"].tolist()
 
 
 def test_more_broken_files_than_are_allowed_stop_the_run(run, mine):

@@ -29,6 +29,7 @@ class Model(SimpleNamespace):
     classes = ("low", "high")
     frontend = LogMel(bands=8)
     scope = "speaker"
+    recipe = None
 
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         return (

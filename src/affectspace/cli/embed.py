@@ -17,17 +17,18 @@ def embed(
     out: Path = Path("embeddings.parquet"),
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Write the vectors and class probabilities of audio files or of a corpus as Parquet.
+    """Write the vectors and class probabilities of audio files, pictures or a corpus: a space, in one Parquet file.
 
     Columns: id, vector, probabilities (in the order of the classes kept in the file's metadata under
-    "affectspace"), prediction. Files that cannot be read are listed and left out.
+    "affectspace"), prediction, then what is known of the items: corpus, split, speaker, label, target, and where
+    their media lie. Files that cannot be read are listed and left out.
 
     Parameters
     ----------
     run
         A finished run folder, or a model folder.
     sources
-        Audio files, folders of audio files, or corpora.
+        Audio files (or pictures, as the model reads them), folders of them, or corpora.
     out
         The Parquet file to write.
     as_json
@@ -42,19 +43,13 @@ def embed(
     if out.suffix != ".parquet":
         raise InputError(f"--out {out} ends in {out.suffix!r}; vectors are written as Parquet, so end it in .parquet")
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from affectspace.files import atomic_path
     from affectspace.space.embed import embed as embed_sources
     from affectspace.training import load_model
 
     model = load_model(run)
     found = embed_sources(model, sources, quiet=as_json)
-    table = pa.Table.from_pandas(found.table, preserve_index=False)
+    found.space(run).save(out)
     about = {"classes": list(model.classes), "model": model.recipe.name}
-    with atomic_path(out) as path:
-        pq.write_table(table.replace_schema_metadata({"affectspace": json_text(about)}), path)
     quarantine = found.quarantine[["id", "reason"]].to_dict("records")
     if as_json:
         print(json_text({"out": str(out), "items": len(found.table), **about, "quarantine": quarantine}))

@@ -1,8 +1,9 @@
 """Items to vectors by a trained model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +12,20 @@ from affectspace.corpora import ADAPTERS, Corpus, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import FeatureStore
 from affectspace.files import inside
+from affectspace.space.of_corpus import known_of
+from affectspace.space.space import Space
 from affectspace.training.gather import cache_folder
 from affectspace.training.model import Model
+from affectspace.training.recipe import Recipe
 
-__all__ = ["AUDIO_SUFFIXES", "Embedded", "embed"]
+__all__ = ["AUDIO_SUFFIXES", "IMAGE_SUFFIXES", "Embedded", "embed"]
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus"}
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
+SUFFIXES = {"audio": AUDIO_SUFFIXES, "image": IMAGE_SUFFIXES}
 BATCH = 64
-# The faults that keep an item from being heard; others, such as no label, do not.
+# The faults that keep an item from being heard or seen; others, such as no label, do not.
 FATAL = {"missing-id", "duplicate-id", "no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
-UNHEARD = {"image", "text"}
 NOTHING = pd.DataFrame({"id": [], "reason": []}, dtype=object)
 
 
@@ -30,16 +35,26 @@ class Embedded:
 
     Args:
         table: one row an item: ``id``, ``vector`` (list of float), ``probabilities`` (list of float, in
-            the order of the model's classes), ``prediction`` (the most probable class).
+            the order of the model's classes), ``prediction`` (the most probable class), and what is known of it
+            besides: the other columns of :class:`~affectspace.space.space.Space`.
         quarantine: ``id`` and ``reason`` of every item left out.
+        classes: of the model.
+        about: the name of its ``recipe`` and the fingerprint of its ``features``.
     """
 
     table: pd.DataFrame
     quarantine: pd.DataFrame
+    classes: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def space(self, model: str | Path) -> Space:
+        """The items as a space that remembers the path of the model, as it is given."""
+        vectors = np.stack(self.table["vector"].to_list())
+        return Space(self.table.drop(columns="vector"), vectors, self.classes, {"model": str(model), **self.about})
 
 
 def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -> Embedded:
-    """Embed audio files, folders of them, and corpora.
+    """Embed media files, folders of them, and corpora: recordings, or pictures where the model reads those.
 
     An item of a corpus is named ``corpus/id``, a file by its path as given. Where training normalised by
     corpus or speaker, an item of a corpus that the model knows is given the statistics of its own group.
@@ -48,16 +63,18 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
         InputError: a source that is neither, a corpus that cannot be read as one, no item at all, or none
             that can be read.
     """
-    read = [_media(Path(source)) for source in sources]
+    recipe, frontend = model.recipe, model.frontend
+    kind = "image" if recipe is not None and recipe.features.kind == "faces" else "audio"
+    read = [_media(Path(source), kind, recipe) for source in sources]
     if not read:
-        raise InputError("nothing to embed was named; give audio files, folders of them, or corpora")
+        raise InputError(f"nothing to embed was named; give {kind} files, folders of them, or corpora")
     media, faulty = (pd.concat(tables, ignore_index=True) for tables in zip(*read))
     media, repeated = _without_repeated(media)
     faulty = pd.concat([faulty, repeated], ignore_index=True)
     if not len(media):
         raise InputError(f"none of the {len(faulty)} items can be embedded; {_first(faulty)}")
     wanted = media[["id", "path", "start", "end"]]
-    features = FeatureStore(cache_folder()).extract(wanted, model.frontend, max_bad_share=1.0, progress=not quiet)
+    features = FeatureStore(cache_folder()).extract(wanted, frontend, max_bad_share=1.0, progress=not quiet)
     faulty = pd.concat([faulty, features.quarantine[["id", "reason"]]], ignore_index=True)
     if not len(features.ids):
         raise InputError(f"none of the {len(faulty)} files can be read; {_first(faulty)}")
@@ -76,41 +93,46 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
         "probabilities": chances,
         "prediction": [model.classes[int(np.argmax(chance))] for chance in chances if chance is not None],
     }
-    return Embedded(pd.DataFrame(columns), faulty)
+    known = media.drop(columns="path").set_index("id").loc[list(features.ids)]
+    known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
+    about = {"recipe": recipe.name, "features": frontend.fingerprint} if recipe is not None else {}
+    return Embedded(pd.DataFrame(columns).join(known), faulty, model.classes, about)
 
 
-def _media(source: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a source holds (id, path, start, end, corpus, speaker), and what of it cannot be used (id, reason)."""
+def _media(source: Path, kind: str = "audio", recipe: Recipe | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a source holds (id, path, start, end and columns of a space), and what cannot be used (id, reason)."""
     if not source.exists():
-        raise InputError(f"there is nothing at {source}; give audio files, a folder of them, or a corpus")
-    if source.is_file() and source.suffix.lower() in AUDIO_SUFFIXES:
-        return _loose([source]), NOTHING
+        raise InputError(f"there is nothing at {source}; give {kind} files, a folder of them, or a corpus")
+    if source.is_file() and source.suffix.lower() in SUFFIXES[kind]:
+        return _loose([source], kind), NOTHING
     # Only a folder that nobody takes for a corpus is one of loose files: a broken table is to be mended, not ignored.
     if source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values()):
         files = sorted(
-            f for f in source.rglob("*") if f.suffix.lower() in AUDIO_SUFFIXES and not f.name.startswith(".")
+            f for f in source.rglob("*") if f.suffix.lower() in SUFFIXES[kind] and not f.name.startswith(".")
         )
         if not files:
             raise InputError(
-                f"{source} holds neither a known corpus nor audio; its files would end in "
-                f"{', '.join(sorted(AUDIO_SUFFIXES))}"
+                f"{source} holds neither a known corpus nor {kind}; its files would end in "
+                f"{', '.join(sorted(SUFFIXES[kind]))}"
             )
-        return _loose(files), NOTHING
-    return _of_corpus(open_corpus(source))
+        return _loose(files, kind), NOTHING
+    return _of_corpus(open_corpus(source), kind, recipe)
 
 
-def _loose(files: list[Path]) -> pd.DataFrame:
-    table = {"id": [str(f) for f in files], "path": [str(f.resolve()) for f in files]}
+def _loose(files: list[Path], kind: str) -> pd.DataFrame:
+    paths = [str(f.resolve()) for f in files]
+    table = {"id": [str(f) for f in files], "path": paths, kind: paths}
     return pd.DataFrame(table).assign(start=None, end=None, corpus=None, speaker=None)
 
 
-def _of_corpus(corpus: Corpus) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    others = {"audio", "image", "text"} - {kind}
     reasons: dict[int, str] = {}
     for fault in check(corpus, read_media=False):
-        if fault.problem in FATAL and fault.column not in UNHEARD:
+        if fault.problem in FATAL and fault.column not in others:
             reasons.setdefault(fault.row - 1, fault.message)
-    for row in np.flatnonzero(corpus.items["audio"].isna()):
-        reasons.setdefault(int(row), "the item has no audio")
+    for row in np.flatnonzero(corpus.items[kind].isna()):
+        reasons.setdefault(int(row), f"the item has no {kind}")
     named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
     items = corpus.items.assign(id=corpus.name + "/" + named)
     bad = sorted(reasons)
@@ -118,13 +140,10 @@ def _of_corpus(corpus: Corpus) -> tuple[pd.DataFrame, pd.DataFrame]:
     media = pd.DataFrame(
         {
             "id": good["id"].tolist(),
-            "path": [str(inside(corpus.root, path).resolve()) for path in good["audio"]],
-            "start": good["start"].tolist(),
-            "end": good["end"].tolist(),
-            "corpus": corpus.name,
-            "speaker": good["speaker"].tolist(),
+            "path": [str(inside(corpus.root, path).resolve()) for path in good[kind]],
         }
     )
+    media = media.merge(known_of(corpus, recipe), on="id", how="left")
     return media, pd.DataFrame({"id": items["id"].iloc[bad].tolist(), "reason": [reasons[row] for row in bad]})
 
 

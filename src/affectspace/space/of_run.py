@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affectspace.corpora import Corpus, open_corpus
+from affectspace.corpora import open_corpus
 from affectspace.errors import InputError
-from affectspace.files import inside
+from affectspace.space.of_corpus import media_of, sole_label
 from affectspace.training.run import Run
 
-__all__ = ["media_of", "read_run"]
-
-PATHS = ("audio", "image")
+__all__ = ["read_run"]
 
 
 def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dict[str, Any]]:
@@ -34,13 +32,12 @@ def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dic
     if target.shape[1] != len(classes) or rows["probabilities"].shape[1] != len(classes):
         raise InputError(f"predictions.parquet of run {path} is damaged: it is not of its {len(classes)} classes")
     names = np.array(classes, dtype=object)
-    sole = (target == target.max(1, keepdims=True)).sum(1) == 1
     ids = table["item"].astype("string")
     items = pd.DataFrame(
         {
             "id": ids,
             "corpus": ids.str.split("/", n=1).str[0].where(ids.str.contains("/", regex=False)),
-            "label": pd.Series(names[target.argmax(1)], table.index).where(sole),
+            "label": sole_label(target, classes),
             "target": table["target"],
             "probabilities": table["probabilities"],
             "prediction": names[rows["probabilities"].argmax(1)],
@@ -52,18 +49,9 @@ def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dic
     return items.merge(_media(run), on="id", how="left", sort=False), rows["embedding"], classes, about
 
 
-def media_of(corpus: Corpus) -> pd.DataFrame:
-    """``id`` (corpus/id), ``image``, ``audio``, ``text`` of the items of a corpus, media as absolute paths."""
-    items = corpus.items[corpus.items["id"].notna()]
-    found = pd.DataFrame({"id": corpus.name + "/" + items["id"], "text": items["text"]})
-    for kind in PATHS:
-        found[kind] = pd.array([_absolute(corpus.root, path) for path in items[kind]], dtype="string")
-    return found.drop_duplicates("id")
-
-
 def _media(run: Run) -> pd.DataFrame:
     adapters = {Path(entry["path"]).name: entry.get("adapter") for entry in run.recipe.get("corpora", ())}
-    found = [pd.DataFrame({"id": [], "image": [], "audio": [], "text": []}, dtype="string")]
+    found = [pd.DataFrame({"id": []}, dtype="string")]
     for about in run.data.get("corpora") or ():
         root = Path(str(about.get("path") or ""))
         if not about.get("path") or not root.is_dir():
@@ -73,15 +61,6 @@ def _media(run: Run) -> pd.DataFrame:
         except InputError:
             continue  # a corpus that has changed since is no reason to refuse what the run has kept
     return pd.concat(found, ignore_index=True).drop_duplicates("id")
-
-
-def _absolute(root: Path, path: Any) -> str | None:
-    if pd.isna(path):
-        return None
-    try:
-        return str(inside(root, str(path)).resolve())
-    except InputError:
-        return None
 
 
 def _matrix(path: Path, column: pd.Series) -> np.ndarray:

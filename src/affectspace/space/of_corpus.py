@@ -1,0 +1,78 @@
+"""What a corpus knows of its items, in the columns of a space."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora import Corpus, check
+from affectspace.errors import InputError
+from affectspace.files import inside
+from affectspace.training.recipe import Recipe
+
+__all__ = ["known_of", "media_of", "sole_label"]
+
+
+def known_of(corpus: Corpus, recipe: Recipe | None) -> pd.DataFrame:
+    """``id`` (corpus/id), ``corpus``, ``split``, ``speaker``, media, and ``label`` and ``target`` by a recipe.
+
+    Labels are missing without a recipe, and where the corpus has none that its classes could hold.
+    """
+    items = corpus.items[corpus.items["id"].notna()]
+    known = pd.DataFrame(
+        {
+            "id": corpus.name + "/" + items["id"],
+            "corpus": corpus.name,
+            "split": items["split"],
+            "speaker": items["speaker"],
+        }
+    )
+    if recipe is not None:
+        known = known.assign(**_labels(corpus, recipe, items.index))
+    return known.drop_duplicates("id").merge(media_of(corpus), on="id", how="left")
+
+
+def media_of(corpus: Corpus) -> pd.DataFrame:
+    """``id`` (corpus/id), ``image`` and ``audio`` (absolute paths), ``text``, ``start`` and ``end`` of a corpus."""
+    items = corpus.items[corpus.items["id"].notna()]
+    found = items[["id", "text", "start", "end"]].assign(id=corpus.name + "/" + items["id"])
+    for kind in ("audio", "image"):
+        found[kind] = pd.array([_absolute(corpus.root, path) for path in items[kind]], dtype="string")
+    return found.drop_duplicates("id")
+
+
+def sole_label(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """The most probable class of each row, None where two are equally so or none is known.
+
+    Example:
+        >>> sole_label(np.array([[0.2, 0.8], [0.5, 0.5], [np.nan, np.nan]]), ("calm", "angry")).tolist()
+        ['angry', None, None]
+    """
+    highest = targets == targets.max(1, keepdims=True)
+    names = np.array([*classes, None], dtype=object)
+    return names[np.where(highest.sum(1) == 1, highest.argmax(1), len(classes))]
+
+
+def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> dict[str, Any]:
+    from affectspace.training.gather import make_label_space  # loads torch, which reading a finished run has no use for
+
+    wrong = [fault.row - 1 for fault in check(corpus, read_media=False) if fault.column.startswith("ratings.")]
+    ratings = corpus.ratings.drop(index=corpus.ratings.index[sorted(set(wrong))])
+    label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
+    try:
+        space = make_label_space(recipe, corpus)
+        made = space.targets(corpus.items, ratings, recipe.labels.dimension, label_map).values[rows]
+    except InputError:
+        return {}  # a corpus labelled otherwise can be embedded all the same
+    target = [row if np.isfinite(row).all() else None for row in made]
+    return {"label": sole_label(made, recipe.labels.names), "target": target}
+
+
+def _absolute(root: Path, path: Any) -> str | None:
+    if pd.isna(path):
+        return None
+    try:
+        return str(inside(root, str(path)).resolve())
+    except InputError:
+        return None
