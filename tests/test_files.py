@@ -1,9 +1,11 @@
 """Files are whole or absent, and paths stay below their root."""
 
+from pathlib import Path
+
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.files import atomic_directory, atomic_path, inside, json_text, sweep, write_text
+from affectspace.files import atomic_directory, atomic_path, inside, json_text, packed, sweep, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
@@ -52,3 +54,33 @@ def test_paths_that_leave_their_root_are_refused(tmp_path, path):
 
 def test_json_holds_no_nan():
     assert json_text({"a": [float("nan"), 1.5], "b": (float("inf"),)}) == '{"a": [null, 1.5], "b": [null]}'
+
+
+def test_a_reference_into_a_table_stays_below_the_root_with_its_table(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "out.parquet").touch()
+    (root / "own.parquet").touch()
+    (root / "link.parquet").symlink_to(tmp_path / "out.parquet")
+    (root / "own.parquet#3").symlink_to(tmp_path / "out.parquet")
+    assert inside(root, "own.parquet#2") == root / "own.parquet#2"
+    for reference in ("link.parquet#2", "own.parquet#3", "../out.parquet#2"):
+        with pytest.raises(InputError, match="paths in a table must stay below the root"):
+            inside(root, reference)
+
+
+@pytest.mark.parametrize(
+    ("path", "table", "row"),
+    [
+        ("a/b.parquet#0", "a/b.parquet", 0),
+        ("a.parquet#1/b.csv#12", "a.parquet#1/b.csv", 12),
+        ("a.parquet", "a.parquet", None),
+        ("a.parquet#", "a.parquet#", None),
+        ("a.parquet#-1", "a.parquet#-1", None),
+        ("a.parquet#" + "9" * 5000, "a.parquet#" + "9" * 5000, None),
+        ("a#1.png", "a#1.png", None),
+        (".csv#1", ".csv#1", None),
+    ],
+)
+def test_what_is_a_reference_into_a_table(path, table, row):
+    assert packed(path) == (Path(table), row)

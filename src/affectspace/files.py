@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ __all__ = [
     "held",
     "inside",
     "json_text",
+    "packed",
     "sha256",
     "sweep",
     "write_json",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 
+PACKED = re.compile(r"(?P<table>.+\.(?:parquet|csv))#(?P<row>\d{1,18})", re.DOTALL)
 UMASK = os.umask(0o077)  # it can only be read by setting it, which is safe while the program has one thread
 os.umask(UMASK)
 
@@ -156,8 +159,26 @@ def _finite(value: Any) -> Any:
     return value
 
 
+def packed(path: str | Path) -> tuple[Path, int | None]:
+    """The table and the row of a reference such as ``faces.parquet#17``; any other path as it is, and None.
+
+    A table may hold images in its rows, counted from 0: encoded in the column ``image`` of a Parquet file, or as
+    grey levels in the column ``pixels`` of a CSV file.
+
+    Example:
+        >>> packed("faces/fer2013.csv#17")
+        (PosixPath('faces/fer2013.csv'), 17)
+        >>> packed("faces/17.png")
+        (PosixPath('faces/17.png'), None)
+    """
+    fit = PACKED.fullmatch(str(path))
+    return (Path(fit["table"]), int(fit["row"])) if fit else (Path(path), None)
+
+
 def inside(root: str | Path, relative: str) -> Path:
     """The path ``root / relative``, refused when it leaves ``root``, by ``..`` or by a link.
+
+    Of a reference into a table (see :func:`packed`), the table must lie below the root.
 
     Raises:
         InputError: the path is absolute or points outside the root.
@@ -169,8 +190,9 @@ def inside(root: str | Path, relative: str) -> Path:
         affectspace.errors.InputError: path '../secret.wav' leaves its root /corpus; ...
     """
     path = Path(root, relative)
-    top, real = os.path.realpath(root), os.path.realpath(path)
-    if os.path.isabs(relative) or os.path.commonpath([top, real]) != top:
+    # A file may bear the very name of a reference, so both it and the table have to stay.
+    top, *real = [os.path.realpath(place) for place in (root, path, packed(path)[0])]
+    if os.path.isabs(relative) or os.path.commonpath([top, *real]) != top:
         raise InputError(f"path {relative!r} leaves its root {root}; paths in a table must stay below the root")
     return path
 

@@ -1,5 +1,17 @@
-"""Media files to samples, safely: limits, clear errors, the same on every machine."""
+"""Media files to samples and pixels, safely: limits, clear errors, the same on every machine."""
 
 from affectspace.media.audio import AudioInfo, audio_info, read_audio, samples_sha256, write_audio
+from affectspace.media.images import ImageInfo, as_colour, image_info, pixels_sha256, read_image
 
-__all__ = ["AudioInfo", "audio_info", "read_audio", "samples_sha256", "write_audio"]
+__all__ = [
+    "AudioInfo",
+    "ImageInfo",
+    "as_colour",
+    "audio_info",
+    "image_info",
+    "pixels_sha256",
+    "read_audio",
+    "read_image",
+    "samples_sha256",
+    "write_audio",
+]

@@ -1,0 +1,187 @@
+"""Images that lie in the rows of a table: a Parquet column of encoded images, or a CSV column of grey levels."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from affectspace.errors import MediaError
+
+__all__ = ["holds_bytes", "packed_image", "packed_rows"]
+
+LARGEST_GROUP = 1 << 31  # bytes of images that are unpacked at once: a group of rows is the least that can be read
+
+Found = TypeVar("Found")
+Stamp = tuple[int, int]  # when a file was written and its size: a file that changes is read anew
+
+
+def packed_image(table: Path, row: int) -> bytes | np.ndarray:
+    """What a row of a table holds: an encoded image, or grey levels, uint8 of shape ``(side, side)``.
+
+    Two tables are kept open and two groups of rows in memory, so that rows that are asked for one after the
+    other, or from two tables in turn, are unpacked once. Of a CSV file only the places of its rows are kept.
+
+    Args:
+        table: a Parquet file with a column ``image`` of bytes (or of structs with ``bytes``, as Hugging Face
+            datasets have it), or a CSV file with a column ``pixels`` of grey levels separated by blanks.
+        row: from 0, not counting the header.
+
+    Raises:
+        MediaError: no such table, column or row, an empty cell, or levels that make no square.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "faces.csv"
+        >>> _ = path.write_text("emotion,pixels\\n3,0 64 128 255\\n")
+        >>> packed_image(path, 0)
+        array([[  0,  64],
+               [128, 255]], dtype=uint8)
+    """
+    rows = packed_rows(table)
+    if row >= rows:
+        raise MediaError(f"there is no row {row} in {table}, whose rows run from 0 to {rows - 1}; check the reference")
+    if table.suffix == ".csv":
+        column, starts = _good(_places(str(table), _stamp(table)))
+        return _grey_levels(table, row, column, int(starts[row]), int(starts[row + 1]))
+    starts = _good(_group_starts(str(table), _stamp(table)))
+    group = int(np.searchsorted(starts, row, side="right")) - 1
+    images = _good(_group(str(table), _stamp(table), group))
+    cell = images[row - int(starts[group])].as_py()
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not content:
+        raise MediaError(f"row {row} of {table} holds no image; remove the item, or put its bytes there")
+    return content
+
+
+def packed_rows(table: Path) -> int:
+    """How many rows a table of images has.
+
+    Raises:
+        MediaError: no such table, or none with images.
+    """
+    if table.suffix == ".csv":
+        return len(_good(_places(str(table), _stamp(table)))[1]) - 1
+    return int(_good(_group_starts(str(table), _stamp(table)))[-1])
+
+
+def _stamp(table: Path) -> Stamp:
+    try:
+        state = table.stat()
+    except FileNotFoundError:
+        raise MediaError(f"there is no file {table}; check the path in the table") from None
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{table} cannot be opened: {getattr(error, 'strerror', error)}") from error
+    if not state.st_size:
+        raise MediaError(f"{table} is an empty file of 0 bytes; copy it anew")
+    return state.st_mtime_ns, state.st_size
+
+
+def _good(found: Found | MediaError) -> Found:
+    """What was found; errors are remembered too, or each of a broken table's rows would read it again."""
+    if isinstance(found, MediaError):
+        raise MediaError(str(found))
+    return found
+
+
+@lru_cache(maxsize=2)
+def _group_starts(table: str, stamp: Stamp) -> np.ndarray | MediaError:
+    """The first row of each group of a Parquet file, and the number of rows behind them."""
+    try:
+        with pq.ParquetFile(table) as file:
+            kind = dict(zip(file.schema_arrow.names, file.schema_arrow.types)).get("image")
+            counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    except (OSError, ValueError, pa.ArrowException) as error:
+        return MediaError(f"{table} is not a Parquet file that can be read: {str(error).strip()}; copy it anew")
+    if kind is None or not holds_bytes(kind):
+        found = "no column image" if kind is None else f"a column image of {kind}"
+        return MediaError(f"{table} has {found}; images are encoded bytes, or structs with a field bytes")
+    return np.cumsum([0, *counts])
+
+
+@lru_cache(maxsize=2)
+def _group(table: str, stamp: Stamp, group: int) -> pa.ChunkedArray | MediaError:
+    try:
+        with pq.ParquetFile(table) as file:
+            about = file.metadata.row_group(group)
+            columns = [about.column(place) for place in range(about.num_columns)]
+            size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == "image")
+            if size > LARGEST_GROUP:
+                return MediaError(
+                    f"{table} holds {size / 1e9:.1f} GB of images in one group of rows; write it anew in smaller "
+                    "ones, such as row_group_size=1000"
+                )
+            return file.read_row_group(group, columns=["image"]).column("image")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        return MediaError(f"{table} is truncated or corrupt: {str(error).strip()}; copy it anew")
+
+
+def holds_bytes(kind: pa.DataType) -> bool:
+    """Whether a Parquet column of this type holds files: bytes, or structs with a field ``bytes``.
+
+    Example:
+        >>> holds_bytes(pa.binary()), holds_bytes(pa.struct([("bytes", pa.binary())])), holds_bytes(pa.string())
+        (True, True, False)
+    """
+    if pa.types.is_struct(kind):
+        return any(kind.field(place).name == "bytes" for place in range(kind.num_fields))
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+@lru_cache(maxsize=2)
+def _places(table: str, stamp: Stamp) -> tuple[int, np.ndarray] | MediaError:
+    """Which column of a CSV file holds the pixels, and where each row begins, with the end of the last behind them."""
+    with open(table, "rb") as file:
+        records = _records(file)
+        header = next(records, (0, 0, b""))[2]
+        names = [name.strip() for name in _cells(header.decode("utf-8-sig", "replace"))]
+        if "pixels" not in names:
+            return MediaError(f"{table} has no column pixels; it has: {', '.join(names)[:200]}")
+        spans = [(start, end) for start, end, _ in records]
+    starts = [start for start, _ in spans]
+    return names.index("pixels"), np.array([*starts, spans[-1][1] if spans else 0], dtype=np.int64)
+
+
+def _records(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+    """Start, end and bytes of each row: a row goes on behind a line's end within quotes, and blank lines are none."""
+    start = at = 0
+    record = b""
+    for line in file:
+        at += len(line)
+        record += line
+        if record.count(b'"') % 2:
+            continue
+        if record.strip(b"\r\n"):
+            yield start, at, record
+        start, record = at, b""
+    if record:
+        yield start, at, record
+
+
+def _cells(text: str) -> list[str]:
+    if '"' not in text:
+        return text.rstrip("\r\n").split(",")
+    return next(csv.reader(io.StringIO(text), skipinitialspace=True), [])
+
+
+def _grey_levels(table: Path, row: int, column: int, start: int, end: int) -> np.ndarray:
+    with open(table, "rb") as file:
+        file.seek(start)
+        text = file.read(end - start).decode("utf-8", "replace")
+    try:
+        cell = _cells(text)[column]
+        levels = bytes(map(int, cell.split()))  # which refuses whatever lies outside 0..255
+    except (ValueError, IndexError, csv.Error):
+        raise MediaError(
+            f"row {row} of {table} holds no grey levels; pixels are whole numbers from 0 to 255 with blanks between"
+        ) from None
+    side = math.isqrt(len(levels))
+    if not side or side * side != len(levels):
+        raise MediaError(f"row {row} of {table} holds {len(levels)} pixels, which make no square; copy it anew")
+    return np.frombuffer(levels, np.uint8).reshape(side, side)
