@@ -67,6 +67,7 @@ LOSSES = [
     ("gaussian_manifold", losses.GaussianManifoldLoss, ("soft",), ()),
     ("gaussian_manifold left out", lambda: losses.GaussianManifoldLoss(means="leave_one_out"), ("soft",), ()),
     ("ordered_emd", losses.OrderedEMDLoss, ("soft",), ()),
+    ("level_regression", losses.LevelRegressionLoss, ("soft",), ()),
     ("guided_emd", lambda: losses.GuidedEMDLoss(5, ground_distance=STEPS), ("soft",), ()),
     ("entropic_emd", lambda: losses.EntropicEMDLoss(STEPS, 0.5), ("soft",), ()),
     ("mmd", losses.MMDLoss, ("view",), ()),

@@ -57,6 +57,7 @@ CASES: dict[str, tuple[nn.Module, Call]] = {
     "gaussian_manifold": (losses.GaussianManifoldLoss(sigma=1.0), on_rows),
     "gaussian_manifold left out": (losses.GaussianManifoldLoss(sigma=1.0, means="leave_one_out"), on_rows),
     "ordered_emd": (losses.OrderedEMDLoss(), on_logits),
+    "level_regression": (losses.LevelRegressionLoss(), on_logits),
     "guided_emd": (losses.GuidedEMDLoss(CLASSES, ground_distance=STEPS), on_logits),
     "entropic_emd": (losses.EntropicEMDLoss(STEPS, 0.5), on_logits),
     "mmd": (losses.MMDLoss(), on_sides_of_classes),

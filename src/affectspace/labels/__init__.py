@@ -1,6 +1,7 @@
 """Ratings to targets, and the geometry between targets."""
 
 from affectspace.labels.agreement import Agreement, agreement
+from affectspace.labels.bins import bin_centres, bin_of, ensemble_value, equal_mass_thresholds, expected_value
 from affectspace.labels.distribution import as_distribution
 from affectspace.labels.emotions import shared_emotion
 from affectspace.labels.geometry import GEOMETRIES, Geometry, fisher_rao_angle, total_variation
@@ -18,6 +19,11 @@ __all__ = [
     "Targets",
     "agreement",
     "as_distribution",
+    "bin_centres",
+    "bin_of",
+    "ensemble_value",
+    "equal_mass_thresholds",
+    "expected_value",
     "fisher_rao_angle",
     "ground_distance",
     "shared_emotion",

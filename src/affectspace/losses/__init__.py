@@ -16,6 +16,7 @@ from affectspace.losses.gaussian_manifold import GaussianManifoldLoss, class_mea
 from affectspace.losses.ground_distance import ClassFeatures, learned_ground_distance, relation_strength
 from affectspace.losses.guided_emd import GuidedEMDLoss, guided_emd
 from affectspace.losses.hsic import HSICLoss, hsic
+from affectspace.losses.level_regression import LevelRegressionLoss, level_logits, regressed_level
 from affectspace.losses.map_classifier import MAPClassifier
 from affectspace.losses.matching import CrossModalMatchingLoss
 from affectspace.losses.memory import MemoryBank
@@ -43,6 +44,7 @@ __all__ = [
     "HSICLoss",
     "InBatchFSimilarityLoss",
     "LeftOutWarning",
+    "LevelRegressionLoss",
     "MAPClassifier",
     "MMDLoss",
     "MemoryBank",
@@ -64,9 +66,11 @@ __all__ = [
     "guided_emd",
     "hsic",
     "learned_ground_distance",
+    "level_logits",
     "mmd2",
     "normalised_emd",
     "ordered_emd",
+    "regressed_level",
     "relation_strength",
     "reversal_schedule",
     "reverse_gradient",

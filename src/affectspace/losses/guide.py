@@ -83,6 +83,11 @@ GUIDE = (
         "N C", "N C",
     ),
     GuideRow(
+        "level_regression", "LevelRegressionLoss", ("levels", "scale"),
+        "a miss costs its square: the baseline of regression, for steps of equal size",
+        "N C", "N C",
+    ),
+    GuideRow(
         "guided_emd", "GuidedEMDLoss", ("classes", "levels"),
         "cross-entropy that spares near classes, where the net finds itself which are near",
         "N (C + D)", "N C + C D",

@@ -22,6 +22,7 @@ from affectspace.losses import (
     HSICLoss,
     InBatchFSimilarityLoss,
     LeftOutWarning,
+    LevelRegressionLoss,
     MemoryBank,
     MMDLoss,
     OrderedEMDLoss,
@@ -42,6 +43,7 @@ from affectspace.training.recipe_terms import (
     GaussianManifoldEntry,
     GuidedEMDEntry,
     HSICEntry,
+    LevelRegressionEntry,
     MatchingEntry,
     MMDEntry,
     OrderedEMDEntry,
@@ -166,6 +168,8 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             return EmbeddingTerm(GaussianManifoldLoss(e.sigma, e.norm_weight, e.means, prior))
         case OrderedEMDEntry() as e:
             return LogitsTerm(OrderedEMDLoss(e.order, e.over_classes))
+        case LevelRegressionEntry():
+            return LogitsTerm(LevelRegressionLoss())
         case EntropicEMDEntry() as e:
             given = e.ground_distance or _ground_distance(recipe)
             return LogitsTerm(EntropicEMDLoss(torch.tensor(given), e.regulariser))

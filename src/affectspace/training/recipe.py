@@ -17,7 +17,7 @@ from affectspace.training.recipe_data import (
     VectorFeatures,
 )
 from affectspace.training.recipe_protocol import Protocol
-from affectspace.training.recipe_terms import CrossEntropyEntry, GuidedEMDEntry, OrderedEMDEntry, Term
+from affectspace.training.recipe_terms import CrossEntropyEntry, GuidedEMDEntry, Term
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
@@ -175,9 +175,9 @@ class Recipe(Section):
 
     def _knows_its_classes(self, term: Term) -> None:
         count = len(self.labels.names)
-        if isinstance(term, OrderedEMDEntry) and self.labels.kind == "classes":
+        if term.kind in ("ordered_emd", "level_regression") and self.labels.kind == "classes":
             raise ValueError(
-                'ordered_emd needs classes that have an order, and those of labels.kind = "classes" have none; use '
+                f'{term.kind} needs classes that have an order, and those of labels.kind = "classes" have none; use '
                 'labels.kind = "levels" or "poles", or the term guided_emd, which learns how near classes are'
             )
         distances = getattr(term, "ground_distance", None)

@@ -16,6 +16,7 @@ __all__ = [
     "GroupColumn",
     "GuidedEMDEntry",
     "HSICEntry",
+    "LevelRegressionEntry",
     "MMDEntry",
     "MatchingEntry",
     "OrderedEMDEntry",
@@ -69,6 +70,12 @@ class OrderedEMDEntry(TermEntry):
     kind: Literal["ordered_emd"]
     order: float = Field(default=2.0, ge=1)
     over_classes: Literal["sum", "mean"] = "sum"
+
+
+class LevelRegressionEntry(TermEntry):
+    """Squared error of the level, for ordered classes; the most likely class is the regressed level, rounded."""
+
+    kind: Literal["level_regression"]
 
 
 class GuidedEMDEntry(TermEntry):
@@ -187,6 +194,7 @@ Term = Annotated[
     | FSimilarityEntry
     | GaussianManifoldEntry
     | OrderedEMDEntry
+    | LevelRegressionEntry
     | GuidedEMDEntry
     | EntropicEMDEntry
     | SupervisedContrastiveEntry

@@ -4,7 +4,7 @@ from affectspace.training.run import Run
 
 __all__ = ["remarks"]
 
-CLASSIFYING = {"cross_entropy", "ordered_emd", "guided_emd", "entropic_emd"}
+CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd", "entropic_emd"}
 
 
 def remarks(run: Run) -> list[str]:
