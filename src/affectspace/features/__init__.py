@@ -9,9 +9,10 @@ from affectspace.features.log_mel import LogMel, log_mel
 from affectspace.features.normalise import Normaliser, Statistics
 from affectspace.features.store import FeatureStore
 from affectspace.features.vectors import VectorTable
+from affectspace.features.views import Views
 from affectspace.features.waveform import Waveform
 
 __all__ = [
     "Augmentation", "FeatureStore", "Features", "Frontend", "Functionals", "Hearing", "LogMel", "Masks", "Normaliser",
-    "Statistics", "VectorTable", "Waveform", "log_mel",
+    "Statistics", "VectorTable", "Views", "Waveform", "log_mel",
 ]  # fmt: skip
