@@ -2,8 +2,9 @@
 
 from affectspace.encoders.batch import Batch, pad
 from affectspace.encoders.conv_pool import ConvPool
+from affectspace.encoders.image_net import IMAGE_NETS, ImageEncoder
 from affectspace.encoders.mlp import MLP
 from affectspace.encoders.outputs import Outputs
 from affectspace.encoders.pooling import pooled_convolution
 
-__all__ = ["MLP", "Batch", "ConvPool", "Outputs", "pad", "pooled_convolution"]
+__all__ = ["IMAGE_NETS", "MLP", "Batch", "ConvPool", "ImageEncoder", "Outputs", "pad", "pooled_convolution"]
