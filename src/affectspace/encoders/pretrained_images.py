@@ -1,0 +1,207 @@
+"""Image models of ``transformers`` as an encoder: from a folder or by name, safetensors only."""
+
+import importlib.util
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from affectspace.encoders.batch import Batch
+from affectspace.encoders.head import EmbeddingHead
+from affectspace.encoders.image_net import as_images
+from affectspace.encoders.outputs import Outputs
+from affectspace.errors import InputError
+
+__all__ = ["PretrainedImages", "PretrainedTrunk"]
+
+CONFIG = "preprocessor_config.json"
+RESAMPLING = {0: "nearest-exact", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which these files use
+
+
+class PretrainedImages(nn.Module):
+    """Square images to an embedding and class logits, through an image model that others have trained.
+
+    The head is that of :class:`ImageEncoder`: under autocast the model runs in low precision, the head in float32. All
+    weights learn; ``encoder.trunk.requires_grad_(False)`` leaves the model as it is.
+
+    Args:
+        source: folder with ``config.json``, safetensors and ``preprocessor_config.json``, or the model's name on
+            the hub. Code in a model is never run, and weights in any other format are refused.
+        channels: of the images, 1 or 3; grey is given to all channels of a model of colours.
+        classes: number of classes.
+        dimensions: of the embedding.
+        non_negative: whether a ReLU follows the embedding, as f-similarity needs.
+        dropout: share of the model's features left out while training, in ``[0, 1)``.
+        mean: what was taken from grey levels of 0 to 255, for all channels or each.
+        scale: what the difference was divided by, likewise. With them the model sees pixels as it was trained on
+            them, whatever the normalisation of this corpus.
+
+    Shape:
+        batch values ``(items, side * side, channels)``, ``(grey level - mean) / scale``; embedding
+        ``(items, dimensions)``; logits ``(items, classes)``; layers ``features`` ``(items, features)``, what the
+        model's own classifier would read.
+
+    Raises:
+        InputError: ``transformers`` is not installed, no such model, no safetensors, settings that cannot be read, or
+            channels that the model cannot see.
+        ValueError: dropout outside ``[0, 1)``, or images that are not square.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        channels: int,
+        classes: int,
+        dimensions: int = 64,
+        non_negative: bool = False,
+        dropout: float = 0.0,
+        mean: float | Sequence[float] = 0.0,
+        scale: float | Sequence[float] = 1.0,
+    ):
+        super().__init__()
+        self.trunk = PretrainedTrunk(source, channels, mean, scale)
+        self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Dimensions of the layers that a loss may read, by their names."""
+        return self.head.sizes
+
+    def forward(self, batch: Batch) -> Outputs:
+        return self.head(self.trunk(as_images(batch.values)))
+
+
+class PretrainedTrunk(nn.Module):
+    """A model of ``transformers`` without its classifier, behind its own resizing and normalisation.
+
+    Args and errors are those of :class:`PretrainedImages`. What comes out is what the model's own classifier reads;
+    of a model that has none, the mean over its tokens or places.
+
+    Shape:
+        ``(items, channels, side, side)`` to ``(items, features)``.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        channels: int,
+        mean: float | Sequence[float] = 0.0,
+        scale: float | Sequence[float] = 1.0,
+    ):
+        super().__init__()
+        self.model = _model(source)
+        inputs = getattr(self.model.config, "num_channels", 3)
+        if channels not in (1, inputs):
+            raise InputError(
+                f"images have {channels} channels, and {source} sees {inputs}; give images of 1 or {inputs}"
+            )
+        settings = _settings(source)
+        self.resized, self.cropped = _sides(settings, getattr(self.model.config, "image_size", 224))
+        self.mode = RESAMPLING.get(settings.get("resample", 2), "bilinear")
+        # One multiplication and one addition: back to grey levels, to the model's range, by its mean and deviation.
+        factor = float(settings.get("rescale_factor", 1 / 255)) if settings.get("do_rescale", True) else 1.0
+        normalise = settings.get("do_normalize", True)
+        own_mean = torch.tensor(settings.get("image_mean", 0.5) if normalise else 0.0).expand(inputs)
+        own_scale = torch.tensor(settings.get("image_std", 0.5) if normalise else 1.0).expand(inputs)
+        gain = torch.as_tensor(scale, dtype=torch.float32) * factor / own_scale
+        shift = (torch.as_tensor(mean, dtype=torch.float32) * factor - own_mean) / own_scale
+        self.gain: Tensor
+        self.shift: Tensor
+        self.register_buffer("gain", gain.expand(inputs).contiguous()[:, None, None])
+        self.register_buffer("shift", shift.expand(inputs).contiguous()[:, None, None])
+        with torch.no_grad():
+            training = self.model.training
+            self.model.eval()
+            self.features = self._features(torch.zeros(1, inputs, self.cropped, self.cropped)).shape[1]
+            self.model.train(training)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = functional.interpolate(images.float(), (self.resized,) * 2, mode=self.mode, **_smooth(self.mode))
+        start = (self.resized - self.cropped) // 2
+        images = images[:, :, start : start + self.cropped, start : start + self.cropped]
+        return self._features(images * self.gain + self.shift)
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        outputs = self.model(pixel_values=pixels)
+        if "logits" in outputs:  # of a classifier that is the identity
+            return outputs["logits"].flatten(1)
+        hidden = outputs["last_hidden_state"]
+        return hidden.mean((2, 3)) if hidden.ndim == 4 else hidden.mean(1)
+
+
+def _model(source: str | Path) -> nn.Module:
+    if importlib.util.find_spec("transformers") is None:
+        raise InputError(
+            'pretrained models need transformers, which is not installed; pip install "affectspace[pretrained]"'
+        )
+    from transformers import (  # pyright: ignore[reportMissingImports]
+        AutoConfig,
+        AutoModel,
+        AutoModelForImageClassification,
+    )
+
+    folder = Path(source)
+    if not folder.is_dir() and (folder.is_absolute() or str(source).startswith(".") or str(source).count(os.sep) > 1):
+        raise InputError(f"there is no folder {source}; give one with a saved model, or a model's name on the hub")
+    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+        raise InputError(
+            f"{source} has no safetensors, and other formats of weights may run code; save the model with "
+            "save_pretrained(..., safe_serialization=True)"
+        )
+    own: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
+    try:
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        if type(config) in AutoModelForImageClassification._model_mapping:  # pyright: ignore[reportAttributeAccessIssue]
+            # No labels, no classifier: an identity stands in its place, in every architecture.
+            return AutoModelForImageClassification.from_pretrained(source, num_labels=0, **own)
+        return AutoModel.from_pretrained(source, **own)
+    except (OSError, ValueError, KeyError) as error:
+        told = str(error).strip().splitlines()[0]
+        raise InputError(f"{source} cannot be opened as a model with safetensors: {told}") from error
+
+
+def _settings(source: str | Path) -> dict[str, Any]:
+    """The model's own preprocessing, read as the JSON that it is: its classes would ask for torchvision."""
+    path = Path(source) / CONFIG
+    if not Path(source).is_dir():
+        from transformers.utils import cached_file  # pyright: ignore[reportMissingImports]
+
+        try:
+            path = Path(str(cached_file(str(source), CONFIG)))
+        except OSError as error:
+            raise InputError(f"{source} has no {CONFIG}; save the model's image processor beside it") from error
+    if not path.is_file():
+        raise InputError(f"{source} has no {CONFIG}; save the model's image processor beside it")
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"{path} holds {type(settings).__name__}, not a table of settings")
+    return settings
+
+
+def _sides(settings: dict[str, Any], fallback: int) -> tuple[int, int]:
+    """The side that square images are resized to, and that of the middle that is kept of them."""
+    side = _side_of(settings.get("size"), fallback) if settings.get("do_resize", True) else fallback
+    if "crop_pct" in settings and side < 384:  # as ConvNeXt has it: larger first, then the middle
+        return int(side / settings["crop_pct"]), side
+    if settings.get("do_center_crop", False):
+        return max(side, _side_of(settings.get("crop_size"), side)), _side_of(settings.get("crop_size"), side)
+    return side, side
+
+
+def _side_of(size: Any, fallback: int) -> int:
+    if isinstance(size, dict):
+        size = size.get("height", size.get("shortest_edge"))
+    return int(size) if size else int(fallback)
+
+
+def _smooth(mode: str) -> dict[str, bool]:
+    """Pillow, by which these models saw their images, smooths what it makes smaller."""
+    return {} if mode == "nearest-exact" else {"antialias": True, "align_corners": False}
