@@ -1,0 +1,228 @@
+"""Nearest neighbours of embedded items: exact up to some hundred thousand, by inverted lists beyond."""
+
+from typing import Any, Literal
+
+import faiss
+import numpy as np
+from numpy.typing import ArrayLike
+
+from affectspace.space.indexes import Metric, as_queries, exact_index, inverted_index, read, selector, threads_of_torch
+
+__all__ = ["EXACT_UP_TO", "RECALL", "Neighbours"]
+
+EXACT_UP_TO = 200_000
+"""Up to so many items ``kind="auto"`` is exact."""
+
+RECALL = 0.99
+"""What an approximate search is set to find of the 10 nearest, measured when it is built."""
+
+QUERIES = 1024  # answered at a time
+SPARE = 16  # more are asked for than wanted, so that the order among equals can be told
+PAIRS = 2**15  # whose distances are taken at a time
+SLACK = 8 * float(np.finfo(np.float32).eps)  # how far products in float32 may miss, in squares of lengths
+SAMPLED = 200  # queries that recall is measured with
+
+
+class Neighbours:
+    """Answers which items are nearest, to any vector or to each item.
+
+    Distances are Euclidean, or ``1 - cosine`` in [0, 2]. A zero vector has no direction and lies at a
+    cosine distance of 1 from everything, other zero vectors included.
+
+    **Exact** search finds the k nearest by distances that are right to the last digit of float32. Of
+    equal distances the lower row comes first, also where that decides who is among the k; so the same
+    items always give the same answer.
+
+    **Approximate** search (inverted lists) looks into as many lists as found :data:`RECALL` of the 10
+    nearest of 200 sampled items, and keeps the same order among what it finds. With a filter it looks
+    into all lists, and is exact in whom it finds.
+
+    Vectors are copied once, into the index, in blocks; a memory-mapped array is never read whole. As
+    many threads are used as torch uses (``torch.set_num_threads``), and faiss's own number is left alone.
+    It may be searched from several threads.
+
+    Args:
+        vectors: shape ``(n, dimensions)``, at least one, finite; held as float32.
+        metric: ``"euclidean"`` or ``"cosine"``.
+        kind: ``"exact"``, ``"ivf"`` (approximate), or ``"auto"``: exact up to :data:`EXACT_UP_TO` items.
+
+    Attributes:
+        recall: share of the 10 nearest that the search finds, 1.0 when exact.
+
+    Raises:
+        ValueError: no vectors, another shape, values that are not finite or above 1e15 (naming the
+            row), or an unknown metric or kind.
+
+    Source: Johnson, Douze & Jégou, "Billion-scale similarity search with GPUs", 2019 (faiss).
+
+    Example:
+        >>> near = Neighbours(np.array([[0.0], [1.0], [3.0], [7.0]]))
+        >>> distances, rows = near.search([[2.5]], k=2)
+        >>> distances.tolist(), rows.tolist()
+        ([[0.5, 1.5]], [[2, 1]])
+        >>> near.search([[2.5]], k=3, among=[0, 3])[1].tolist()
+        [[0, 3, -1]]
+        >>> near.of_items(1)[1].ravel().tolist()
+        [1, 0, 1, 2]
+    """
+
+    def __init__(
+        self, vectors: ArrayLike, metric: Metric = "euclidean", kind: Literal["auto", "exact", "ivf"] = "auto"
+    ):
+        array = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
+        if array.ndim != 2 or not array.size:
+            raise ValueError(f"vectors has shape {array.shape}; expected (items, dimensions), at least one of each")
+        if metric not in ("euclidean", "cosine"):
+            raise ValueError(f"metric is {metric!r}; it is 'euclidean' or 'cosine'")
+        if kind not in ("auto", "exact", "ivf"):
+            raise ValueError(f"kind is {kind!r}; it is 'auto', 'exact' or 'ivf'")
+        self.metric: Metric = metric
+        self.kind = kind if kind != "auto" else "exact" if len(array) <= EXACT_UP_TO else "ivf"
+        self.recall = 1.0
+        self._index: Any
+        with threads_of_torch():
+            if self.kind == "exact":
+                self._index, self._longest = exact_index(array, metric)
+            else:
+                self._index, self._longest = inverted_index(array, metric, seed=0)
+                self._lists, self.recall = self._enough_lists()
+
+    def __len__(self) -> int:
+        return self._index.ntotal
+
+    def search(self, queries: ArrayLike, k: int, among: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The k items nearest to each query, nearest first, of equal ones the lower row first.
+
+        Args:
+            queries: shape ``(q, dimensions)``, finite.
+            k: how many, at least 1.
+            among: who may be found: a mask ``(n,)`` of bool, or rows; None: everybody.
+
+        Returns:
+            Distances ``(q, k)`` float32 and rows ``(q, k)`` int64; where there are fewer than k, the rows
+            are -1 and the distances infinite.
+
+        Raises:
+            ValueError: shapes that do not match, values as for the class, k below 1, rows outside.
+        """
+        _check_k(k)
+        given = as_queries(np.asarray(queries), self._index.d, self.metric, "queries")
+        allowed, count = selector(among, len(self))
+        distances, rows = _nothing(len(given), k)
+        if count:
+            with threads_of_torch():
+                for start in range(0, len(given), QUERIES):
+                    part = slice(start, start + QUERIES)
+                    squared, rows[part] = self._nearest(given[part], k, k + SPARE, allowed, count)
+                    distances[part] = self._distances(squared)
+        return distances, rows
+
+    def of_items(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k items nearest to each item, without itself: as :meth:`search`, ``(n, k)`` each."""
+        _check_k(k)
+        distances, rows = _nothing(len(self), k)
+        for start in range(0, len(self), QUERIES):
+            items = np.arange(start, min(start + QUERIES, len(self)))
+            with threads_of_torch():
+                squared, found = self._nearest(read(self._index, items), k + 1, k + 1 + SPARE, None, len(self))
+            kept = _others(items, found)
+            rows[items] = found[kept].reshape(-1, k)
+            distances[items] = self._distances(squared)[kept].reshape(-1, k)
+        return distances, rows
+
+    def _nearest(
+        self, queries: np.ndarray, k: int, wide: int, allowed: Any, count: int, lists: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Squared distances and rows ``(q, k)``, chosen from the ``wide`` nearest that faiss finds.
+
+        faiss ranks by float32 products, which miss by some digits; the distances of what it finds are
+        taken anew. Whom it left out is no nearer than its last one, up to :data:`SLACK`. Queries for
+        which that does not settle who the k nearest are (many equal ones, say) look farther.
+        """
+        wide = min(wide, count)
+        exact = self.kind == "exact" or allowed is not None
+        found, rows = self._index.search(queries, wide, params=self._parameters(allowed, lists))
+        squared = self._squared(queries, rows)
+        order = np.lexsort((np.where(rows < 0, len(self), rows), self._distances(squared)))[:, :k]
+        best, names = _filled(np.take_along_axis(squared, order, 1), np.take_along_axis(rows, order, 1), k)
+        if not exact or wide == count:
+            return best, names
+        last = found[:, -1].astype(np.float64)
+        last = last if self.metric == "euclidean" else 2 - 2 * last
+        lengths = np.sqrt(np.einsum("nd,nd->n", queries, queries, dtype=np.float64))
+        bound = np.maximum(last - SLACK * (lengths + self._longest) ** 2, 0)
+        unsettled = self._distances(best[:, -1]) >= self._distances(bound)
+        if unsettled.any():
+            distinct, back = np.unique(queries[unsettled], axis=0, return_inverse=True)
+            again = self._nearest(distinct, k, 4 * wide, allowed, count)
+            best[unsettled], names[unsettled] = (array[back.ravel()] for array in again)
+        return best, names
+
+    def _squared(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Squared distances ``(q, wide)`` float64 of the pairs, infinite where the row is -1."""
+        squared = np.full(rows.shape, np.inf)
+        flat, named = squared.reshape(-1), rows.reshape(-1)
+        for start in range(0, len(named), PAIRS):
+            pair = start + np.flatnonzero(named[start : start + PAIRS] >= 0)
+            one, other = queries[pair // rows.shape[1]], read(self._index, named[pair])
+            gap = np.subtract(one, other, dtype=np.float64)
+            flat[pair] = np.einsum("nd,nd->n", gap, gap)
+            if self.metric == "cosine":
+                flat[pair[~(one.any(1) & other.any(1))]] = 2
+        return squared
+
+    def _distances(self, squared: np.ndarray) -> np.ndarray:
+        return (np.sqrt(squared) if self.metric == "euclidean" else squared / 2).astype(np.float32)
+
+    def _parameters(self, allowed: Any, lists: int | None) -> Any:
+        kind: Any = faiss.SearchParameters if self.kind == "exact" else faiss.SearchParametersIVF
+        chosen: dict[str, Any] = {} if allowed is None else {"sel": allowed}
+        if self.kind == "ivf":
+            chosen["nprobe"] = self._index.nlist if allowed is not None else lists or self._lists
+        return kind(**chosen)
+
+    def _enough_lists(self) -> tuple[int, float]:
+        """The fewest lists that find RECALL of the neighbours of sampled items, and what they find."""
+        items = np.sort(np.random.default_rng(0).choice(len(self), min(SAMPLED, len(self)), replace=False))
+        queries, k = read(self._index, items), min(10, len(self) - 1)
+
+        def found(lists: int) -> np.ndarray:
+            squared, rows = self._nearest(queries, k + 1, k + 1 + SPARE, None, len(self), lists)
+            return squared[_others(items, rows)].reshape(-1, k)
+
+        most = self._index.nlist
+        # Told by distance: of equally near items it does not matter which were found.
+        farthest = found(most).max(1, initial=0)[:, None]
+
+        def recall(lists: int) -> float:
+            return float((found(lists) <= farthest).mean()) if k else 1.0
+
+        low, high = 0, 1
+        while high < most and recall(high) < RECALL:
+            low, high = high, min(2 * high, most)
+        while high - low > max(1, high // 16):
+            middle = (low + high) // 2
+            low, high = (low, middle) if recall(middle) >= RECALL else (middle, high)
+        return high, recall(high)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k is {k}; ask for at least 1 neighbour")
+
+
+def _nothing(queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.full((queries, k), np.inf, np.float32), np.full((queries, k), -1, np.int64)
+
+
+def _filled(squared: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same with k columns, where fewer were found."""
+    short = ((0, 0), (0, k - rows.shape[1]))
+    return np.pad(squared, short, constant_values=np.inf), np.pad(rows, short, constant_values=-1)
+
+
+def _others(items: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which entries to keep so that each row loses its own item, or its last where that is not found."""
+    own = rows == items[:, None]
+    own[~own.any(1), -1] = True
+    return ~own
