@@ -1,0 +1,156 @@
+"""An item of a space as a tile: its picture in small, or its words, and what people and the model say of it."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from affectspace.errors import InputError
+from affectspace.media.images import read_image
+from affectspace.report.phrases import listed
+from affectspace.report.style import CLASS_COLOURS
+
+__all__ = ["SIDE", "Tile", "Vote", "class_swatches", "make_tile"]
+
+SIDE = 96  # pixels; a page of some hundred tiles stays below two megabytes
+LONGEST_TEXT = 220
+UNCOLOURED = "#8c949e"
+LEAST_SHARE = 0.005  # of votes; less would be no pixel wide
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The share of raters who chose a class, and its colour."""
+
+    name: str
+    share: float
+    colour: str
+
+    @property
+    def percent(self) -> float:
+        return round(100 * self.share, 1)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What a page shows of an item.
+
+    Args:
+        id: of the item.
+        picture: a ``data:`` address, or empty.
+        words: its text, where it has no picture.
+        kind: "image", "recording", "text" or "item".
+        reason: why there is no picture, though the item has an image.
+        label, prediction: class names, empty where unknown.
+        votes: of the raters, largest first; empty where all agree or nothing is known.
+        notes: lines below, such as a distance.
+        mark: a word upon the tile, such as "most typical".
+        lead: it stands apart from the tiles behind it.
+    """
+
+    id: str
+    picture: str = ""
+    words: str = ""
+    kind: str = "item"
+    reason: str = ""
+    label: str = ""
+    prediction: str = ""
+    votes: tuple[Vote, ...] = ()
+    notes: tuple[str, ...] = ()
+    mark: str = ""
+    lead: bool = False
+
+    @cached_property
+    def told_votes(self) -> str:
+        """The votes in words."""
+        return listed([f"{vote.name} {round(100 * vote.share)} %" for vote in self.votes])
+
+    @property
+    def colour(self) -> str:
+        """That of the class with most votes."""
+        return self.votes[0].colour if self.votes else ""
+
+
+def class_swatches(classes: Sequence[str]) -> dict[str, str]:
+    """A colour for each class; those after the tenth share grey, as no eye tells more apart.
+
+    Example:
+        >>> class_swatches(["no", "yes"])
+        {'no': '#0072B2', 'yes': '#D55E00'}
+    """
+    return {name: CLASS_COLOURS[row] if row < len(CLASS_COLOURS) else UNCOLOURED for row, name in enumerate(classes)}
+
+
+def make_tile(
+    item: Mapping[str, Any], classes: Sequence[str], *, notes: Sequence[str] = (), mark: str = "", lead: bool = False
+) -> Tile:
+    """The tile of a row of a space's table.
+
+    A picture is shrunk to at most 96 pixels a side and kept in the page itself as a JPEG. One that cannot be read
+    leaves a tile with the reason, without the folders of this machine.
+
+    Args:
+        item: ``id`` and what else is known: ``image``, ``audio``, ``text``, ``label``, ``prediction``, ``target``.
+        classes: those of the space, in the order of ``target``.
+        notes, mark, lead: see :class:`Tile`.
+
+    Example:
+        >>> make_tile({"id": "a/1", "text": "Well done!", "label": "happy"}, ["happy", "sad"]).words
+        'Well done!'
+    """
+    picture, reason = _picture(_text(item, "image"))
+    words = _text(item, "text")
+    kind = next((word for word in ("image", "audio", "text") if _text(item, word)), "item")
+    return Tile(
+        id=_text(item, "id"),
+        picture=picture,
+        words=words if len(words) <= LONGEST_TEXT else words[: LONGEST_TEXT - 1].rstrip() + "…",
+        kind={"audio": "recording"}.get(kind, kind),
+        reason=reason,
+        label=_text(item, "label"),
+        prediction=_text(item, "prediction"),
+        votes=_votes(item.get("target"), classes),
+        notes=tuple(note for note in notes if note),
+        mark=mark,
+        lead=lead,
+    )
+
+
+def _picture(reference: str) -> tuple[str, str]:
+    if not reference:
+        return "", ""
+    try:
+        pixels = read_image(reference)
+    except (InputError, OSError) as error:
+        folder = f"{Path(reference).parent}/"
+        return "", f"no picture: {str(error).replace(folder, '')}"
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    if image.mode == "RGB" and not np.ptp(np.asarray(image), axis=-1).any():
+        image = image.convert("L")  # grey in three channels would take twice the bytes
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=85, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode(), ""
+
+
+def _votes(target: Any, classes: Sequence[str]) -> tuple[Vote, ...]:
+    if target is None or np.ndim(target) != 1 or len(target) != len(classes):
+        return ()
+    shares = np.nan_to_num(np.asarray(target, dtype=float))
+    colours = class_swatches(classes)
+    order = np.argsort(-shares, kind="stable")
+    return tuple(
+        Vote(classes[row], float(shares[row]), colours[classes[row]]) for row in order if shares[row] >= LEAST_SHARE
+    )
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
+    value = item.get(name)
+    return "" if value is None or (np.ndim(value) == 0 and pd.isna(value)) else str(value)
