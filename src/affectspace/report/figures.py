@@ -111,7 +111,7 @@ def confusion(ax: Axes, truth: np.ndarray, probabilities: np.ndarray, classes: S
     for row, column in np.ndindex(counts.shape):
         count, shade = float(counts[row, column]), _shade(float(share[row, column]))
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=shade, ec="white", lw=1))
-        colour = _legible_on(shade) if count else GREY
+        colour = legible_on(shade) if count else GREY
         ax.text(column, row, _cell_text(count), ha="center", va="center", fontsize=size, color=colour)
     for row, found in enumerate(np.diag(share)):
         ax.add_patch(Rectangle((row - 0.46, row - 0.46), 0.92, 0.92, fc="none", ec=INK, lw=0.9))
@@ -218,7 +218,7 @@ def _shade(share: float) -> str:
     return "#f6f8fa" if share == 0 else to_hex(DENSITY(0.9 * share))
 
 
-def _legible_on(colour: str) -> str:
+def legible_on(colour: str) -> str:
     """Ink or white, whichever contrasts more (WCAG relative luminance)."""
     luminance = np.dot([0.2126, 0.7152, 0.0722], np.array(to_rgb(colour)) ** 2.2)
     return "white" if luminance < 0.225 else INK

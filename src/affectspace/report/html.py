@@ -8,6 +8,7 @@ from typing import Any
 from affectspace.errors import InputError
 from affectspace.report import facts, panels
 from affectspace.report.compare import Comparison
+from affectspace.report.heat_map import distance_panels
 from affectspace.report.page import write_page
 from affectspace.report.style import RAMP
 from affectspace.training.run import Run
@@ -84,6 +85,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "confusions": panels.confusion_panels(comparison),
         "wide": max(len(run.classes) for run in comparison.runs) > 5,
         "similarities": panels.similarity_panels(comparison),
+        "distances": distance_panels(comparison),
         "reliabilities": panels.reliability_panels(comparison),
         "corpora": facts.corpora(comparison),
         "differences": facts.recipe_differences(comparison),
