@@ -1,0 +1,209 @@
+"""Maps of one or several spaces side by side as a picture: coloured by a column, the classes' medoids named."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+
+from affectspace.errors import InputError
+from affectspace.files import atomic_path
+from affectspace.report.figures import short
+from affectspace.report.map_colours import Group, colour_groups
+from affectspace.report.style import INK, figure_style
+
+__all__ = ["FORMATS", "Drawn", "draw_maps"]
+
+FORMATS = (".png", ".svg", ".pdf")
+VECTOR_POINTS = 1500  # more points than this become pixels
+LEGEND_COLUMNS = 6
+NOTHING = "#a9b0b8"  # the edge of an item without a value
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A map to be drawn.
+
+    Args:
+        title: of the space.
+        positions: ``(n, 2)``.
+        medoids: name and row of the item in the middle of each class.
+        placed: ``(m, 2)``, new items that were placed into this map.
+    """
+
+    title: str
+    positions: np.ndarray
+    medoids: Sequence[tuple[str, int]] = ()
+    placed: np.ndarray | None = None
+
+
+def draw_maps(
+    maps: Sequence[Drawn],
+    column: pd.Series,
+    path: str | Path,
+    *,
+    order: Sequence[str] = (),
+    ordered: bool = False,
+    placed: pd.Series | None = None,
+    about: str = "",
+) -> Path:
+    """Draw maps of the same items side by side.
+
+    Up to ten values have a colour and a shape of their own, that colour-blind readers tell apart; of more,
+    the most frequent ten have, and the others are grey. Ordered classes and numbers lie on a ramp.
+
+    Args:
+        maps: of the same items, in the same order.
+        column: ``(n,)`` what they are coloured by; a missing cell is an open grey circle.
+        path: a .png, .svg or .pdf file.
+        order: of the values in the legend, such as the classes of a space; others follow by frequency.
+        ordered: whether ``order`` are levels of one thing.
+        placed: the same column of the new items, which are ringed in black.
+        about: what the reader should know of how the maps were made, such as the perplexity.
+
+    Returns:
+        Where the picture is.
+
+    Raises:
+        InputError: no map, another kind of file, or a column of another length.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path} ends in {path.suffix!r}; a picture is {', '.join(FORMATS)}")
+    if not maps:
+        raise InputError("there is no map to draw; give at least one")
+    for each in maps:
+        if len(each.positions) != len(column):
+            raise InputError(f"the map {each.title} has {len(each.positions)} items and the column {len(column)}")
+    whole = column if placed is None else pd.concat([column, placed], ignore_index=True)
+    groups = colour_groups(whole, order, ordered)
+    with figure_style():
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
+        width = 4.6 if len(maps) > 1 else 6.4
+        rows = -(-min(len(groups), 12) // LEGEND_COLUMNS)
+        figure = Figure(figsize=(width * len(maps), width + 0.75 + 0.22 * rows), dpi=160, layout=layout)
+        panes = np.atleast_1d(figure.subplots(1, len(maps)))
+        for ax, each in zip(panes, maps):
+            _map(ax, each, groups, len(column))
+            ax.set_title(short(each.title, int(9 * width)), fontsize=11, fontweight="bold", loc="left", pad=6)
+        _legend(figure, groups, placed is not None, str(column.name or ""), width * len(maps))
+        told = _meaning(about, any(each.medoids for each in maps), width * len(maps))
+        figure.supxlabel(told, fontsize=8, color="#57606a")
+        figure.draw_without_rendering()  # names can be moved apart only where the axes have found their size
+        for ax in panes:
+            _apart([text for text in ax.texts if text.get_gid() == "medoid"], ax)
+        with atomic_path(path) as aside:
+            metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
+            kind = path.suffix[1:].lower()
+            figure.savefig(aside, format=kind, metadata=metadata, transparent=False, facecolor="white")
+    return path
+
+
+def _map(ax: Axes, each: Drawn, groups: Sequence[Group], items: int) -> None:
+    everything = each.positions if each.placed is None else np.concatenate([each.positions, each.placed])
+    size = float(np.clip(16000 / items, 4, 34))
+    pixels = len(everything) > VECTOR_POINTS
+    # Groups are drawn in turns, so that none lies on top of all others.
+    for part in np.array_split(np.random.default_rng(0).permutation(items), min(8, items)):
+        for group in groups:
+            rows = part[group.rows[part]]
+            if len(rows):
+                fill = {"c": group.colours[rows]} if group.known else {"facecolors": "none"}
+                edge, thick = ("white", 0.3) if group.known else (NOTHING, 0.6)
+                at, look = each.positions[rows].T, {"marker": group.marker, "edgecolors": edge, "linewidths": thick}
+                ax.scatter(*at, s=size, rasterized=pixels, **fill, **look)
+    if each.placed is not None:
+        for group in groups:
+            rows = np.flatnonzero(group.rows[items:])
+            if len(rows):
+                fill = {"c": group.colours[items + rows]} if group.known else {"facecolors": "white"}
+                ax.scatter(
+                    *each.placed[rows].T, s=1.6 * size + 8, marker=group.marker, edgecolors=INK, linewidths=0.9,
+                    rasterized=pixels, zorder=3, **fill,
+                )  # fmt: skip
+    halo = [patheffects.withStroke(linewidth=2.6, foreground="white")]
+    for name, row in each.medoids:
+        x, y = each.positions[row]
+        ax.plot([x], [y], "o", ms=7, mfc="none", mec="white", mew=3, zorder=4)
+        ax.plot([x], [y], "o", ms=7, mfc="none", mec=INK, mew=1.3, zorder=5)
+        ax.annotate(
+            short(name, 22), (x, y), (0, 9), textcoords="offset points", ha="center", va="bottom", gid="medoid",
+            fontsize=9, fontweight="bold", path_effects=halo, zorder=6,
+        )  # fmt: skip
+    low, high = everything.min(0), everything.max(0)
+    middle, half = (low + high) / 2, max((high - low).max() * 0.54, 1e-6)
+    ax.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half), xticks=[], yticks=[])
+    ax.set_aspect("equal")
+    for spine in ax.spines.values():
+        spine.set(visible=True, color="#e4e8ed")
+
+
+def _apart(names: Sequence[Text], ax: Axes) -> None:
+    """Move names that lie upon each other up and down until none does, and back into the frame."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    frame = ax.get_window_extent().get_points()
+    boxes = [text.get_window_extent() for text in names]
+    middles = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes]).reshape(-1, 2)
+    halves = np.array([[box.width / 2 + 2, box.height / 2 + 1] for box in boxes]).reshape(-1, 2)
+    start = middles.copy()
+    for _ in range(80):
+        moved = False
+        for one in range(len(names)):
+            for other in range(one):
+                over = halves[one] + halves[other] - np.abs(middles[one] - middles[other])
+                if (over > 0.5).all():
+                    up = one if middles[one, 1] >= middles[other, 1] else other
+                    middles[up, 1] += over[1] / 2
+                    middles[one + other - up, 1] -= over[1] / 2
+                    moved = True
+        middles = np.clip(middles, frame[0] + halves, np.maximum(frame[1] - halves, frame[0] + halves))
+        if not moved:
+            break
+    for text, (right, up) in zip(names, (middles - start) * 72 / figure.dpi):
+        x, y = text.xyann  # pyright: ignore[reportAttributeAccessIssue]
+        text.xyann = (x + right, y + up)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _legend(figure: Figure, groups: Sequence[Group], placed: bool, title: str, inches: float) -> None:
+    shown = [group for group in groups if group.name]
+    handles = []
+    for group in shown:
+        fill, edge = (group.colour, "white") if group.known else ("none", NOTHING)
+        handles.append(Line2D([], [], ls="", marker=group.marker, ms=7, mew=0.6, color=fill, mec=edge))
+    names = [short(group.name, 22) for group in shown]
+    if placed:
+        handles.append(Line2D([], [], ls="", marker="o", ms=8, color="#ffffff", mec=INK, mew=1.1))
+        names.append("new item, placed into the old map")
+    # A name that begins with "_" would be taken for one to hide, so names are set afterwards.
+    legend = figure.legend(
+        handles,
+        [str(row) for row in range(len(names))],
+        loc="outside lower center",
+        ncols=min(len(names), max(2, int(inches // 1.15))),
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=1.3,
+        fontsize=9,
+        title=short(title, 40) or None,
+    )
+    for text, name in zip(legend.get_texts(), names):
+        text.set_text(name)
+
+
+def _meaning(about: str, named: bool, inches: float) -> str:
+    told = [
+        "Each point is an item; near points are items that the model finds alike (t-SNE). How far apart groups lie, "
+        "and how large they are, means nothing.",
+        "A ring marks the item in the middle of the class that is named there." if named else "",
+        about,
+    ]
+    return textwrap.fill(" ".join(filter(None, told)), int(17 * inches))
