@@ -2,15 +2,18 @@
 
 from affectspace.media.audio import AudioInfo, audio_info, read_audio, samples_sha256, write_audio
 from affectspace.media.images import ImageInfo, as_colour, image_info, pixels_sha256, read_image
+from affectspace.media.video import VideoFrame, read_frames
 
 __all__ = [
     "AudioInfo",
     "ImageInfo",
+    "VideoFrame",
     "as_colour",
     "audio_info",
     "image_info",
     "pixels_sha256",
     "read_audio",
+    "read_frames",
     "read_image",
     "samples_sha256",
     "write_audio",
