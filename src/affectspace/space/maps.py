@@ -4,13 +4,19 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from openTSNE import TSNE
+from openTSNE.affinity import PerplexityBasedNN
+from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from sklearn.utils.extmath import randomized_svd
 
-__all__ = ["bounded_perplexity", "same_start", "tsne_maps"]
+from affectspace.space.neighbours import Neighbours
+
+__all__ = ["bounded_perplexity", "same_start", "tsne_maps", "unit_rows"]
 
 START_SPREAD = 1e-4  # what t-SNE wants: far below the size of the finished map
 PERPLEXITY = 30.0
 SMALLEST = 4  # fewer items have no neighbourhood for t-SNE to keep
+# Barnes-Hut is fast up to some thousands of items; beyond, forces summed on a grid by the FFT are.
+GRID_FROM = 8000
 
 
 def same_start(embeddings: Sequence[np.ndarray]) -> np.ndarray:
@@ -37,7 +43,7 @@ def same_start(embeddings: Sequence[np.ndarray]) -> np.ndarray:
         >>> start.shape, float(start[:, 0].std().round(6))
         ((4, 2), 0.0001)
     """
-    units = [_unit(each, place) for place, each in enumerate(embeddings)]
+    units = [unit_rows(each, place) for place, each in enumerate(embeddings)]
     if not units:
         raise ValueError("no embeddings were given; a map needs at least one array of (items, dimensions)")
     if len({len(unit) for unit in units}) > 1:
@@ -100,7 +106,7 @@ def tsne_maps(embeddings: Sequence[np.ndarray], perplexity: float = PERPLEXITY, 
     scatter = np.random.default_rng(seed).normal(size=start.shape)
     maps = []
     for place, each in enumerate(embeddings):
-        unit = _unit(each, place)
+        unit = unit_rows(each, place)
         if np.ptp(unit, axis=0).max(initial=0) < 1e-6:
             maps.append(np.zeros_like(start))
         elif bounded := bounded_perplexity(len(start), perplexity):
@@ -111,16 +117,15 @@ def tsne_maps(embeddings: Sequence[np.ndarray], perplexity: float = PERPLEXITY, 
 
 
 def _tsne(unit: np.ndarray, start: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
-    # Exact neighbours cost little up to some thousands of items and never depend on a random index.
-    neighbours = "exact" if len(unit) <= 5000 else "annoy"
+    distances, rows = Neighbours(unit).of_items(min(len(unit) - 1, int(3 * perplexity)))
+    affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=PrecomputedNeighbors(rows, distances))  # pyright: ignore[reportArgumentType]
     tsne = TSNE(
-        perplexity=perplexity,  # pyright: ignore[reportArgumentType]
         initialization=start,  # pyright: ignore[reportArgumentType]
-        neighbors=neighbours,
+        negative_gradient_method="bh" if len(unit) < GRID_FROM else "fft",
         n_jobs=1,
         random_state=seed,
     )
-    positions = np.asarray(tsne.fit(unit))
+    positions = np.asarray(tsne.fit(affinities=affinities))
     return positions - positions.mean(0)
 
 
@@ -149,7 +154,16 @@ def _turn(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
     return u @ v
 
 
-def _unit(embedding: np.ndarray, place: int) -> np.ndarray:
+def unit_rows(embedding: np.ndarray, place: int = 0) -> np.ndarray:
+    """Vectors ``(items, dimensions)`` scaled to length one, in float64; zero vectors stay zero.
+
+    Args:
+        embedding: any finite numbers, however large or small.
+        place: which of several embeddings it is, for the errors.
+
+    Raises:
+        ValueError: not two-dimensional, without dimensions, or values that are not finite.
+    """
     embedding = np.asarray(embedding, dtype=np.float64)
     if embedding.ndim != 2 or not embedding.shape[1]:
         raise ValueError(f"embedding {place} has shape {embedding.shape}; expected (items, dimensions)")
