@@ -118,7 +118,9 @@ class Views:
         if self.colour:
             gain = torch.from_numpy(1 + self.colour * _either_way(drawn[:, 5])).to(seen)
             shift = torch.from_numpy(self.colour * _either_way(drawn[:, DRAWS:])).to(seen)
-            seen = torch.addcmul(shift[:, None], seen, gain[:, None, None])
+            # By whole lines of pixels: to add three numbers at a time takes six times as long.
+            lines = seen.reshape(len(seen), after, after * channels)
+            seen = torch.addcmul(shift.repeat(1, after)[:, None], lines, gain[:, None, None]).view_as(seen)
         return seen
 
     def test(self, values: Tensor) -> Tensor:
@@ -185,4 +187,4 @@ def _resampled(
         rows = torch.from_numpy(np.outer(upright / wide, steps) + start[:, None]).to(grid)
         torch.add(rows[:, :, None], columns[:, None, :], out=grid[..., axis])
     seen = functional.grid_sample(images, grid, "bilinear", "border", align_corners=False)
-    return seen.permute(0, 2, 3, 1).flatten(1, 2).to(values.dtype)
+    return seen.permute(0, 2, 3, 1).flatten(1, 2).to(values.dtype).contiguous()
