@@ -121,8 +121,9 @@ def test_a_zero_vector_is_at_a_right_angle_to_everything():
     assert rows.tolist() == [[1, 0, 2], [0, 1, 2]]
 
 
-def test_one_item_has_no_neighbour():
-    distances, rows = Neighbours([[1.0, 2.0]]).of_items(2)
+@pytest.mark.parametrize("kind", ["exact", "ivf"])
+def test_one_item_has_no_neighbour(kind):
+    distances, rows = Neighbours([[1.0, 2.0]], kind=kind).of_items(2)
     assert rows.tolist() == [[-1, -1]]
     assert np.isinf(distances).all()
 
@@ -195,6 +196,12 @@ def test_the_number_of_threads_of_faiss_is_as_it_was():
             assert faiss.omp_get_max_threads() == torch.get_num_threads()
     finally:
         faiss.omp_set_num_threads(before)
+
+
+def test_another_wrapper_round_the_search_of_faiss_changes_nothing(monkeypatch):
+    near = Neighbours(np.eye(4))
+    monkeypatch.setattr(faiss.IndexFlat, "search", lambda self, x, k: None)
+    assert near.search(np.eye(4), 2, [1, 2])[1].tolist() == [[1, 2], [1, 2], [2, 1], [1, 2]]
 
 
 NAN = np.array([[0.0, 1.0], [2.0, np.nan], [np.inf, 0.0]])

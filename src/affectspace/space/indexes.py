@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-__all__ = ["Metric", "as_queries", "exact_index", "inverted_index", "read", "selector", "threads_of_torch"]
+__all__ = ["Metric", "as_queries", "exact_index", "find", "inverted_index", "read", "selector", "threads_of_torch"]
 
 Metric = Literal["euclidean", "cosine"]
 
@@ -51,13 +51,14 @@ def inverted_index(vectors: np.ndarray, metric: Metric, seed: int) -> tuple[Any,
     quantiser: Any = faiss.IndexFlat(d, _kind(metric))
     index: Any = faiss.IndexIVFFlat(quantiser, d, lists, _kind(metric))
     index.cp.seed, index.cp.spherical = seed, metric == "cosine"
+    index.cp.min_points_per_centroid = 1  # else it warns of the one list of very few items
     drawn = np.sort(np.random.default_rng(seed).choice(n, min(n, SAMPLE * lists), replace=False))
     index.train(as_queries(vectors[drawn], d, metric))
     # One pass finds how long each list will be, so that the other fills lists that never need to grow.
     lists_of, longest = np.empty(n, np.int64), 0.0
     for start in range(0, n, BLOCK):
         block = _block(vectors, start, metric)
-        lists_of[start : start + len(block)] = quantiser.search(block, 1)[1][:, 0]
+        lists_of[start : start + len(block)] = find(quantiser, block, 1, None)[1][:, 0]
         longest = max(longest, _longest(block))
     for place, size in enumerate(np.bincount(lists_of, minlength=lists).tolist()):
         index.invlists.resize(place, size)
@@ -69,6 +70,16 @@ def inverted_index(vectors: np.ndarray, metric: Metric, seed: int) -> tuple[Any,
         index.add_core(len(block), *(faiss.swig_ptr(array) for array in (block, rows, where)))
     index.make_direct_map()  # so that a vector can be read back by its row
     return index, longest
+
+
+def find(index: Any, queries: np.ndarray, k: int, parameters: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What faiss finds: its own distances or products ``(q, k)`` float32, and rows ``(q, k)`` int64."""
+    found, rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    # The method beneath faiss's own wrapper: faiss.contrib.torch_utils, which pytorch-metric-learning imports,
+    # puts another in the wrapper's place for the whole process, and that one takes no parameters.
+    x, distances, labels = (faiss.swig_ptr(array) for array in (queries, found, rows))
+    index.search_c(len(queries), x, k, distances, labels, parameters)
+    return found, rows
 
 
 def read(index: Any, rows: np.ndarray) -> np.ndarray:

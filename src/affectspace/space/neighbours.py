@@ -6,7 +6,16 @@ import faiss
 import numpy as np
 from numpy.typing import ArrayLike
 
-from affectspace.space.indexes import Metric, as_queries, exact_index, inverted_index, read, selector, threads_of_torch
+from affectspace.space.indexes import (
+    Metric,
+    as_queries,
+    exact_index,
+    find,
+    inverted_index,
+    read,
+    selector,
+    threads_of_torch,
+)
 
 __all__ = ["EXACT_UP_TO", "RECALL", "Neighbours"]
 
@@ -140,8 +149,9 @@ class Neighbours:
         which that does not settle who the k nearest are (many equal ones, say) look farther.
         """
         wide = min(wide, count)
+        queries = np.ascontiguousarray(queries)  # faiss is given a pointer
         exact = self.kind == "exact" or allowed is not None
-        found, rows = self._index.search(queries, wide, params=self._parameters(allowed, lists))
+        found, rows = find(self._index, queries, wide, self._parameters(allowed, lists))
         squared = self._squared(queries, rows)
         order = np.lexsort((np.where(rows < 0, len(self), rows), self._distances(squared)))[:, :k]
         best, names = _filled(np.take_along_axis(squared, order, 1), np.take_along_axis(rows, order, 1), k)
@@ -191,11 +201,13 @@ class Neighbours:
             return squared[_others(items, rows)].reshape(-1, k)
 
         most = self._index.nlist
+        if not k:
+            return most, 1.0
         # Told by distance: of equally near items it does not matter which were found.
-        farthest = found(most).max(1, initial=0)[:, None]
+        farthest = found(most).max(1)[:, None]
 
         def recall(lists: int) -> float:
-            return float((found(lists) <= farthest).mean()) if k else 1.0
+            return float((found(lists) <= farthest).mean())
 
         low, high = 0, 1
         while high < most and recall(high) < RECALL:
