@@ -1,0 +1,174 @@
+"""Labels that the rest of a space speaks against: suspected errors, the likeliest first."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from affectspace.errors import InputError
+from affectspace.space.neighbours import Neighbours
+from affectspace.space.posterior import out_of_fold
+from affectspace.space.space import Space
+
+__all__ = ["consensus", "suspects"]
+
+PRIOR = 2.0  # neighbours that vote as all items do, so that a few cannot rule a class out
+ALIKE = 1e-6
+COLUMNS = ["id", "label", "suggested", "score", "reasons", "neighbours"]
+
+
+def suspects(
+    space: Space,
+    k: int = 20,
+    probabilities: np.ndarray | None = None,
+    metric: Literal["euclidean", "cosine"] = "euclidean",
+    seed: int = 0,
+) -> pd.DataFrame:
+    r"""Items whose label the others contradict, the most surely wrong first.
+
+    What an item's label should be is said by two who never see it: its neighbours, and a posterior.
+
+    - **Neighbours.** The shares of the classes among the k nearest, weighted by
+      :math:`\exp(-d^2 / d_k^2)`, with two more votes for the shares of all items.
+    - **Posterior.** ``probabilities`` where they are given. Else the space's own for items of a split other than
+      ``train``, which its model has not learned from; for all others, softmax regression on the vectors of other
+      items, in five folds.
+
+    The consensus is the mean of both, and the score :math:`1 - \exp(-\mathrm{KL}(t \,\|\, c))` of target t and
+    consensus c. For a hard label that is 1 minus the probability of the label; of raters' votes, an item is not
+    suspect for being ambiguous, only for votes unlike those its likes get.
+
+    A model that has learned an item's wrong label also puts the item among that class: for the training items,
+    embed them by models of other folds, or expect to find only what it has not learned by heart.
+
+    Args:
+        space: with labels or targets; items without are left out, as suspects and as neighbours.
+        k: how many neighbours are asked.
+        probabilities: ``(items, classes)`` of models that have not seen the item; rows of NaN are filled in.
+        metric: which items are near.
+        seed: of the folds.
+
+    Returns:
+        One row for every item for which another class than its own (any of them, where raters are tied) has the
+        highest consensus: ``id``, ``label``, ``suggested`` (that class), ``score`` in [0, 1], ``reasons`` (a
+        sentence), ``neighbours`` (list of ids, nearest first).
+
+    Raises:
+        InputError: fewer than two items with a label, k below 1, or probabilities that are none.
+
+    Source: the posterior's part is the self-confidence of Northcutt, Jiang & Chuang, "Confident Learning", 2021;
+    that both together find more, and votes by KL, was measured: ``benchmarks/label_errors.py``.
+
+    Example:
+        >>> rows = np.arange(20)
+        >>> items = pd.DataFrame({"id": rows.astype(str), "label": np.where(rows < 10, "happy", "sad")})
+        >>> items.loc[3, "label"] = "sad"
+        >>> vectors = np.stack([rows // 10 * 5 + rows % 5 / 5, rows % 3], 1)
+        >>> found = suspects(Space(items, vectors, ("happy", "sad")), k=5)
+        >>> found[["id", "label", "suggested"]].values.tolist()
+        [['3', 'sad', 'happy']]
+        >>> found["reasons"][0]
+        'all of its 5 nearest are happy; the posterior gives sad 0.05 and happy 0.95'
+    """
+    targets = space.targets
+    known = np.zeros(len(space), bool) if targets is None else np.isfinite(targets).all(1) & (targets.sum(1) > 0)
+    if targets is None or known.sum() < 2:
+        raise InputError(f"{known.sum()} items of the space have a label; two or more can contradict each other")
+    rows = np.flatnonzero(known)
+    target = targets[rows].astype(np.float64)
+    target /= target.sum(1, keepdims=True)
+    told = _told(space, probabilities)[rows]
+    agreed, near, posterior = consensus(space.vectors[rows], target, k, told, metric, seed)
+    score = 1 - np.exp(-_divergence(target, agreed))
+    suggested = agreed.argmax(1)
+    own = target >= target.max(1, keepdims=True) - ALIKE
+    wrong = np.flatnonzero(~own[np.arange(len(rows)), suggested])
+    wrong = wrong[np.argsort(-score[wrong], kind="stable")]
+    ids, names = space.items["id"].to_numpy(object)[rows], np.array(space.classes, dtype=object)
+    found = []
+    for item in wrong:
+        neighbours = near[item][near[item] >= 0]
+        label = "|".join(names[own[item]])
+        reasons = _reasons(own[item], suggested[item], target[neighbours], posterior[item], names)
+        found.append((ids[item], label, names[suggested[item]], score[item], reasons, ids[neighbours].tolist()))
+    return pd.DataFrame(found, columns=COLUMNS)
+
+
+def consensus(
+    vectors: np.ndarray,
+    targets: np.ndarray,
+    k: int = 20,
+    probabilities: np.ndarray | None = None,
+    metric: Literal["euclidean", "cosine"] = "euclidean",
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What an item's label should be by its neighbours and by a posterior; its own label has no part in it.
+
+    Args:
+        vectors: ``(items, dimensions)``.
+        targets: ``(items, classes)`` distributions.
+        probabilities: ``(items, classes)``, NaN where the posterior is to be made here.
+        k, metric, seed: as for :func:`suspects`.
+
+    Returns:
+        The consensus ``(items, classes)``, the neighbours' rows ``(items, k)`` (-1 where there are fewer), and
+        the posterior ``(items, classes)``.
+
+    Raises:
+        InputError: k is below 1.
+    """
+    if k < 1:
+        raise InputError(f"k is {k}; ask at least 1 neighbour")
+    distances, near = Neighbours(vectors, metric).of_items(k)
+    there = near >= 0
+    distances = np.where(there, distances, 0.0).astype(np.float64)
+    farthest = distances.max(1, keepdims=True)
+    weights = np.exp(-((distances / np.where(farthest > 0, farthest, 1.0)) ** 2)) * there
+    votes = np.zeros(targets.shape)
+    for place in range(k):  # one neighbour at a time, as all of a million items' at once would not fit
+        votes += weights[:, place, None] * targets[near[:, place]]
+    # Weighted votes count as many as there are neighbours, beside the shares of all others.
+    shares = votes / weights.sum(1, keepdims=True)
+    others = (targets.sum(0) - targets) / (len(targets) - 1)
+    asked = there.sum(1, keepdims=True)
+    neighbours = (asked * shares + PRIOR * others) / (asked + PRIOR)
+    posterior = np.full(targets.shape, np.nan) if probabilities is None else np.array(probabilities, np.float64)
+    missing = np.isnan(posterior).any(1)
+    if missing.any():
+        posterior[missing] = out_of_fold(vectors, targets, seed=seed)[missing]
+    return (neighbours + posterior) / 2, near, posterior
+
+
+def _told(space: Space, given: np.ndarray | None) -> np.ndarray:
+    """Probabilities of models that have not learned from the item, NaN where there are none."""
+    shape = (len(space), len(space.classes))
+    if given is not None:
+        found = np.array(given, np.float64)
+        if found.shape != shape:
+            raise InputError(f"probabilities have shape {found.shape}; expected (items, classes), {shape}")
+        known = found[~np.isnan(found).any(1)]
+        if (known < 0).any() or (np.abs(known.sum(1) - 1) > 1e-3).any():
+            raise InputError("probabilities hold a row that is no distribution; rows are 0 or more and sum to 1")
+        return found
+    own = space.probabilities
+    if own is None:
+        return np.full(shape, np.nan)
+    unseen = space.items["split"].fillna("train").ne("train").to_numpy(bool)
+    return np.where(unseen[:, None], own, np.nan)
+
+
+def _divergence(target: np.ndarray, agreed: np.ndarray) -> np.ndarray:
+    """Kullback-Leibler divergence of each row, 0 or more."""
+    floor = np.finfo(np.float64).tiny
+    terms = target * (np.log(np.maximum(target, floor)) - np.log(np.maximum(agreed, floor)))
+    return np.maximum(terms.sum(1), 0)
+
+
+def _reasons(own: np.ndarray, suggested: int, votes: np.ndarray, posterior: np.ndarray, names: np.ndarray) -> str:
+    label, other = "|".join(names[own]), names[suggested]
+    like = int((votes.argmax(1) == suggested).sum())
+    count = "all" if like == len(votes) else str(like)
+    return (
+        f"{count} of its {len(votes)} nearest are {other}; "
+        f"the posterior gives {label} {posterior[own].sum():.2f} and {other} {posterior[suggested]:.2f}"
+    )
