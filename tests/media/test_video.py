@@ -97,6 +97,16 @@ def test_a_part_holds_what_the_whole_holds_there(tmp_path, codec, start, end):
     assert numbers(frames) == [int(seconds * 30 + 0.04) for seconds in times]
 
 
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "libx264"), ("a.mpg", "mpeg2video")])
+@pytest.mark.parametrize(("start", "end"), [(None, None), (0.5, 1.5), (1.3, None)])
+def test_streams_without_an_index(tmp_path, name, codec, start, end):
+    """Their first picture begins a little after their clock."""
+    frames = list(read_frames(film(tmp_path / name, LEVELS, codec=codec), per_second=10, start=start, end=end))
+    wanted = [int(seconds * 30 + 0.04) for seconds in np.arange(start or 0, (end or 2.0) - 0.001, 0.1)]
+    assert np.abs(np.array(numbers(frames)[: len(wanted)]) - wanted).max() <= 1
+    assert len(wanted) <= len(frames) <= len(wanted) + 2
+
+
 def test_time_runs_from_the_beginning_of_the_file_and_not_of_its_pictures(tmp_path):
     """Before the first picture there is none but the first."""
     times = [0.5 + k / 30 for k in range(30)]

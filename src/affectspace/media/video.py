@@ -2,8 +2,9 @@
 
 import importlib.util
 import math
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ __all__ = ["VideoFrame", "read_frames"]
 END_SLACK = 0.1  # seconds that a part may end behind its video, whose sound often runs a frame or two longer
 LOST = 0.5  # seconds that may lack of what a header promises before a file counts as truncated
 CLOCK = 0.001  # seconds: containers round times to milliseconds, and one video has the same frames in each
+GUESSING = {"mpeg", "mpegts", "h264"}  # formats without an index, where FFmpeg guesses lengths and where to seek
 LARGEST = 50_000_000  # pixels of a frame that is decoded at all; 8K has 33 million
 
 
@@ -80,7 +82,8 @@ def _frames(
     with _open(path) as (container, stream):
         whole = _promised(container, stream)
         begin, finish = _part(path, whole, start, end)
-        if math.isfinite(finish) and (finish - begin - CLOCK) * per_second > max_frames:
+        length = min(finish, math.inf if whole is None else whole) - begin
+        if math.isfinite(length) and (length - CLOCK) * per_second > max_frames:
             raise _too_many(path, per_second, max_frames)
         given, until = 0, 0.0
         for until, frame in _shown(path, container, stream, begin):
@@ -137,11 +140,13 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _promised(container: Any, stream: Any) -> float | None:
     """When the last picture ends by the header, in seconds from the beginning of the file; None: it says nothing."""
+    if container.format.name in GUESSING:
+        return None
     first = 0.0 if stream.start_time is None else float(stream.start_time * stream.time_base) - _origin(container)
     if stream.duration:
         return first + float(stream.duration * stream.time_base)
-    if "DURATION" in stream.metadata:  # Matroska: hours:minutes:seconds
-        hours, minutes, seconds = (float(part) for part in stream.metadata["DURATION"].rstrip("\0").split(":"))
+    if said := re.match(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):  # as Matroska has it
+        hours, minutes, seconds = map(float, said.groups())
         return 3600 * hours + 60 * minutes + seconds - _origin(container)
     alone = container.duration and len(container.streams) == 1
     return container.duration / 1e6 if alone else None
@@ -153,13 +158,13 @@ def _origin(container: Any) -> float:
 
 
 def _part(path: Path, whole: float | None, start: float | None, end: float | None) -> tuple[float, float]:
-    """First second and the one after the last; infinite where nobody knows it."""
+    """First second and the one after the last; infinite: however long the pictures go on."""
     known = math.inf if whole is None else whole
     begin, finish = 0.0 if start is None else float(start), known if end is None else float(end)
     if not (0 <= begin < finish <= known + END_SLACK and begin < known and (end is None or math.isfinite(finish))):
         runs = "" if whole is None else f"; it runs from 0 to {whole:g} s"
         raise MediaError(f"{path} has no part from {begin:g} to {finish:g} s{runs}")
-    return begin, finish
+    return begin, math.inf if end is None else finish
 
 
 def _shown(path: Path, container: Any, stream: Any, begin: float) -> Iterator[tuple[float, Any]]:
@@ -169,7 +174,7 @@ def _shown(path: Path, container: Any, stream: Any, begin: float) -> Iterator[tu
     origin = _origin(container)
     held, held_at, step = None, 0.0, float(1 / stream.average_rate) if stream.average_rate else 0.0
     try:
-        for frame in _from(container, stream, begin + origin):
+        for frame in _from(container, stream, begin):
             if frame.time is None:
                 raise MediaError(f"{path} does not say when its pictures are shown; convert it to MP4")
             seconds = frame.time - origin
@@ -188,17 +193,20 @@ def _shown(path: Path, container: Any, stream: Any, begin: float) -> Iterator[tu
 
 
 def _from(container: Any, stream: Any, begin: float) -> Iterator[Any]:
-    """Decoded frames from the key frame before ``begin``, or from the first where seeking leads too far."""
-    if begin > 0:
-        container.seek(int(begin / stream.time_base), stream=stream)
-    first = True
-    for frame in container.decode(stream):
-        if first and begin > 0 and frame.time is not None and frame.time > begin:
-            container.seek(stream.start_time or 0, stream=stream)
-            yield from container.decode(stream)
+    """Decoded frames from the key frame before ``begin``, or from the first where seeking leads nowhere or too far."""
+    import av
+
+    if begin > 0 and container.format.name not in GUESSING:
+        with suppress(av.FFmpegError):
+            container.seek(int((begin + _origin(container)) / stream.time_base), stream=stream)
+        frames = container.decode(stream)
+        first = next(frames, None)
+        if first is not None and first.time is not None and first.time <= begin + _origin(container):
+            yield first
+            yield from frames
             return
-        first = False
-        yield frame
+        container.seek(stream.start_time or 0, stream=stream)
+    yield from container.decode(stream)
 
 
 def _upright(frame: Any) -> np.ndarray:
