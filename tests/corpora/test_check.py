@@ -3,8 +3,10 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
+from PIL import Image
 
 from affectspace.corpora import PROBLEMS, check, open_corpus
 
@@ -195,3 +197,54 @@ def test_real_corpora(real_data, name, items, pairs):
     for fault, (item, twin) in zip(faults, pairs, strict=True):
         assert fault.item == item
         assert twin in fault.message
+
+
+@pytest.fixture
+def pictures(tmp_path, picture):
+    """Some images, one of every kind that is none, and a table of them."""
+    for seed in range(3):
+        (tmp_path / f"good{seed}.png").write_bytes(picture(seed))
+    (tmp_path / "twin.bmp").write_bytes(picture(0, "bmp"))
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "blank.png")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("not an image")
+    (tmp_path / "cut.png").write_bytes(picture(7, side=64)[:300])
+    (tmp_path / "lfs.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+    pd.DataFrame({"image": [picture(5), picture(2), None, b"text"]}).to_parquet(tmp_path / "faces.parquet")
+    pd.DataFrame({"n": [1]}).to_parquet(tmp_path / "numbers.parquet")
+    return tmp_path
+
+
+def test_every_fault_of_an_image_at_its_row(pictures):
+    kinds = {
+        "twin.bmp": "identical-image",
+        "blank.png": "blank-image",
+        "empty.png": "empty-file",
+        "text.png": "unreadable",
+        "cut.png": "unreadable",
+        "lfs.png": "unreadable",
+        "absent.png": "missing-file",
+        "../outside.png": "outside-root",
+        "faces.parquet#0": None,
+        "faces.parquet#1": "identical-image",
+        "faces.parquet#2": "unreadable",
+        "faces.parquet#3": "unreadable",
+        "faces.parquet#4": "missing-file",
+        "numbers.parquet#0": "unreadable",
+        "absent.parquet#0": "missing-file",
+        "../faces.parquet#0": "outside-root",
+    }
+    names = [*(f"good{n}.png" for n in range(3)), *kinds]
+    corpus = corpus_of(pictures, [f"{n},{name},sad" for n, name in enumerate(names)], header="id,image,label")
+    expected = [(row, "image", problem) for row, problem in enumerate(kinds.values(), start=4) if problem]
+    assert seen(corpus) == expected
+    assert {problem for _, _, problem in expected} <= PROBLEMS.keys()
+    found = {fault.value: fault.message for fault in check(corpus)}
+    assert found["twin.bmp"].startswith("twin.bmp has the same pixels as row 1 (0); keep one")
+    assert found["faces.parquet#1"].startswith("faces.parquet#1 has the same pixels as row 3 (2); keep one")
+    assert found["faces.parquet#4"] == "there is no row 4 in faces.parquet, whose rows run from 0 to 3"
+    assert "git lfs pull" in found["lfs.png"]
+    looked_at = {"identical-image", "blank-image"}
+    content = {"text.png", "cut.png", "lfs.png", "faces.parquet#2", "faces.parquet#3"}
+    shallow = [(row, column, problem) for row, column, problem in expected if problem not in looked_at]
+    assert seen(corpus, read_media=False) == [found for found in shallow if names[found[0] - 1] not in content]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from affectspace.corpora.check import check
 from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, RATING_COLUMNS, Card, Corpus, Scale
 from affectspace.corpora.fault import PROBLEMS, Fault
+from affectspace.corpora.ferplus_votes import ferplus_votes
 from affectspace.corpora.notes import notes
 from affectspace.corpora.registry import ADAPTERS, open_corpus
 
@@ -23,6 +24,7 @@ __all__ = [
     "Scale",
     "Truth",
     "check",
+    "ferplus_votes",
     "make_synthetic",
     "make_synthetic_world",
     "notes",

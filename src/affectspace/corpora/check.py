@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.corpora.check_media import media_faults
-from affectspace.corpora.corpus import MEDIA_COLUMNS, Corpus, Scale
+from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, Corpus, Scale
 from affectspace.corpora.fault import Fault
 
 __all__ = ["check"]
@@ -17,8 +17,8 @@ def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
 
     Args:
         corpus: what :func:`~affectspace.corpora.open_corpus` gives.
-        read_media: decode every recording, to find what is unreadable, silent or identical. Without
-            it only tables and the existence of files are looked at.
+        read_media: decode every recording and image, to find what is unreadable, silent, blank or
+            identical. Without it only tables and the existence of files are looked at.
 
     Returns:
         Faults of the items by row, then those of the ratings by row.
@@ -54,6 +54,8 @@ def _ids(items: pd.DataFrame) -> Iterator[Fault]:
 def _content(corpus: Corpus) -> Iterator[Fault]:
     items = corpus.items
     no_media = items[list(MEDIA_COLUMNS)].isna().all(axis=1)
+    if no_media.all() and len(items.drop(columns=list(ITEM_COLUMNS)).select_dtypes("number").columns):
+        no_media[:] = False  # a table of numbers, which are its features
     no_label = items["label"].isna() & ~items["id"].isin(corpus.ratings["item"].dropna())
     for row, (name, media, label) in enumerate(zip(items["id"], no_media, no_label), start=1):
         name = "" if pd.isna(name) else name

@@ -11,8 +11,10 @@ import pandas as pd
 from affectspace.corpora.corpus import Corpus
 from affectspace.corpora.fault import Fault
 from affectspace.errors import InputError, MediaError
-from affectspace.files import inside
+from affectspace.files import inside, packed
+from affectspace.media import pixels_sha256, read_image
 from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio, samples_sha256
+from affectspace.media.packed import packed_rows
 
 __all__ = ["media_faults"]
 
@@ -36,14 +38,21 @@ class _Part:
 
 
 def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
-    """Paths, times and, if they are to be read, recordings; see :func:`affectspace.corpora.check`."""
-    ears = _Ears()
+    """Paths, times and, if they are to be read, recordings and images; see :func:`affectspace.corpora.check`."""
+    ears, eyes = _Ears(), _Eyes()
     items = corpus.items
     columns = ("id", "audio", "image", "start", "end")
-    for row, (name, audio, image, start, end) in enumerate(zip(*(items[column] for column in columns)), start=1):
+    boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)
+    for row, (name, audio, image, start, end, box) in enumerate(
+        zip(*(items[column] for column in columns), boxes), start=1
+    ):
         name = "" if pd.isna(name) else name
-        if not pd.isna(image) and (found := _missing(corpus.root, image)):
-            yield Fault(row, name, "image", image, *found)
+        if not pd.isna(image):
+            found = _missing(corpus.root, image, tables=True)
+            if not found and read_media:
+                found = eyes.look(corpus.root / image, image, row, name, "" if pd.isna(box) else str(box))
+            if found:
+                yield Fault(row, name, "image", image, *found)
         if pd.isna(audio):
             continue
         start, end = (None if pd.isna(second) else float(second) for second in (start, end))
@@ -57,10 +66,12 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     yield from ears.odd_rates()
 
 
-def _missing(root: Path, value: str) -> tuple[str, str] | None:
-    """Problem and message of a path that leads to no file with bytes below the root."""
+def _missing(root: Path, value: str, tables: bool = False) -> tuple[str, str] | None:
+    """Problem and message of a path, or with ``tables`` of a row in one, that leads to nothing below the root."""
     try:
-        path = inside(root, value)
+        path, place = inside(root, value), None
+        if tables:
+            path, place = packed(path)
         size = path.stat().st_size if path.is_file() else None
     except InputError as error:
         return "outside-root", str(error)
@@ -71,7 +82,17 @@ def _missing(root: Path, value: str) -> tuple[str, str] | None:
         return "missing-file", f"there is no file {value} below the corpus's folder; {remedy}"
     if size == 0:
         return "empty-file", f"{value} has no bytes; copy it again"
-    return None
+    return None if place is None else _no_row(path, place)
+
+
+def _no_row(table: Path, place: int) -> tuple[str, str] | None:
+    try:
+        rows = packed_rows(table)
+    except MediaError as error:
+        return "unreadable", _reason(table, error)
+    if place < rows:
+        return None
+    return "missing-file", f"there is no row {place} in {table.name}, whose rows run from 0 to {rows - 1}"
 
 
 def _bad_times(part: _Part, seconds: float | None = None) -> Fault | None:
@@ -137,10 +158,31 @@ class _Ears:
         return header
 
 
+@dataclass
+class _Eyes:
+    """Looks at images one after the other and remembers what has to be compared."""
+
+    seen: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+
+    def look(self, path: Path, image: str, row: int, item: str, box: str) -> tuple[str, str] | None:
+        """Problem and message of the first thing that is wrong; two parts of one image are two images."""
+        try:
+            pixels = read_image(path)
+        except MediaError as error:
+            return "unreadable", _reason(path, error)
+        if (pixels == pixels[0, 0]).all():
+            return "blank-image", f"all {pixels.shape[1]} x {pixels.shape[0]} pixels of {image} have one value"
+        first, twin = self.seen.setdefault((pixels_sha256(pixels), box), (row, item))
+        if first == row:
+            return None
+        message = f"{image} has the same pixels as row {first} ({twin}); "
+        return "identical-image", message + "keep one, or keep them on one side of a split"
+
+
 def _reason(path: Path, error: MediaError) -> str:
-    with open(path, "rb") as file:
+    with open(packed(path)[0], "rb") as file:
         if file.read(40).startswith(b"version https://git-lfs.github.com"):
-            return f"{path.name} is a Git LFS pointer, not the recording; fetch it with: git lfs pull"
+            return f"{path.name} is a Git LFS pointer, not what it stands for; fetch it with: git lfs pull"
     return str(error)
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from affectspace.corpora.corpus import ITEM_COLUMNS
 from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS
 from affectspace.errors import InputError
+from affectspace.files import packed
 
 __all__ = ["column_list", "ids_from_paths", "refuse_absent", "rename_columns", "rename_items", "without_ending"]
 
@@ -101,13 +102,13 @@ def ids_from_paths(rows: pd.DataFrame, where: str) -> pd.Series:
 
 
 def without_ending(paths: pd.Series) -> pd.Series:
-    """Paths without the ending of the file.
+    """Paths without the ending of the file; rows of a table of images keep their number.
 
     Example:
-        >>> without_ending(pd.Series(["a.b/c.wav", "d"])).tolist()
-        ['a.b/c', 'd']
+        >>> without_ending(pd.Series(["a.b/c.wav", "d", "faces.parquet#17"])).tolist()
+        ['a.b/c', 'd', 'faces#17']
     """
-    return paths.astype("string").str.replace(r"\.[^./\\]+$", "", regex=True)
+    return paths.astype("string").str.replace(r"\.(?:(?:parquet|csv)(?=#\d+$)|[^./\\#]+$)", "", regex=True)
 
 
 def refuse_absent(rows: pd.DataFrame, named: dict[str, str], section: str, where: str) -> None:
@@ -124,8 +125,11 @@ def column_list(rows: pd.DataFrame) -> str:
 
 
 def _ends_with(values: pd.Series, endings: tuple[str, ...]) -> bool:
-    present = values.dropna()
-    return len(present) > 0 and bool(present.astype(str).str.lower().str.endswith(endings).all())
+    present = values.dropna().astype(str)
+    fits = present.str.lower().str.endswith(endings)
+    if endings is IMAGE_ENDINGS:
+        fits |= present.map(lambda value: packed(str(value))[1] is not None).astype(bool)
+    return len(present) > 0 and bool(fits.all())
 
 
 def _plain(values: pd.Series) -> pd.Series:

@@ -19,7 +19,7 @@ ITEM_COLUMNS = (
     "split",  # the corpus's own train / validate / test, where it has one
     "script",  # which sentence is spoken; two items with one script say the same words
     "audio",  # path relative to the root
-    "image",  # path relative to the root
+    "image",  # path relative to the root, or a row of a table there: faces.parquet#17
     "text",  # the words themselves
     "start",  # seconds within the audio file; missing: from its beginning
     "end",  # seconds within the audio file; missing: to its end

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 
 import pandas as pd
@@ -16,14 +16,20 @@ __all__ = [
     "audio_by_name",
     "audio_files",
     "has_audio_named",
+    "has_image_named",
+    "image_by_name",
+    "image_files",
+    "images_from_names",
     "items_from_names",
     "make_corpus",
+    "nearby",
     "read_lines",
+    "refuse_no_items",
     "require_columns",
 ]
 
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64", ".caf")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
 
 # Bytes 0x80 to 0x9f that were cp1252 quotes and dashes but were read as Latin-1 before they became UTF-8.
 _C1_AS_CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
@@ -31,16 +37,22 @@ _C1_AS_CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for
 
 def audio_files(root: Path) -> Iterator[Path]:
     """Every audio file below ``root`` in sorted order, without hidden files, ``._`` shadows and ``__MACOSX``."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        for name in sorted(files):
-            if not name.startswith(".") and name.lower().endswith(AUDIO_ENDINGS):
-                yield Path(folder, name)
+    return _files(root, AUDIO_ENDINGS)
+
+
+def image_files(root: Path) -> Iterator[Path]:
+    """Every image file below ``root``, likewise."""
+    return _files(root, IMAGE_ENDINGS)
 
 
 def has_audio_named(root: Path, pattern: re.Pattern[str]) -> bool:
     """Whether some audio file below ``root`` has a name, without its ending, that the pattern fits."""
     return root.is_dir() and any(pattern.fullmatch(path.stem) for path in audio_files(root))
+
+
+def has_image_named(root: Path, pattern: re.Pattern[str]) -> bool:
+    """Whether some image file below ``root`` has a name, without its ending, that the pattern fits."""
+    return root.is_dir() and any(pattern.fullmatch(path.stem) for path in image_files(root))
 
 
 def audio_by_name(root: Path, below: Path | None = None) -> dict[str, str]:
@@ -49,8 +61,47 @@ def audio_by_name(root: Path, below: Path | None = None) -> dict[str, str]:
     Raises:
         InputError: two files have one name, so that nobody can tell which is meant.
     """
+    return _by_name(root, audio_files(below or root))
+
+
+def image_by_name(root: Path, below: Path | None = None) -> dict[str, str]:
+    """Name without its ending -> path relative to ``root``, of the image files in the folder ``below``.
+
+    Raises:
+        InputError: two files have one name, so that nobody can tell which is meant.
+    """
+    return _by_name(root, image_files(below or root))
+
+
+def items_from_names(root: Path, pattern: re.Pattern[str], corpus: str, example: str) -> pd.DataFrame:
+    """One row per audio file whose name fits: ``id`` (the name), ``audio``, and the pattern's named groups.
+
+    Raises:
+        InputError: no file fits; the message shows ``example``, the published name of one.
+    """
+    return _from_names(root, audio_files(root), "audio", pattern, corpus, example)
+
+
+def images_from_names(root: Path, pattern: re.Pattern[str], corpus: str, example: str) -> pd.DataFrame:
+    """One row per image file whose name fits: ``id`` (the name), ``image``, and the pattern's named groups.
+
+    Raises:
+        InputError: no file fits, or two that fit have one name.
+    """
+    return _from_names(root, image_files(root), "image", pattern, corpus, example)
+
+
+def _files(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        for name in sorted(files):
+            if not name.startswith(".") and name.lower().endswith(endings):
+                yield Path(folder, name)
+
+
+def _by_name(root: Path, files: Iterable[Path]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in audio_files(below or root):
+    for path in files:
         relative = path.relative_to(root).as_posix()
         if path.stem in found:
             raise InputError(
@@ -61,20 +112,29 @@ def audio_by_name(root: Path, below: Path | None = None) -> dict[str, str]:
     return found
 
 
-def items_from_names(root: Path, pattern: re.Pattern[str], corpus: str, example: str) -> pd.DataFrame:
-    """One row per audio file whose name fits: ``id`` (the name), ``audio``, and the pattern's named groups.
-
-    Raises:
-        InputError: no file fits; the message shows ``example``, the published name of one.
-    """
+def _from_names(
+    root: Path, files: Iterable[Path], column: str, pattern: re.Pattern[str], corpus: str, example: str
+) -> pd.DataFrame:
     rows = [
-        {"id": name, "audio": audio, **fit.groupdict()}
-        for name, audio in audio_by_name(root).items()
+        {"id": name, column: path, **fit.groupdict()}
+        for name, path in _by_name(root, files).items()
         if (fit := pattern.fullmatch(name))
     ]
     if not rows:
-        raise InputError(f"{root} holds no audio file of {corpus}, whose files are named like {example}")
+        raise InputError(f"{root} holds no {column} file of {corpus}, whose files are named like {example}")
     return pd.DataFrame(rows, dtype="string")
+
+
+def nearby(path: Path, *names: str) -> Path | None:
+    """The first of the named files that lies in ``path`` or at most two folders below it."""
+    places = (place for name in names for depth in ("", "*/", "*/*/") for place in sorted(path.glob(depth + name)))
+    return next((p for p in places if p.is_file() and not p.name.startswith(".")), None) if path.is_dir() else None
+
+
+def refuse_no_items(rows: Sized, path: Path, corpus: str, looked_for: str) -> None:
+    """Raise where nothing of a corpus was found, with what was looked for."""
+    if not len(rows):
+        raise InputError(f"{path} holds no {corpus}; looked for {looked_for}")
 
 
 def make_corpus(root: Path, items: pd.DataFrame, card: Card, ratings: pd.DataFrame | None = None) -> Corpus:

@@ -4,14 +4,43 @@ import difflib
 from pathlib import Path
 from types import ModuleType
 
-from affectspace.corpora import ased, cafe, crema_d, emodb, esd, iemocap, meld, msp_improv, ravdess, table, urdu
+from affectspace.corpora import (
+    aadb,
+    adience,
+    affectnet,
+    ased,
+    bu3dfe,
+    cafe,
+    ckplus,
+    crema_d,
+    emodb,
+    esd,
+    ferplus,
+    iemocap,
+    image_folder,
+    images_of_groups,
+    jaffe,
+    meld,
+    msp_improv,
+    ordinal_tabular,
+    rafdb,
+    ravdess,
+    table,
+    urdu,
+    utkface,
+)
 from affectspace.corpora.corpus import Corpus
 from affectspace.errors import InputError
 
 __all__ = ["ADAPTERS", "open_corpus"]
 
-# Those that are known by one file come before those whose folders have to be searched for names.
-_MODULES = (table, iemocap, msp_improv, crema_d, meld, ravdess, emodb, urdu, ased, cafe, esd)
+# Those that are known by one file come before those whose folders have to be searched for names; any folder of
+# images comes last.
+_MODULES = (
+    *(table, iemocap, msp_improv, crema_d, meld, ravdess, emodb, urdu, ased, cafe, esd),
+    *(ferplus, rafdb, affectnet, adience, images_of_groups, aadb, ordinal_tabular),
+    *(ckplus, jaffe, bu3dfe, utkface, image_folder),
+)
 ADAPTERS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 """Name -> module with ``NAME``, ``matches(path) -> bool`` and ``read(path) -> Corpus``, tried in this order."""
 

@@ -30,6 +30,10 @@ ours           also known as
 
 Two columns for one of ours are an error that names both; ``corpus.toml`` then says which.
 
+**Images in the table itself**: a column ``image`` of a Parquet file may hold encoded images instead of paths
+(bytes, or structs with ``bytes``), and a column ``pixels`` of a CSV file the grey levels of squares, as in
+fer2013.csv. Each item's image is then its row of that very table, such as ``faces.parquet#17``.
+
 **corpus.toml** may hold, all of it optional::
 
     name = "mine"                  # else the table's own `corpus` column, or the folder's name
@@ -99,13 +103,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from affectspace.corpora import ordinal_tabular
 from affectspace.corpora.columns import ids_from_paths, rename_items
 from affectspace.corpora.corpus import Card, Corpus, make_items, make_ratings
 from affectspace.corpora.corpus_toml import Description, read_description
 from affectspace.corpora.judgements import judgements, means
+from affectspace.corpora.packed_items import read_items
 from affectspace.errors import InputError
 from affectspace.files import inside
-from affectspace.tables import read_table
+from affectspace.tables import TABLE_SUFFIXES, read_table
 
 __all__ = ["ITEM_TABLES", "NAME", "RATING_TABLES", "matches", "read"]
 
@@ -115,9 +121,11 @@ RATING_TABLES = ("ratings.parquet", "ratings.csv")
 
 
 def matches(path: Path) -> bool:
-    """Whether ``path`` is a table, a TOML file, or a folder that holds one of the usual names."""
+    """Whether ``path`` is a table of items, a TOML file, or a folder that holds one of the usual names."""
     if path.is_file():
-        return path.suffix in {".toml", ".csv", ".tsv", ".parquet"}
+        if path.suffix == ".toml" or (path.parent / "corpus.toml").is_file():
+            return path.suffix in {".toml", *TABLE_SUFFIXES}
+        return path.suffix in TABLE_SUFFIXES and not ordinal_tabular.is_one(path)
     return any((path / name).is_file() for name in ("corpus.toml", *ITEM_TABLES))
 
 
@@ -135,7 +143,7 @@ def read(path: str | Path) -> Corpus:
     if not files:
         raise InputError(f"there is no table of items in {description.root}; looked for {', '.join(ITEM_TABLES)}")
     where = " + ".join(file.name for file in files)
-    rows = pd.concat([read_table(file) for file in files], ignore_index=True)
+    rows = pd.concat([read_items(file, description.root) for file in files], ignore_index=True)
     renamed = rename_items(rows, description.columns, where)
     ids_are_paths = "id" not in renamed
     if ids_are_paths:

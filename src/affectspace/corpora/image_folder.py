@@ -1,0 +1,78 @@
+"""Any folder of images in which a folder is a class: ``happy/1.png``, ``sad/2.png``.
+
+Above the classes may lie the splits, under their usual names: ``train/happy/1.png``, ``val/happy/2.png``,
+``test/...`` (also training; validate, valid, validation; testing). What lies deeper belongs to the class
+above it; images beside the classes belong to none and are left out. The class is the folder's name as it is.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from affectspace.corpora.columns import without_ending
+from affectspace.corpora.corpus import Card, Corpus
+from affectspace.corpora.layout import image_files, make_corpus, refuse_no_items
+
+__all__ = ["NAME", "matches", "read"]
+
+NAME = "image_folder"
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validate": "validate",
+    "valid": "validate",
+    "validation": "validate",
+    "val": "validate",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def matches(path: Path) -> bool:
+    """Whether at least two folders in ``path``, or in its splits, hold images."""
+    if not path.is_dir():
+        return False
+    classes = set()
+    for folder in _class_folders(path):
+        if folder.name not in classes and any(image_files(folder)):
+            classes.add(folder.name)
+        if len(classes) == 2:
+            return True
+    return False
+
+
+def read(path: Path) -> Corpus:
+    """The images below ``path``, each with its folder as the label.
+
+    Raises:
+        InputError: no folder of a class with images.
+    """
+    path = Path(path)
+    folders = _class_folders(path) if path.is_dir() else []
+    rows = [
+        {"image": file.relative_to(path).as_posix(), "label": folder.name, "split": _split(folder, path)}
+        for folder in folders
+        for file in image_files(folder)
+    ]
+    refuse_no_items(rows, path, "folders of images", "happy/1.png or train/happy/1.png, the folder being the class")
+    items = pd.DataFrame(rows)
+    items.insert(0, "id", without_ending(items["image"]))
+    twice = items["id"].duplicated(keep=False)  # a.png beside a.jpg
+    items["id"] = items["id"].mask(twice, items["image"])
+    return make_corpus(path, items, Card(path.resolve().name))
+
+
+def _class_folders(path: Path) -> list[Path]:
+    return [
+        inner
+        for folder in _folders(path)
+        for inner in (_folders(folder) if folder.name.lower() in _SPLITS else [folder])
+    ]
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__MACOSX")))
+
+
+def _split(folder: Path, path: Path) -> str | None:
+    return None if folder.parent == path else _SPLITS[folder.parent.name.lower()]

@@ -1,0 +1,45 @@
+"""Any folder of class folders is a corpus, with its splits."""
+
+import pytest
+
+from affectspace.corpora import ADAPTERS, check, open_corpus
+from affectspace.errors import InputError
+
+
+def test_folders_are_classes(plant_images):
+    root = plant_images("happy/1.png", "happy/deep/2.jpg", "sad/1.png", "cover.png")
+    corpus = open_corpus(root)
+    assert corpus.items[["id", "image", "label"]].values.tolist() == [
+        ["happy/1", "happy/1.png", "happy"],
+        ["happy/deep/2", "happy/deep/2.jpg", "happy"],
+        ["sad/1", "sad/1.png", "sad"],
+    ]
+    assert corpus.items["split"].isna().all()
+    assert corpus.name == root.name
+    assert check(corpus) == []
+
+
+@pytest.mark.parametrize("name", ["validate", "val", "valid", "Validation"])
+def test_splits_above_the_classes(plant_images, name):
+    root = plant_images("train/happy/1.png", "train/sad/2.png", f"{name}/happy/1.png", "test/sad/9.png")
+    items = open_corpus(root).items.set_index("id")
+    assert items["split"].to_dict() == {
+        "train/happy/1": "train",
+        "train/sad/2": "train",
+        f"{name}/happy/1": "validate",
+        "test/sad/9": "test",
+    }
+    assert items["label"].tolist().count("sad") == 2
+
+
+def test_one_name_with_two_endings_keeps_them(plant_images):
+    root = plant_images("happy/1.png", "happy/1.jpg", "sad/2.png")
+    assert sorted(open_corpus(root).items["id"]) == ["happy/1.jpg", "happy/1.png", "sad/2"]
+
+
+def test_one_class_or_none_is_no_corpus(plant_images):
+    root = plant_images("happy/1.png", "train/1.png", "other.png")
+    assert not ADAPTERS["image_folder"].matches(root)
+    assert list(ADAPTERS)[-1] == "image_folder"
+    with pytest.raises(InputError, match=r"holds no folders of images; looked for happy/1\.png or train/happy/1\.png"):
+        ADAPTERS["image_folder"].read(root / "train")
