@@ -29,7 +29,7 @@ def slow(vectors, queries, k, metric="euclidean", among=None, leave_out=None):
                 gap = np.sqrt(((a - b) ** 2).sum())
             else:
                 lengths = np.linalg.norm(a) * np.linalg.norm(b)
-                gap = 1 - a @ b / lengths if lengths else 1.0
+                gap = 1 - a @ b / lengths if lengths else float(a.any() or b.any())
             gaps.append((np.float32(gap), row))
         for column, (gap, row) in enumerate(sorted(gaps)[:k]):
             distances[place, column], rows[place, column] = gap, row
@@ -114,11 +114,30 @@ def test_far_from_the_origin_neighbours_stay_those_of_the_differences(offset):
     np.testing.assert_array_equal(distances, np.sort(gaps)[:, :5])
 
 
-def test_a_zero_vector_is_at_a_right_angle_to_everything():
-    near = Neighbours([[0.0, 0.0], [3.0, 0.0], [-1.0, 0.0]], "cosine")
-    distances, rows = near.search([[1.0, 0.0], [0.0, 0.0]], 3)
-    assert distances.tolist() == [[0, 1, 2], [1, 1, 1]]
-    assert rows.tolist() == [[1, 0, 2], [0, 1, 2]]
+@pytest.mark.parametrize("kind", ["exact", "ivf"])
+def test_a_zero_vector_is_at_a_right_angle_to_everything_else(kind):
+    near = Neighbours([[3.0, 0.0], [0.0, 0.0], [-1.0, 0.0], [0.0, 0.0]], "cosine", kind)
+    distances, rows = near.search([[1.0, 0.0], [0.0, 0.0]], 4)
+    assert distances.tolist() == [[0, 1, 1, 2], [0, 0, 1, 1]]
+    assert rows.tolist() == [[0, 1, 3, 2], [1, 3, 0, 2]]
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_classes_that_are_all_but_points_keep_their_inner_neighbours(metric):
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(3, 32))
+    vectors = (centres[rng.integers(3, size=900)] + 1e-4 * rng.normal(size=(900, 32))).astype(np.float32)
+    distances, rows = Neighbours(vectors, metric).of_items(5)
+    exact = vectors.astype(np.float64)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True) if metric == "cosine" else 1
+    gaps = np.sqrt(((exact[:, None] - exact) ** 2).sum(-1))
+    np.fill_diagonal(gaps, np.inf)
+    nearest = np.sort(gaps)[:, :5]
+    if metric == "euclidean":
+        np.testing.assert_array_equal(rows, gaps.argsort(1)[:, :5])
+        np.testing.assert_allclose(distances, nearest, rtol=1e-7)
+    else:  # vectors of length one are rounded to float32
+        np.testing.assert_allclose(np.sqrt(2 * distances), nearest, rtol=2e-3)
 
 
 @pytest.mark.parametrize("kind", ["exact", "ivf"])
@@ -221,6 +240,10 @@ NAN = np.array([[0.0, 1.0], [2.0, np.nan], [np.inf, 0.0]])
         (lambda: Neighbours([["a"]]), "vectors has type <U1; expected real numbers"),
         (lambda: Neighbours(np.eye(2), "manhattan"), "metric is 'manhattan'; it is 'euclidean' or 'cosine'"),
         (lambda: Neighbours(np.eye(2), kind="hnsw"), "kind is 'hnsw'; it is 'auto', 'exact' or 'ivf'"),
+        (
+            lambda: Neighbours(np.eye(2), "cosine").search(np.eye(3), 1),
+            r"queries has shape \(3, 3\); expected \(items, 2",
+        ),
         (lambda: Neighbours(np.eye(2)).search([[1.0]], 1), r"queries has shape \(1, 1\); expected \(items, 2\)"),
         (lambda: Neighbours(np.eye(2)).search(np.eye(2), 0), "k is 0; ask for at least 1"),
         (lambda: Neighbours(np.eye(2)).search(np.eye(2), 1, [2]), r"among holds row 2, outside 0\.\.1"),

@@ -9,7 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-__all__ = ["Metric", "as_queries", "exact_index", "find", "inverted_index", "read", "selector", "threads_of_torch"]
+__all__ = [
+    "Metric",
+    "as_queries",
+    "exact_index",
+    "find",
+    "inverted_index",
+    "read",
+    "selector",
+    "threads_of_torch",
+    "width",
+]
 
 Metric = Literal["euclidean", "cosine"]
 
@@ -31,8 +41,8 @@ def threads_of_torch() -> Iterator[None]:
 
 def exact_index(vectors: np.ndarray, metric: Metric) -> tuple[Any, float]:
     """A flat index of all vectors, and the length of the longest."""
-    n, d = vectors.shape
-    index: Any = faiss.IndexFlat(d, _kind(metric))
+    n, d = len(vectors), _width(vectors, metric)
+    index: Any = faiss.IndexFlat(d, faiss.METRIC_L2)
     # Adding block after block would double what is held, again and again; the room is made once.
     index.codes.resize(n * d * 4)
     index.ntotal = n
@@ -46,14 +56,14 @@ def exact_index(vectors: np.ndarray, metric: Metric) -> tuple[Any, float]:
 
 def inverted_index(vectors: np.ndarray, metric: Metric, seed: int) -> tuple[Any, float]:
     """Inverted lists of all vectors, some ``4 sqrt(n)`` of them, and the length of the longest vector."""
-    n, d = vectors.shape
+    n, d = len(vectors), _width(vectors, metric)
     lists = max(1, min(round(4 * n**0.5), n // SAMPLE))
-    quantiser: Any = faiss.IndexFlat(d, _kind(metric))
-    index: Any = faiss.IndexIVFFlat(quantiser, d, lists, _kind(metric))
-    index.cp.seed, index.cp.spherical = seed, metric == "cosine"
+    quantiser: Any = faiss.IndexFlat(d, faiss.METRIC_L2)
+    index: Any = faiss.IndexIVFFlat(quantiser, d, lists, faiss.METRIC_L2)
+    index.cp.seed = seed
     index.cp.min_points_per_centroid = 1  # else it warns of the one list of very few items
     drawn = np.sort(np.random.default_rng(seed).choice(n, min(n, SAMPLE * lists), replace=False))
-    index.train(as_queries(vectors[drawn], d, metric))
+    index.train(as_queries(vectors[drawn], metric))
     # One pass finds how long each list will be, so that the other fills lists that never need to grow.
     lists_of, longest = np.empty(n, np.int64), 0.0
     for start in range(0, n, BLOCK):
@@ -73,7 +83,7 @@ def inverted_index(vectors: np.ndarray, metric: Metric, seed: int) -> tuple[Any,
 
 
 def find(index: Any, queries: np.ndarray, k: int, parameters: Any) -> tuple[np.ndarray, np.ndarray]:
-    """What faiss finds: its own distances or products ``(q, k)`` float32, and rows ``(q, k)`` int64."""
+    """What faiss finds: its own squared distances ``(q, k)`` float32, and rows ``(q, k)`` int64."""
     found, rows = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
     # The method beneath faiss's own wrapper: faiss.contrib.torch_utils, which pytorch-metric-learning imports,
     # puts another in the wrapper's place for the whole process, and that one takes no parameters.
@@ -87,17 +97,15 @@ def read(index: Any, rows: np.ndarray) -> np.ndarray:
     return _held(index)[rows] if isinstance(index, faiss.IndexFlat) else index.reconstruct_batch(rows)
 
 
-def as_queries(
-    vectors: np.ndarray, dimensions: int, metric: Metric, name: str = "vectors", first: int = 0
-) -> np.ndarray:
-    """Contiguous float32 rows, of length one (or zero) for the cosine.
+def as_queries(vectors: np.ndarray, metric: Metric, name: str = "vectors", first: int = 0) -> np.ndarray:
+    """Contiguous float32 rows whose Euclidean distances are meant; their squares are twice ``1 - cosine``.
+
+    For the cosine, rows have length one, and one more column, which is 1 for zero vectors and 0 for others.
 
     Raises:
-        ValueError: another shape or type, or a row that is not finite or beyond 1e15; ``first`` is the number of
+        ValueError: another type, or a row that is not finite or beyond 1e15; ``first`` is the number of
             the first row in it.
     """
-    if vectors.ndim != 2 or vectors.shape[1] != dimensions:
-        raise ValueError(f"{name} has shape {vectors.shape}; expected (items, {dimensions})")
     if vectors.dtype.kind not in "fiu":
         raise ValueError(f"{name} has type {vectors.dtype}; expected real numbers")
     if vectors.dtype.kind != "f" or vectors.itemsize < 4:
@@ -117,7 +125,12 @@ def as_queries(
     peak = np.abs(vectors).max(1, keepdims=True, initial=0).astype(np.float64)
     unit = vectors / np.where(peak > 0, peak, 1)
     length = np.sqrt(np.einsum("nd,nd->n", unit, unit))[:, None]
-    return np.ascontiguousarray(unit / np.where(length > 0, length, 1), np.float32)
+    return np.hstack([unit / np.where(length > 0, length, 1), length == 0]).astype(np.float32)
+
+
+def _width(vectors: np.ndarray, metric: Metric) -> int:
+    """Columns of :func:`as_queries`."""
+    return vectors.shape[1] + (metric == "cosine")
 
 
 def selector(among: ArrayLike | None, n: int) -> tuple[Any, int]:
@@ -143,17 +156,13 @@ def selector(among: ArrayLike | None, n: int) -> tuple[Any, int]:
     return bitmap(np.packbits(mask, bitorder="little")), int(mask.sum())
 
 
-def _kind(metric: Metric) -> int:
-    return faiss.METRIC_L2 if metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
-
-
 def _held(index: Any) -> np.ndarray:
     """A view, no copy, of what a flat index holds."""
     return faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d).reshape(index.ntotal, index.d)
 
 
 def _block(vectors: np.ndarray, start: int, metric: Metric) -> np.ndarray:
-    return as_queries(np.asarray(vectors[start : start + BLOCK]), vectors.shape[1], metric, first=start)
+    return as_queries(np.asarray(vectors[start : start + BLOCK]), metric, first=start)
 
 
 def _longest(block: np.ndarray) -> float:

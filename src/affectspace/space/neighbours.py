@@ -28,15 +28,16 @@ RECALL = 0.99
 QUERIES = 1024  # answered at a time
 SPARE = 16  # more are asked for than wanted, so that the order among equals can be told
 PAIRS = 2**15  # whose distances are taken at a time
-SLACK = 8 * float(np.finfo(np.float32).eps)  # how far products in float32 may miss, in squares of lengths
+EPS = float(np.finfo(np.float32).eps)
+ENTRIES = 2**20  # found at a time
 SAMPLED = 200  # queries that recall is measured with
 
 
 class Neighbours:
     """Answers which items are nearest, to any vector or to each item.
 
-    Distances are Euclidean, or ``1 - cosine`` in [0, 2]. A zero vector has no direction and lies at a
-    cosine distance of 1 from everything, other zero vectors included.
+    Distances are Euclidean, or ``1 - cosine`` in [0, 2]. A zero vector has no direction: its cosine
+    distance is 0 from another zero vector and 1, a right angle, from everything else.
 
     **Exact** search finds the k nearest by distances that are right to the last digit of float32. Of
     equal distances the lower row comes first, also where that decides who is among the k; so the same
@@ -115,7 +116,11 @@ class Neighbours:
             ValueError: shapes that do not match, values as for the class, k below 1, rows outside.
         """
         _check_k(k)
-        given = as_queries(np.asarray(queries), self._index.d, self.metric, "queries")
+        asked = np.asarray(queries)
+        dimensions = self._index.d - (self.metric == "cosine")
+        if asked.ndim != 2 or asked.shape[1] != dimensions:
+            raise ValueError(f"queries has shape {asked.shape}; expected (items, {dimensions})")
+        given = as_queries(asked, self.metric, "queries")
         allowed, count = selector(among, len(self))
         distances, rows = _nothing(len(given), k)
         if count:
@@ -144,27 +149,36 @@ class Neighbours:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances and rows ``(q, k)``, chosen from the ``wide`` nearest that faiss finds.
 
-        faiss ranks by float32 products, which miss by some digits; the distances of what it finds are
-        taken anew. Whom it left out is no nearer than its last one, up to :data:`SLACK`. Queries for
-        which that does not settle who the k nearest are (many equal ones, say) look farther.
+        The distances of what faiss finds are taken anew, since it ranks by float32: without a filter by
+        products, which miss by some digits of the vectors' lengths, with one by differences, which miss
+        by some digits of the distance. So whom it left out is no nearer than its last one, up to that.
+        Queries for which this does not settle who the k nearest are, be it that all lie close together
+        far from zero or that many are equally near, ask again by differences, and then for more.
         """
         wide = min(wide, count)
+        most = max(1, ENTRIES // wide)
+        if len(queries) > most:
+            parts = [queries[start : start + most] for start in range(0, len(queries), most)]
+            both = [self._nearest(part, k, wide, allowed, count, lists) for part in parts]
+            return np.concatenate([one for one, _ in both]), np.concatenate([other for _, other in both])
         queries = np.ascontiguousarray(queries)  # faiss is given a pointer
-        exact = self.kind == "exact" or allowed is not None
         found, rows = find(self._index, queries, wide, self._parameters(allowed, lists))
         squared = self._squared(queries, rows)
         order = np.lexsort((np.where(rows < 0, len(self), rows), self._distances(squared)))[:, :k]
         best, names = _filled(np.take_along_axis(squared, order, 1), np.take_along_axis(rows, order, 1), k)
-        if not exact or wide == count:
+        if wide == count or (self.kind == "ivf" and allowed is None):
             return best, names
         last = found[:, -1].astype(np.float64)
-        last = last if self.metric == "euclidean" else 2 - 2 * last
-        lengths = np.sqrt(np.einsum("nd,nd->n", queries, queries, dtype=np.float64))
-        bound = np.maximum(last - SLACK * (lengths + self._longest) ** 2, 0)
+        if allowed is None:
+            lengths = np.sqrt(np.einsum("nd,nd->n", queries, queries, dtype=np.float64))
+            bound = np.maximum(last - 8 * EPS * (lengths + self._longest) ** 2, 0)
+        else:
+            bound = last * max(0, 1 - self._index.d * EPS)
         unsettled = self._distances(best[:, -1]) >= self._distances(bound)
         if unsettled.any():
             distinct, back = np.unique(queries[unsettled], axis=0, return_inverse=True)
-            again = self._nearest(distinct, k, 4 * wide, allowed, count)
+            wider = wide if allowed is None else 4 * wide
+            again = self._nearest(distinct, k, wider, allowed or faiss.IDSelectorAll(), count)
             best[unsettled], names[unsettled] = (array[back.ravel()] for array in again)
         return best, names
 
@@ -174,11 +188,8 @@ class Neighbours:
         flat, named = squared.reshape(-1), rows.reshape(-1)
         for start in range(0, len(named), PAIRS):
             pair = start + np.flatnonzero(named[start : start + PAIRS] >= 0)
-            one, other = queries[pair // rows.shape[1]], read(self._index, named[pair])
-            gap = np.subtract(one, other, dtype=np.float64)
+            gap = np.subtract(queries[pair // rows.shape[1]], read(self._index, named[pair]), dtype=np.float64)
             flat[pair] = np.einsum("nd,nd->n", gap, gap)
-            if self.metric == "cosine":
-                flat[pair[~(one.any(1) & other.any(1))]] = 2
         return squared
 
     def _distances(self, squared: np.ndarray) -> np.ndarray:

@@ -94,12 +94,12 @@ def space_figures(
     points, votes = _known(embeddings, targets, classes, metric, "embeddings", at_least=2)
     labels = leading_labels(votes, classes)
     widest = max([*ks, k_nn])
-    _, rows = Neighbours(points, metric).of_items(widest)
+    _, rows = Neighbours(points).of_items(widest)
     retrieved = {"": (rows, labels)}
     voters, voters_votes = rows, votes
     if reference is not None and reference_targets is not None:
         others, voters_votes = _known(reference, reference_targets, classes, metric, "reference", at_least=1)
-        _, voters = Neighbours(others, metric).search(points, widest)
+        _, voters = Neighbours(others).search(points, widest)
         retrieved["reference_"] = (voters, leading_labels(voters_votes, classes))
     _, predicted = neighbour_votes(voters, voters_votes, classes, k_nn)
     figures = {f"knn_{name}": figure(votes, predicted, classes) for name, figure in KNN.items()}
@@ -148,11 +148,11 @@ def rater_agreement(votes: np.ndarray, rows: np.ndarray) -> float:
 def _known(
     embeddings: ArrayLike, targets: ArrayLike, classes: int, metric: Metric, name: str, at_least: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings (of length one for the cosine) and votes of the items whose votes are known."""
+    """Embeddings, as their Euclidean distances are meant, and votes of the items whose votes are known."""
     points, votes = np.asarray(embeddings), soft_targets(targets, classes)
     if points.ndim != 2 or len(points) != len(votes):
         raise ValueError(f"{name} has shape {points.shape} and its targets {len(votes)} items; expected as many")
-    prepared = as_queries(points, points.shape[1], metric, name)
+    prepared = as_queries(points, metric, name)
     known = ~np.isnan(votes).any(1)
     if known.sum() < at_least:
         raise ValueError(f"{name} has {known.sum()} items of known class; at least {at_least} are needed")
