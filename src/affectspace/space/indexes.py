@@ -18,7 +18,6 @@ __all__ = [
     "read",
     "selector",
     "threads_of_torch",
-    "width",
 ]
 
 Metric = Literal["euclidean", "cosine"]
