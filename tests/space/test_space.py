@@ -87,6 +87,14 @@ def test_a_plain_table_of_ids_and_vectors_is_a_space(tmp_path):
     assert opened.labels.tolist() == [1, -1, 0]
 
 
+def test_labels_that_are_numbers_are_named_by_their_digits(tmp_path):
+    pd.DataFrame({"id": [7, 8], "vector": [[1.0], [2.0]], "label": [3, 1]}).to_parquet(tmp_path / "s.parquet")
+    opened = Space.open(tmp_path / "s.parquet")
+    assert opened.classes == ("1", "3")
+    assert opened.labels.tolist() == [1, 0]
+    assert opened.items["id"].tolist() == ["7", "8"]
+
+
 def test_a_file_of_an_earlier_embed_opens(tmp_path):
     found = pd.DataFrame(
         {

@@ -73,15 +73,15 @@ def read_file(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], di
             vectors = _vectors(path, file)
             others = [name for name in names if name != VECTOR and not name.startswith("__index_level_")]
             items = pd.DataFrame({name: _series(file.read([name]).column(0)) for name in others})
-            told = json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}"))
+            told = dict(json.loads((file.schema_arrow.metadata or {}).get(KEY, b"{}")))
     except InputError:
         raise
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, AttributeError, pa.ArrowException) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"{path} cannot be read as a space: {reason}") from error
     classes = told.pop("classes", None)
     if classes is None:
-        classes = sorted(items["label"].dropna().unique()) if "label" in items else []
+        classes = sorted(items["label"].dropna().astype("string").unique()) if "label" in items else []
     return items, vectors, tuple(classes), told.get("about", told)
 
 
