@@ -20,7 +20,8 @@ from affectspace.errors import InputError
 __all__ = ["NAME", "matches", "read"]
 
 NAME = "aadb"
-_LISTS = {"Train": "train", "Validation": "validate", "TestNew": "test", "Test": "test"}
+_PARTS = {"Train": "train", "Validation": "validate", "TestNew": "test", "Test": "test"}
+_LISTS = {f"imgList{part}Regression_score.txt": split for part, split in _PARTS.items()}
 _CARD = Card(
     name=NAME,
     licence="photos of Flickr users under Creative Commons licences; for research",
@@ -59,9 +60,8 @@ def read(path: Path) -> Corpus:
 
 def _lists(path: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for name, split in _LISTS.items():
-        if split not in found and (file := nearby(path, f"imgList{name}Regression_score.txt")):
-            found[split] = file
+    for name, file in nearby(path, *_LISTS).items():
+        found.setdefault(_LISTS[name], file)  # of two tests the newer, which is named first
     return found
 
 

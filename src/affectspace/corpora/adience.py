@@ -35,6 +35,7 @@ AGES = {
 }
 """The groups and their ages in years, both ends included."""
 
+_FOLDS = tuple(f"fold_{fold}_data.txt" for fold in range(5))
 _COLUMNS = ("user_id", "original_image", "face_id", "age", "gender")
 _SPAN = re.compile(r"\((\d+), ?(\d+)\)|(\d+)")
 _FACE = re.compile(r"(?:landmark_aligned_face|coarse_tilt_aligned_face)\.(?P<face>\d+)\.(?P<photo>.+)")
@@ -47,7 +48,7 @@ _NOTE = (
 
 def matches(path: Path) -> bool:
     """Whether ``path`` holds one of the five folds, at most two folders below."""
-    return any(nearby(path, f"fold_{fold}_data.txt") for fold in range(5))
+    return bool(nearby(path, *_FOLDS))
 
 
 def read(path: Path) -> Corpus:
@@ -57,7 +58,7 @@ def read(path: Path) -> Corpus:
         InputError: no fold, one without the published columns, or no face of any.
     """
     path = Path(path)
-    folds = {f"fold_{fold}": file for fold in range(5) if (file := nearby(path, f"fold_{fold}_data.txt"))}
+    folds = {name.removesuffix("_data.txt"): file for name, file in nearby(path, *_FOLDS).items()}
     refuse_no_items(folds, path, "Adience", "fold_0_data.txt to fold_4_data.txt")
     rows = pd.concat([_fold(file).assign(fold=fold) for fold, file in folds.items()], ignore_index=True)
     images = _faces(path)

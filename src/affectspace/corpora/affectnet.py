@@ -80,8 +80,7 @@ def matches(path: Path) -> bool:
     """Whether ``path`` holds one of AffectNet's tables, or a set with annotations."""
     if any((path / name / "annotations").is_dir() for name in _SETS):
         return True
-    tables = [table for name in _TABLES if (table := nearby(path, name))]
-    return any(_is_table(table) for table in tables)
+    return any(map(_is_table, nearby(path, *_TABLES).values()))
 
 
 def read(path: Path) -> Corpus:
@@ -91,7 +90,7 @@ def read(path: Path) -> Corpus:
         InputError: neither table nor set, a table without the published columns, or an unknown expression.
     """
     path = Path(path)
-    tables = {split: table for name, split in _TABLES.items() if (table := nearby(path, name)) and _is_table(table)}
+    tables = {_TABLES[name]: table for name, table in nearby(path, *_TABLES).items() if _is_table(table)}
     if tables:
         rows = pd.concat([_read_table(table, split, path) for split, table in tables.items()], ignore_index=True)
     else:

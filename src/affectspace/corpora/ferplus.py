@@ -67,7 +67,7 @@ _CARD = Card(
 
 def matches(path: Path) -> bool:
     """Whether ``path`` holds the table of votes, or Parquet files of votes and images."""
-    return nearby(path, _RELEASE) is not None or (path.is_dir() and bool(parquet_with(path, _JOINED)))
+    return bool(nearby(path, _RELEASE)) or (path.is_dir() and bool(parquet_with(path, _JOINED)))
 
 
 def read(path: Path) -> Corpus:
@@ -79,7 +79,7 @@ def read(path: Path) -> Corpus:
     path = Path(path)
     root = path if path.is_dir() else path.parent
     files = parquet_with(path, _JOINED)
-    votes = nearby(path, _RELEASE)
+    votes = nearby(path, _RELEASE).get(_RELEASE)
     if files:
         rows = pd.concat([_joined(file, root) for file in files], ignore_index=True)
     else:
@@ -125,7 +125,7 @@ def _released(votes: Path, root: Path) -> pd.DataFrame:
     require_columns(table, ("Usage", "Image name", *_VOTES), votes)
     names = table["Image name"].str.removesuffix(".png")
     rows = table[list(_VOTES)].assign(id=names, usage=table["Usage"])
-    if pixels := nearby(root, *_PIXELS):
+    if pixels := next(iter(nearby(root, *_PIXELS).values()), None):
         usages, groups = _usages_and_groups(pixels)
         if len(usages) != len(rows) or (np.array(usages) != rows["usage"].to_numpy(object)).any():
             short = min(len(usages), len(rows))

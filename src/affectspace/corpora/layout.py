@@ -125,10 +125,20 @@ def _from_names(
     return pd.DataFrame(rows, dtype="string")
 
 
-def nearby(path: Path, *names: str) -> Path | None:
-    """The first of the named files that lies in ``path`` or at most two folders below it."""
-    places = (place for name in names for depth in ("", "*/", "*/*/") for place in sorted(path.glob(depth + name)))
-    return next((p for p in places if p.is_file() and not p.name.startswith(".")), None) if path.is_dir() else None
+def nearby(path: Path, *names: str) -> dict[str, Path]:
+    """Those of the named files that lie in ``path`` or at most two folders below it, the nearest of each name."""
+    found: dict[str, Path] = {}
+    folders = [path] if path.is_dir() else []
+    for _ in range(3):
+        for folder in folders:
+            found |= {name: folder / name for name in names if name not in found and (folder / name).is_file()}
+        folders = [
+            Path(entry)
+            for folder in folders
+            for entry in sorted(os.scandir(folder), key=lambda e: e.name)
+            if not entry.name.startswith(".") and entry.is_dir()
+        ]
+    return {name: found[name] for name in names if name in found}
 
 
 def refuse_no_items(rows: Sized, path: Path, corpus: str, looked_for: str) -> None:

@@ -46,7 +46,7 @@ _CARD = Card(
 
 def matches(path: Path) -> bool:
     """Whether ``path`` holds RAF-DB's list of labels, at most two folders below."""
-    return nearby(path, _LIST) is not None
+    return bool(nearby(path, _LIST))
 
 
 def read(path: Path) -> Corpus:
@@ -56,7 +56,7 @@ def read(path: Path) -> Corpus:
         InputError: no list, a line that is none of its, or no image.
     """
     path = Path(path)
-    listed = nearby(path, _LIST)
+    listed = nearby(path, _LIST).get(_LIST)
     refuse_no_items([listed] if listed else [], path, "RAF-DB", f"EmoLabel/{_LIST}")
     assert listed is not None
     images: dict[str, str] = {}
