@@ -51,9 +51,9 @@ def test_affectnet_tables(plant_images, header):
     corpus = open_corpus(root)
     assert corpus.name == "affectnet"
     assert rows(corpus, "image", "label", "split", "box") == {
-        "1/a": ["Manually_Annotated_Images/1/a.jpg", "happiness", "train", "10 20 110 130"],
+        "1/a": ["Manually_Annotated_Images/1/a.jpg", "happiness", "train", "10 20 100 110"],
         "2/b": ["Manually_Annotated_Images/2/b.jpg", "no face", "train", "0 0 9 9"],
-        "2/c": ["Manually_Annotated_Images/2/c.png", "contempt", "test", "1 2 4 6"],
+        "2/c": ["Manually_Annotated_Images/2/c.png", "contempt", "test", "1 2 3 4"],
     }
     assert corpus.ratings.groupby("item")["value"].apply(list).to_dict() == {
         "1/a": ["0.5", "-0.25"],
@@ -61,6 +61,15 @@ def test_affectnet_tables(plant_images, header):
     }
     assert corpus.card.label_map["no face"] == ""
     assert check(corpus) == []
+
+
+@pytest.mark.parametrize(("tables", "below"), [("", ""), ("lists/", ""), ("lists/", "Manually_Annotated/")])
+def test_affectnet_wherever_its_images_lie(plant_images, tables, below):
+    folder = f"{below}Manually_Annotated_Images" if below else tables.rstrip("/")
+    root = plant_images(f"{folder}/1/a.jpg".lstrip("/"))
+    (root.parent / "Manually_Annotated_Images").mkdir(exist_ok=True)  # of somebody else
+    write(root / f"{tables}training.csv", HEADER, "1/a.jpg,10,20,100,110,1;2,1,0.5,-0.25")
+    assert check(open_corpus(root)) == []
 
 
 def test_affectnet_sets(plant_images):
@@ -124,9 +133,9 @@ def test_images_of_groups(plant_images):
     corpus = open_corpus(root)
     assert corpus.name == "images_of_groups"
     assert rows(corpus, "image", "session", "label", "sex", "box") == {
-        "Fam2a/1_2@N00/1": ["Fam2a/1_2@N00.jpg", "Fam2a/1_2@N00.jpg", "28", "female", "60 52 180 172"],
-        "Fam2a/1_2@N00/2": ["Fam2a/1_2@N00.jpg", "Fam2a/1_2@N00.jpg", "75", "male", "8 9 12 12"],
-        "Wed5a/3/1": ["Wed5a/3.jpg", "Wed5a/3.jpg", "28", "female", "60 52 180 172"],
+        "Fam2a/1_2@N00/1": ["Fam2a/1_2@N00.jpg", "Fam2a/1_2@N00.jpg", "28", "female", "60 52 120 120"],
+        "Fam2a/1_2@N00/2": ["Fam2a/1_2@N00.jpg", "Fam2a/1_2@N00.jpg", "75", "male", "8 9 3 3"],
+        "Wed5a/3/1": ["Wed5a/3.jpg", "Wed5a/3.jpg", "28", "female", "60 52 120 120"],
     }
     assert set(corpus.items["label"]) <= corpus.card.label_map.keys()
     assert check(corpus) == []  # two faces of one photo are not the same image

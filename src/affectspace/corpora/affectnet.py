@@ -5,7 +5,7 @@ facial_landmarks, expression, valence, arousal; validation without a header in s
 ``Manually_Annotated_Images/103/....jpg``, or beside the tables; or, in later releases, ``train_set`` and ``val_set``,
 each with ``images/0.jpg`` and ``annotations/0_exp.npy``, ``0_val.npy``, ``0_aro.npy``.
 
-``box`` is the face within the image: left, top, right and bottom in pixels. The images of later releases are cut
+``box`` is the face within the image: left, top, width and height in pixels. The images of later releases are cut
 out already. Nobody publishes the test set, so that the validation set is the test split, as everybody uses it.
 Folders named by class, as others pass AffectNet on, are read as any folder of images.
 """
@@ -121,21 +121,15 @@ def _read_table(file: Path, split: str, path: Path) -> pd.DataFrame:
         lines.insert(0, ",".join(_COLUMNS))
     table = parse_csv("\n".join(lines), file)
     require_columns(table, _COLUMNS, file)
-    images = next((p for p in (file.parent, file.parent.parent, path) if (p / _FOLDER).is_dir()), None)
-    if images is not None:
-        below = (images / _FOLDER).relative_to(path).as_posix()
-    elif found := sorted(path.glob(f"*/{_FOLDER}")):
-        below = found[0].relative_to(path).as_posix()
-    else:
-        below = file.parent.relative_to(path).as_posix()
-    left, top, width, height = (pd.to_numeric(table[name], errors="coerce").astype("Int64") for name in _COLUMNS[1:5])
-    box = [side.astype("string") for side in (left, top, left + width, top + height)]
+    found = [folder for pattern in (_FOLDER, f"*/{_FOLDER}") for folder in sorted(path.glob(pattern))]
+    below = (found[0] if found else file.parent).relative_to(path).as_posix()
+    sides = [table[name].str.removesuffix(".0") for name in _COLUMNS[1:5]]
     return pd.DataFrame(
         {
             "id": without_ending(table[_COLUMNS[0]]),
             "image": ("" if below == "." else f"{below}/") + table[_COLUMNS[0]],
             "split": split,
-            "box": box[0] + " " + box[1] + " " + box[2] + " " + box[3],
+            "box": sides[0] + " " + sides[1] + " " + sides[2] + " " + sides[3],
             **{name: table[name] for name in ("expression", "valence", "arousal")},
         }
     )

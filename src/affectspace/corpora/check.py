@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.corpora.check_media import media_faults
-from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, Corpus, Scale
+from affectspace.corpora.corpus import MEDIA_COLUMNS, Corpus, Scale
 from affectspace.corpora.fault import Fault
 
 __all__ = ["check"]
@@ -54,8 +54,8 @@ def _ids(items: pd.DataFrame) -> Iterator[Fault]:
 def _content(corpus: Corpus) -> Iterator[Fault]:
     items = corpus.items
     no_media = items[list(MEDIA_COLUMNS)].isna().all(axis=1)
-    if no_media.all() and len(items.drop(columns=list(ITEM_COLUMNS)).select_dtypes("number").columns):
-        no_media[:] = False  # a table of numbers, which are its features
+    if corpus.card.features:
+        no_media &= items[list(corpus.card.features)].isna().all(axis=1)
     no_label = items["label"].isna() & ~items["id"].isin(corpus.ratings["item"].dropna())
     for row, (name, media, label) in enumerate(zip(items["id"], no_media, no_label), start=1):
         name = "" if pd.isna(name) else name

@@ -53,6 +53,7 @@ class Card:
         scales: numeric rating dimensions and their ends; a dimension not listed is categorical.
         label_map: own label -> shared label; ``""`` leaves items with that label out.
         note: anything a reader of results must know, such as a known confounding.
+        features: columns of the items that are what is known of them, numbers instead of media.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Card:
     scales: dict[str, Scale] = field(default_factory=dict)
     label_map: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Layout (Cornell University): eleven folders, ``Fam2a`` to ``Wed5a``, each with p
 with the name of a photo, then one line a face: x and y of the left and of the right eye, age, sex (1 female, 2 male).
 Ages are 1, 5, 10, 16, 28, 51 or 75, the middles of the groups 0-2, 3-7, 8-12, 13-19, 20-36, 37-65 and 66+.
 
-Each face is an item. ``image`` is the whole photo and ``box`` the face within it (left, top, right, bottom in pixels,
+Each face is an item. ``image`` is the whole photo and ``box`` the face within it (left, top, width, height in pixels,
 also beyond the photo's edge): a square three eye distances wide, the eyes at two fifths of its height. ``session``
 is the photo, whose faces must stay together.
 """
@@ -85,4 +85,4 @@ def _faces(table: Path, path: Path) -> Iterator[dict]:
 def _box(left_x: float, left_y: float, right_x: float, right_y: float) -> str:
     side = _WIDTH * max(1.0, math.hypot(right_x - left_x, right_y - left_y))
     left, top = (left_x + right_x - side) / 2, (left_y + right_y) / 2 - _EYES * side
-    return " ".join(str(round(edge)) for edge in (left, top, left + side, top + side))
+    return " ".join(str(round(edge)) for edge in (left, top, side, side))

@@ -76,10 +76,9 @@ def read(path: Path) -> Corpus:
         )
     file = tables[0]
     table = read_table(file)
-    features = list(table.columns[1:])
-    if clash := [name for name in features if name in ITEM_COLUMNS]:
-        table = table.rename(columns={name: f"source_{name}" for name in clash})
-    for name in table.columns[1:]:
+    table = table.rename(columns={name: f"source_{name}" for name in table.columns if name in ITEM_COLUMNS})
+    features = [str(name) for name in table.columns[1:]]
+    for name in features:
         cells = pd.to_numeric(table[name], errors="coerce")
         wrong = cells.isna() & table[name].notna()
         if wrong.any():
@@ -94,14 +93,14 @@ def read(path: Path) -> Corpus:
         citation="the source of each set; collected in github.com/gagolews/ordinal_regression_data",
         note="Levels are ordered numbers: use labels of kind levels. Inputs are on scales of their own, so normalise "
         "them; some are standardised or dummy-coded by the source.",
+        features=tuple(features),
     )
     return make_corpus(file.parent, rows, card)
 
 
 def numbers(corpus: Corpus) -> pd.DataFrame:
     """Ids and features of a corpus of numbers, as :class:`affectspace.features.VectorTable` reads them."""
-    features = corpus.items.drop(columns=list(ITEM_COLUMNS)).select_dtypes("number")
-    return pd.concat([corpus.items[["id"]], features], axis=1)
+    return corpus.items[["id", *corpus.card.features]]
 
 
 def _tables(path: Path) -> list[Path]:
