@@ -1,7 +1,12 @@
 """Media to arrays, the store that keeps them, and their normalisation."""
 
 from affectspace.features.augment import Augmentation, Masks
+from affectspace.features.crops import crop_face, fit_square
 from affectspace.features.extract import Frontend
+from affectspace.features.face import Face, FaceFinder
+from affectspace.features.face_finder import CascadeFinder
+from affectspace.features.face_track import FaceTrack, track_face
+from affectspace.features.faces import Faces
 from affectspace.features.features import Features
 from affectspace.features.functionals import Functionals
 from affectspace.features.hearing import Hearing
@@ -11,8 +16,10 @@ from affectspace.features.store import FeatureStore
 from affectspace.features.vectors import VectorTable
 from affectspace.features.views import Views
 from affectspace.features.waveform import Waveform
+from affectspace.features.yunet import YuNetFinder
 
 __all__ = [
-    "Augmentation", "FeatureStore", "Features", "Frontend", "Functionals", "Hearing", "LogMel", "Masks", "Normaliser",
-    "Statistics", "VectorTable", "Views", "Waveform", "log_mel",
+    "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceTrack", "Faces", "FeatureStore", "Features", "Frontend",
+    "Functionals", "Hearing", "LogMel", "Masks", "Normaliser", "Statistics", "VectorTable", "Views", "Waveform",
+    "YuNetFinder", "crop_face", "fit_square", "log_mel", "track_face",
 ]  # fmt: skip

@@ -23,9 +23,15 @@ BATCH = 16  # items that a worker takes at a time
 PROBE_SECONDS = 1.0  # of work, from which the time that is left can be estimated
 WORTH_SECONDS = 20.0  # of work left, from which on processes that must first import torch end sooner
 
+KEPT = {np.dtype(np.int16): "<i2", np.dtype(np.uint8): "|u1"}  # as they are; everything else becomes float32
+
 
 class Frontend(Protocol):
-    """What makes features: a pure function of a file, with a name for its settings."""
+    """What makes features: a pure function of a file, with a name for its settings.
+
+    A front end that reads something else than sound has one method more, ``sha256(read) -> str``: the hash of what
+    there is to see in what :meth:`read` gave, for sound that is :func:`~affectspace.media.samples_sha256`.
+    """
 
     @property
     def fingerprint(self) -> str:
@@ -38,11 +44,11 @@ class Frontend(Protocol):
         ...
 
     def read(self, path: str, start: float | None, end: float | None) -> np.ndarray:
-        """The samples of a recording, in [-1, 1]; MediaError where there are none."""
+        """The samples of a recording, in [-1, 1], or the pixels of a picture; MediaError where there are none."""
         ...
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
-        """Samples to features ``(frames, dimensions)``, float32 or int16; MediaError where there can be none."""
+        """What was read to features ``(frames, dimensions)``, float32, int16 or uint8; MediaError for want of any."""
         ...
 
 
@@ -55,7 +61,7 @@ class Source(NamedTuple):
 
 
 class Extracted(NamedTuple):
-    """An item's features and the hash of its samples, or the reason why it has none."""
+    """An item's features and the hash of what was heard or seen, or the reason why it has none."""
 
     values: np.ndarray | None
     audio_sha: str
@@ -134,7 +140,7 @@ def _extract(frontend: Frontend, source: Source) -> Extracted:
     try:
         samples = frontend.read(*source)
         made = frontend.compute(samples)
-        values = np.ascontiguousarray(made, dtype="<i2" if made.dtype == np.int16 else "<f4")
+        values = np.ascontiguousarray(made, dtype=KEPT.get(made.dtype, "<f4"))
     except InputError as error:
         return Extracted(None, "", str(error))
     if values.ndim != 2 or values.shape[1] != frontend.dimensions:
@@ -143,7 +149,8 @@ def _extract(frontend: Frontend, source: Source) -> Extracted:
         return Extracted(None, "", f"{source.path} gives no frame")
     if not np.isfinite(values).all():
         return Extracted(None, "", f"{source.path} gives features that are NaN or infinite")
-    return Extracted(values, samples_sha256(samples), "")
+    sha256 = getattr(frontend, "sha256", samples_sha256)
+    return Extracted(values, sha256(samples), "")
 
 
 def _cores() -> int:

@@ -20,10 +20,10 @@ class Features:
     Args:
         ids: ``(items,)`` the items' ids, in the order asked for, without those in quarantine.
         lengths: ``(items,)`` int64 frames of each item; 1 for vectors.
-        values: ``(frames of all items, dimensions)`` float32 (samples: int16), read-only, on disk where it came
-            from there.
+        values: ``(frames of all items, dimensions)`` float32 (samples: int16, pixels: uint8), read-only, on disk where
+            it came from there.
         audio_sha: ``(items,)`` SHA-256 of each item's samples (see
-            :func:`~affectspace.media.samples_sha256`); None where nobody has seen the audio.
+            :func:`~affectspace.media.samples_sha256`) or pixels; None where nobody has heard or seen them.
         quarantine: the items without features, columns ``id`` and ``reason``.
 
     Example:

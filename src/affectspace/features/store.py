@@ -17,7 +17,7 @@ from rich.progress import track
 from affectspace.errors import InputError
 from affectspace.features.extract import Extracted, Frontend, Source, extract_all
 from affectspace.features.features import Features, refuse_duplicates, refuse_too_many
-from affectspace.files import atomic_directory
+from affectspace.files import atomic_directory, packed
 
 __all__ = ["FeatureStore"]
 
@@ -32,8 +32,8 @@ class FeatureStore:
     time of change, start and end: touch a file, and its entry is made anew. It appears whole or not
     at all, so two runs may make the same entry, and a run may be killed, at any moment.
 
-    An entry holds ``values.npy`` (float32, or int16 where the front end gives that; frames of all items
-    x dimensions), ``index.parquet`` (id, length, audio_sha), ``quarantine.parquet`` (id, reason) and
+    An entry holds ``values.npy`` (float32, or int16 or uint8 where the front end gives that; frames of all
+    items x dimensions), ``index.parquet`` (id, length, audio_sha), ``quarantine.parquet`` (id, reason) and
     ``about.json``. Any of them may be deleted with their folder; they are only a cache.
 
     Args:
@@ -65,8 +65,8 @@ class FeatureStore:
         """The features of every item, from the store or made and stored now.
 
         Args:
-            media: one row an item: ``id`` (unique), ``path`` (absolute), and where an item is a part
-                of its file ``start`` and ``end`` in seconds.
+            media: one row an item: ``id`` (unique), ``path`` (absolute; of an image also a row of a table, such
+                as ``/faces.parquet#17``), and where an item is a part of its file ``start`` and ``end`` in seconds.
             frontend: makes the features; see :class:`~affectspace.features.LogMel`.
             workers: processes; None: as many as pay, 1: none but this one. The result is the same.
             max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in
@@ -128,7 +128,7 @@ def _key(fingerprint: str, ids: Sequence[str], sources: Sequence[Source]) -> str
     digest = hashlib.sha256(json.dumps([FORMAT, fingerprint]).encode())
     for item, source in zip(ids, sources):
         try:
-            status = os.stat(source.path)
+            status = os.stat(packed(source.path)[0])
             state = [status.st_size, status.st_mtime_ns]
         except OSError:  # the front end says what is wrong; once the file is there, the key is another
             state = []
@@ -163,7 +163,7 @@ def _write(folder: Path, ids: Sequence[str], made: Iterable[Extracted], frontend
 
 
 def _write_header(file, kind: str, frames: int, dimensions: int) -> None:
-    # numpy pads a header so that the first length may grow without moving what follows; both kinds are as long
+    # numpy pads a header so that the first length may grow without moving what follows; all kinds are as long
     header = {"descr": kind, "fortran_order": False, "shape": (frames, dimensions)}
     np.lib.format.write_array_header_1_0(file, header)
 
