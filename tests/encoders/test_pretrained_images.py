@@ -62,6 +62,21 @@ def _features_of(trunk, grey, kind):
 
 
 @needs_transformers
+def test_of_a_model_that_classifies_nothing_the_tokens_are_averaged(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.SiglipVisionConfig(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    model = transformers.SiglipVisionModel(config).eval()
+    model.save_pretrained(tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(VIT | {"do_normalize": False}))
+    trunk, grey = PretrainedTrunk(tmp_path, channels=3).eval(), torch.rand(2, 3, 32, 32) * 255
+    with torch.no_grad():
+        expected = model(pixel_values=grey / 255).last_hidden_state.mean(1)
+        torch.testing.assert_close(trunk(grey), expected, atol=1e-5, rtol=1e-5)
+
+
+@needs_transformers
 def test_normalisation_of_the_corpus_is_undone(tmp_path):
     save(tmp_path, "vit", VIT)
     plain = PretrainedTrunk(tmp_path, channels=3).eval()

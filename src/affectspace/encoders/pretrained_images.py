@@ -115,10 +115,9 @@ class PretrainedTrunk(nn.Module):
         self.register_buffer("gain", gain.expand(inputs).contiguous()[:, None, None])
         self.register_buffer("shift", shift.expand(inputs).contiguous()[:, None, None])
         with torch.no_grad():
-            training = self.model.training
             self.model.eval()
             self.features = self._features(torch.zeros(1, inputs, self.cropped, self.cropped)).shape[1]
-            self.model.train(training)
+        self.model.train()  # as any module that was just made
 
     def forward(self, images: Tensor) -> Tensor:
         images = functional.interpolate(images.float(), (self.resized,) * 2, mode=self.mode, **_smooth(self.mode))
