@@ -1,0 +1,138 @@
+"""``affectspace map``"""
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from affectspace.cli.outputs import new_file
+from affectspace.cli.spaces import beside, chosen, working
+from affectspace.cli.tell import next_commands, quoted
+from affectspace.errors import InputError
+from affectspace.files import json_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from affectspace.space import Space
+
+
+def map(
+    *spaces: Path,
+    by: str = "label",
+    new: Path | None = None,
+    out: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Draw one or several spaces of the same items as maps side by side, from one start (t-SNE).
+
+    Parameters
+    ----------
+    spaces
+        Parquet files that affectspace embed wrote, or finished run folders.
+    by
+        The column that gives the colours, such as label, prediction, corpus or speaker.
+    new
+        Another space, whose items are placed into the map of the first without moving it.
+    out
+        A .png, .svg or .pdf file [default: NAME-map.png beside the first space].
+    as_json
+        Print where each item lies as JSON, for machines.
+    """
+    if not spaces:
+        raise InputError("name at least one space: affectspace map faces.parquet")
+    if new is not None and len(spaces) > 1:
+        raise InputError("--new places items into one map; name one space")
+    path = new_file(out or beside(spaces[0], "-map.png"))
+    if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
+        raise InputError(f"--out {path} ends in {path.suffix!r}; a picture is .png, .svg or .pdf")
+    opened = _same_items(spaces, [chosen(each) for each in spaces])
+    added = None if new is None else chosen(new)
+    column = _column(opened[0], by, spaces[0])
+    placed_column = None if added is None or new is None else _column(added, by, new)
+    if added is not None and added.dimensions != opened[0].dimensions:
+        raise InputError(
+            f"{new} has {added.dimensions} dimensions and {spaces[0]} has {opened[0].dimensions}; items are placed "
+            "into the map of the model that embedded them"
+        )
+
+    from affectspace.report.map_picture import Drawn, draw_maps
+    from affectspace.space.map_of_space import MapOfSpace
+    from affectspace.space.maps import bounded_perplexity, tsne_maps
+
+    with working(f"drawing {len(column):,} items", as_json):
+        maps = tsne_maps([each.vectors for each in opened])
+        placed = None if added is None else MapOfSpace(maps[0], opened[0].vectors).place(added.vectors)
+        names = [str(path_.stem if path_.is_file() else path_.resolve().name) for path_ in spaces]
+        drawn = [
+            Drawn(name, positions, _medoids(each) if by == "label" else (), placed)
+            for name, positions, each in zip(names, maps, opened)
+        ]
+        used = bounded_perplexity(len(column))
+        about = f"{len(column):,} items, perplexity {used:.3g}." if used else f"{len(column)} items: too few for t-SNE."
+        order = opened[0].classes if by in {"label", "prediction"} else ()
+        ordered = bool(order) and _ordered(opened[0])
+        draw_maps(drawn, column, path, order=order, ordered=ordered, placed=placed_column, about=about)
+    if as_json:
+        told = {"out": str(path), "ids": opened[0].items["id"].tolist(), "maps": [each.tolist() for each in maps]}
+        if placed is not None and added is not None:
+            told |= {"new_ids": added.items["id"].tolist(), "new": placed.tolist()}
+        print(json_text(told))
+        return
+    print(f"map of {len(column):,} items{'' if added is None else f' and {len(added):,} new ones'}: {path}")
+    next_commands(f"open it: {path.resolve().as_uri()}", f"affectspace discover {quoted(spaces[0])}")
+
+
+def _same_items(paths: tuple[Path, ...], spaces: "list[Space]") -> "list[Space]":
+    """The spaces with the items that all of them hold, in the order of the first."""
+    if len(spaces) == 1:
+        return spaces
+    import numpy as np
+    import pandas as pd
+
+    ids = spaces[0].items["id"]
+    common = ids[np.logical_and.reduce([ids.isin(each.items["id"]) for each in spaces])]
+    if not len(common):
+        raise InputError(
+            f"{paths[0]} and the others share no item, so that nothing could be followed from map to map; embed the "
+            "same items, or draw each by itself"
+        )
+    return [each.take(pd.Index(each.items["id"]).get_indexer(pd.Index(common))) for each in spaces]
+
+
+def _column(space: "Space", name: str, path: Path) -> "pd.Series":
+    if name not in space.items:
+        legal = [str(column) for column in space.items if column not in {"target", "probabilities"}]
+        near = difflib.get_close_matches(name, legal, 1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"--by {name!r} is no column of {path}; {meant}There are {', '.join(legal)}")
+    if name in {"target", "probabilities"}:
+        raise InputError(f"--by {name!r} holds a number for each class; colour by label or prediction")
+    return space.items[name]
+
+
+def _medoids(space: "Space") -> "list[tuple[str, int]]":
+    """Of each class the item nearest to the mean direction of all: the medoid for squared distances on the sphere."""
+    import numpy as np
+
+    from affectspace.space.maps import unit_rows
+
+    unit, labels = unit_rows(space.vectors), space.labels
+    found = []
+    for place, name in enumerate(space.classes):
+        rows: np.ndarray = np.flatnonzero(labels == place)
+        if len(rows):
+            found.append((name, int(rows[np.argmax(unit[rows] @ unit[rows].mean(0))])))
+    return found
+
+
+def _ordered(space: "Space") -> bool:
+    """Whether the run that made the space says that its classes are levels of one thing."""
+    from affectspace.training.run import Run
+
+    try:
+        labels = Run(Path(str(space.about.get("model") or ""))).recipe.get("labels", {})
+    except InputError:
+        return False
+    return labels.get("kind") in {"levels", "poles"}

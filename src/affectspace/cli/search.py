@@ -1,0 +1,143 @@
+"""``affectspace search``"""
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from affectspace.cli.outputs import new_file
+from affectspace.cli.spaces import chosen, working
+from affectspace.cli.tell import next_commands, quoted
+from affectspace.errors import InputError
+from affectspace.files import json_text
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from affectspace.space import Space
+
+
+def search(
+    space: Path,
+    *,
+    query: str,
+    count: int = 10,
+    where: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    out: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Find the items of a space that the model finds most alike to an item or to a file.
+
+    Parameters
+    ----------
+    space
+        A Parquet file that affectspace embed wrote, or a finished run folder.
+    query
+        The id of an item, or a recording or picture, which the space's own model embeds.
+    count
+        How many to find.
+    where
+        Search only items for which these hold, such as split=test or label=sad|angry.
+    out
+        Also write a page that shows them.
+    as_json
+        Print what was found as JSON, for machines.
+    """
+    if count < 1:
+        raise InputError(f"--count is {count}; legal: at least 1")
+    if out is not None and new_file(out).suffix.lower() not in {".html", ".htm"}:
+        raise InputError(f"--out {out} ends in {out.suffix!r}; the page is HTML, so end it in .html")
+
+    from affectspace.space.neighbours import Neighbours
+
+    whole = chosen(space)
+    among = whole.where(*where) if where else whole
+    asked, vector = _query(whole, query, as_json)
+    with working("searching", as_json):
+        distances, rows = Neighbours(among.vectors).search(vector[None], min(count + 1, len(among)))
+    names = among.items["id"]
+    kept = [(row, float(d)) for row, d in zip(rows[0], distances[0]) if row >= 0 and names[row] != asked["id"]][:count]
+    if not kept:
+        raise InputError("the query is the only item to be searched; leave out --where, or embed more items")
+    found = among.items.iloc[[row for row, _ in kept]]
+    if out is not None:
+        from affectspace.report.space_pages import search_page
+
+        search_page(among, asked, *_apart(kept), out, " and ".join(where))
+    if as_json:
+        told = found[["id", "label", "prediction"]].assign(distance=[distance for _, distance in kept])
+        rows_told = told.astype(object).where(told.notna(), None).to_dict("records")
+        print(json_text({"query": asked["id"], "searched": len(among), "page": out and str(out), "found": rows_told}))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, how in (("", "right"), ("distance", "right"), ("label", "left"), ("model", "left"), ("id", "left")):
+        table.add_column(heading, justify=how, overflow="fold")  # pyright: ignore[reportArgumentType]
+    for place, ((_, distance), item) in enumerate(zip(kept, found.to_dict("records")), 1):
+        table.add_row(str(place), f"{distance:.3g}", *(_cell(item[name]) for name in ("label", "prediction", "id")))
+    print(f"nearest to {asked['id']}, of {len(among):,} items:")
+    Console(markup=False, highlight=False).print(table)
+    if out is None:
+        again = ["--query", query, "--count", str(count), *(["--where", *where] if where else [])]
+        next_commands(
+            f"affectspace search {quoted(space, *again, '--out', 'found.html')}",
+            f"affectspace discover {quoted(space)}",
+        )
+    else:
+        print(f"page: {out}")
+        next_commands(f"open it in a browser: {out.resolve().as_uri()}")
+
+
+def _query(space: "Space", query: str, quiet: bool) -> "tuple[dict[str, Any], np.ndarray]":
+    """What is known of the query, and its vector."""
+    held = (space.items["id"] == query).to_numpy(bool)
+    if held.any():
+        row = int(held.argmax())
+        return {str(name): value for name, value in space.items.iloc[row].to_dict().items()}, space.vectors[row]
+    if not Path(query).is_file():
+        ids = space.items["id"]
+        near = ids[ids.str.endswith(f"/{query}")].tolist()[:1] or difflib.get_close_matches(query, ids[:20_000], 1)
+        meant = f"did you mean {near[0]!r}?" if near else f"ids look like {ids.iloc[0]!r}"
+        raise InputError(f"--query {query!r} is neither an item of the space nor a file; {meant}")
+    return _embedded(space, Path(query), quiet)
+
+
+def _embedded(space: "Space", file: Path, quiet: bool) -> "tuple[dict[str, Any], np.ndarray]":
+    from affectspace.space.embed import embed
+    from affectspace.training import load_model
+
+    model = space.about.get("model")
+    if not model:
+        raise InputError(f"the space does not say which model made it, so {file} cannot be embedded; query an id of it")
+    if not Path(str(model)).exists():
+        raise InputError(
+            f"the model of the space, {model}, is not there, so {file} cannot be embedded; put it back, work in the "
+            "folder where it was embedded, or query one of its ids"
+        )
+    with working(f"embedding {file}", quiet):
+        found = embed(load_model(str(model)), [file], quiet=True)
+    if len(found.table) != 1:
+        raise InputError(f"{file} holds {len(found.table)} items; a query is one recording or one picture")
+    item = {str(name): value for name, value in found.table.iloc[0].to_dict().items()}
+    vector = item.pop("vector")
+    if len(vector) != space.dimensions:
+        raise InputError(
+            f"the model {model} gives {len(vector)} dimensions and the space has {space.dimensions}; it has been "
+            "trained anew since, so embed the items again"
+        )
+    return item, vector
+
+
+def _apart(kept: "list[tuple[int, float]]") -> "tuple[np.ndarray, np.ndarray]":
+    import numpy as np
+
+    return np.array([row for row, _ in kept]), np.array([distance for _, distance in kept])
+
+
+def _cell(value: Any) -> str:
+    import pandas as pd
+
+    return "-" if pd.isna(value) else str(value)

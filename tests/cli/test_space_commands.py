@@ -1,0 +1,250 @@
+"""Search, discover, summarise and map as people type them: tables, pages, JSON, and errors that name the remedy."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from affectspace.space import Space
+from affectspace.space.embed import Embedded
+
+CLASSES = ("blue", "red")
+
+
+def make(folder: Path, pictures: bool = True, **more) -> Path:
+    """Sixty squares, blue and red in two shades each; item 0 is blue and labelled red."""
+    generator = np.random.default_rng(0)
+    kind = np.arange(60) % 4
+    vectors = np.eye(4)[kind] * 5 + generator.normal(0, 0.1, (60, 4))
+    labels = np.array(CLASSES, dtype=object)[kind // 2]
+    labels[0] = "red"
+    items = pd.DataFrame(
+        {
+            "id": [f"toy/{row:02d}" for row in range(60)],
+            "label": labels,
+            "prediction": np.array(CLASSES)[kind // 2],
+            "split": np.where(np.arange(60) < 40, "train", "test"),
+            "size": np.arange(60) / 2,
+        }
+    )
+    if pictures:
+        (folder / "squares").mkdir()
+        for row, name in enumerate(items["id"]):
+            shade = 100 + 50 * (kind[row] % 2) + row % 30
+            colour = (0, 0, shade) if kind[row] < 2 else (shade, 0, 0)
+            Image.new("RGB", (24, 24), colour).save(folder / f"squares/{name[4:]}.png")
+        items["image"] = [str(folder / f"squares/{name[4:]}.png") for name in items["id"]]
+    Space(items.assign(**more), vectors, CLASSES).save(folder / "toy.parquet")
+    return folder / "toy.parquet"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    return make(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture
+def toy(made, tmp_path) -> Path:
+    return Path(shutil.copy(made, tmp_path / "toy.parquet"))
+
+
+def test_search_finds_the_nearest_and_never_the_query(run, toy):
+    space = Space.open(toy)
+    code, out, err = run("search", "toy.parquet", "--query", "toy/04", "--count", "5", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    away = np.linalg.norm(space.vectors - space.vectors[4], axis=1)
+    order = [row for row in np.argsort(away, kind="stable") if row != 4][:5]
+    assert [each["id"] for each in told["found"]] == [f"toy/{row:02d}" for row in order]
+    assert [each["distance"] for each in told["found"]] == pytest.approx(away[order].tolist(), rel=1e-4)
+    assert told["searched"] == 60
+
+
+def test_search_among_some_writes_a_page_and_tells_what_to_type_next(run, toy):
+    code, out, err = run(
+        "search", "toy.parquet", "--query", "toy/04", "--count", 3, "--where", "split=test", "label=blue"
+    )
+    assert code == 0, err
+    shown = [word for word in out.split() if word.startswith("toy/")]
+    assert len(shown) == 4 + 1  # the query, three found, the query in the next command
+    assert all(int(word[4:]) >= 40 for word in shown[1:4])
+    again = next(line for line in out.splitlines() if "--out" in line)
+    code, out, err = run(*again.split()[1:])
+    assert code == 0, err
+    page = Path("found.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg;base64,") == 4
+    assert "that have split=test and label=blue" in page
+    assert "open it in a browser: file://" in out
+
+
+def test_discover_writes_tables_and_pages(run, toy):
+    code, out, err = run("discover", "toy.parquet", "--subclasses", 2, "--errors", "--out", "found", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    table = pd.read_csv("found/subclasses.csv")
+    assert sorted(table["id"]) == [f"toy/{row:02d}" for row in range(60)]
+    assert [each["size"] for each in told["subclasses"]] == table["subclass"].value_counts(sort=False).tolist()
+    assert table["medoid"].sum() == len(told["subclasses"]) == table["subclass"].nunique()
+    suspects = pd.read_csv("found/suspects.csv")
+    assert suspects["id"][0] == "toy/00" == told["suspects"]["first"][0]["id"]
+    assert suspects["suggested"][0] == "blue"
+    assert len(suspects) == told["suspects"]["count"]
+    page = Path("found/suspects.html").read_text(encoding="utf-8")
+    assert "Labelled red, perhaps blue" in page
+    assert "most typical" in Path("found/subclasses.html").read_text(encoding="utf-8")
+
+
+def test_discover_does_only_what_is_asked_and_both_by_default(run, toy):
+    code, out, err = run("discover", "toy.parquet", "--errors")
+    assert code == 0, err
+    assert sorted(path.name for path in Path("toy-discovered").iterdir()) == ["suspects.csv", "suspects.html"]
+    assert "in doubt: toy/00: labelled red, perhaps blue" in out
+    assert "affectspace map toy.parquet" in out
+    shutil.rmtree("toy-discovered")
+    code, out, err = run("discover", "toy.parquet")
+    assert code == 0, err
+    assert len(list(Path("toy-discovered").iterdir())) == 4
+
+
+def test_summarise_writes_a_table_and_a_page(run, toy):
+    code, out, err = run("summarise", "toy.parquet", "--groups", 4, "--per-group", 3, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert sum(group["size"] for group in told["groups"]) == 60
+    table = pd.read_csv("toy-summary/summary.csv")
+    assert table["id"].tolist() == [name for group in told["groups"] for name in group["items"]]
+    assert table["medoid"].sum() == 4
+    assert Path("toy-summary/summary.html").read_text(encoding="utf-8").count("data:image") == len(table)
+    code, out, _ = run("summarise", "toy.parquet", "--groups", 4)
+    assert code == 0
+    assert "60 items in 4 groups of 15 to 15" in out
+
+
+def test_maps_of_one_and_two_spaces_and_new_items(run, toy, tmp_path):
+    space = Space.open(toy)
+    order = np.random.default_rng(1).permutation(60)[:40]
+    space.take(order).save(tmp_path / "other.parquet")
+    code, out, err = run("map", "toy.parquet", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert np.shape(told["maps"]) == (1, 60, 2)
+    assert Path("toy-map.png").is_file()
+    code, out, err = run("map", "toy.parquet", "other.parquet", "--by", "size", "--out", "two.svg", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert np.shape(told["maps"]) == (2, 40, 2)
+    assert told["ids"] == [f"toy/{row:02d}" for row in sorted(order)]
+    assert np.allclose(*told["maps"], atol=1e-6)  # the same vectors of the same items
+    code, out, err = run("map", "toy.parquet", "--new", "other.parquet", "--out", "new.png", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert np.shape(told["new"]) == (40, 2)
+    assert told["new_ids"] == [f"toy/{row:02d}" for row in order]
+
+
+def test_a_space_without_pictures_or_labels_is_still_of_use(run, tmp_path):
+    make(tmp_path, pictures=False)
+    code, _, err = run("search", "toy.parquet", "--query", "toy/01", "--out", "found.html")
+    assert code == 0, err
+    page = Path("found.html").read_text(encoding="utf-8")
+    assert page.count("item without a picture") == 11
+    space = Space.open("toy.parquet")
+    Space(space.items[["id"]], space.vectors, ()).save("bare.parquet")
+    assert run("summarise", "bare.parquet", "--groups", 3)[0] == 0
+    assert run("map", "bare.parquet")[0] == 0
+    code, _, err = run("discover", "bare.parquet")
+    assert code == 2
+    assert "bare.parquet holds no labels, from which discovering starts; try affectspace summarise" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("search toy.parquet --query 04", "is neither an item of the space nor a file; did you mean 'toy/04'?"),
+        ("search toy.parquet --query squares.png", "neither an item of the space nor a file; ids look like 'toy/00'"),
+        ("search toy.parquet --query toy/04 --count 0", "--count is 0; legal: at least 1"),
+        ("search toy.parquet --query toy/04 --out x.png", "--out x.png ends in '.png'; the page is HTML"),
+        ("search toy.parquet --query toy/04 --where split=tset", "no item has split 'tset'; did you mean 'test'?"),
+        ("search toy.parquet --query note.txt", "the space does not say which model made it, so note.txt cannot"),
+        ("search gone.parquet --query toy/04", "there is no space gone.parquet"),
+        ("discover toy.parquet --subclasses few", "--subclasses is 'few'; legal: a number of at least 1, or bic"),
+        ("discover toy.parquet --subclasses 0", "--subclasses is '0'; legal"),
+        ("discover toy.parquet --out note.txt", "--out note.txt cannot be written, as note.txt is a file"),
+        ("summarise toy.parquet --groups 61", "--groups is 61, and there are 60 items; legal: 1 to 60"),
+        ("summarise toy.parquet --groups 0", "--groups is 0; legal: at least 1"),
+        ("summarise toy.parquet --per-group 0", "--per-group is 0; legal: at least 1"),
+        ("map", "name at least one space"),
+        ("map toy.parquet --by lable", "--by 'lable' is no column of toy.parquet; did you mean 'label'? There are"),
+        ("map toy.parquet --out x.gif", "--out x.gif ends in '.gif'; a picture is .png, .svg or .pdf"),
+        ("map toy.parquet toy.parquet --new toy.parquet", "--new places items into one map; name one space"),
+        ("map note.txt", "note.txt cannot be read as a space"),
+    ],
+)  # fmt: skip
+def test_errors_name_what_is_legal(run, toy, words, message):
+    Path("note.txt").write_text("no sound")
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "")
+    assert message in err
+    assert sorted(path.name for path in Path().iterdir()) == ["note.txt", "toy.parquet"]
+
+
+def test_maps_of_strangers_are_refused(run, toy):
+    space = Space.open(toy)
+    Space(space.items.assign(id="x/" + space.items["id"]), space.vectors, CLASSES).save("strangers.parquet")
+    code, _, err = run("map", "toy.parquet", "strangers.parquet")
+    assert code == 2
+    assert "share no item, so that nothing could be followed from map to map" in err
+    Space(space.items, space.vectors[:, :3], CLASSES).save("flat.parquet")
+    code, _, err = run("map", "toy.parquet", "--new", "flat.parquet")
+    assert code == 2
+    assert "flat.parquet has 3 dimensions and toy.parquet has 4" in err
+
+
+def test_the_model_of_a_space_may_be_gone(run, toy):
+    space = Space.open(toy)
+    Space(space.items, space.vectors, CLASSES, {"model": "runs/gone"}).save("moved.parquet")
+    Path("note.txt").write_text("no sound")
+    code, _, err = run("search", "moved.parquet", "--query", "note.txt")
+    assert code == 2
+    assert "the model of the space, runs/gone, is not there" in err
+
+
+@pytest.fixture
+def embedding(monkeypatch):
+    """``embedding(vector)``: whatever file is embedded, it has this vector; which models were asked for is kept."""
+    asked = []
+
+    def make(vector):
+        def embed(model, sources, *, quiet):
+            row = {"id": str(sources[0]), "vector": np.array(vector), "prediction": "red", "image": str(sources[0])}
+            return Embedded(pd.DataFrame([row]), pd.DataFrame())
+
+        monkeypatch.setattr("affectspace.space.embed.embed", embed)
+        monkeypatch.setattr("affectspace.training.load_model", asked.append)
+        return asked
+
+    return make
+
+
+def test_a_file_is_embedded_by_the_space_s_own_model(run, toy, tmp_path, embedding):
+    space = Space.open(toy)
+    (tmp_path / "run").mkdir()
+    Space(space.items, space.vectors, CLASSES, {"model": "run"}).save("own.parquet")
+    Image.new("RGB", (30, 20), "red").save("new.png")
+    asked = embedding(space.vectors[2] + 0.01)
+    code, out, err = run("search", "own.parquet", "--query", "new.png", "--count", 2, "--out", "found.html", "--json")
+    assert code == 0, err
+    away = np.linalg.norm(space.vectors - space.vectors[2] - 0.01, axis=1)
+    assert [each["id"] for each in json.loads(out)["found"]] == [f"toy/{row:02d}" for row in np.argsort(away)[:2]]
+    assert asked == ["run"]
+    page = Path("found.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") == 3
+    assert "Items like new.png" in page
+    embedding([1.0, 2.0])
+    code, _, err = run("search", "own.parquet", "--query", "new.png")
+    assert code == 2
+    assert "the model run gives 2 dimensions and the space has 4; it has been trained anew since" in err
