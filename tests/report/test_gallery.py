@@ -96,6 +96,7 @@ def pictures(tmp_path_factory) -> Path:
 def space(pictures) -> Space:
     generator = np.random.default_rng(0)
     targets = generator.multinomial(10, [0.5, 0.2, 0.3], 30) / 10
+    targets[9] = [0.4, 0.4, 0.2]
     labels = [CLASSES[row] for row in targets.argmax(1)]
     items = pd.DataFrame(
         {
@@ -143,6 +144,8 @@ def test_votes_are_largest_first_and_in_the_classes_colours():
     assert tile.told_votes == "sad 70 % and happy 30 %"
     assert tile.votes[1].colour == class_swatches(CLASSES)["happy"]
     assert not make_tile({"id": "a", "target": np.full(3, np.nan)}, CLASSES).votes
+    assert make_tile({"id": "a", "target": [0.4, 0.2, 0.4]}, CLASSES).tied
+    assert not tile.tied
     many = class_swatches([str(number) for number in range(14)])
     assert len(set(many.values())) == 11
     assert many["10"] == many["13"]
@@ -162,7 +165,7 @@ def test_search_shows_the_query_then_what_was_found_nearest_first(space, tmp_pat
     )
     assert places == sorted(places)
     assert "The 3 items nearest to the query, of the 30 that have split=test." in words
-    assert "no label" in words
+    assert "votes are tied" in words
 
 
 def test_subclasses_begin_with_their_medoid_and_tell_their_share(space, tmp_path):
@@ -188,21 +191,22 @@ def test_suspects_stand_beside_their_neighbours(space, tmp_path):
     table = pd.DataFrame(
         {
             "id": [ids[1], ids[7]],
-            "label": ["happy", "sad"],
+            "label": ["happy", "happy|sad"],
             "suggested": ["sad", EVIL],
             "score": [0.98, 0.7],
-            "reasons": [["neighbours", "model"], ["neighbours"]],
+            "reasons": ["all of its 8 nearest are sad", "2 of its 3 nearest are"],
             "neighbours": [ids[10:18], ids[20:23]],
         }
     )
     page = Page(suspects_page(space, table, tmp_path / "x.html"))
     refuse_strangers(page)
-    assert page.tiles == (1 + 6) + (1 + 3)
-    assert "1. Labelled happy, perhaps sad score 0.98 · neighbours, model" in page.words
+    assert page.tiles == (1 + 7) + (1 + 3)
+    assert "1. Labelled happy, perhaps sad score 0.98 · all of its 8 nearest are sad" in page.words
     assert f"suggested: {EVIL}" in page.words
+    assert "2. Labelled happy or sad, perhaps" in page.words
     assert page.words.index(ids[1]) < page.words.index(ids[10]) < page.words.index(ids[7])
-    few = Page(suspects_page(space, table, tmp_path / "y.html", rest="suspects.csv", most=7))
-    assert few.tiles == 7
+    few = Page(suspects_page(space, table, tmp_path / "y.html", rest="suspects.csv", most=8))
+    assert few.tiles == 8
     assert "The 1 most doubtful of 2 are shown; suspects.csv has all." in few.words
     none = Page(suspects_page(space, table.head(0), tmp_path / "z.html"))
     assert "None of 30 items is at odds with its neighbours." in none.words

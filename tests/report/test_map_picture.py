@@ -72,7 +72,8 @@ def test_placed_items_are_ringed_and_told(tmp_path):
     drawn = Drawn("one", places(), placed=places(3, seed=2))
     path = draw_maps([drawn], pd.Series(["a", "b"] * 20), tmp_path / "x.svg", placed=pd.Series(["a", None, "b"]))
     words = path.read_text(encoding="utf-8")
-    assert "new item, placed into the old map" in words
+    assert ">new item</text>" in words
+    assert "Items with black edges are new" in words
     assert "unknown" in words
 
 
@@ -82,9 +83,11 @@ def test_names_that_lie_upon_each_other_are_moved_apart():
     ax.set(xlim=(0, 1), ylim=(0, 1))
     names = [ax.annotate(name, (0.5, 0.5), (0, 9), textcoords="offset points") for name in ("one", "two", "three")]
     figure.draw_without_rendering()
-    _apart(names, ax)
+    ring = ax.transData.transform([[0.5, 0.52]])
+    _apart(names, ax, ring)
     figure.draw_without_rendering()
     boxes = [name.get_window_extent() for name in names]
+    assert not any(box.contains(*ring[0]) for box in boxes)
     for number, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[:number])
 

@@ -1,5 +1,7 @@
 """What is known of a map beforehand: who is whose neighbour, and that nothing depends on chance or order."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -47,6 +49,20 @@ def test_map_keeps_groups_together():
     [positions] = tsne_maps([one], perplexity=10)
     assert positions.shape == (100, 2)
     assert share_with_own_kind(positions, member) > 0.97
+
+
+@pytest.mark.parametrize(("from_", "method"), [(100, "fft"), (101, "bh")])
+def test_forces_are_summed_on_a_grid_in_large_maps_alone(monkeypatch, from_, method):
+    asked = {}
+
+    def tsne(**settings):
+        asked.update(settings)
+        return SimpleNamespace(fit=lambda affinities: settings["initialization"])
+
+    monkeypatch.setattr("affectspace.space.maps.TSNE", tsne)
+    monkeypatch.setattr("affectspace.space.maps.GRID_FROM", from_)
+    tsne_maps([groups()[0]], perplexity=10)
+    assert (asked["negative_gradient_method"], asked["n_jobs"]) == (method, 1)
 
 
 def test_same_input_same_bytes():

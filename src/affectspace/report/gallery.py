@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.report.page import write_page
-from affectspace.report.tiles import Tile, class_swatches, make_tile
+from affectspace.report.tiles import Picture, Tile, class_swatches, make_tile, read_pictures, text_of
 
 __all__ = ["MOST_TILES", "Section", "Shown", "Strip", "write_gallery"]
 
@@ -79,12 +79,18 @@ def write_gallery(
     """
     wanted = sum(len(strip.shown) for section in sections for strip in section.strips)
     kept = _trimmed(sections, most)
+    items = [each.item for section in kept for strip in section.strips for each in strip.shown]
+    pictures = read_pictures(text_of(item, "image") for item in items)
     shown = [
         {
             "title": section.title,
             "caption": section.caption,
             "strips": [
-                {"title": strip.title, "note": strip.note, "tiles": [_tile(each, classes) for each in strip.shown]}
+                {
+                    "title": strip.title,
+                    "note": strip.note,
+                    "tiles": [_tile(each, classes, pictures) for each in strip.shown],
+                }
                 for strip in section.strips
             ],
         }
@@ -106,8 +112,8 @@ def write_gallery(
     return write_page("gallery.html", path, date, values)
 
 
-def _tile(shown: Shown, classes: Sequence[str]) -> Tile:
-    return make_tile(shown.item, classes, notes=shown.notes, mark=shown.mark, lead=shown.lead)
+def _tile(shown: Shown, classes: Sequence[str], pictures: Mapping[str, Picture]) -> Tile:
+    return make_tile(shown.item, classes, notes=shown.notes, mark=shown.mark, lead=shown.lead, pictures=pictures)
 
 
 def _trimmed(sections: Sequence[Section], most: int) -> list[Section]:

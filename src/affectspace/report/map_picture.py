@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -24,7 +23,10 @@ __all__ = ["FORMATS", "Drawn", "draw_maps"]
 
 FORMATS = (".png", ".svg", ".pdf")
 VECTOR_POINTS = 1500  # more points than this become pixels
-LEGEND_COLUMNS = 6
+GAP = 0.12  # inches between panes and around them
+LINE = 0.15  # inches a line of words
+LONGEST = 22  # letters of a name in the legend
+PLACED = "new item"
 NOTHING = "#a9b0b8"  # the edge of an item without a value
 
 
@@ -85,21 +87,32 @@ def draw_maps(
             raise InputError(f"the map {each.title} has {len(each.positions)} items and the column {len(column)}")
     whole = column if placed is None else pd.concat([column, placed], ignore_index=True)
     groups = colour_groups(whole, order, ordered)
+    side = 4.6 if len(maps) > 1 else 6.4  # inches
+    width = len(maps) * (side + GAP) + GAP
+    words = textwrap.wrap(_meaning(about, any(each.medoids for each in maps), placed is not None), int(15.5 * width))
+    shown = [group for group in groups if group.name]
+    longest = max([len(short(group.name, LONGEST)) for group in shown] + [len(PLACED) if placed is not None else 0])
+    entries = len(shown) + (placed is not None)
+    rows = -(-entries // max(1, min(entries, int(width / (0.34 + 0.082 * longest)))))
+    below = 0.1 + LINE * len(words) + 0.21 * (rows + 1) + 0.12
+    height = below + side + 0.4
     with figure_style():
-        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
-        width = 4.6 if len(maps) > 1 else 6.4
-        rows = -(-min(len(groups), 12) // LEGEND_COLUMNS)
-        figure = Figure(figsize=(width * len(maps), width + 0.75 + 0.22 * rows), dpi=160, layout=layout)
-        panes = np.atleast_1d(figure.subplots(1, len(maps)))
-        for ax, each in zip(panes, maps):
+        figure = Figure(figsize=(width, height), dpi=160, layout="none")
+        panes = []
+        for place, each in enumerate(maps):
+            left = GAP + place * (side + GAP)
+            ax = figure.add_axes((left / width, below / height, side / width, side / height))
             _map(ax, each, groups, len(column))
-            ax.set_title(short(each.title, int(9 * width)), fontsize=11, fontweight="bold", loc="left", pad=6)
-        _legend(figure, groups, placed is not None, str(column.name or ""), width * len(maps))
-        told = _meaning(about, any(each.medoids for each in maps), width * len(maps))
-        figure.supxlabel(told, fontsize=8, color="#57606a")
+            ax.set_title(short(each.title, int(9 * side)), fontsize=11, fontweight="bold", loc="left", pad=6)
+            panes.append(ax)
+        at = (0.5, (below - 0.06) / height)
+        _legend(figure, shown, placed is not None, short(str(column.name or ""), 40), -(-entries // rows), at)
+        told = "\n".join(words)
+        figure.text(0.5, 0.1 / height, told, ha="center", va="bottom", fontsize=8, linespacing=1.3, color="#57606a")
         figure.draw_without_rendering()  # names can be moved apart only where the axes have found their size
-        for ax in panes:
-            _apart([text for text in ax.texts if text.get_gid() == "medoid"], ax)
+        for ax, each in zip(panes, maps):
+            rings = ax.transData.transform(each.positions[[row for _, row in each.medoids]].reshape(-1, 2))
+            _apart([text for text in ax.texts if text.get_gid() == "medoid"], ax, rings)
         with atomic_path(path) as aside:
             metadata = {"Date": None} if path.suffix.lower() == ".svg" else {}
             kind = path.suffix[1:].lower()
@@ -146,64 +159,70 @@ def _map(ax: Axes, each: Drawn, groups: Sequence[Group], items: int) -> None:
         spine.set(visible=True, color="#e4e8ed")
 
 
-def _apart(names: Sequence[Text], ax: Axes) -> None:
-    """Move names that lie upon each other up and down until none does, and back into the frame."""
+def _apart(names: Sequence[Text], ax: Axes, rings: np.ndarray) -> None:
+    """Move names up and down until none lies on another or on a ring, ``(k, 2)`` in pixels; they stay in the frame."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    frame = ax.get_window_extent().get_points()
+    low, high = ax.get_window_extent().get_points()
     boxes = [text.get_window_extent() for text in names]
-    middles = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes]).reshape(-1, 2)
     halves = np.array([[box.width / 2 + 2, box.height / 2 + 1] for box in boxes]).reshape(-1, 2)
-    start = middles.copy()
-    for _ in range(80):
-        moved = False
+    start = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes]).reshape(-1, 2)
+    middles, ring = start.copy(), 0.06 * figure.dpi
+    for _ in range(200):
+        before = middles.copy()
         for one in range(len(names)):
+            for at in rings:
+                over = halves[one] + ring - np.abs(middles[one] - at)
+                if (over > 0.5).all():
+                    middles[one, 1] += over[1] if middles[one, 1] >= at[1] else -over[1]
             for other in range(one):
                 over = halves[one] + halves[other] - np.abs(middles[one] - middles[other])
                 if (over > 0.5).all():
-                    up = one if middles[one, 1] >= middles[other, 1] else other
-                    middles[up, 1] += over[1] / 2
-                    middles[one + other - up, 1] -= over[1] / 2
-                    moved = True
-        middles = np.clip(middles, frame[0] + halves, np.maximum(frame[1] - halves, frame[0] + halves))
-        if not moved:
+                    up, down = (one, other) if middles[one, 1] >= middles[other, 1] else (other, one)
+                    middles[[up, down], 1] += [over[1] / 2, -over[1] / 2]
+        middles = np.clip(middles, low + halves, np.maximum(high - halves, low + halves))
+        if np.abs(middles - before).max(initial=0) < 0.5:
             break
     for text, (right, up) in zip(names, (middles - start) * 72 / figure.dpi):
         x, y = text.xyann  # pyright: ignore[reportAttributeAccessIssue]
         text.xyann = (x + right, y + up)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _legend(figure: Figure, groups: Sequence[Group], placed: bool, title: str, inches: float) -> None:
-    shown = [group for group in groups if group.name]
-    handles = []
-    for group in shown:
+def _legend(
+    figure: Figure, groups: Sequence[Group], placed: bool, title: str, columns: int, at: tuple[float, float]
+) -> None:
+    signs = []
+    for group in groups:
         fill, edge = (group.colour, "white") if group.known else ("none", NOTHING)
-        handles.append(Line2D([], [], ls="", marker=group.marker, ms=7, mew=0.6, color=fill, mec=edge))
-    names = [short(group.name, 22) for group in shown]
+        sign = Line2D([], [], ls="", marker=group.marker, ms=7, mew=0.6, color=fill, mec=edge)
+        signs.append((sign, short(group.name, LONGEST)))
     if placed:
-        handles.append(Line2D([], [], ls="", marker="o", ms=8, color="#ffffff", mec=INK, mew=1.1))
-        names.append("new item, placed into the old map")
+        signs.append((Line2D([], [], ls="", marker="o", ms=8, color="#d3d8de", mec=INK, mew=1.1), PLACED))
+    in_rows = [sign for column in range(columns) for sign in signs[column::columns]]
     # A name that begins with "_" would be taken for one to hide, so names are set afterwards.
     legend = figure.legend(
-        handles,
-        [str(row) for row in range(len(names))],
-        loc="outside lower center",
-        ncols=min(len(names), max(2, int(inches // 1.15))),
+        [sign for sign, _ in in_rows],
+        [str(row) for row in range(len(in_rows))],
+        loc="upper center",
+        bbox_to_anchor=at,
+        ncols=columns,
         frameon=False,
         handletextpad=0.1,
         columnspacing=1.3,
+        borderpad=0,
         fontsize=9,
-        title=short(title, 40) or None,
+        title=title or None,
     )
-    for text, name in zip(legend.get_texts(), names):
+    for text, (_, name) in zip(legend.get_texts(), in_rows):
         text.set_text(name)
 
 
-def _meaning(about: str, named: bool, inches: float) -> str:
+def _meaning(about: str, named: bool, placed: bool) -> str:
     told = [
         "Each point is an item; near points are items that the model finds alike (t-SNE). How far apart groups lie, "
         "and how large they are, means nothing.",
         "A ring marks the item in the middle of the class that is named there." if named else "",
+        "Items with black edges are new: they were placed into the map of the others." if placed else "",
         about,
     ]
-    return textwrap.fill(" ".join(filter(None, told)), int(17 * inches))
+    return " ".join(filter(None, told))

@@ -16,8 +16,8 @@ from affectspace.space.summary import Summary
 
 __all__ = ["search_page", "subclasses_page", "summary_page", "suspects_page"]
 
-TYPICAL = 12  # items of a sub-class
-NEIGHBOURS = 6  # beside a suspected item
+TYPICAL = 8  # items of a sub-class: one line of a page
+NEIGHBOURS = 7  # beside a suspected item
 
 
 def search_page(
@@ -116,8 +116,9 @@ def suspects_page(
         suggested = str(suspect["suggested"])
         lead = Shown(_row(space, place_of[suspect["id"]]), (f"suggested: {suggested}",), "in doubt", lead=True)
         beside = [Shown(_row(space, place_of[name])) for name in list(suspect["neighbours"])[:NEIGHBOURS]]
-        title = f"{place}. Labelled {suspect['label']}, perhaps {suggested}"
-        note = " · ".join(filter(None, [f"score {suspect['score']:.2f}", _words(suspect["reasons"])]))
+        label = str(suspect["label"]).replace("|", " or ")  # raters were tied
+        title = f"{place}. Labelled {label}, perhaps {suggested}"
+        note = f"score {suspect['score']:.2f} · {suspect['reasons']}"
         strips.append(Strip([lead, *beside], title, note))
     cautions = [
         "The framed tile is the item in doubt; beside it are its nearest neighbours in the space, nearest first.",
@@ -195,7 +196,3 @@ def _labels_of(items: pd.DataFrame, most: int = 20) -> str:
 
 def _number(count: int, one: str, many: str) -> str:
     return f"{count:,} {one if count == 1 else many}"
-
-
-def _words(reasons: Any) -> str:
-    return reasons if isinstance(reasons, str) else ", ".join(map(str, reasons))

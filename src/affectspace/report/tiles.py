@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,14 @@ import pandas as pd
 from PIL import Image
 
 from affectspace.errors import InputError
-from affectspace.media.images import read_image
+from affectspace.files import packed
+from affectspace.media import read_image
 from affectspace.report.phrases import listed
 from affectspace.report.style import CLASS_COLOURS
 
-__all__ = ["SIDE", "Tile", "Vote", "class_swatches", "make_tile"]
+__all__ = ["SIDE", "Picture", "Tile", "Vote", "class_swatches", "make_tile", "read_pictures", "text_of"]
+
+Picture = tuple[str, str]  # a data: address, and why it is empty
 
 SIDE = 96  # pixels; a page of some hundred tiles stays below two megabytes
 LONGEST_TEXT = 220
@@ -73,9 +76,9 @@ class Tile:
         return listed([f"{vote.name} {round(100 * vote.share)} %" for vote in self.votes])
 
     @property
-    def colour(self) -> str:
-        """That of the class with most votes."""
-        return self.votes[0].colour if self.votes else ""
+    def tied(self) -> bool:
+        """Whether two classes have most votes, so that there is no label."""
+        return len(self.votes) > 1 and self.votes[0].percent == self.votes[1].percent
 
 
 def class_swatches(classes: Sequence[str]) -> dict[str, str]:
@@ -89,7 +92,13 @@ def class_swatches(classes: Sequence[str]) -> dict[str, str]:
 
 
 def make_tile(
-    item: Mapping[str, Any], classes: Sequence[str], *, notes: Sequence[str] = (), mark: str = "", lead: bool = False
+    item: Mapping[str, Any],
+    classes: Sequence[str],
+    *,
+    notes: Sequence[str] = (),
+    mark: str = "",
+    lead: bool = False,
+    pictures: Mapping[str, Picture] | None = None,
 ) -> Tile:
     """The tile of a row of a space's table.
 
@@ -100,22 +109,24 @@ def make_tile(
         item: ``id`` and what else is known: ``image``, ``audio``, ``text``, ``label``, ``prediction``, ``target``.
         classes: those of the space, in the order of ``target``.
         notes, mark, lead: see :class:`Tile`.
+        pictures: what :func:`read_pictures` has read; None: the picture is read here.
 
     Example:
         >>> make_tile({"id": "a/1", "text": "Well done!", "label": "happy"}, ["happy", "sad"]).words
         'Well done!'
     """
-    picture, reason = _picture(_text(item, "image"))
-    words = _text(item, "text")
-    kind = next((word for word in ("image", "audio", "text") if _text(item, word)), "item")
+    reference = text_of(item, "image")
+    picture, reason = (read_pictures([reference]) if pictures is None else pictures).get(reference, ("", ""))
+    words = text_of(item, "text")
+    kind = next((word for word in ("image", "audio", "text") if text_of(item, word)), "item")
     return Tile(
-        id=_text(item, "id"),
+        id=text_of(item, "id"),
         picture=picture,
         words=words if len(words) <= LONGEST_TEXT else words[: LONGEST_TEXT - 1].rstrip() + "…",
         kind={"audio": "recording"}.get(kind, kind),
         reason=reason,
-        label=_text(item, "label"),
-        prediction=_text(item, "prediction"),
+        label=text_of(item, "label"),
+        prediction=text_of(item, "prediction"),
         votes=_votes(item.get("target"), classes),
         notes=tuple(note for note in notes if note),
         mark=mark,
@@ -123,9 +134,20 @@ def make_tile(
     )
 
 
-def _picture(reference: str) -> tuple[str, str]:
-    if not reference:
-        return "", ""
+def read_pictures(references: Iterable[str]) -> dict[str, Picture]:
+    """Each picture in small as a ``data:`` address, and why there is none; empty references are passed over.
+
+    They are read once each and in the order of their tables' rows, which are unpacked by the thousand.
+    """
+
+    def place(reference: str) -> tuple[str, int]:
+        path, row = packed(reference)
+        return str(path), -1 if row is None else row
+
+    return {each: _picture(each) for each in sorted({each for each in references if each}, key=place)}
+
+
+def _picture(reference: str) -> Picture:
     try:
         pixels = read_image(reference)
     except (InputError, OSError) as error:
@@ -151,6 +173,7 @@ def _votes(target: Any, classes: Sequence[str]) -> tuple[Vote, ...]:
     )
 
 
-def _text(item: Mapping[str, Any], name: str) -> str:
+def text_of(item: Mapping[str, Any], name: str) -> str:
+    """A cell of an item as text, empty where it is missing."""
     value = item.get(name)
     return "" if value is None or (np.ndim(value) == 0 and pd.isna(value)) else str(value)
