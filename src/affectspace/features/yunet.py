@@ -133,9 +133,12 @@ def decode_yunet(outputs: Mapping[str, np.ndarray], width: int, height: int, sur
     for row in range(len(score)):
         if not same[row, kept].any():
             kept.append(row)
-    return [
-        Face(*map(float, box[row]), float(score[row]), tuple((float(x), float(y)) for x, y in kps[row])) for row in kept
-    ]
+    faces = []
+    for row in kept:
+        left, top, wide, high = map(float, box[row])
+        landmarks = tuple((float(x), float(y)) for x, y in kps[row])
+        faces.append(Face(left, top, wide, high, float(score[row]), landmarks))
+    return faces
 
 
 def _scaled(face: Face, scale: float) -> Face:

@@ -107,6 +107,8 @@ def _frames(
 def _open(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its stream of pictures, about to be decoded on one thread."""
     import av
+    from av.error import FFmpegError
+    from av.stream import Disposition
 
     try:
         # The system's own words; and FFmpeg is given bytes, not a name that it could take for an address.
@@ -121,10 +123,10 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
         file.seek(0)
         try:  # a playlist could name other files, which no protocol is there to open
             container = av.open(file, options={"protocol_whitelist": "none"})
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise MediaError(f"{path} is not video that can be read: {error.strerror}; convert it to MP4") from error
         with container:
-            streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+            streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
             if not streams:
                 raise MediaError(f"{path} holds no video; give a file with moving pictures")
             stream = streams[0]
@@ -169,7 +171,7 @@ def _part(path: Path, whole: float | None, start: float | None, end: float | Non
 
 def _shown(path: Path, container: Any, stream: Any, begin: float) -> Iterator[tuple[float, Any]]:
     """Each frame from ``begin`` on, and some before it, with the second at which another takes its place."""
-    import av
+    from av.error import FFmpegError
 
     origin = _origin(container)
     held, held_at, step = None, 0.0, float(1 / stream.average_rate) if stream.average_rate else 0.0
@@ -184,7 +186,7 @@ def _shown(path: Path, container: Any, stream: Any, begin: float) -> Iterator[tu
             if frame.is_corrupt:
                 raise MediaError(f"{path} is truncated or corrupt: the picture at {seconds:.3f} s is; copy it anew")
             held, held_at = frame, seconds
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise MediaError(f"{path} is truncated or corrupt: {error.strerror}; copy it anew") from error
     if held is None:
         raise MediaError(f"{path} holds no pictures; remove it or copy it anew")
@@ -194,10 +196,10 @@ def _shown(path: Path, container: Any, stream: Any, begin: float) -> Iterator[tu
 
 def _from(container: Any, stream: Any, begin: float) -> Iterator[Any]:
     """Decoded frames from the key frame before ``begin``, or from the first where seeking leads nowhere or too far."""
-    import av
+    from av.error import FFmpegError
 
     if begin > 0 and container.format.name not in GUESSING:
-        with suppress(av.FFmpegError):
+        with suppress(FFmpegError):
             container.seek(int((begin + _origin(container)) / stream.time_base), stream=stream)
         frames = container.decode(stream)
         first = next(frames, None)
