@@ -39,7 +39,7 @@ class _Part:
 
 def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     """Paths, times and, if they are to be read, recordings and images; see :func:`affectspace.corpora.check`."""
-    ears, eyes = _Ears(), _Eyes()
+    ears, eyes, tables = _Ears(), _Eyes(), _Tables(corpus.root)
     items = corpus.items
     columns = ("id", "audio", "image", "start", "end")
     boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)
@@ -48,7 +48,7 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     ):
         name = "" if pd.isna(name) else name
         if not pd.isna(image):
-            found = _missing(corpus.root, image, tables=True)
+            found = _missing(corpus.root, image) if packed(image)[1] is None else tables.missing(image)
             if not found and read_media:
                 found = eyes.look(corpus.root / image, image, row, name, "" if pd.isna(box) else str(box))
             if found:
@@ -66,12 +66,10 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     yield from ears.odd_rates()
 
 
-def _missing(root: Path, value: str, tables: bool = False) -> tuple[str, str] | None:
-    """Problem and message of a path, or with ``tables`` of a row in one, that leads to nothing below the root."""
+def _missing(root: Path, value: str) -> tuple[str, str] | None:
+    """Problem and message of a path that leads to no file with bytes below the root."""
     try:
-        path, place = inside(root, value), None
-        if tables:
-            path, place = packed(path)
+        path = inside(root, value)
         size = path.stat().st_size if path.is_file() else None
     except InputError as error:
         return "outside-root", str(error)
@@ -82,17 +80,34 @@ def _missing(root: Path, value: str, tables: bool = False) -> tuple[str, str] | 
         return "missing-file", f"there is no file {value} below the corpus's folder; {remedy}"
     if size == 0:
         return "empty-file", f"{value} has no bytes; copy it again"
-    return None if place is None else _no_row(path, place)
+    return None
 
 
-def _no_row(table: Path, place: int) -> tuple[str, str] | None:
-    try:
-        rows = packed_rows(table)
-    except MediaError as error:
-        return "unreadable", _reason(table, error)
-    if place < rows:
-        return None
-    return "missing-file", f"there is no row {place} in {table.name}, whose rows run from 0 to {rows - 1}"
+@dataclass
+class _Tables:
+    """Looks at each table of images once, however many items lie in it."""
+
+    root: Path
+    known: dict[str, tuple[str, str] | int] = field(default_factory=dict)
+
+    def missing(self, reference: str) -> tuple[str, str] | None:
+        """Problem and message of a row that is not there."""
+        table, row = packed(reference)
+        name = str(table)
+        if name not in self.known:
+            self.known[name] = _missing(self.root, name) or self._rows(name)
+        rows = self.known[name]
+        if isinstance(rows, tuple):
+            return rows
+        if row is None or row < rows:
+            return None
+        return "missing-file", f"there is no row {row} in {name}, whose rows run from 0 to {rows - 1}"
+
+    def _rows(self, name: str) -> tuple[str, str] | int:
+        try:
+            return packed_rows(self.root / name)
+        except MediaError as error:
+            return "unreadable", _reason(self.root / name, error)
 
 
 def _bad_times(part: _Part, seconds: float | None = None) -> Fault | None:

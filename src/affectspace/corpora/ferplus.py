@@ -17,7 +17,6 @@ Rows without an image name show no face and are left out, as its authors do. Wha
   PublicTest is the test split.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from affectspace.corpora.judgements import counted_votes
 from affectspace.corpora.layout import image_by_name, make_corpus, nearby, refuse_no_items, require_columns
 from affectspace.corpora.packed_items import image_digests, parquet_with, read_items, row_references
 from affectspace.errors import InputError
+from affectspace.media.packed import csv_rows
 from affectspace.tables import read_table
 
 __all__ = ["NAME", "matches", "read"]
@@ -149,18 +149,10 @@ def _released(votes: Path, root: Path) -> pd.DataFrame:
 
 
 def _usages_and_groups(pixels: Path) -> tuple[list[str], list[str]]:
-    usages, groups = [], []
-    with open(pixels, encoding="utf-8-sig", errors="replace", newline="") as text:
-        lines = csv.reader(text, skipinitialspace=True)
-        header = [name.strip() for name in next(lines, [])]
-        if not {"pixels", "Usage"} <= set(header):
-            raise InputError(f"{pixels} lacks pixels or Usage; it should have emotion, pixels and Usage")
-        levels, usage = header.index("pixels"), header.index("Usage")
-        for cells in lines:
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                raise InputError(f"{pixels} line {lines.line_num} has {len(cells)} cells, its header {len(header)}")
-            usages.append(cells[usage])
-            groups.extend(image_digests([cells[levels].encode()]))
-    return usages, groups
+    rows = csv_rows(pixels)
+    header = next(rows, [])
+    if not {"pixels", "Usage"} <= set(header):
+        raise InputError(f"{pixels} lacks pixels or Usage; it should have emotion, pixels and Usage")
+    levels, usage = header.index("pixels"), header.index("Usage")
+    found = [(cells[usage], image_digests([cells[levels].encode()])[0]) for cells in rows]
+    return [usage for usage, _ in found], [group for _, group in found]

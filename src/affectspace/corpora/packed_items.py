@@ -1,6 +1,7 @@
 """Tables of items that hold the images themselves: the bytes stay in the file, items refer to their rows."""
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from affectspace.errors import InputError
-from affectspace.media.packed import holds_bytes, packed_rows
+from affectspace.errors import InputError, MediaError
+from affectspace.media.packed import csv_rows, holds_bytes
 from affectspace.tables import read_table
 
 __all__ = ["image_digests", "parquet_columns", "parquet_with", "read_items", "row_references"]
@@ -29,7 +30,7 @@ def read_items(file: Path, root: Path) -> pd.DataFrame:
         The table, without the bytes; ``image`` is such as ``faces.parquet#17`` where the row holds an image.
 
     Raises:
-        InputError: as ``read_table``; or a CSV file whose rows cannot be told apart.
+        InputError: as ``read_table``; or rows of pixels that have more or fewer cells than their header.
     """
     if file.suffix == ".parquet":
         kind = parquet_columns(file).get("image")
@@ -41,17 +42,28 @@ def read_items(file: Path, root: Path) -> pd.DataFrame:
         except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
             raise InputError(f"{file} cannot be read as a table: {str(error).strip()}") from error
         return rows.reset_index(drop=True).assign(image=row_references(file, root, len(empty)).mask(empty))
-    rows = read_table(file)
-    pixels = next((name for name in rows if str(name).strip() == "pixels"), None)
-    if pixels is None or file.suffix != ".csv" or any(str(name).strip().lower() == "image" for name in rows):
-        return rows
-    if packed_rows(file) != len(rows):
-        raise InputError(
-            f"{file} has {len(rows)} rows, but {packed_rows(file)} by its lines; write it anew, with the ends of lines "
-            "as they are usual"
-        )
-    empty = rows[pixels].isna().to_numpy()
-    return rows.drop(columns=[pixels]).assign(image=row_references(file, root, len(rows)).mask(empty))
+    if file.suffix != ".csv" or not (header := _header(file)) or "pixels" not in header:
+        return read_table(file)
+    if "image" in map(str.lower, header):
+        return read_table(file)
+    # Read here, since the pixels as text would take a gigabyte and more, and so that rows are counted in one way.
+    place = header.index("pixels")
+    rows, empty = [], []
+    for cells in itertools.islice(csv_rows(file), 1, None):
+        empty.append(not cells.pop(place))
+        rows.append(cells)
+    names = [name for name in header if name != "pixels"]
+    if len(names) != len(header) - 1 or len(set(names)) != len(names):
+        raise InputError(f"{file} has two columns of one name; it has: {', '.join(header)}")
+    table = pd.DataFrame(rows, columns=names, dtype="string")
+    return table.mask(table == "").assign(image=row_references(file, root, len(rows)).mask(np.array(empty, bool)))
+
+
+def _header(file: Path) -> list[str]:
+    try:
+        return next(csv_rows(file), [])
+    except (OSError, MediaError):
+        return []
 
 
 def row_references(file: Path, root: Path, rows: int) -> pd.Series:

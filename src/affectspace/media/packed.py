@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from affectspace.errors import MediaError
 
-__all__ = ["holds_bytes", "packed_image", "packed_rows"]
+__all__ = ["csv_rows", "holds_bytes", "packed_image", "packed_rows"]
 
 LARGEST_GROUP = 1 << 31  # bytes of images that are unpacked at once: a group of rows is the least that can be read
 
@@ -69,6 +69,32 @@ def packed_rows(table: Path) -> int:
     if table.suffix == ".csv":
         return len(_good(_places(str(table), _stamp(table)))[1]) - 1
     return int(_good(_group_starts(str(table), _stamp(table)))[-1])
+
+
+def csv_rows(table: Path) -> Iterator[list[str]]:
+    """The cells of a CSV file, its header first, one row at a time, counted as :func:`packed_image` counts them.
+
+    Raises:
+        MediaError: a row with another number of cells than the header.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "faces.csv"
+        >>> _ = path.write_text('emotion, pixels\\n\\n3,"0 64 128 255"\\n')
+        >>> list(csv_rows(path))
+        [['emotion', 'pixels'], ['3', '0 64 128 255']]
+    """
+    width = 0
+    with open(table, "rb") as file:
+        for place, (_, _, record) in enumerate(_records(file)):
+            try:
+                cells = [cell.strip() for cell in _cells(record.decode("utf-8" if place else "utf-8-sig", "replace"))]
+            except csv.Error as error:
+                raise MediaError(f"row {place} of {table} cannot be read: {error}; copy it anew") from error
+            width = width or len(cells)
+            if len(cells) != width:
+                raise MediaError(f"row {place} of {table} has {len(cells)} cells, its header {width}; copy it anew")
+            yield cells
 
 
 def _stamp(table: Path) -> Stamp:
