@@ -112,7 +112,7 @@ def canvas(face, side, left, top, height=360, width=480):
 def test_real_faces_are_found_where_they_are(real_data):
     table = pd.read_parquet(next((real_data / "faces/ckplus48").glob("*.parquet"))).drop_duplicates("subject")
     finder, hits = CascadeFinder(), 0
-    for content in table["image"][:20]:
+    for content in table["image"][:8]:
         side = int(random.integers(80, 180))
         left, top = (int(random.integers(0, room - side)) for room in (480, 360))
         pixels = canvas(Image.open(io.BytesIO(content)).convert("L"), side, left, top)
@@ -122,4 +122,4 @@ def test_real_faces_are_found_where_they_are(real_data):
             (face,) = found
             middle = np.array([face.left + face.width / 2 - left, face.top + face.height / 2 - top]) / side
             hits += np.abs(middle - 0.5).max() < 0.15 and 0.6 < face.width / side < 1.4
-    assert hits >= 16
+    assert hits == 8

@@ -6,8 +6,9 @@ import pytest
 from affectspace.errors import MediaError
 from affectspace.features.crops import crop_face, in_colour
 from affectspace.features.face import Face
+from affectspace.features.face_finder import CascadeFinder
 from affectspace.features.face_track import track_face
-from affectspace.media.video import VideoFrame
+from affectspace.media import VideoFrame, read_frames
 
 HERE = Face(10, 10, 30, 30, 1.0)
 
@@ -49,6 +50,25 @@ def test_crops_are_those_of_each_frame():
     for frame, crop in zip(frames, track.crops, strict=True):
         assert np.array_equal(crop, in_colour(crop_face(frame.pixels, HERE, 20), "grey"))
     assert track_face(frames, SeesTheBright(), colour="rgb").crops.shape == (3, 48, 48, 3)
+
+
+def test_a_face_that_leaves_a_video_and_comes_back(tmp_path):
+    av = pytest.importorskip("av")
+    data = pytest.importorskip("skimage.data")
+    photograph, cup = data.astronaut()[:240, 64:384], data.coffee()[:240, :320]
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=3)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 4_000_000
+        for pixels in (cup, photograph, cup, cup, photograph):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")))
+        out.mux(stream.encode(None))
+    track = track_face(read_frames(tmp_path / "a.mp4"), CascadeFinder(), side=48)
+    assert track.found.tolist() == [False, True, False, False, True]
+    assert track.misses == 3
+    assert all(np.array_equal(track.crops[k], track.crops[1]) for k in (0, 2, 3))
+    (face,) = CascadeFinder()(photograph)
+    still = in_colour(crop_face(photograph, face, 48), "grey")
+    assert np.abs(track.crops[1].astype(int) - still).mean() < 12
 
 
 def test_no_face_at_all_and_no_frame():

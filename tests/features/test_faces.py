@@ -34,11 +34,10 @@ def media(tmp_path) -> pd.DataFrame:
     return pd.DataFrame({"id": list("abcde"), "path": [f"{tmp_path}/faces.parquet#{row}" for row in range(5)]})
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("colour", ["grey", "rgb"])
-def test_crops_are_kept_to_the_bit_in_a_byte_each(tmp_path, media, workers, colour):
+def test_crops_are_kept_to_the_bit_in_a_byte_each(tmp_path, media, colour):
     frontend = Faces(side=48, colour=colour)
-    kept = FeatureStore(tmp_path / "store").extract(media, frontend, workers=workers)
+    kept = FeatureStore(tmp_path / "store").extract(media, frontend)
     assert kept.values.dtype == np.uint8
     assert kept.values.shape == (5 * 48 * 48, frontend.dimensions)
     assert kept.lengths.tolist() == [48 * 48] * 5
@@ -127,6 +126,21 @@ def test_with_the_cascade_its_fingerprint_is_named_and_it_can_be_sent_to_a_proce
     frontend = Faces(finder="cascade")
     assert CascadeFinder().fingerprint in frontend.fingerprint
     assert pickle.loads(pickle.dumps(frontend)) == frontend
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_cascade_from_a_file_to_the_store(tmp_path, workers):
+    data = pytest.importorskip("skimage.data")
+    Image.fromarray(data.astronaut()).save(tmp_path / "face.png")
+    Image.fromarray(data.coffee()).save(tmp_path / "cup.png")
+    table = pd.DataFrame({"id": ["face", "cup"], "path": [str(tmp_path / f"{name}.png") for name in ("face", "cup")]})
+    frontend = Faces(side=64, colour="rgb", finder="cascade")
+    kept = FeatureStore(tmp_path / "store").extract(table, frontend, workers=workers, max_bad_share=0.5)
+    (face,) = CascadeFinder()(data.astronaut())
+    assert np.array_equal(frontend.restore(kept["face"]), crop_face(data.astronaut(), face, 64))
+    assert kept.quarantine["reason"].tolist() == [
+        "no face found in a picture of 600 x 400 pixels; leave the item out, or crop its face yourself"
+    ]
 
 
 @pytest.mark.parametrize(
