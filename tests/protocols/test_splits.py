@@ -107,7 +107,7 @@ class TestCrossCorpus:
         with pytest.raises(InputError) as error:
             cross_corpus(items, ["a"], ["b"])
         assert "corpus 'a' has one speaker, 'a/only'" in str(error.value)
-        assert "group by session, or leave the corpus out" in str(error.value)
+        assert "group by session or item, or leave the corpus out" in str(error.value)
 
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -183,7 +183,7 @@ class TestLeaveOneGroupOut:
 
     def test_one_speaker_is_not_enough(self):
         items = make(0, corpora=("a",), speakers=1).assign(session=lambda t: (t.index % 5).astype(str))
-        with pytest.raises(InputError, match=r"there is 1 speaker \(a/s0\).*group by session, or add a corpus"):
+        with pytest.raises(InputError, match=r"there is 1 speaker \(a/s0\).*group by session or item, or add a corpus"):
             leave_one_group_out(items)
 
 

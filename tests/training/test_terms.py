@@ -67,7 +67,7 @@ def test_a_term_trains_alone_and_changes_the_net(tiny, tmp_path, kind):
     torch.manual_seed(recipe.seed)
     from affectspace.training.model import make_encoder
 
-    begun = make_encoder(recipe.encoder, data.dimensions, 4).state_dict()
+    begun = make_encoder(recipe, data.dimensions, 4).state_dict()
     ended = load_file(tmp_path / "run/model/model.safetensors")
     assert any(not torch.equal(begun[name], ended[name]) for name in begun)
 

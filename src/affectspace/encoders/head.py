@@ -21,6 +21,7 @@ class EmbeddingHead(nn.Module):
         dimensions: of the embedding.
         non_negative: whether a ReLU follows the embedding.
         dropout: share of features left out while training, in ``[0, 1)``.
+        probe: whether the output layer only reads the embedding, and sends no gradient into it.
 
     Shape:
         ``(items, features)`` to embedding ``(items, dimensions)``, logits ``(items, classes)`` and layers
@@ -36,11 +37,18 @@ class EmbeddingHead(nn.Module):
     """
 
     def __init__(
-        self, features: int, classes: int, dimensions: int = 64, non_negative: bool = False, dropout: float = 0.0
+        self,
+        features: int,
+        classes: int,
+        dimensions: int = 64,
+        non_negative: bool = False,
+        dropout: float = 0.0,
+        probe: bool = False,
     ):
         super().__init__()
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; it is a share in [0, 1)")
+        self.probe = probe
         self.dropout = nn.Dropout(dropout)
         self.embedding = nn.Linear(features, dimensions)
         self.activation = nn.ReLU() if non_negative else nn.Identity()
@@ -56,4 +64,5 @@ class EmbeddingHead(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             features = features.float()
             embedding = self.activation(self.embedding(self.dropout(features)))
-            return Outputs(embedding, self.output(embedding), {"features": features})
+            logits = self.output(embedding.detach() if self.probe else embedding)
+            return Outputs(embedding, logits, {"features": features})

@@ -47,6 +47,7 @@ class ImageEncoder(nn.Module):
         width: factor on all channels and units of the net: a quarter is a sixteenth of its work and weights.
         non_negative: whether a ReLU follows the embedding, as f-similarity needs.
         dropout: share of the trunk's features left out while training, in ``[0, 1)``, beside the net's own.
+        probe: whether the output layer only reads the embedding, and has no part in shaping it.
         side: of the images. From 112 on, nets reduce images as fast as on ImageNet; the fully connected layers of
             AlexNet, VGG and FMPNet are as large as the images leave them.
 
@@ -76,11 +77,12 @@ class ImageEncoder(nn.Module):
         width: float = 1.0,
         non_negative: bool = False,
         dropout: float = 0.0,
+        probe: bool = False,
         side: int = 48,
     ):
         super().__init__()
         self.trunk = make_trunk(net, channels, side, width)
-        self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout)  # pyright: ignore[reportArgumentType]
+        self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout, probe)  # pyright: ignore[reportArgumentType]
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from affectspace.metrics._inputs import distributions
 from affectspace.metrics.chance import chance_uar
 from affectspace.metrics.classification import accuracy, macro_f1, uar, weighted_f1
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
+from affectspace.metrics.ordered import mean_absolute_error, spearman, within_one
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
 
 __all__ = ["FIGURES", "Figure", "scores"]
@@ -33,6 +34,9 @@ FIGURES = {
     "weighted_f1": Figure("weighted F1", 0, 1, "higher"),
     "jensen_shannon": Figure("Jensen-Shannon divergence from the raters (bits)", 0, 1, "lower"),
     "ece": Figure("expected calibration error", 0, 1, "lower"),
+    "within_one": Figure("share within one level of the truth", 0, 1, "higher"),
+    "spearman": Figure("rank correlation of expected and true level", -1, 1, "higher"),
+    "mean_absolute_error": Figure("mean distance of expected from true level, in levels", 0, float("inf"), "lower"),
     "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
     "similarity_error": Figure("mean difference of label and embedding similarity", 0, 2, "lower"),
 }
@@ -44,14 +48,16 @@ def scores(
     probabilities: ArrayLike,
     label_similarity: ArrayLike | None = None,
     embedding_similarity: ArrayLike | None = None,
+    ordered: bool = False,
 ) -> dict[str, float]:
-    """Every figure of :data:`FIGURES`; those of similarity when both matrices are given.
+    """The figures of classification and of distributions, and those of order and similarity where they are asked for.
 
     Args:
         truth: class indices ``(items,)`` or probabilities ``(items, classes)``.
         probabilities: predicted, shape ``(items, classes)``.
         label_similarity, embedding_similarity: in [0, 2], shape ``(items, items)``, the same items in
-            the same order.
+            the same order; both, or neither.
+        ordered: whether the classes stand in an order, the lowest first.
 
     Raises:
         ValueError: as the single figures; or one matrix without the other, or of other items.
@@ -72,6 +78,10 @@ def scores(
         "jensen_shannon": jensen_shannon(target, given),
         "ece": expected_calibration_error(given, target),
     }
+    if ordered:
+        figures["within_one"] = within_one(target, given)
+        figures["spearman"] = spearman(target, given)
+        figures["mean_absolute_error"] = mean_absolute_error(target, given)
     if (label_similarity is None) != (embedding_similarity is None):
         raise ValueError("one similarity matrix was given without the other; give both or neither")
     if label_similarity is not None and embedding_similarity is not None:

@@ -12,9 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from affectspace.corpora.corpus import spoken_words
 from affectspace.errors import InputError
 
-__all__ = ["GROUPS", "column_of", "group_names", "groups_of", "item_name", "legal", "number_groups"]
+__all__ = ["GROUPS", "SPLIT_BY", "column_of", "group_names", "groups_of", "item_name", "legal", "number_groups"]
 
 GROUPS = ("speaker", "session", "script", "audio")
+SPLIT_BY = ("speaker", "session", "script", "item")
 
 
 def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
@@ -26,6 +27,8 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
       Words are the text, or a script that is more than one word; an item whose script is its own id
       is free speech, and shares none even when two people say the same "yes".
     - ``audio``: the column ``audio_sha``, over all corpora, where there is one.
+    - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``), which
+      are one: for corpora that do not say who is heard or seen.
 
     Raises:
         InputError: no such kind of group.
@@ -35,10 +38,12 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
         >>> groups_of(items, "speaker").tolist()
         ['a/03', 'b/03']
     """
-    legal(by, GROUPS, "kind of group")
-    column = column_of(items, "audio_sha" if by == "audio" else by)
+    legal(by, (*GROUPS, "item"), "kind of group")
+    column = column_of(items, {"audio": "audio_sha", "item": "audio_sha"}.get(by, by))
     if by == "audio":
         return column
+    if by == "item":
+        return column.fillna(column_of(items, "corpus").fillna("") + "/" + column_of(items, "id"))
     if by == "script":
         return _scripts(items, column)
     return column_of(items, "corpus").fillna("") + "/" + column
@@ -67,9 +72,7 @@ def number_groups(items: pd.DataFrame, by: str, rows: np.ndarray | None) -> tupl
     if chosen.isna().any():
         nameless = np.flatnonzero(chosen.isna())
         row = int(nameless[0] if rows is None else rows[nameless[0]])
-        others = [
-            kind for kind in ("speaker", "session", "script") if kind != by and not groups_of(items, kind).isna().any()
-        ]
+        others = [kind for kind in SPLIT_BY if kind != by and not groups_of(items, kind).isna().any()]
         instead = f", or group by {' or '.join(others)}" if others else ""
         raise InputError(
             f"{len(nameless)} of {len(chosen)} items have no {by}, such as {item_name(items, row)}; "

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
-from affectspace.protocols.groups import legal, number_groups
+from affectspace.protocols.groups import SPLIT_BY, legal, number_groups
 from affectspace.protocols.split import Split
 
 __all__ = ["inner_groups", "inner_split"]
@@ -16,7 +16,7 @@ def inner_groups(items: pd.DataFrame, split: Split, by: str = "speaker") -> list
     Raises:
         InputError: items that name no group, or no such kind of group.
     """
-    legal(by, ("speaker", "session", "script"), "group to leave out,")
+    legal(by, SPLIT_BY, "group to leave out,")
     return number_groups(items, by, _known(split))[1]
 
 
@@ -30,7 +30,7 @@ def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: in
     Args:
         items: with the columns ``id``, ``corpus`` and ``by``.
         split: the outer split.
-        by: ``"speaker"``, ``"session"`` or ``"script"``.
+        by: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
         fold: which of :func:`inner_groups` validates, from 0.
 
     Raises:
@@ -45,7 +45,7 @@ def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: in
         >>> inner.train, inner.validate, inner.test
         (array([2, 3]), array([1]), array([], dtype=int64))
     """
-    legal(by, ("speaker", "session", "script"), "group to leave out,")
+    legal(by, SPLIT_BY, "group to leave out,")
     rows = _known(split)
     codes, groups = number_groups(items, by, rows)
     if len(groups) < 2:

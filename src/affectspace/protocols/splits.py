@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
-from affectspace.protocols.groups import column_of, groups_of, legal, number_groups
+from affectspace.protocols.groups import SPLIT_BY, column_of, groups_of, legal, number_groups
 from affectspace.protocols.split import Split
 
-__all__ = ["cross_corpus", "grouped_k_fold", "leave_one_group_out"]
+__all__ = ["choose_groups", "cross_corpus", "grouped_k_fold", "leave_one_group_out", "strata_of"]
 
 DRAWS = 200  # random choices of validation groups, of which the most representative is taken
 
@@ -43,7 +43,7 @@ def cross_corpus(
         train, test: names of corpora, none in both.
         validate_share: of the training corpora's items, from 0 (nothing validates) to below 1; groups
             make it approximate.
-        validate_by: the group that validation takes whole, ``"speaker"``, ``"session"`` or ``"script"``.
+        validate_by: the group that validation takes whole, ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
         seed: which random choices are tried.
         labels: one a row of ``items`` (any hashable), to keep classes in proportion.
         rows: which rows of ``items`` may be used.
@@ -58,7 +58,7 @@ def cross_corpus(
         >>> split.sizes, split.test
         ({'train': 2, 'validate': 1, 'test': 3}, array([3, 4, 5]))
     """
-    legal(validate_by, ("speaker", "session", "script"), "group to validate by,")
+    legal(validate_by, SPLIT_BY, "group to validate by,")
     if not 0 <= validate_share < 1:
         raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.2")
     candidates = _rows(items, rows)
@@ -83,8 +83,8 @@ def cross_corpus(
                 f"corpus {name!r} has one {validate_by}, {groups[0]!r}, so none can be kept for validation; "
                 f"{_other_ways(items, of[name], validate_by, 2)}leave the corpus out of train"
             )
-        chosen = _choose(
-            codes, len(groups), _strata(labels, items, of[name]), validate_share, [seed, crc32(name.encode())]
+        chosen = choose_groups(
+            codes, len(groups), strata_of(labels, items, of[name]), validate_share, [seed, crc32(name.encode())]
         )
         validate.append(of[name][np.isin(codes, chosen)])
     validating = np.concatenate(validate)
@@ -105,7 +105,7 @@ def leave_one_group_out(
 
     Args:
         items: with the columns ``id``, ``corpus`` and ``by``.
-        by: ``"speaker"``, ``"session"`` or ``"script"``.
+        by: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
         fold: which group is tested, from 0.
         validate: how many groups validate; 0: none.
         rows: which rows of ``items`` may be used.
@@ -119,7 +119,7 @@ def leave_one_group_out(
         >>> split.name, split.train, split.validate, split.test
         ('leave one speaker out: a/s10', array([1, 2]), array([0]), array([3]))
     """
-    legal(by, ("speaker", "session", "script"), "group to leave out,")
+    legal(by, SPLIT_BY, "group to leave out,")
     candidates = _rows(items, rows)
     codes, groups = number_groups(items, by, candidates)
     if validate < 0:
@@ -159,7 +159,7 @@ def grouped_k_fold(
 
     Args:
         items: with the columns ``id``, ``corpus`` and ``by``.
-        by: ``"speaker"``, ``"session"`` or ``"script"``.
+        by: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
         folds: how many, at least 2.
         fold: which of them is tested, from 0.
         validate_share: of the items that are not tested, from 0 (nothing validates) to below 1; groups
@@ -178,7 +178,7 @@ def grouped_k_fold(
         >>> sorted(np.concatenate(tested).tolist())
         [0, 1, 2, 3, 4, 5]
     """
-    legal(by, ("speaker", "session", "script"), "group to fold by,")
+    legal(by, SPLIT_BY, "group to fold by,")
     if not 0 <= validate_share < 1:
         raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.2")
     if folds < 2:
@@ -194,7 +194,7 @@ def grouped_k_fold(
             + f"{_other_ways(items, candidates, by, needed)}add a corpus"
         )
     _check_fold(fold, folds, "fold")
-    strata = _strata(labels, items, candidates)
+    strata = strata_of(labels, items, candidates)
     place = _deal(codes, len(groups), strata, folds, seed)[codes]
     rest = np.flatnonzero(place != fold)
     kept, inner = np.unique(codes[rest], return_inverse=True)
@@ -204,7 +204,7 @@ def grouped_k_fold(
             f"use more folds, or group by another name than {by}"
         )
     if validate_share:
-        validating = np.isin(inner, _choose(inner, len(kept), strata[rest], validate_share, [seed, fold]))
+        validating = np.isin(inner, choose_groups(inner, len(kept), strata[rest], validate_share, [seed, fold]))
     else:
         validating = np.zeros(len(rest), bool)
     return Split(
@@ -216,7 +216,7 @@ def grouped_k_fold(
     )
 
 
-def _choose(codes: np.ndarray, groups: int, strata: np.ndarray, share: float, seed: list[int]) -> np.ndarray:
+def choose_groups(codes: np.ndarray, groups: int, strata: np.ndarray, share: float, seed: list[int]) -> np.ndarray:
     """Whole groups, neither none nor all, whose counts per stratum come nearest to a share of all."""
     counts = np.zeros((groups, strata.max() + 1))
     np.add.at(counts, (codes, strata), 1)
@@ -250,7 +250,7 @@ def _deal(codes: np.ndarray, groups: int, strata: np.ndarray, folds: int, seed: 
     return fold_of
 
 
-def _strata(labels: ArrayLike | None, items: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+def strata_of(labels: ArrayLike | None, items: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     """A number for each corpus and class, of each row."""
     corpora = column_of(items, "corpus").fillna("")
     if labels is None:
@@ -293,7 +293,7 @@ def _check_fold(fold: int, folds: int, what: str) -> None:
 def _other_ways(items: pd.DataFrame, rows: np.ndarray, by: str, needed: int) -> str:
     """Names the other kinds of groups that would do."""
     ways = []
-    for kind in ("speaker", "session", "script"):
+    for kind in SPLIT_BY:
         groups = groups_of(items, kind).iloc[rows]
         if kind != by and not groups.isna().any() and groups.nunique() >= needed:
             ways.append(kind)

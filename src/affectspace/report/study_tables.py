@@ -12,6 +12,7 @@ import pandas as pd
 
 from affectspace.files import atomic_path, write_text
 from affectspace.report.phrases import NONE, in_percent, p_value, signed
+from affectspace.report.study_figures_table import figure_tables, figures_markdown
 from affectspace.report.study_words import at_chance, few_seeds
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
@@ -35,7 +36,7 @@ class Entry:
 def write_tables(
     results: StudyResults, folder: str | Path | None = None, summaries: Sequence[SplitSummary] | None = None
 ) -> dict[str, Path]:
-    """Write ``table.md``, ``table.html``, ``table.parquet`` and ``runs.parquet``.
+    """Write ``table.md``, ``table.html``, ``table.parquet``, ``figures.md`` and ``runs.parquet``.
 
     Args:
         results: of a study, finished or not.
@@ -50,10 +51,11 @@ def write_tables(
     """
     folder = Path(folder) if folder is not None else results.folder
     splits = tuple(summaries) if summaries is not None else summarise(results)
-    paths = {name: folder / name for name in ("table.md", "table.html", "table.parquet", "runs.parquet")}
+    paths = {name: folder / name for name in ("table.md", "table.html", "figures.md", "table.parquet", "runs.parquet")}
     runs = results.runs.assign(selected_epoch=results.runs["selected_epoch"].map(_epochs))  # one type for all rows
     write_text(paths["table.md"], table_markdown(splits))
     write_text(paths["table.html"], table_html(splits))
+    write_text(paths["figures.md"], figures_markdown(figure_tables(results)))
     for name, table in (("table.parquet", tidy(splits)), ("runs.parquet", runs)):
         with atomic_path(paths[name]) as path:
             table.to_parquet(path, index=False)

@@ -2,6 +2,7 @@
 
 from affectspace.samplers.balanced import BalancedTriplets, TripletIndices
 from affectspace.samplers.buckets import LengthBuckets
+from affectspace.samplers.classes import ClassBatches
 from affectspace.samplers.shuffled import ShuffledBatches
 
-__all__ = ["BalancedTriplets", "LengthBuckets", "ShuffledBatches", "TripletIndices"]
+__all__ = ["BalancedTriplets", "ClassBatches", "LengthBuckets", "ShuffledBatches", "TripletIndices"]

@@ -11,7 +11,7 @@ from affectspace.errors import InputError
 from affectspace.studies.study import RecipeEntry, SplitEntry, Study, read_toml, slug
 from affectspace.training.dotted import put
 from affectspace.training.recipe import Recipe, make_recipe
-from affectspace.training.recipe_protocol import CrossCorpus
+from affectspace.training.recipe_protocol import CrossCorpus, Published
 from affectspace.training.schema import sentences
 
 __all__ = ["StudyRecipes", "points"]
@@ -86,7 +86,7 @@ class StudyRecipes:
     def inner_by(self, recipe: Recipe) -> Literal["speaker", "session"]:
         """The group that is left out in inner splits: the study's word, or that by which the recipe splits."""
         asked, protocol = self.study.searched.by, recipe.protocol
-        own = protocol.validate_by if isinstance(protocol, CrossCorpus) else protocol.by
+        own = protocol.validate_by if isinstance(protocol, CrossCorpus | Published) else protocol.by
         return asked or ("session" if own == "session" else "speaker")
 
     def _check(self, entry: RecipeEntry, split: SplitEntry, file: dict[str, Any]) -> None:

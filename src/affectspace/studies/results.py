@@ -20,13 +20,13 @@ from affectspace.studies.speakers import Tally, tally
 from affectspace.studies.study import CHOSEN, slug
 from affectspace.training.run import Run
 
-__all__ = ["FIGURES", "Judged", "StudyResults", "open_study"]
+__all__ = ["FIGURES", "PLACES", "Judged", "StudyResults", "open_study"]
 
 FIGURES = (
     "uar", "chance_uar", "accuracy", "macro_f1", "weighted_f1", "jensen_shannon", "ece", "similarity_rho",
     "similarity_error",
 )  # fmt: skip
-RUN_COLUMNS = ("recipe", "split", "seed", *FIGURES, "selected_epoch", "seconds", "folder")
+PLACES = ("recipe", "split", "seed", "selected_epoch", "seconds", "folder")  # of a run, besides its figures
 MISSING_COLUMNS = ("recipe", "split", "seed", "state", "folder")
 CURVE_COLUMNS = ("recipe", "split", "seed", "epoch", "part", "uar")
 NEEDED = ["item", "split", "speaker", "target", "probabilities"]
@@ -128,20 +128,21 @@ class StudyResults:
         """One row a finished run, in the order of the study file.
 
         ``recipe``, ``split``, ``seed``; the figures of the test items as in ``metrics.json``, NaN where
-        undefined; ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not
+        undefined, ``FIGURES`` first and then whatever else some run has; ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not
         recorded; ``folder``, within the study's.
         """
-        rows = []
+        rows, figures = [], dict.fromkeys(FIGURES)
         for recipe, split, seed, run in self._finished():
-            figures = self._test_figures(run)
+            found = self._test_figures(run)
+            figures |= dict.fromkeys(found)
             rows.append({
-                "recipe": recipe, "split": split, "seed": seed,
-                **{key: figures.get(key, np.nan) for key in FIGURES},
+                "recipe": recipe, "split": split, "seed": seed, **found,
                 "selected_epoch": run.metrics.get("selected_epoch"),
                 "seconds": float(run.timing.get("seconds") or np.nan),
                 "folder": run.path.relative_to(self.folder).as_posix(),
             })  # fmt: skip
-        return pd.DataFrame(rows, columns=list(RUN_COLUMNS))
+        table = pd.DataFrame(rows, columns=[*PLACES[:3], *figures, *PLACES[3:]])
+        return table.astype({key: float for key in figures})
 
     @cached_property
     def missing(self) -> pd.DataFrame:

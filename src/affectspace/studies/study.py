@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 from affectspace.errors import InputError
 from affectspace.training.dotted import canonical, dotted, put
 from affectspace.training.recipe import make_recipe
-from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds
+from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, Published
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]
@@ -303,6 +303,8 @@ def _protocol_name(entry: dict[str, Any]) -> str:
                 return f"{' + '.join(train)} to {' + '.join(test)}"
             case GroupedFolds(folds=folds, by=by):
                 return f"{folds} folds by {by}"
+            case Published():
+                return "published split"
             case protocol:
                 return f"leave one {protocol.by} out"
     except (InputError, ValueError, AttributeError):

@@ -70,7 +70,10 @@ def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimiser's tensors by ``parameter.name``; its settings come from the recipe, not from here."""
     states = optimiser.state_dict()["state"]
     return {
-        f"{index}.{name}": torch.as_tensor(value) for index, state in states.items() for name, value in state.items()
+        f"{index}.{name}": torch.as_tensor(value)
+        for index, state in states.items()
+        for name, value in state.items()
+        if value is not None  # SGD's memory of steps, where it has no momentum
     }
 
 
@@ -85,7 +88,11 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
         True
     """
     states: dict[int, dict[str, Tensor]] = {}
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     for key, value in tensors.items():
         index, name = key.split(".", 1)
+        own = parameters[int(index)]
+        if value.shape == own.shape:  # a fused step reads both by one order in memory, which files do not keep
+            value = torch.empty_like(own, dtype=value.dtype, device=value.device).copy_(value)
         states.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from affectspace.encoders import Batch, pad
 from affectspace.errors import InputError
-from affectspace.features import Normaliser
+from affectspace.features import Normaliser, Views
 from affectspace.protocols import (
     Split,
     cross_corpus,
@@ -20,12 +20,13 @@ from affectspace.protocols import (
     inner_split,
     kept_apart,
     leave_one_group_out,
+    published,
     refuse_leaks,
 )
 from affectspace.samplers import TripletIndices
-from affectspace.training.gather import Clips, Gathered, Hearing, gather
+from affectspace.training.gather import Clips, Gathered, Hearing, gather, make_views
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut
+from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
 
 __all__ = ["GROUPS", "Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
 
@@ -47,6 +48,7 @@ class Data:
         protocol: what the split keeps apart and allows, for the records.
         about: the content of ``data.json``.
         samples: each item's waveform, where training items are augmented by it.
+        views: how training sees pictures; None: as they are, or there are none.
         scales: mean and scale of the items met so far.
     """
 
@@ -59,6 +61,7 @@ class Data:
     protocol: dict[str, Any]
     about: dict[str, Any]
     samples: Clips | None = None
+    views: Views | None = None
     scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -114,15 +117,22 @@ class Data:
         return Batch(*pad(clips), self.targets[torch.from_numpy(rows)])
 
     def training_batch(
-        self, indices: np.ndarray | TripletIndices, hear: Hearing | None = None, epoch: int = 0
+        self, indices: np.ndarray | TripletIndices, hear: Hearing | None = None, epoch: int = 0, seed: int = 0
     ) -> Batch:
         """What a sampler over the training items asks for: anchors first, then their partners.
 
         Args:
             indices: rows among the training items.
             hear: augments them, where they are augmented.
-            epoch: from 0; an item sounds otherwise in each.
+            epoch: from 0; an item sounds, or looks, otherwise in each.
+            seed: of the run, from which views of pictures follow.
         """
+        batch = self._drawn(indices, hear, epoch)
+        if self.views is not None:
+            batch.values = self.views.training(batch.values, self._seen_as(indices), seed, epoch)
+        return batch
+
+    def _drawn(self, indices: np.ndarray | TripletIndices, hear: Hearing | None, epoch: int) -> Batch:
         if not isinstance(indices, TripletIndices):
             rows = self.split.train[indices]
             batch = self.batch(rows) if hear is None else self.heard(rows, ["anchor"] * len(rows), hear, epoch)
@@ -145,6 +155,15 @@ class Data:
 
     def _groups_of(self, rows: np.ndarray) -> dict[str, Tensor]:
         return {column: codes[torch.from_numpy(rows)] for column, codes in self._groups.items()}
+
+    def _seen_as(self, indices: np.ndarray | TripletIndices) -> list[str]:
+        """What names each view of a batch: the item, and why it is there, since a partner is seen in another way."""
+        keys = self.training_ids(indices)
+        if not isinstance(indices, TripletIndices):
+            return keys
+        whole = (len(keys) - len(indices.anchor)) // 2
+        roles = ["anchor"] * len(indices.anchor) + ["similar"] * whole + ["dissimilar"] * whole
+        return [f"{key} {role}" for key, role in zip(keys, roles)]
 
     def training_ids(self, indices: np.ndarray | TripletIndices) -> list[str]:
         """The items of a training batch by key, in its order."""
@@ -205,6 +224,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         protocol,
         about,
         gathered.samples,
+        make_views(recipe),
     )
 
 
@@ -266,6 +286,8 @@ def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Spli
                 items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), validate_share=p.validate_share, seed=p.seed,
                 labels=labels,
             )  # fmt: skip
+        case Published() as p:
+            return published(items, p.validate_share, p.validate_by, p.seed, labels)
 
 
 def _one_fold(fold: int | str) -> int:

@@ -9,6 +9,7 @@ from torch import nn
 
 from affectspace.labels.geometry import geometry
 from affectspace.metrics import mean_similarity_error, scores, similarity_preservation
+from affectspace.training.answers import answers
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
 
@@ -48,21 +49,23 @@ def predict(encoder: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     probabilities = torch.empty(len(rows), len(data.classes))
     embeddings: torch.Tensor | None = None
     for part in np.array_split(order, max(1, -(-len(order) // batch_size))):
-        outputs = encoder(data.batch(rows[part]).to(device))
-        probabilities[part] = outputs.logits.float().softmax(-1).cpu()
+        found, chances = answers(encoder, data.batch(rows[part]).to(device), data.views)
+        probabilities[part] = chances
         if embeddings is None:
-            embeddings = torch.empty(len(rows), outputs.embedding.shape[-1])
-        embeddings[part] = outputs.embedding.float().cpu()
+            embeddings = torch.empty(len(rows), found.shape[-1])
+        embeddings[part] = found
     assert embeddings is not None, "predict is never asked about no rows"
     return Predictions(rows, data.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy())
 
 
-def figures(predictions: Predictions, similarity: str | None = None) -> dict[str, float]:
+def figures(predictions: Predictions, similarity: str | None = None, ordered: bool = False) -> dict[str, float]:
     """The scores of :func:`affectspace.metrics.scores`; with a geometry named, those of similarity too.
+
+    ``ordered``: whether the classes stand in an order, the lowest first.
 
     Similarity is measured over the pairs of at most ``PAIRED_ITEMS`` items, the same ones each time.
     """
-    found = scores(predictions.targets, predictions.probabilities)
+    found = scores(predictions.targets, predictions.probabilities, ordered=ordered)
     if similarity is None:
         return found
     picked = np.random.default_rng(0).permutation(len(predictions.targets))[:PAIRED_ITEMS]

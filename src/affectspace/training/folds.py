@@ -85,9 +85,9 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     truth = np.concatenate([np.stack(list(test["target"])) for test in tests])
     probabilities = np.concatenate([np.stack(list(test["probabilities"])) for test in tests])
     per_fold = [run.metrics["test"] for run in runs]
-    pooled: dict[str, float | None] = {**scores(truth, probabilities)}
-    # Each fold has its own net, so similarities across folds mean nothing: their folds' mean stands for them.
-    for name in ("similarity_rho", "similarity_error"):
+    pooled: dict[str, float | None] = {**scores(truth, probabilities, ordered=recipe.labels.kind == "levels")}
+    # Each fold has a space of its own, so what is measured across folds means nothing: their mean stands for it.
+    for name in (name for name in per_fold[0] if name not in pooled):
         pooled[name] = _mean([figures[name] for figures in per_fold])
     first = runs[0].metrics
     watched = [run.metrics["validate"] for run in runs if "validate" in run.metrics]

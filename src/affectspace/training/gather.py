@@ -18,6 +18,7 @@ from affectspace.corpora import Corpus, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import (
     Augmentation,
+    Faces,
     Features,
     FeatureStore,
     Functionals,
@@ -26,12 +27,15 @@ from affectspace.features import (
     Masks,
     Normaliser,
     VectorTable,
+    Views,
     Waveform,
 )
+from affectspace.files import inside
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import (
     ClassLabels,
+    FaceFeatures,
     FunctionalsFeatures,
     LevelLabels,
     LogMelFeatures,
@@ -39,12 +43,23 @@ from affectspace.training.recipe_data import (
     VectorFeatures,
 )
 
-__all__ = ["Clips", "Gathered", "cache_folder", "gather", "make_frontend", "make_hearing", "make_label_space"]
+__all__ = [
+    "Clips",
+    "Gathered",
+    "cache_folder",
+    "gather",
+    "make_frontend",
+    "make_hearing",
+    "make_label_space",
+    "make_views",
+    "medium",
+]
 
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
 RATING_FAULT = "rating left out"
-MEDIA_FAULTS = {"no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
+MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times"}  # of the medium that is read
+TIMES = ("start", "end")
 
 
 class Clips(Sequence[np.ndarray]):
@@ -104,7 +119,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
             raise InputError(
                 f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
             )
-        found, asked = _extract(corpus, usable, frontend, quiet)
+        found, asked = _extract(corpus, usable, frontend, quiet, medium(recipe))
         set_aside = dict(found.quarantine[["id", "reason"]].itertuples(index=False))
         quarantine += [
             {"id": i, "reason": str(set_aside[ask])} for i, ask in zip(usable["id"], asked) if ask in set_aside
@@ -140,13 +155,18 @@ def _labelled(
     corpus: Corpus, space: LabelSpace, recipe: Recipe
 ) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
     """Items with a target, their targets, the ratings, why others have no target, and what is at fault."""
-    fatal = TABLE_FAULTS | (set() if isinstance(recipe.features, VectorFeatures) else MEDIA_FAULTS)
+    column = None if isinstance(recipe.features, VectorFeatures) else medium(recipe)
     bad_items, bad_ratings = {}, {}
     for fault in check(corpus, read_media=False):
         if fault.column.startswith("ratings."):
             bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
-        elif fault.problem in fatal:
+        elif fault.problem in TABLE_FAULTS or (
+            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *TIMES}
+        ):
             bad_items.setdefault(fault.row - 1, {"id": fault.item, "reason": fault.message})
+    for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
+        name = corpus.items["id"].iloc[row]
+        bad_items.setdefault(int(row), {"id": "" if pd.isna(name) else name, "reason": f"the item has no {column}"})
     items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
     ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
@@ -180,7 +200,14 @@ def _refuse_shared_vectors(tables: list[pd.DataFrame], features: list[Features],
                 )
 
 
-def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) -> tuple[Features, list[str]]:
+def medium(recipe: Recipe) -> str:
+    """The column of the items' media that the recipe's features are made of."""
+    return "image" if isinstance(recipe.features, FaceFeatures) else "audio"
+
+
+def _extract(
+    corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool, column: str = "audio"
+) -> tuple[Features, list[str]]:
     """The features of a corpus, and the id under which each of ``items`` is to be found in them."""
     ids = items["id"].tolist()
     if isinstance(frontend, VectorTable):
@@ -188,7 +215,7 @@ def _extract(corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool) ->
         qualified = [f"{corpus.name}/{item}" for item in ids]
         asked = qualified if any(name in named for name in qualified) else ids
         return frontend.read(asked, max_bad_share=1.0), asked
-    media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items["audio"]])
+    media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items[column]])
     return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
 
 
@@ -259,7 +286,7 @@ def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
             return Levels(labels.names, thresholds=labels.thresholds)
 
 
-def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable:
+def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable | Faces:
     """The front end that the recipe names.
 
     Raises:
@@ -277,6 +304,11 @@ def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable:
                 id_column=features.id_column,
                 columns=features.columns,
             )
+        case FaceFeatures() as features:
+            finder = features.finder
+            if finder not in (None, "cascade"):
+                finder = str(inside(recipe.data, finder))
+            return Faces(features.side, features.colour, finder)
 
 
 def make_hearing(
@@ -304,6 +336,14 @@ def make_hearing(
         recipe.seed, augment.share, augmentation, masks if augment.masks else None,
         frontend, clips, samples, normaliser, keys,
     )  # fmt: skip
+
+
+def make_views(recipe: Recipe) -> Views | None:
+    """How the recipe's training sees pictures; None where it reads none, or sees them as they are."""
+    views = recipe.views
+    if not isinstance(recipe.features, FaceFeatures) or not views.on:
+        return None
+    return Views(views.crop, views.flip, views.rotation, views.aspect, views.colour)
 
 
 def cache_folder() -> Path:

@@ -13,28 +13,43 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from affectspace.encoders import MLP, Batch, ConvPool, pad
+from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, pad
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.training.data import Data, normalised_groups
-from affectspace.training.gather import make_frontend
+from affectspace.training.gather import make_frontend, make_views, medium
 from affectspace.training.objective import Objective
-from affectspace.training.recipe import ConvPoolEncoder, Encoder, MLPEncoder, Recipe, make_recipe
-from affectspace.training.recipe_data import CorpusEntry, FunctionalsFeatures
+from affectspace.training.answers import answers
+from affectspace.training.recipe import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, Recipe, make_recipe
+from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
 FORMAT = 1
 
 
-def make_encoder(entry: Encoder, bands: int, classes: int) -> ConvPool | MLP:
-    """The net that a recipe names, for features of ``bands`` dimensions."""
-    match entry:
-        case ConvPoolEncoder():
+def make_encoder(recipe: Recipe, bands: int, classes: int) -> ConvPool | MLP | ImageEncoder:
+    """The net that a recipe names, for features of ``bands`` dimensions.
+
+    Raises:
+        InputError: a net for pictures that there is not, or that cannot see pictures of this size.
+    """
+    match recipe.encoder:
+        case ConvPoolEncoder() as entry:
             return ConvPool(bands, classes, entry.channels, entry.kernel, entry.hidden)
-        case MLPEncoder():
+        case MLPEncoder() as entry:
             return MLP(bands, classes, entry.hidden, entry.dropout, entry.limit)
+        case ImageEncoderEntry() as entry:
+            assert isinstance(recipe.features, FaceFeatures), "the recipe proves it"
+            side = recipe.views.crop or recipe.features.side
+            try:
+                return ImageEncoder(
+                    entry.net, bands, classes, entry.dimensions, entry.width, entry.non_negative, entry.dropout,
+                    entry.probe, side,
+                )  # fmt: skip
+            except ValueError as error:
+                raise InputError(f"encoder: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,11 @@ class Model:
             )
         return frontend
 
+    @property
+    def medium(self) -> str:
+        """What it reads: ``"audio"`` or ``"image"``."""
+        return medium(self.recipe)
+
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         """Whose statistics the items of a corpus are given (columns corpus, speaker); None where it does not matter."""
         return normalised_groups(items, self.normaliser.scope)
@@ -79,8 +99,8 @@ class Model:
         """
         known = groups or [None] * len(clips)
         normal = [torch.from_numpy(self.normaliser.apply_new(clip, group)) for clip, group in zip(clips, known)]
-        outputs = self.encoder(Batch(*pad(normal)))
-        return outputs.embedding.numpy(), outputs.logits.softmax(-1).numpy()
+        found = answers(self.encoder, Batch(*pad(normal)), make_views(self.recipe))
+        return found[0].numpy(), found[1].numpy()
 
 
 def save_model(
@@ -129,7 +149,7 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it"
             )
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
-        encoder = make_encoder(recipe.encoder, config["dimensions"], len(config["classes"]))
+        encoder = make_encoder(recipe, config["dimensions"], len(config["classes"]))
         encoder.load_state_dict(load_file(folder / "model.safetensors"))
         normaliser = Normaliser.from_dict(config["normaliser"])
     except InputError:
@@ -171,7 +191,7 @@ microphones and speakers than the test gave. Do not use it to judge individuals.
 
 
 def _augmented(recipe: Recipe) -> str:
-    changes = recipe.augment.told or {}
+    changes = {**(recipe.augment.told or {}), **(recipe.views.told or {})}
     told = ", ".join(f"{name} {value}" for name, value in changes.items())
     return f"Training items were augmented: {told}\n" if told else ""
 

@@ -33,7 +33,7 @@ from affectspace.losses import (
     balanced_class_weights,
 )
 from affectspace.training.data import Data
-from affectspace.training.recipe import Recipe
+from affectspace.training.recipe import ImageEncoderEntry, Recipe
 from affectspace.training.recipe_terms import (
     AdversaryEntry,
     ContrastivePairsEntry,
@@ -255,7 +255,9 @@ def triplet_geometry(recipe: Recipe) -> str | None:
     return next(iter(asked), None)
 
 
-def reported_geometry(recipe: Recipe) -> str:
-    """The geometry in which the recipe's runs tell similarity."""
+def reported_geometry(recipe: Recipe) -> str | None:
+    """The geometry in which the recipe's runs tell similarity; None of embeddings that may be negative."""
+    if isinstance(recipe.encoder, ImageEncoderEntry) and not recipe.encoder.non_negative:
+        return None
     asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]
     return recipe.monitor.geometry or (asked or ["fisher_rao"])[0]

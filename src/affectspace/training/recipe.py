@@ -10,14 +10,16 @@ from affectspace.errors import InputError
 from affectspace.training.recipe_data import (
     Augment,
     CorpusEntry,
+    FaceFeatures,
     Features,
     FunctionalsFeatures,
     Labels,
     LogMelFeatures,
     VectorFeatures,
+    Views,
 )
 from affectspace.training.recipe_protocol import Protocol
-from affectspace.training.recipe_terms import CrossEntropyEntry, GuidedEMDEntry, Term
+from affectspace.training.recipe_terms import CrossEntropyEntry, FSimilarityEntry, GuidedEMDEntry, Term
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
@@ -39,6 +41,22 @@ class MLPEncoder(Section):
     limit: float | None = Field(default=None, gt=0)
 
 
+class ImageEncoderEntry(Section):
+    """A net for pictures by its name (docs/nets.md), ``width`` times as wide, and the embedding behind it.
+
+    ``non_negative`` puts a ReLU behind the embedding, as similarity of embeddings (f_similarity) needs it. With
+    ``probe`` the layer that tells classes reads the space and has no part in shaping it.
+    """
+
+    kind: Literal["image"]
+    net: str = "resnet18"
+    width: float = Field(default=1.0, gt=0, le=4)
+    dimensions: int = Field(default=64, ge=1)
+    non_negative: bool = False
+    probe: bool = False
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
 class Training(Section):
     """How long, how fast, and which epoch is kept.
 
@@ -48,12 +66,19 @@ class Training(Section):
     (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch. ``length_pool`` above 1 draws
     so many batches at a time and sorts their items by length, which saves padding where padding costs
     (on a GPU) and changes which items meet in a batch; see :class:`affectspace.samplers.LengthBuckets`.
+    ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes;
+    see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the learning rate fall to 0 over
+    the training.
     """
 
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=100, ge=2)
     length_pool: int = Field(default=1, ge=1)
+    items_per_class: int | None = Field(default=None, ge=1)
+    optimiser: Literal["adam", "sgd"] = "adam"
+    momentum: float | None = Field(default=None, ge=0, lt=1)
     learning_rate: float = Field(default=1e-4, gt=0, le=10)
+    schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = Field(default=0.0, ge=0)
     clip_gradient: float | None = Field(default=None, gt=0)
     selection: Literal["validation", "last"] | Annotated[int, Field(ge=1)] = "validation"
@@ -72,18 +97,30 @@ class Training(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _batches_hold_classes(self) -> Self:
+        if self.items_per_class is not None and self.batch_size < 2 * self.items_per_class:
+            raise ValueError(
+                f"items_per_class is {self.items_per_class} and batch_size {self.batch_size}, which holds fewer than two "
+                f"classes; legal: items_per_class up to {self.batch_size // 2}"
+            )
+        if self.momentum is not None and self.optimiser != "sgd":
+            raise ValueError('momentum belongs to optimiser = "sgd"; leave it out, or choose that')
+        return self
+
 
 class Monitor(Section):
     """What is recorded for people to look at; never used for selection.
 
     ``geometry`` is the one in which similarity is told: that of the first f-similarity term where it
-    is not given, and ``fisher_rao`` where there is none. ``test_curve`` scores the test items after
+    is not given, and ``fisher_rao`` where there is none; embeddings that may be negative have none. ``test_curve`` scores the test items after
     every epoch; ``snapshots`` are epochs, from 1, after which their embeddings are kept for maps, of at
     most ``snapshot_items`` items.
     """
 
     geometry: Literal["chord", "angle", "fisher_rao"] | None = None
     test_curve: bool = False
+    space: bool = False
     snapshots: tuple[Annotated[int, Field(ge=1)], ...] = ()
     snapshot_items: int = Field(default=600, ge=2)
 
@@ -97,7 +134,7 @@ def _names_a_folder(name: str) -> str:
     return name
 
 
-Encoder = Annotated[ConvPoolEncoder | MLPEncoder, Field(discriminator="kind")]
+Encoder = Annotated[ConvPoolEncoder | MLPEncoder | ImageEncoderEntry, Field(discriminator="kind")]
 
 
 class Recipe(Section):
@@ -121,6 +158,7 @@ class Recipe(Section):
     labels: Labels
     features: Features = LogMelFeatures()
     augment: Augment = Augment()
+    views: Views = Views()
     protocol: Protocol
     encoder: Encoder = ConvPoolEncoder()
     terms: tuple[Term, ...] = Field(default=(CrossEntropyEntry(kind="cross_entropy"),), min_length=1)
@@ -146,15 +184,12 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if not isinstance(self.features, LogMelFeatures):
+        self._reads_pictures()
+        if isinstance(self.features, FunctionalsFeatures | VectorFeatures):
             self._reads_vectors(self.features)
-        elif self.augment.on:
+        elif isinstance(self.features, LogMelFeatures) and self.augment.on:
             self._can_augment(self.features)
-        if self.training.length_pool > 1 and any(getattr(term, "pairs", "") == "triplets" for term in self.terms):
-            raise ValueError(
-                "training.length_pool sorts batches by length, triplets are drawn by label; leave length_pool at 1, "
-                'or give the f_similarity term pairs = "batch"'
-            )
+        self._draws_batches_one_way()
         for term in self.terms:
             self._knows_its_classes(term)
             if isinstance(term, GuidedEMDEntry):
@@ -165,6 +200,46 @@ class Recipe(Section):
                 'training.selection = "last" or the number of an epoch'
             )
         return self
+
+    def _draws_batches_one_way(self) -> None:
+        ways = {
+            "training.length_pool sorts batches by length": self.training.length_pool > 1,
+            "training.items_per_class draws them by class": self.training.items_per_class is not None,
+            'the f_similarity term with pairs = "triplets" draws them by label': any(
+                getattr(term, "pairs", "") == "triplets" for term in self.terms
+            ),
+        }
+        if len(asked := [way for way, wanted in ways.items() if wanted]) > 1:
+            raise ValueError(f"{' and '.join(asked)}; a run draws its batches in one way, so keep one of them")
+
+    def _reads_pictures(self) -> None:
+        features, views = self.features, self.views
+        if not isinstance(features, FaceFeatures):
+            if isinstance(self.encoder, ImageEncoderEntry):
+                raise ValueError(
+                    f'encoder.kind "image" reads pictures, and features.kind {features.kind!r} gives none; use '
+                    'features.kind = "faces", or another encoder'
+                )
+            if views.told:
+                raise ValueError(
+                    f"views are of pictures, and features.kind {features.kind!r} gives none; leave [views] out"
+                )
+            return
+        if not isinstance(self.encoder, ImageEncoderEntry):
+            raise ValueError(
+                f'encoder.kind {self.encoder.kind!r} cannot read pictures; features.kind = "faces" needs encoder.kind = '
+                '"image"'
+            )
+        if self.augment.on:
+            raise ValueError("augment changes sound, and pictures have none; use [views] instead")
+        if not self.encoder.non_negative and any(isinstance(term, FSimilarityEntry) for term in self.terms):
+            raise ValueError(
+                "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
+            )
+        if views.crop is not None and views.crop > features.side:
+            raise ValueError(
+                f"views.crop is {views.crop} and features.side {features.side}; legal: 8 to {features.side}"
+            )
 
     def _lasts_beyond_its_warm_up(self, term: GuidedEMDEntry) -> None:
         if term.warm_up >= self.training.epochs:

@@ -10,6 +10,7 @@ __all__ = [
     "Augment",
     "ClassLabels",
     "CorpusEntry",
+    "FaceFeatures",
     "Features",
     "FunctionalsFeatures",
     "FunctionalsSet",
@@ -19,6 +20,7 @@ __all__ = [
     "Normalise",
     "PoleLabels",
     "VectorFeatures",
+    "Views",
 ]
 
 
@@ -127,6 +129,26 @@ class VectorFeatures(Section):
     normalise: Normalise = Normalise()
 
 
+class FaceFeatures(Section):
+    """Pictures as squares of ``side`` pixels.
+
+    ``finder`` looks for the face in each picture: not given, pictures are crops of faces already; ``"cascade"``
+    needs ``pip install "affectspace[faces]"``; else the path, below ``data``, of a YuNet model file.
+    """
+
+    kind: Literal["faces"]
+    side: int = Field(default=48, ge=8, le=1024)
+    colour: Literal["grey", "rgb"] = "grey"
+    finder: str | None = None
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise()
+
+    @property
+    def channels(self) -> int:
+        """Numbers in a pixel."""
+        return 1 if self.colour == "grey" else 3
+
+
 def _pair(given: Any) -> Any:
     if not isinstance(given, list | tuple) or len(given) != 2:
         raise ValueError(f"{given!r} is no pair of numbers; give [lowest, highest]")
@@ -199,5 +221,31 @@ class Augment(Section):
         return self
 
 
+class Views(Section):
+    """How training sees pictures, anew each time; off by default; see :class:`affectspace.features.Views`.
+
+    ``crop`` is the side in pixels of what the net sees, placed at random; ``flip`` mirrors half of the views;
+    ``rotation`` is the largest angle in degrees, ``aspect`` the largest share by which height and width change against
+    each other, ``colour`` how much contrast and channels change. Validation and test pictures are seen in their middle,
+    and with ``flip`` the answer is the mean of those to it and to its mirror image.
+    """
+
+    crop: int | None = Field(default=None, ge=8)
+    flip: bool = False
+    rotation: float = Field(default=0.0, ge=0, le=180)
+    aspect: float = Field(default=0.0, ge=0, le=0.5)
+    colour: float = Field(default=0.0, ge=0, le=1)
+
+    @property
+    def on(self) -> bool:
+        """Whether training pictures are changed at all."""
+        return self.crop is not None or self.flip or any((self.rotation, self.aspect, self.colour))
+
+    @property
+    def told(self) -> dict[str, Any] | None:
+        """What is on, for the records; None where nothing is."""
+        return self.model_dump(mode="json", exclude_defaults=True) or None
+
+
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
-Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures, Field(discriminator="kind")]
+Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures | FaceFeatures, Field(discriminator="kind")]

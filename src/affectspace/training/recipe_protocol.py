@@ -12,7 +12,10 @@ __all__ = [
     "Inner",
     "LeaveOneOut",
     "Protocol",
+    "Published",
 ]
+
+Group = Literal["speaker", "session", "script", "item"]
 
 
 class Inner(Section):
@@ -21,7 +24,7 @@ class Inner(Section):
     Of the other items the group number ``fold`` validates and the rest trains; nothing is tested.
     """
 
-    by: Literal["speaker", "session"] = "speaker"
+    by: Group = "speaker"
     fold: int = Field(ge=0)
 
 
@@ -35,7 +38,7 @@ class CrossCorpus(Section):
     train: tuple[str, ...] = Field(min_length=1)
     test: tuple[str, ...] = Field(min_length=1)
     validate_share: float = Field(default=0.2, ge=0, lt=1)
-    validate_by: Literal["speaker", "session"] = "speaker"
+    validate_by: Group = "speaker"
     seed: int = Field(default=0, ge=0, lt=2**63)
     inner: Inner | None = None
     allow: tuple[str, ...] = ()
@@ -53,7 +56,7 @@ class LeaveOneOut(Section):
     """
 
     kind: Literal["leave_one_out"]
-    by: Literal["speaker", "session"] = "speaker"
+    by: Group = "speaker"
     fold: int | Literal["all"] = "all"
     validate_groups: int = Field(default=1, ge=0)
     inner: Inner | None = None
@@ -69,7 +72,7 @@ class GroupedFolds(Section):
     """k folds of whole groups; of what is not tested a share validates."""
 
     kind: Literal["grouped_folds"]
-    by: Literal["speaker", "session", "script"] = "speaker"
+    by: Group = "speaker"
     folds: int = Field(default=5, ge=2)
     validate_share: float = Field(default=0.2, ge=0, lt=1)
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -83,4 +86,20 @@ class GroupedFolds(Section):
         return self.validate_share > 0 or self.inner is not None
 
 
-Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds, Field(discriminator="kind")]
+class Published(Section):
+    """The split that the corpora were published with; where it validates on nothing, a share of training does."""
+
+    kind: Literal["published"]
+    validate_share: float = Field(default=0.1, ge=0, lt=1)
+    validate_by: Group = "speaker"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    inner: Inner | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates, as far as the recipe tells."""
+        return self.validate_share > 0 or self.inner is not None
+
+
+Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds | Published, Field(discriminator="kind")]

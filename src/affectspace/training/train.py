@@ -1,8 +1,9 @@
 """A recipe to a run folder: one linear function."""
 
+import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from affectspace.encoders import Batch
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
-from affectspace.samplers import BalancedTriplets, LengthBuckets, ShuffledBatches
+from affectspace.samplers import BalancedTriplets, ClassBatches, LengthBuckets, ShuffledBatches
 from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
@@ -25,16 +26,22 @@ from affectspace.training.folder import hold, record
 from affectspace.training.gather import Hearing, make_hearing
 from affectspace.training.model import make_encoder, save_model
 from affectspace.training.objective import make_objective, reported_geometry, triplet_geometry
-from affectspace.training.recipe import Recipe
+from affectspace.training.recipe import Recipe, Training
 from affectspace.training.run import Run
 
 __all__ = ["make_fabric", "train"]
 
-Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets
+Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches
 
 
 def train(
-    recipe: Recipe, folder: str | Path, *, resume: bool = False, data: Data | None = None, quiet: bool = False
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    data: Data | None = None,
+    start: Mapping[str, Tensor] | None = None,
+    quiet: bool = False,
 ) -> Run:
     """Train what the recipe describes and leave a run folder behind.
 
@@ -47,6 +54,7 @@ def train(
         folder: where to; it must not hold a run yet, unless ``resume``.
         resume: go on with the run in ``folder``, which must be of an equal recipe.
         data: the prepared data, where several runs share them; None prepares them.
+        start: weights to begin with, by name; those whose name and shape the net does not have are not used.
         quiet: no progress bar; there is none in a pipe either.
 
     Returns:
@@ -72,12 +80,13 @@ def train(
         torch.manual_seed(recipe.seed)
         fabric = make_fabric(settings.device, settings.precision)
         train_targets = data.targets[torch.tensor(data.split.train)]
-        model = make_encoder(recipe.encoder, data.dimensions, len(data.classes))
+        model = make_encoder(recipe, data.dimensions, len(data.classes))
+        if start:
+            own = model.state_dict()
+            model.load_state_dict(own | {k: v for k, v in start.items() if k in own and own[k].shape == v.shape})
         objective = make_objective(recipe, data, model.sizes)
         parameters = [*model.parameters(), *objective.parameters()]
-        optimiser = torch.optim.Adam(
-            parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
+        optimiser = _optimiser(parameters, settings)
         encoder, optimiser = fabric.setup(model, optimiser)
         objective = objective.to(fabric.device)
         hear = make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
@@ -95,7 +104,7 @@ def train(
             best_terms = checkpoint.tensors.get("best_terms", {})
             model.load_state_dict(checkpoint.tensors["model"])
             objective.load_state_dict(checkpoint.tensors.get("terms", {}))
-            load_optimiser(optimiser, checkpoint.tensors["optimiser"])
+            load_optimiser(optimiser, checkpoint.tensors.get("optimiser", {}))
             sampler.load_state_dict(state["sampler"])
             _set_random_state(checkpoint.tensors["random"])
         seconds_before = state["seconds"]
@@ -125,9 +134,10 @@ def train(
             task = progress.add_task(recipe.name, total=steps, completed=state["step"])
             while state["epoch"] < settings.epochs:
                 encoder.train()
-                for state["sampler"], indices, batch in _batches(sampler, data, hear):
+                for state["sampler"], indices, batch in _batches(sampler, data, hear, recipe.seed):
                     batch = batch.to(fabric.device)
                     batch.progress = state["step"] / steps
+                    _set_rate(optimiser, settings, batch.progress)
                     outputs = encoder(batch)
                     loss, values, nothing = objective(outputs, batch)
                     fabric.backward(loss)
@@ -179,6 +189,7 @@ def train(
             prediction_table(data, answers).to_parquet(path)
         # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
         similarity = None if recipe.protocol.inner else reported_geometry(recipe)
+        ordered = recipe.labels.kind == "levels"
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,
@@ -190,7 +201,7 @@ def train(
             "geometry": reported_geometry(recipe),
             "counts": {part: len(getattr(data.split, part)) for part in ("train", "validate", "test")},
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
-            **{part: figures(found, similarity) for part, found in answers.items()},
+            **{part: figures(found, similarity, ordered) for part, found in answers.items()},
         }
         with atomic_directory(folder / "model") as path:
             save_model(path, model, objective, recipe, data, final.get("test", {}))
@@ -204,10 +215,27 @@ def _sampler(recipe: Recipe, targets: Tensor, data: Data) -> Sampler:
     settings = recipe.training
     if geometry := triplet_geometry(recipe):
         return BalancedTriplets(targets.numpy(), settings.batch_size, geometry, recipe.seed)
+    if each := settings.items_per_class:
+        return ClassBatches(targets.argmax(1).numpy(), settings.batch_size // each, each, recipe.seed)
     if settings.length_pool > 1:
         lengths = data.clips.lengths[data.split.train]
         return LengthBuckets(lengths, settings.batch_size, settings.length_pool, recipe.seed)
     return ShuffledBatches(len(targets), settings.batch_size, recipe.seed)
+
+
+def _optimiser(parameters: list[torch.nn.Parameter], settings: Training) -> torch.optim.Optimizer:
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters, settings.learning_rate, settings.momentum or 0.0, weight_decay=settings.weight_decay
+        )
+    return torch.optim.Adam(parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+
+
+def _set_rate(optimiser: Any, settings: Training, progress: float) -> None:
+    """The learning rate of a step, which follows from how far the training is."""
+    if settings.schedule == "cosine":
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * (1 + math.cos(math.pi * progress)) / 2
 
 
 def _keeps(selection: str | int, row: dict[str, Any], best: dict[str, Any] | None) -> bool:
@@ -232,10 +260,12 @@ def make_fabric(device: str, precision: str) -> Fabric:
     return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
 
 
-def _batches(sampler: Sampler, data: Data, hear: Hearing | None) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
+def _batches(
+    sampler: Sampler, data: Data, hear: Hearing | None, seed: int
+) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
     """The rest of an epoch: what is drawn, its batch, and the sampler's state once that batch has been trained on."""
     epoch = sampler.epoch
-    made = ((sampler.state_dict(), indices, data.training_batch(indices, hear, epoch)) for indices in sampler)
+    made = ((sampler.state_dict(), indices, data.training_batch(indices, hear, epoch, seed)) for indices in sampler)
     # A vector is there at once; sequences are put together while the step before is at work.
     return made if data.vectors else ahead(made)
 

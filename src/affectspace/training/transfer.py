@@ -46,7 +46,7 @@ def evaluate_on(
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
-        "scores": figures(predictions, run.metrics["geometry"]),
+        "scores": figures(predictions, run.metrics["geometry"], recipe.labels.kind == "levels"),
         "data": gathered.about[0],
     }
 

@@ -1,0 +1,68 @@
+"""The split that a corpus was published with."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from affectspace.errors import InputError
+from affectspace.protocols.groups import SPLIT_BY, column_of, item_name, legal, number_groups
+from affectspace.protocols.split import PARTS, Split
+from affectspace.protocols.splits import choose_groups, strata_of
+
+__all__ = ["published"]
+
+
+def published(
+    items: pd.DataFrame,
+    validate_share: float = 0.1,
+    validate_by: str = "speaker",
+    seed: int = 0,
+    labels: ArrayLike | None = None,
+) -> Split:
+    """Train, validate and test as the column ``split`` says.
+
+    A corpus that publishes no items to validate on gives a share of those to train on, by whole groups, as
+    :func:`affectspace.protocols.cross_corpus` takes them.
+
+    Args:
+        items: with the columns ``id``, ``corpus``, ``split`` (train, validate, test) and ``validate_by``.
+        validate_share: of the training items, where none are published for validation; 0: nothing validates.
+        validate_by: the group that this share takes whole: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
+        seed: which random choices are tried.
+        labels: one a row of ``items`` (any hashable), to keep classes in proportion.
+
+    Raises:
+        InputError: items whose split is none of the three, none to train on or none to test on.
+
+    Example:
+        >>> items = pd.DataFrame({"id": list("1234"), "corpus": "a", "speaker": list("wxyz"),
+        ...                       "split": ["train", "train", "validate", "test"]})
+        >>> published(items).sizes
+        {'train': 2, 'validate': 1, 'test': 1}
+    """
+    legal(validate_by, SPLIT_BY, "group to validate by,")
+    if not 0 <= validate_share < 1:
+        raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.1")
+    parts = column_of(items, "split").str.strip().str.lower()
+    strange = np.flatnonzero(~parts.isin(PARTS).to_numpy(bool, na_value=False))
+    if len(strange):
+        row = int(strange[0])
+        says = "no split" if pd.isna(parts.iloc[row]) else f"the split {column_of(items, 'split').iloc[row]!r}"
+        raise InputError(
+            f"{len(strange)} of {len(items)} items belong to none of {', '.join(PARTS)}, such as "
+            f"{item_name(items, row)} with {says}; fill the column split, or choose another protocol"
+        )
+    train, validate, test = (np.flatnonzero((parts == part).to_numpy(bool)) for part in PARTS)
+    for rows, what in ((train, "train"), (test, "test")):
+        if not len(rows):
+            raise InputError(f"no item is published with the split {what!r}; fill the column split, or choose another")
+    if len(validate) or not validate_share:
+        return Split("published split", train, validate, test)
+    codes, groups = number_groups(items, validate_by, train)
+    if len(groups) < 2:
+        raise InputError(
+            f"all training items are of one {validate_by}, {groups[0]!r}, so none can be kept for validation; "
+            "validate by another group, or set validate_share = 0"
+        )
+    chosen = np.isin(codes, choose_groups(codes, len(groups), strata_of(labels, items, train), validate_share, [seed]))
+    return Split("published split", train[~chosen], train[chosen], test)

@@ -1,0 +1,89 @@
+"""Every figure that the runs of a study recorded, recipe by recipe: mean and spread over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from affectspace.metrics.scores import FIGURES
+from affectspace.report.phrases import NONE
+from affectspace.studies.results import PLACES, StudyResults
+from affectspace.studies.study import slug
+
+__all__ = ["FigureTable", "figure_tables", "figures_markdown"]
+
+
+@dataclass(frozen=True)
+class FigureTable:
+    """One split's figures.
+
+    Args:
+        split: its name.
+        recipes: the columns.
+        rows: title, which way is better ("higher", "lower" or ""), and a cell a recipe: text, and whether it is best.
+    """
+
+    split: str
+    recipes: tuple[str, ...]
+    rows: tuple[tuple[str, str, tuple[tuple[str, bool], ...]], ...]
+
+    @property
+    def name(self) -> str:
+        """For a place on a page."""
+        return slug(self.split)
+
+
+def figure_tables(results: StudyResults) -> list[FigureTable]:
+    """A table for each split with finished runs; figures that no run has are left out."""
+    runs = results.runs
+    return [
+        FigureTable(split, results.recipes, tuple(_rows(runs[runs["split"] == split], results.recipes)))
+        for split in results.splits
+        if (runs["split"] == split).any()
+    ]
+
+
+def figures_markdown(tables: Sequence[FigureTable]) -> str:
+    """The tables as Markdown."""
+    lines: list[str] = []
+    for table in tables:
+        lines += [f"**{table.split}**", "", f"| figure | {' | '.join(table.recipes)} |"]
+        lines += ["| --- |" + " ---: |" * len(table.recipes)]
+        for title, better, cells in table.rows:
+            shown = [f"**{text}**" if best else text for text, best in cells]
+            lines.append(f"| {title}{f' ({better} is better)' if better else ''} | {' | '.join(shown)} |")
+        lines.append("")
+    return "\n".join([*lines, "Mean over seeds, standard deviation in brackets; bold: the best mean as it prints.", ""])
+
+
+def _rows(runs: pd.DataFrame, recipes: Sequence[str]):
+    keys = [key for key in runs if key not in PLACES and np.isfinite(runs[key].to_numpy(float)).any()]
+    order = {key: place for place, key in enumerate(FIGURES)}
+    for key in sorted(keys, key=lambda key: order.get(key, len(order))):
+        known = FIGURES.get(key)
+        by_recipe = [runs.loc[runs["recipe"] == name, key].to_numpy(float) for name in recipes]
+        means = [values[np.isfinite(values)].mean() if np.isfinite(values).any() else np.nan for values in by_recipe]
+        shares = known is not None and (known.low, known.high) == (0, 1)
+        shown = [_rounded(mean, shares) for mean in means]
+        better = known.better if known is not None else None
+        best = {None: None, "higher": np.nanmax(shown), "lower": np.nanmin(shown)}[better]
+        cells = tuple(
+            (_cell(values, mean, shares), value == best and len(recipes) > 1)
+            for values, mean, value in zip(by_recipe, means, shown)
+        )
+        unit = " %" if shares and known is not None and "bits" not in known.title else ""
+        yield (known.title if known is not None else key) + unit, better or "", cells
+
+
+def _rounded(value: float, share: bool) -> float:
+    return round(100 * value, 1) if share else round(value, 3)
+
+
+def _cell(values: np.ndarray, mean: float, share: bool) -> str:
+    if np.isnan(mean):
+        return NONE
+    by, digits = (100, 1) if share else (1, 3)
+    finite = values[np.isfinite(values)]
+    spread = f" ({by * finite.std(ddof=1):.{digits}f})" if len(finite) > 1 else ""
+    return f"{by * mean:.{digits}f}{spread}"

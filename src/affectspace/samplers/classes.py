@@ -1,0 +1,155 @@
+"""Batches of P classes with K items of each, as losses need that compare an item with its own class."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from affectspace.errors import InputError
+
+__all__ = ["ClassBatches"]
+
+
+class ClassBatches:
+    """P x K batches: the classes take turns, and each gives K of its items.
+
+    A class deals out its items in a shuffled order, and shuffles them anew when all are dealt, so that the items of
+    a class are seen equally often, to within one, in an epoch. No item is twice in a batch: a class with fewer than
+    K items gives what it has. An epoch has as many batches as take ``n_items`` at the full size, so rare classes
+    come several times in it and some items of frequent ones not at all (see :attr:`left_out`); who these are
+    differs from epoch to epoch. All of it follows from (seed, epoch), whatever was drawn before.
+
+    **Several processes.** All ranks draw alike, and share each batch out so that sizes differ by one at most.
+
+    Args:
+        classes: ``(items,)`` each item's class, any integers.
+        classes_per_batch: P, at least 2; no more than there are classes are taken.
+        items_per_class: K, at least 1; SGM needs 2 or more, and its authors take 30.
+        seed: any integer of 0 or more.
+        rank: which of the processes this is, ``0..world_size - 1``.
+        world_size: how many processes there are.
+
+    Raises:
+        InputError: a number outside its range, or fewer than two classes.
+
+    Source: Schroff et al., "FaceNet", CVPR 2015, and Hermans et al., "In Defense of the Triplet Loss", 2017.
+
+    Example:
+        >>> classes = np.array([0, 0, 0, 0, 1, 1])
+        >>> batches = ClassBatches(classes, classes_per_batch=2, items_per_class=2)
+        >>> [classes[batch].tolist() for batch in batches]
+        [[0, 0, 1, 1], [0, 0, 1, 1]]
+    """
+
+    def __init__(
+        self,
+        classes: ArrayLike,
+        classes_per_batch: int,
+        items_per_class: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        for name, value, least in (
+            ("classes_per_batch", classes_per_batch, 2), ("items_per_class", items_per_class, 1),
+            ("seed", seed, 0), ("world_size", world_size, 1),
+        ):  # fmt: skip
+            if value < least:
+                raise InputError(f"{name} is {value}; it must be {least} or more")
+        if not 0 <= rank < world_size:
+            raise InputError(f"rank is {rank}; with world_size {world_size} it must be 0..{world_size - 1}")
+        codes = np.asarray(classes)
+        if codes.ndim != 1 or codes.dtype.kind not in "iu":
+            raise InputError(f"classes have shape {codes.shape} and type {codes.dtype}; give one whole number an item")
+        present = np.unique(codes)
+        if len(present) < 2:
+            raise InputError(
+                f"all {len(codes)} items are of one class, and a batch compares classes; use shuffled batches"
+            )
+        self.members = [np.flatnonzero(codes == each) for each in present]
+        self.n_items, self.items_per_class, self.seed = len(codes), items_per_class, seed
+        self.classes_per_batch = min(classes_per_batch, len(present))
+        smallest = sorted(min(items_per_class, len(each)) for each in self.members)[: self.classes_per_batch]
+        if sum(smallest) < world_size:
+            raise InputError(
+                f"a batch may hold {sum(smallest)} items, too few for {world_size} processes; raise P or K"
+            )
+        self.rank, self.world_size = rank, world_size
+        self.epoch = 0
+        self.position = 0
+
+    def __len__(self) -> int:
+        """Batches an epoch, the same on every rank."""
+        return -(-self.n_items // (self.classes_per_batch * self.items_per_class))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        batches = self._batches()
+        while self.position < len(self):
+            batch = batches[self.position]
+            # moved on before the batch is handed out: a state saved after its step resumes at the next
+            self.position += 1
+            yield batch[self.rank :: self.world_size]
+        self.epoch += 1
+        self.position = 0
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """Sorted int64 items that no rank sees in the current epoch."""
+        seen = np.zeros(self.n_items, bool)
+        for batch in self._batches():
+            seen[batch] = True
+        return np.flatnonzero(~seen)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Epoch, position and settings, as numbers that JSON keeps; the same on every rank."""
+        return {"epoch": self.epoch, "position": self.position, **self._settings()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where the state was taken.
+
+        Raises:
+            InputError: the state comes from other settings, under which it means other batches.
+        """
+        for name, value in self._settings().items():
+            if state.get(name) != value:
+                raise InputError(
+                    f"the saved sampler has {name} {state.get(name)!r} and this one {value!r}; "
+                    "resume with the settings that it was saved with, or start anew"
+                )
+        self.epoch, self.position = state["epoch"], state["position"]
+
+    def _settings(self) -> dict[str, Any]:
+        names = ("n_items", "classes_per_batch", "items_per_class", "seed", "world_size")
+        return {**{name: getattr(self, name) for name in names}, "classes": [len(each) for each in self.members]}
+
+    def _batches(self) -> list[np.ndarray]:
+        """The batches of the current epoch."""
+        rng = np.random.default_rng([self.seed, self.epoch])
+        turns = _dealt(np.arange(len(self.members)), self.classes_per_batch, len(self), rng)
+        chosen = np.zeros((len(self), len(self.members)), bool)
+        np.put_along_axis(chosen, turns, True, axis=1)
+        parts: list[list[np.ndarray]] = [[] for _ in range(len(self))]
+        for each, members in enumerate(self.members):
+            batches = np.flatnonzero(chosen[:, each])
+            for batch, items in zip(batches, _dealt(members, self.items_per_class, len(batches), rng)):
+                parts[batch].append(items)
+        return [np.concatenate(each) for each in parts]
+
+
+def _dealt(cards: np.ndarray, hand: int, hands: int, rng: np.random.Generator) -> np.ndarray:
+    """``(hands, hand)`` of the cards, none twice in a hand, each as often as any other to within one."""
+    hand = min(hand, len(cards))
+    dealt = np.empty((hands, hand), np.int64)
+    left = np.empty(0, np.int64)
+    for row in dealt:
+        if len(left) < hand:  # the last cards of a deck come first, and none of them again in this hand
+            fresh = rng.permutation(cards)
+            waits = np.isin(fresh, left)
+            need = hand - len(left)
+            first = fresh[~waits][:need]
+            row[:] = np.concatenate([left, first])
+            left = np.concatenate([fresh[~waits][need:], fresh[waits]])
+        else:
+            row[:], left = left[:hand], left[hand:]
+    return dealt

@@ -1,0 +1,60 @@
+"""The published split: taken as it is, and where it validates on nothing, whole groups of training do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affectspace.errors import InputError
+from affectspace.protocols import audit, groups_of, published
+
+
+def items(parts, **columns):
+    table = pd.DataFrame({"id": [str(i) for i in range(len(parts))], "corpus": "a", "split": parts})
+    return table.assign(**columns)
+
+
+def test_three_published_parts_are_taken_as_they_are():
+    split = published(items(["train", "test", "validate", " Train "]))
+    assert split.train.tolist() == [0, 3]
+    assert (split.validate.tolist(), split.test.tolist()) == ([2], [1])
+
+
+def test_a_share_of_whole_groups_validates_where_none_is_published():
+    speakers = [f"s{i // 3}" for i in range(60)]
+    table = items(["train"] * 60 + ["test"] * 5, speaker=speakers + ["t"] * 5)
+    labels = np.arange(65) % 2
+    split = published(table, 0.2, "speaker", labels=labels)
+    assert split.sizes == {"train": 48, "validate": 12, "test": 5}
+    assert audit(table, split) == []
+    assert published(table, 0.2, "speaker", labels=labels).validate.tolist() == split.validate.tolist()
+    assert published(table, 0.2, "speaker", seed=1, labels=labels).validate.tolist() != split.validate.tolist()
+    assert published(table, 0.0).sizes == {"train": 60, "validate": 0, "test": 5}
+
+
+def test_items_without_a_known_person_are_their_own_group_but_for_identical_pictures():
+    table = items(["train"] * 4 + ["test"], audio_sha=["x", "x", "y", pd.NA, "z"])
+    assert groups_of(table, "item").tolist() == ["x", "x", "y", "a/3", "z"]
+    split = published(table, 0.5, "item")
+    assert audit(table, split) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (
+            ["train", "dev", "test"],
+            "1 of 3 items belong to none of train, validate, test, such as 'a/1' with the split 'dev'",
+        ),
+        (["train", pd.NA, "test"], "such as 'a/1' with no split; fill the column split"),
+        (["train", "train"], "no item is published with the split 'test'"),
+        (["test", "test"], "no item is published with the split 'train'"),
+    ],
+)
+def test_a_split_that_does_not_tell_is_refused(parts, message):
+    with pytest.raises(InputError, match=message):
+        published(items(parts, speaker="s"))
+
+
+def test_one_group_cannot_be_parted():
+    with pytest.raises(InputError, match="all training items are of one speaker, 'a/s'"):
+        published(items(["train", "train", "test"], speaker="s"))
