@@ -56,7 +56,7 @@ def _content(corpus: Corpus) -> Iterator[Fault]:
     no_media = items[list(MEDIA_COLUMNS)].isna().all(axis=1)
     if corpus.card.features:
         no_media &= items[list(corpus.card.features)].isna().all(axis=1)
-    no_label = items["label"].isna() & ~items["id"].isin(corpus.ratings["item"].dropna())
+    no_label = items["label"].isna() & ~items["id"].isin(corpus.ratings["item"].dropna().unique())
     for row, (name, media, label) in enumerate(zip(items["id"], no_media, no_label), start=1):
         name = "" if pd.isna(name) else name
         if media:
