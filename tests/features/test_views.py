@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError
-from affectspace.features.views import Views, _cut, _resampled
+from affectspace.features.views import Views, _cut, _drawn, _resampled
 
 ALL = Views(crop=10, flip=True, rotation=20, aspect=0.1, colour=0.1)
 
@@ -43,6 +43,13 @@ def test_every_place_and_both_mirrors_are_seen():
     values, views = torch.arange(16.0).view(1, 16, 1), Views(crop=3, flip=True)
     seen = {tuple(views.training(values, ["a"], 0, epoch).flatten().tolist()) for epoch in range(200)}
     assert len(seen) == 2 * 2 * 2
+
+
+def test_what_is_drawn_is_spread_evenly_and_independent():
+    drawn = _drawn(0, 3, [f"faces/{item}" for item in range(4000)])
+    assert ((drawn >= 0) & (drawn < 1)).all()
+    np.testing.assert_allclose(np.sort(drawn, 0)[::400], np.tile(np.arange(0, 1, 0.1)[:, None], 16), atol=0.03)
+    np.testing.assert_allclose(np.corrcoef(drawn.T), np.eye(16), atol=0.08)
 
 
 def test_mirroring_twice_is_no_mirroring():
@@ -169,6 +176,10 @@ def test_no_images_have_no_views():
         (lambda: Views(colour=1.5), r"colour is 1\.5; give the largest change, from 0 to 1"),
         (lambda: ALL.training(images(), keys(3), 0, 0), "there are 3 keys for 5 images; give the name of each"),
         (lambda: ALL.training(images(side=9), keys(), 0, 0), "crop is 10, and images have a side of 9"),
+        (
+            lambda: ALL.training(torch.zeros(1, 144, 11), ["a"], 0, 0),
+            "images have 11 channels; views are drawn for up to 10",
+        ),
         (lambda: ALL.test(torch.zeros(2, 10, 1)), r"shape \(2, 10, 1\); expected \(items, side \* side, channels\)"),
     ],
 )
