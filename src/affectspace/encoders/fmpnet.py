@@ -17,12 +17,12 @@ class FMPNet(nn.Module):
 
     - The paper of the Gaussian manifold names FMPNet and cites Yu & Zhang, whose net has five convolutions, three
       stochastic pools and three connected layers (the last one is the output, which is not part of a trunk). The
-      name stands for *fractional max-pooling* (Graham 2014), so this is what pools: the maximum over 3 x 3, at half
-      the places, which lie at random while training. That too perturbs what is pooled, as stochastic pooling does.
+      name stands for *fractional max-pooling* (Graham 2014), which is what pools in the nets that the authors have
+      made public: the maximum over 3 x 3, at half the places, which lie at random while training. That too perturbs
+      what is pooled, as stochastic pooling does. The sizes of the layers are those of these nets.
     - Pooling at random would answer twice differently about one face. Outside training the places are
       the evenly spread ones, in the middle of what can be drawn.
-    - Batch normalisation stands where Yu & Zhang do not have it yet; without it the net learns little from a plain
-      start.
+    - It is no net that attends to faces or crops them; that is another one of the same authors (FERAtt).
 
     Args:
         channels: of the images.
@@ -37,8 +37,8 @@ class FMPNet(nn.Module):
         ValueError: a width that is not above 0, or images that are too small.
 
     Source: Yu & Zhang, "Image based Static Facial Expression Recognition with Multiple Deep Network Learning",
-    ICMI 2015; Marrero Fernandez et al., "Deep Gaussian mixture sub-spaces", use it at 48 x 48. Graham,
-    "Fractional Max-Pooling", 2014.
+    ICMI 2015; Marrero Fernandez et al., "Deep Metric Structured Learning For Facial Expression Recognition", 2020;
+    Graham, "Fractional Max-Pooling", 2014.
 
     Example:
         >>> import torch
