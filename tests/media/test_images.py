@@ -322,6 +322,36 @@ def test_references_that_lead_nowhere(tmp_path):
                 read_image(tmp_path / reference)
 
 
+def test_broken_tables_are_pixels_or_a_sentence(tmp_path):
+    generator = np.random.default_rng(0)
+    cells = [encoded(Image.fromarray(scene(seed=seed)), "png") for seed in range(6)]
+    pq.write_table(pa.table({"image": cells}), tmp_path / "whole.parquet", row_group_size=4)
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    footer = len(whole) - int.from_bytes(whole[-8:-4], "little") - 8  # which says where everything lies
+    told = 0
+    for number in range(60):
+        content = bytearray(whole)
+        for place in generator.integers(footer if number % 2 else 0, len(whole), 3):
+            content[place] = generator.integers(256)
+        path = tmp_path / f"{number}.parquet"
+        path.write_bytes(content)
+        for row in (0, 5):
+            try:
+                assert read_image(f"{path}#{row}").shape[2] == 3
+            except MediaError:
+                told += 1
+    assert told > 20
+
+
+def test_a_quote_that_never_ends_is_read_in_one_pass(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('emotion,pixels\n0,1 2 3 4\n1,"5 6 7 8\n' + "2,9 9 9 9\n" * 20_000)
+    assert packed_rows(path) == 2
+    assert packed_image(path, 0).ravel().tolist() == [1, 2, 3, 4]
+    with pytest.raises(MediaError, match=r"row 1 of .* holds no grey levels"):
+        packed_image(path, 1)
+
+
 def test_a_table_that_is_written_anew_is_read_anew(tmp_path):
     path = tmp_path / "a.parquet"
     for seed in range(3):

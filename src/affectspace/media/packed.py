@@ -53,6 +53,8 @@ def packed_image(table: Path, row: int) -> bytes | np.ndarray:
     starts = _good(_group_starts(str(table), _stamp(table)))
     group = int(np.searchsorted(starts, row, side="right")) - 1
     images = _good(_group(str(table), _stamp(table), group))
+    if row - int(starts[group]) >= len(images):
+        raise MediaError(f"{table} is truncated or corrupt: it holds fewer rows than it says; copy it anew")
     cell = images[row - int(starts[group])].as_py()
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not content:
@@ -135,12 +137,11 @@ def _group_starts(table: str, stamp: Stamp) -> np.ndarray | MediaError:
 def _group(table: str, stamp: Stamp, group: int) -> pa.ChunkedArray | MediaError:
     try:
         with pq.ParquetFile(table) as file:
-            about = file.metadata.row_group(group)
-            columns = [about.column(place) for place in range(about.num_columns)]
-            size = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.split(".")[0] == "image")
+            # Of all columns: what is told of a single one ends the whole process where the file is broken.
+            size = file.metadata.row_group(group).total_byte_size
             if size > LARGEST_GROUP:
                 return MediaError(
-                    f"{table} holds {size / 1e9:.1f} GB of images in one group of rows; write it anew in smaller "
+                    f"{table} holds {size / 1e9:.1f} GB in one group of rows; write it anew in smaller "
                     "ones, such as row_group_size=1000"
                 )
             return file.read_row_group(group, columns=["image"]).column("image")
@@ -163,13 +164,18 @@ def holds_bytes(kind: pa.DataType) -> bool:
 @lru_cache(maxsize=2)
 def _places(table: str, stamp: Stamp) -> tuple[int, np.ndarray] | MediaError:
     """Which column of a CSV file holds the pixels, and where each row begins, with the end of the last behind them."""
-    with open(table, "rb") as file:
-        records = _records(file)
-        header = next(records, (0, 0, b""))[2]
-        names = [name.strip() for name in _cells(header.decode("utf-8-sig", "replace"))]
-        if "pixels" not in names:
-            return MediaError(f"{table} has no column pixels; it has: {', '.join(names)[:200]}")
-        spans = [(start, end) for start, end, _ in records]
+    try:
+        with open(table, "rb") as file:
+            records = _records(file)
+            header = next(records, (0, 0, b""))[2]
+            names = [name.strip() for name in _cells(header.decode("utf-8-sig", "replace"))]
+            spans = [(start, end) for start, end, _ in records]
+    except OSError as error:
+        return MediaError(f"{table} cannot be opened: {error.strerror}")
+    except csv.Error as error:
+        return MediaError(f"{table} has a header that cannot be read: {error}; copy it anew")
+    if "pixels" not in names:
+        return MediaError(f"{table} has no column pixels; it has: {', '.join(names)[:200]}")
     starts = [start for start, _ in spans]
     return names.index("pixels"), np.array([*starts, spans[-1][1] if spans else 0], dtype=np.int64)
 
@@ -177,17 +183,19 @@ def _places(table: str, stamp: Stamp) -> tuple[int, np.ndarray] | MediaError:
 def _records(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
     """Start, end and bytes of each row: a row goes on behind a line's end within quotes, and blank lines are none."""
     start = at = 0
-    record = b""
+    lines: list[bytes] = []
+    within = False  # quotes
     for line in file:
         at += len(line)
-        record += line
-        if record.count(b'"') % 2:
+        lines.append(line)
+        within ^= line.count(b'"') % 2 == 1
+        if within:
             continue
-        if record.strip(b"\r\n"):
+        if record := b"".join(lines).strip(b"\r\n"):
             yield start, at, record
-        start, record = at, b""
-    if record:
-        yield start, at, record
+        start, lines = at, []
+    if lines:
+        yield start, at, b"".join(lines)
 
 
 def _cells(text: str) -> list[str]:
