@@ -56,7 +56,8 @@ class ResNet18(nn.Module):
 class QuickResNet18(ResNet18):
     """A ResNet18 of a quarter of the channels behind the ``"half"`` stem, to be trained on a CPU.
 
-    A sixty-fourth of the work of ResNet18 with the small stem.
+    A sixty-fourth of the work of ResNet18 with the small stem; eight epochs on 12,000 grey faces of 48 x 48 take a
+    minute or so of one thread in bfloat16, and tell eight emotions right for 69 % of others (docs/nets.md).
 
     Args:
         channels: of the images.
