@@ -1,8 +1,8 @@
 """Broken image files by the thousand: each must be pixels or a sentence, never a crash, a hang or a traceback.
 
-Seeds of every format that Pillow writes are broken by flipped bytes, cuts, and parts of other files spliced in,
-and read with :func:`affectspace.media.read_image` in a child process with limits of time and memory; a child that
-dies or hangs is replaced, and the file that did it is kept::
+Seeds of every format that Pillow writes, and of a table of images, are broken by flipped bytes, cuts, and parts
+of other files spliced in, and read with :func:`affectspace.media.read_image` in a child process with limits of time
+and memory; a child that dies or hangs is replaced, and the file that did it is kept::
 
     python benchmarks/fuzz_images.py --files 10000 --seed 0
 """
@@ -21,6 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 
 SECONDS = 10.0  # for one file
@@ -73,7 +75,9 @@ def make_seeds() -> dict[str, bytes]:
         buffer = io.BytesIO()
         image.save(buffer, format=kind, **options)
         seeds[name] = buffer.getvalue()
-    return seeds
+    table = io.BytesIO()
+    pq.write_table(pa.table({"image": [seeds["png"], seeds["jpeg"]] * 2}), table, row_group_size=3)
+    return seeds | {"parquet": table.getvalue()}
 
 
 def mutate(seeds: dict[str, bytes], generator: np.random.Generator) -> tuple[str, bytes]:
@@ -117,7 +121,7 @@ def child(pipe: Connection) -> None:
             if right and sorted((info.height, info.width)) != sorted(pixels.shape[:2]):
                 outcome = "an array of another size than its header says"
         except MediaError as error:
-            told = str(error).replace(path, "FILE")
+            told = str(error).replace(path, "FILE").replace(path.partition("#")[0], "FILE")
             outcome = f"MediaError: {told.partition(':')[0].partition(' pixels')[0].partition(';')[0]}"
         except BaseException as error:
             outcome = f"escaped: {type(error).__name__}: {error}"
@@ -137,9 +141,9 @@ class Reader:
         self.process.start()
         theirs.close()
 
-    def read(self, path: Path, seconds: float) -> str:
+    def read(self, path: str, seconds: float) -> str:
         try:
-            self.pipe.send(str(path))
+            self.pipe.send(path)
             if self.pipe.poll(seconds):
                 return self.pipe.recv()
             outcome = "hang"
@@ -167,13 +171,15 @@ def main() -> int:
     path = Path(tempfile.mkdtemp()) / "image"
     faults = 0
     path.write_bytes(seeds["png"])
-    reader.read(path, 60.0)  # the child's imports are no part of the first file's time
+    reader.read(str(path), 60.0)  # the child's imports are no part of the first file's time
     began = time.perf_counter()
     for number in range(options.files):
         name, content = mutate(seeds, generator)
-        path.write_bytes(content)
+        table = name == "parquet"
+        target = path.with_suffix(".parquet") if table else path
+        target.write_bytes(content)
         start = time.perf_counter()
-        outcome = reader.read(path, SECONDS)
+        outcome = reader.read(f"{target}#{number % 4}" if table else str(target), SECONDS)
         slowest = max(slowest, (time.perf_counter() - start, f"{name} {outcome}"))
         outcomes[outcome] += 1
         by_seed[name][outcome.partition(":")[0]] += 1
