@@ -128,8 +128,8 @@ class StudyResults:
         """One row a finished run, in the order of the study file.
 
         ``recipe``, ``split``, ``seed``; the figures of the test items as in ``metrics.json``, NaN where
-        undefined, ``FIGURES`` first and then whatever else some run has; ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not
-        recorded; ``folder``, within the study's.
+        undefined, ``FIGURES`` first and then whatever else some run has; ``selected_epoch``, a number, or
+        a list with one a fold; ``seconds``, NaN where not recorded; ``folder``, within the study's.
         """
         rows, figures = [], dict.fromkeys(FIGURES)
         for recipe, split, seed, run in self._finished():
@@ -142,7 +142,7 @@ class StudyResults:
                 "folder": run.path.relative_to(self.folder).as_posix(),
             })  # fmt: skip
         table = pd.DataFrame(rows, columns=[*PLACES[:3], *figures, *PLACES[3:]])
-        return table.astype({key: float for key in figures})
+        return table.astype(dict.fromkeys(figures, float))
 
     @cached_property
     def missing(self) -> pd.DataFrame:

@@ -17,10 +17,10 @@ from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, pad
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
+from affectspace.training.answers import answers
 from affectspace.training.data import Data, normalised_groups
 from affectspace.training.gather import make_frontend, make_views, medium
 from affectspace.training.objective import Objective
-from affectspace.training.answers import answers
 from affectspace.training.recipe import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, Recipe, make_recipe
 from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures
 

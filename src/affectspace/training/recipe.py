@@ -67,8 +67,7 @@ class Training(Section):
     so many batches at a time and sorts their items by length, which saves padding where padding costs
     (on a GPU) and changes which items meet in a batch; see :class:`affectspace.samplers.LengthBuckets`.
     ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes;
-    see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the learning rate fall to 0 over
-    the training.
+    see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the learning rate fall to 0.
     """
 
     epochs: int = Field(default=30, ge=1)
@@ -101,8 +100,8 @@ class Training(Section):
     def _batches_hold_classes(self) -> Self:
         if self.items_per_class is not None and self.batch_size < 2 * self.items_per_class:
             raise ValueError(
-                f"items_per_class is {self.items_per_class} and batch_size {self.batch_size}, which holds fewer than two "
-                f"classes; legal: items_per_class up to {self.batch_size // 2}"
+                f"items_per_class is {self.items_per_class} and batch_size {self.batch_size}, which holds fewer than "
+                f"two classes; legal: items_per_class up to {self.batch_size // 2}"
             )
         if self.momentum is not None and self.optimiser != "sgd":
             raise ValueError('momentum belongs to optimiser = "sgd"; leave it out, or choose that')
@@ -113,9 +112,10 @@ class Monitor(Section):
     """What is recorded for people to look at; never used for selection.
 
     ``geometry`` is the one in which similarity is told: that of the first f-similarity term where it
-    is not given, and ``fisher_rao`` where there is none; embeddings that may be negative have none. ``test_curve`` scores the test items after
-    every epoch; ``snapshots`` are epochs, from 1, after which their embeddings are kept for maps, of at
-    most ``snapshot_items`` items.
+    is not given, and ``fisher_rao`` where there is none; embeddings that may be negative have none.
+    ``test_curve`` scores the test items after every epoch. ``space`` measures the space of the kept epoch:
+    neighbours, clusters, retrieval. ``snapshots`` are epochs, from 1, after which their embeddings are kept
+    for maps, of at most ``snapshot_items`` items.
     """
 
     geometry: Literal["chord", "angle", "fisher_rao"] | None = None
@@ -227,8 +227,8 @@ class Recipe(Section):
             return
         if not isinstance(self.encoder, ImageEncoderEntry):
             raise ValueError(
-                f'encoder.kind {self.encoder.kind!r} cannot read pictures; features.kind = "faces" needs encoder.kind = '
-                '"image"'
+                f'encoder.kind {self.encoder.kind!r} cannot read pictures; features.kind = "faces" needs '
+                'encoder.kind = "image"'
             )
         if self.augment.on:
             raise ValueError("augment changes sound, and pictures have none; use [views] instead")
