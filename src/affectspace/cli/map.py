@@ -40,20 +40,21 @@ def map(
     as_json
         Print where each item lies as JSON, for machines.
     """
-    if not spaces:
+    paths = list(spaces)
+    if not paths:
         raise InputError("name at least one space: affectspace map faces.parquet")
-    if new is not None and len(spaces) > 1:
+    if new is not None and len(paths) > 1:
         raise InputError("--new places items into one map; name one space")
-    path = new_file(out or beside(spaces[0], "-map.png"))
+    path = new_file(out or beside(paths[0], "-map.png"))
     if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
         raise InputError(f"--out {path} ends in {path.suffix!r}; a picture is .png, .svg or .pdf")
-    opened = _same_items(spaces, [chosen(each) for each in spaces])
+    opened = _same_items(paths, [chosen(each) for each in paths])
     added = None if new is None else chosen(new)
-    column = _column(opened[0], by, spaces[0])
+    column = _column(opened[0], by, paths[0])
     placed_column = None if added is None or new is None else _column(added, by, new)
     if added is not None and added.dimensions != opened[0].dimensions:
         raise InputError(
-            f"{new} has {added.dimensions} dimensions and {spaces[0]} has {opened[0].dimensions}; items are placed "
+            f"{new} has {added.dimensions} dimensions and {paths[0]} has {opened[0].dimensions}; items are placed "
             "into the map of the model that embedded them"
         )
 
@@ -64,7 +65,7 @@ def map(
     with working(f"drawing {len(column):,} items", as_json):
         maps = tsne_maps([each.vectors for each in opened])
         placed = None if added is None else MapOfSpace(maps[0], opened[0].vectors).place(added.vectors)
-        names = [str(path_.stem if path_.is_file() else path_.resolve().name) for path_ in spaces]
+        names = [str(given.stem if given.is_file() else given.resolve().name) for given in paths]
         drawn = [
             Drawn(name, positions, _medoids(each) if by == "label" else (), placed)
             for name, positions, each in zip(names, maps, opened)
@@ -81,10 +82,10 @@ def map(
         print(json_text(told))
         return
     print(f"map of {len(column):,} items{'' if added is None else f' and {len(added):,} new ones'}: {path}")
-    next_commands(f"open it: {path.resolve().as_uri()}", f"affectspace discover {quoted(spaces[0])}")
+    next_commands(f"open it: {path.resolve().as_uri()}", f"affectspace discover {quoted(paths[0])}")
 
 
-def _same_items(paths: tuple[Path, ...], spaces: "list[Space]") -> "list[Space]":
+def _same_items(paths: list[Path], spaces: "list[Space]") -> "list[Space]":
     """The spaces with the items that all of them hold, in the order of the first."""
     if len(spaces) == 1:
         return spaces

@@ -94,7 +94,7 @@ def heat_map(ax: Axes, distance: np.ndarray, classes: Sequence[str], largest: fl
     size = float(np.clip(0.5 * 72 * inches / (max(count, 1) * 2.6), 4.5, 8.5))
     for row, column in np.ndindex(distance.shape):
         value = float(distance[row, column])
-        shade = to_hex(scale.to_rgba(value)) if np.isfinite(value) and row != column else "#f6f8fa"
+        shade = to_hex(DENSITY(value / largest)) if np.isfinite(value) and row != column else "#f6f8fa"
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fc=shade, ec="white", lw=1 if count <= 24 else 0.2))
         if count <= NUMBERED:
             text = f"{value:.2f}" if np.isfinite(value) else "?"

@@ -79,8 +79,7 @@ def _named(values: pd.Series, missing: np.ndarray, order: list[str], ordered: bo
     for name in names:
         at = places[name]
         if ordered:
-            red, green, blue = RAMP(at / max(levels - 1, 1))[:3]
-            colour, marker = (float(red), float(green), float(blue)), "o"
+            colour, marker = _on_ramp(at / max(levels - 1, 1)), "o"
         else:
             colour, marker = to_rgb(CLASS_COLOURS[at]), MARKERS[at]
         groups.append(
@@ -99,8 +98,13 @@ def _ramp(numbers: np.ndarray, missing: np.ndarray) -> list[Group]:
     colours = np.asarray(RAMP(share))[:, :3]
     ends = [(0.0, low), (0.5, (low + high) / 2), (1.0, high)]
     nobody = np.zeros(len(numbers), dtype=bool)
-    groups = [Group(f"{value:.3g}", nobody, colours, tuple(RAMP(at)[:3])) for at, value in ends]
+    groups = [Group(f"{value:.3g}", nobody, colours, _on_ramp(at)) for at, value in ends]
     return [Group("", ~missing, colours, "#000000"), *groups]
+
+
+def _on_ramp(share: float) -> tuple[float, float, float]:
+    red, green, blue = RAMP(share)[:3]
+    return float(red), float(green), float(blue)
 
 
 def _flat(colour: tuple[float, float, float] | str, count: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib import patheffects
+from matplotlib import patheffects, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -96,8 +96,8 @@ def draw_maps(
     rows = -(-entries // max(1, min(entries, int(width / (0.34 + 0.082 * longest)))))
     below = 0.1 + LINE * len(words) + 0.21 * (rows + 1) + 0.12
     height = below + side + 0.4
-    with figure_style():
-        figure = Figure(figsize=(width, height), dpi=160, layout="none")
+    with figure_style(), rc_context({"figure.constrained_layout.use": False}):
+        figure = Figure(figsize=(width, height), dpi=160)
         panes = []
         for place, each in enumerate(maps):
             left = GAP + place * (side + GAP)

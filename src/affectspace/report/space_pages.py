@@ -17,6 +17,7 @@ from affectspace.space.summary import Summary
 __all__ = ["search_page", "subclasses_page", "summary_page", "suspects_page"]
 
 TYPICAL = 8  # items of a sub-class: one line of a page
+MANY = 0.2  # of the items in doubt: raters disagree about fewer
 NEIGHBOURS = 7  # beside a suspected item
 
 
@@ -122,19 +123,21 @@ def suspects_page(
         strips.append(Strip([lead, *beside], title, note))
     cautions = [
         "The framed tile is the item in doubt; beside it are its nearest neighbours in the space, nearest first.",
+        "The posterior is what a classifier says of the item that has not learned from it.",
         "A label in doubt need not be wrong: a rare expression has few neighbours of its own class. Look, then decide.",
     ]
+    if len(suspects) > MANY * len(space):
+        cautions.insert(0, "So many say more of the space, which does not hold the classes apart, than of the labels.")
     if len(strips) < len(suspects):
         where = f"; {rest} has all" if rest else ""
         cautions.append(f"The {len(strips)} most doubtful of {len(suspects):,} are shown{where}.")
-    many = counted(len(suspects), "item")
     return write_gallery(
         [Section("Most doubtful first", strips)] if strips else [],
         space.classes,
         path,
         kicker="affectspace discover",
         title="Labels in doubt",
-        answer=f"{many} of {len(space):,} may be labelled wrongly: their neighbours in the space say something else."
+        answer=f"Of {len(space):,} items, {len(suspects):,} have a label that the rest of the space speaks against."
         if strips
         else f"None of {len(space):,} items is at odds with its neighbours.",
         cautions=cautions if strips else (),

@@ -166,11 +166,8 @@ def _votes(target: Any, classes: Sequence[str]) -> tuple[Vote, ...]:
     if target is None or np.ndim(target) != 1 or len(target) != len(classes):
         return ()
     shares = np.nan_to_num(np.asarray(target, dtype=float))
-    colours = class_swatches(classes)
-    order = np.argsort(-shares, kind="stable")
-    return tuple(
-        Vote(classes[row], float(shares[row]), colours[classes[row]]) for row in order if shares[row] >= LEAST_SHARE
-    )
+    votes = [Vote(name, float(share), colour) for (name, colour), share in zip(class_swatches(classes).items(), shares)]
+    return tuple(sorted((vote for vote in votes if vote.share >= LEAST_SHARE), key=lambda vote: -vote.share))
 
 
 def text_of(item: Mapping[str, Any], name: str) -> str:
