@@ -12,7 +12,7 @@ five folds: logistic regression, 20 nearest neighbours, and for its ensemble bot
 
     python benchmarks/label_errors.py [--space FILE] [--seeds 10] [--first 10]
 
-What suspects() does was chosen by seeds 0 to 2, on 6,000 of the items; seeds 10 to 19 are reported.
+What suspects() does was chosen by seeds 0 to 3, on 6,000 of the items; seeds 10 to 19 are reported.
 """
 
 import argparse

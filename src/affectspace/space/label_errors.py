@@ -34,9 +34,12 @@ def suspects(
       ``train``, which its model has not learned from; for all others, softmax regression on the vectors of other
       items, in five folds.
 
-    The consensus is the mean of both, and the score :math:`1 - \exp(-\mathrm{KL}(t \,\|\, c))` of target t and
-    consensus c. For a hard label that is 1 minus the probability of the label; of raters' votes, an item is not
-    suspect for being ambiguous, only for votes unlike those its likes get.
+    The consensus c is the mean of both, and the score of a target t, at least 0,
+
+    .. math:: 1 - \exp\left(-\mathrm{KL}(t \,\|\, c)\right) / \max_j c_j
+
+    For a hard label that is 1 minus the ratio of its own probability to that of the class suggested. An item is not
+    suspect for being ambiguous, only for a label or for votes unlike those that its likes get.
 
     A model that has learned an item's wrong label also puts the item among that class: for the training items,
     embed them by models of other folds, or expect to find only what it has not learned by heart.
@@ -57,7 +60,7 @@ def suspects(
         InputError: fewer than two items with a label, k below 1, or probabilities that are none.
 
     Source: the posterior's part is the self-confidence of Northcutt, Jiang & Chuang, "Confident Learning", 2021;
-    that both together find more, and votes by KL, was measured: ``benchmarks/label_errors.py``.
+    that both together find more, and the ratio too, was measured: ``benchmarks/label_errors.py``.
 
     Example:
         >>> rows = np.arange(20)
@@ -79,7 +82,7 @@ def suspects(
     target /= target.sum(1, keepdims=True)
     told = _told(space, probabilities)[rows]
     agreed, near, posterior = consensus(space.vectors[rows], target, k, told, metric, seed)
-    score = 1 - np.exp(-_divergence(target, agreed))
+    score = np.maximum(1 - np.exp(-_divergence(target, agreed)) / agreed.max(1), 0)
     suggested = agreed.argmax(1)
     own = target >= target.max(1, keepdims=True) - ALIKE
     wrong = np.flatnonzero(~own[np.arange(len(rows)), suggested])
