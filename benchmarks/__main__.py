@@ -1,7 +1,7 @@
 """``python -m benchmarks``: every benchmark in a process of its own; the table is kept under results/, dated.
 
-What needs real corpora or hours is run by itself: ``ordinal_tabular.py``, ``paper_protocol.py``, ``real_speech.py``, ``real_studies.py``;
-``spaces.py`` draws the picture of the README.
+What needs real corpora or hours is run by itself: ``ordinal_tabular.py``, ``paper_protocol.py``, ``real_speech.py``,
+``real_studies.py``; ``spaces.py`` draws the picture of the README.
 """
 
 import datetime
