@@ -27,6 +27,7 @@ COMMANDS = {
     "demo": "Train three spaces, compare them, write a report.",
     "check": "Validate a corpus and list every fault.",
     "train": "Train what a recipe describes.",
+    "rounds": "Learn classes within classes, round by round.",
     "study": "Train many runs of several recipes, and say which is better and how surely.",
     "evaluate": "Show a run's scores, or measure it on another corpus.",
     "embed": "Write vectors and probabilities of audio files or a corpus.",
