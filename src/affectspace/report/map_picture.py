@@ -122,7 +122,8 @@ def draw_maps(
 
 def _map(ax: Axes, each: Drawn, groups: Sequence[Group], items: int) -> None:
     everything = each.positions if each.placed is None else np.concatenate([each.positions, each.placed])
-    size = float(np.clip(16000 / items, 4, 34))
+    size = float(np.clip(16000 / items, 5, 34))
+    rim = 0.3 if items <= 2 * VECTOR_POINTS else 0  # around tiny points it would leave little of them
     pixels = len(everything) > VECTOR_POINTS
     # Groups are drawn in turns, so that none lies on top of all others.
     for part in np.array_split(np.random.default_rng(0).permutation(items), min(8, items)):
@@ -130,7 +131,7 @@ def _map(ax: Axes, each: Drawn, groups: Sequence[Group], items: int) -> None:
             rows = part[group.rows[part]]
             if len(rows):
                 fill = {"c": group.colours[rows]} if group.known else {"facecolors": "none"}
-                edge, thick = ("white", 0.3) if group.known else (NOTHING, 0.6)
+                edge, thick = ("white", rim) if group.known else (NOTHING, max(rim, 0.3))
                 at, look = each.positions[rows].T, {"marker": group.marker, "edgecolors": edge, "linewidths": thick}
                 ax.scatter(*at, s=size, rasterized=pixels, **fill, **look)
     if each.placed is not None:
