@@ -52,7 +52,7 @@ def retrieval() -> None:
     import torch
 
     from affectspace.metrics import accuracy_at_k, recall_at_k
-    from affectspace.space.neighbours import Neighbours
+    from affectspace.neighbours.nearest import Neighbours
 
     torch.set_num_threads(2)
     vectors, labels = space(100_000, 0)
@@ -89,7 +89,7 @@ def approximate(items: int) -> None:
     """What inverted lists find of what exact search finds, and how fast both are."""
     import torch
 
-    from affectspace.space.neighbours import Neighbours
+    from affectspace.neighbours.nearest import Neighbours
 
     torch.set_num_threads(2)
     vectors, _ = space(items, 0)
@@ -115,7 +115,7 @@ def memory(path: str) -> None:
     """A million items, mapped from a file: build, search, search among a tenth."""
     import torch
 
-    from affectspace.space.neighbours import Neighbours
+    from affectspace.neighbours.nearest import Neighbours
 
     torch.set_num_threads(2)
     before = peak()

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
 from affectspace.metrics import accuracy_at_k, normalised_mutual_information, recall_at_k
-from affectspace.space.neighbours import Neighbours
+from affectspace.neighbours.nearest import Neighbours
 
 KS = (1, 2, 4, 8, 16, 32)
 

@@ -20,12 +20,24 @@ def recipe(tmp_path_factory):
     root = tmp_path_factory.mktemp("pictures")
     rng, rows = np.random.default_rng(0), []
     light = np.linspace(40, 200, 16)
-    kinds = [np.tile(light[:, None], 16), np.tile(light[::-1, None], 16), np.tile(light, (16, 1)), np.tile(light[::-1], (16, 1))]
+    kinds = [
+        np.tile(light[:, None], 16),
+        np.tile(light[::-1, None], 16),
+        np.tile(light, (16, 1)),
+        np.tile(light[::-1], (16, 1)),
+    ]
     for number in range(128):
         pixels = kinds[number % 4] + rng.normal(0, 12, (16, 16))
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / f"{number}.png")
         split = "test" if number >= 104 else "train"
-        rows.append({"id": str(number), "image": f"{number}.png", "label": ["up-down", "across"][number % 4 // 2], "split": split})
+        rows.append(
+            {
+                "id": str(number),
+                "image": f"{number}.png",
+                "label": ["up-down", "across"][number % 4 // 2],
+                "split": split,
+            }
+        )
     pd.DataFrame(rows).to_csv(root / "items.csv", index=False)
     return make_recipe(
         {

@@ -42,9 +42,7 @@ def discover(
     components = _components(subclasses or "bic") if both or subclasses is not None else None
     opened = chosen(space)
     if not (opened.labels >= 0).any():
-        raise InputError(
-            f"{space} holds no labels, from which discovering starts; try affectspace summarise"
-        )
+        raise InputError(f"{space} holds no labels, from which discovering starts; try affectspace summarise")
     folder = new_folder(out or beside(space, "-discovered"))
     told: dict[str, Any] = {"items": len(opened), "out": str(folder)}
     if components is not None:

@@ -52,7 +52,7 @@ def search(
     if out is not None and new_file(out).suffix.lower() not in {".html", ".htm"}:
         raise InputError(f"--out {out} ends in {out.suffix!r}; the page is HTML, so end it in .html")
 
-    from affectspace.space.neighbours import Neighbours
+    from affectspace.neighbours.nearest import Neighbours
 
     whole = chosen(space)
     among = whole.where(*where) if where else whole

@@ -9,7 +9,7 @@ Both functions take
 * ``ks``: how many neighbours to look at, each from 1 to the width of the table.
 
 A query does not count as its own neighbour: leave it out of the table (as
-:meth:`affectspace.space.neighbours.Neighbours.of_items` does). Both raise ``ValueError`` for shapes
+:meth:`affectspace.neighbours.nearest.Neighbours.of_items` does). Both raise ``ValueError`` for shapes
 that do not match, labels that are not integers, a ``k`` outside the table, and when no query has a
 class.
 """

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from affectspace.metrics._inputs import distributions
 from affectspace.metrics.chance import chance_uar
-from affectspace.metrics.classification import accuracy, macro_f1, uar, weighted_f1
+from affectspace.metrics.classification import accuracy, f1_of_macro, macro_f1, precision, uar, weighted_f1
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
 from affectspace.metrics.ordered import mean_absolute_error, spearman, within_one
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
@@ -26,11 +26,14 @@ class Figure:
     better: Literal["higher", "lower"] | None
 
 
+RETRIEVED = (1, 2, 4, 8, 16, 32)
 FIGURES = {
     "uar": Figure("unweighted average recall", 0, 1, "higher"),
     "chance_uar": Figure("UAR of random predictions", 0, 1, None),
     "accuracy": Figure("accuracy", 0, 1, "higher"),
+    "macro_precision": Figure("macro precision", 0, 1, "higher"),
     "macro_f1": Figure("macro F1", 0, 1, "higher"),
+    "f1_of_macro": Figure("F1 of macro precision and recall", 0, 1, "higher"),
     "weighted_f1": Figure("weighted F1", 0, 1, "higher"),
     "jensen_shannon": Figure("Jensen-Shannon divergence from the raters (bits)", 0, 1, "lower"),
     "ece": Figure("expected calibration error", 0, 1, "lower"),
@@ -39,8 +42,23 @@ FIGURES = {
     "mean_absolute_error": Figure("mean distance of expected from true level, in levels", 0, float("inf"), "lower"),
     "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
     "similarity_error": Figure("mean difference of label and embedding similarity", 0, 2, "lower"),
+    "knn_accuracy": Figure("accuracy of neighbours' votes", 0, 1, "higher"),
+    "knn_precision": Figure("macro precision of neighbours' votes", 0, 1, "higher"),
+    "knn_recall": Figure("macro recall of neighbours' votes", 0, 1, "higher"),
+    "knn_macro_f1": Figure("macro F1 of neighbours' votes", 0, 1, "higher"),
+    "knn_f1_of_macro": Figure("F1 of macro precision and recall of neighbours' votes", 0, 1, "higher"),
+    "nmi": Figure("normalised mutual information of clusters and classes", 0, 1, "higher"),
+    "adjusted_rand": Figure("adjusted Rand index of clusters and classes", -1, 1, "higher"),
+    "pairwise_f1": Figure("pairwise F1 of clusters", 0, 1, "higher"),
+    "silhouette": Figure("silhouette of the classes", -1, 1, "higher"),
+    "rater_agreement": Figure("agreement of neighbours' votes with an item's raters", 0, 1, "higher"),
+    "rater_agreement_chance": Figure("the same with items drawn at random", 0, 1, None),
+    **{f"recall_at_{k}": Figure(f"Recall@{k}, within the test items", 0, 1, "higher") for k in RETRIEVED},
+    **{f"accuracy_at_{k}": Figure(f"Acc@{k}, within the test items", 0, 1, "higher") for k in RETRIEVED},
+    **{f"reference_recall_at_{k}": Figure(f"Recall@{k}, among training items", 0, 1, "higher") for k in RETRIEVED},
+    **{f"reference_accuracy_at_{k}": Figure(f"Acc@{k}, among training items", 0, 1, "higher") for k in RETRIEVED},
 }
-"""Every figure of :func:`scores`, the one to select by first."""
+"""What figures mean, the one to select by first: those of :func:`scores`, and those of a space."""
 
 
 def scores(
@@ -73,7 +91,9 @@ def scores(
         "uar": uar(target, given),
         "chance_uar": chance_uar(target),
         "accuracy": accuracy(target, given),
+        "macro_precision": precision(target, given),
         "macro_f1": macro_f1(target, given),
+        "f1_of_macro": f1_of_macro(target, given),
         "weighted_f1": weighted_f1(target, given),
         "jensen_shannon": jensen_shannon(target, given),
         "ece": expected_calibration_error(given, target),

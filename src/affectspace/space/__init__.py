@@ -1,9 +1,9 @@
 """Embedded items: their neighbours, sub-classes, suspected labels, summaries and maps."""
 
+from affectspace.neighbours.nearest import Neighbours
 from affectspace.space.label_errors import suspects
 from affectspace.space.map_of_space import MapOfSpace
 from affectspace.space.maps import bounded_perplexity, same_start, tsne_maps
-from affectspace.space.neighbours import Neighbours
 from affectspace.space.space import Space
 from affectspace.space.subclasses import SubClasses, find_subclasses, stability
 from affectspace.space.summary import Summary, summarise

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
-from affectspace.space.neighbours import Neighbours
+from affectspace.neighbours.nearest import Neighbours
 from affectspace.space.posterior import out_of_fold
 from affectspace.space.space import Space
 

@@ -12,8 +12,8 @@ from scipy.sparse import identity
 
 from affectspace.errors import InputError
 from affectspace.files import atomic_path
+from affectspace.neighbours.nearest import Neighbours
 from affectspace.space.maps import PERPLEXITY, bounded_perplexity, tsne_maps, unit_rows
-from affectspace.space.neighbours import Neighbours
 
 __all__ = ["MapOfSpace"]
 

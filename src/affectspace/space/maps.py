@@ -8,7 +8,7 @@ from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from sklearn.utils.extmath import randomized_svd
 
-from affectspace.space.neighbours import Neighbours
+from affectspace.neighbours.nearest import Neighbours
 
 __all__ = ["bounded_perplexity", "same_start", "tsne_maps", "unit_rows"]
 

@@ -10,7 +10,7 @@ import torch
 
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, held, write_json
-from affectspace.space.quality import space_figures
+from affectspace.neighbours.quality import space_figures
 from affectspace.space.space import Space
 from affectspace.space.subclasses import SubClasses, find_subclasses, stability
 from affectspace.training.data import Data, prepare
@@ -32,7 +32,7 @@ class Round:
         number: from 1.
         folder: the run; its ``space.parquet`` holds every item, its ``subclasses.parquet`` what comes next.
         trained_on: how many classes and sub-classes it was trained on.
-        figures: of the test items by the original classes, see :func:`affectspace.space.space_figures`.
+        figures: of the test items by the original classes, see :func:`affectspace.neighbours.space_figures`.
         stability: mean adjusted Rand index, over classes and pairs of seeds, of the sub-classes found in its space;
             NaN where every class stays whole.
     """

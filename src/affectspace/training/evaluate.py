@@ -13,7 +13,7 @@ from affectspace.training.answers import answers
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
 
-__all__ = ["Predictions", "figures", "predict", "prediction_table", "snapshot_table"]
+__all__ = ["Predictions", "figures", "figures_of_space", "predict", "prediction_table", "snapshot_table"]
 
 SEQUENCES, VECTORS = 128, 2048  # items that are looked at together
 PAIRED_ITEMS = 800  # similarity figures look at the pairs of at most so many items: to rank 320,000 takes 0.1 s
@@ -77,6 +77,14 @@ def figures(predictions: Predictions, similarity: str | None = None, ordered: bo
     found["similarity_rho"] = similarity_preservation(labels, embeddings)
     found["similarity_error"] = mean_similarity_error(labels, embeddings)
     return found
+
+
+def figures_of_space(tested: Predictions, trained: Predictions) -> dict[str, float]:
+    """The figures of :func:`affectspace.neighbours.space_figures`: neighbours vote that were trained on."""
+    from affectspace.neighbours import space_figures  # loads faiss, which most runs have no use for
+
+    classes = tested.targets.shape[1]
+    return space_figures(tested.embeddings, tested.targets, classes, trained.embeddings, trained.targets)
 
 
 def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:

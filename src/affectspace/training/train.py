@@ -21,7 +21,7 @@ from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
 from affectspace.training.diverged import diverged
-from affectspace.training.evaluate import figures, predict, prediction_table, snapshot_table
+from affectspace.training.evaluate import figures, figures_of_space, predict, prediction_table, snapshot_table
 from affectspace.training.folder import hold, record
 from affectspace.training.gather import Hearing, make_hearing
 from affectspace.training.model import make_encoder, save_model
@@ -185,8 +185,9 @@ def train(
         objective.load_state_dict(best_terms)
         parts = [part for part in ("validate", "test") if len(getattr(data.split, part))]
         answers = {part: predict(model, data, getattr(data.split, part)) for part in parts}
+        known = {"train": predict(model, data, data.split.train)} if recipe.monitor.space else {}
         with atomic_path(folder / "predictions.parquet") as path:
-            prediction_table(data, answers).to_parquet(path)
+            prediction_table(data, known | answers).to_parquet(path)
         # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
         similarity = None if recipe.protocol.inner else reported_geometry(recipe)
         ordered = recipe.labels.kind == "levels"
@@ -203,6 +204,8 @@ def train(
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
             **{part: figures(found, similarity, ordered) for part, found in answers.items()},
         }
+        if known and "test" in answers:
+            final["test"] |= figures_of_space(answers["test"], known["train"])
         with atomic_directory(folder / "model") as path:
             save_model(path, model, objective, recipe, data, final.get("test", {}))
         seconds = seconds_before + time.monotonic() - started

@@ -8,7 +8,7 @@ import pandas as pd
 
 from affectspace.errors import InputError, LeakError
 from affectspace.protocols import Split, audit
-from affectspace.training.evaluate import Predictions, figures
+from affectspace.training.evaluate import Predictions, figures, figures_of_space
 from affectspace.training.gather import gather
 from affectspace.training.model import load_model
 from affectspace.training.recipe_data import CorpusEntry
@@ -43,10 +43,14 @@ def evaluate_on(
     embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
     rows = np.arange(len(gathered.items))
     predictions = Predictions(rows, gathered.targets.numpy(), probabilities, embeddings)
+    scores = figures(predictions, run.metrics["geometry"], recipe.labels.kind == "levels")
+    if len(known := run.predictions.query("split == 'train'")):  # kept where the run has measured its space
+        trained = (np.stack(list(known[name])) for name in ("target", "probabilities", "embedding"))
+        scores |= figures_of_space(predictions, Predictions(np.arange(len(known)), *trained))
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
-        "scores": figures(predictions, run.metrics["geometry"], recipe.labels.kind == "levels"),
+        "scores": scores,
         "data": gathered.about[0],
     }
 

@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 from numpy.typing import ArrayLike
 
-from affectspace.space.indexes import (
+from affectspace.neighbours.indexes import (
     Metric,
     as_queries,
     exact_index,

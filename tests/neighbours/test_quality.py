@@ -14,7 +14,7 @@ from sklearn.metrics import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 
-from affectspace.space.quality import rater_agreement, space_figures
+from affectspace.neighbours.quality import rater_agreement, space_figures
 
 
 def cast(seed=0, n=120, spread=1.0):

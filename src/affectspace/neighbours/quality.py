@@ -22,9 +22,9 @@ from affectspace.metrics import (
     silhouette,
     uar,
 )
-from affectspace.space.classify import leading_labels, neighbour_votes, soft_targets
-from affectspace.space.indexes import Metric, as_queries
-from affectspace.space.neighbours import Neighbours
+from affectspace.neighbours.classify import leading_labels, neighbour_votes, soft_targets
+from affectspace.neighbours.indexes import Metric, as_queries
+from affectspace.neighbours.nearest import Neighbours
 
 __all__ = ["rater_agreement", "space_figures"]
 
@@ -46,7 +46,7 @@ def space_figures(
     """Every figure that papers report of a space, from one search for all numbers of neighbours.
 
     ===========================================  =====================================================
-    ``knn_accuracy``, ``knn_precision``,         of :func:`~affectspace.space.classify.neighbour_votes`
+    ``knn_accuracy``, ``knn_precision``,         of :func:`~affectspace.neighbours.classify.neighbour_votes`
     ``knn_recall``, ``knn_macro_f1``,            among the reference items, or without a reference
     ``knn_f1_of_macro``                          among the other items (each left out in turn)
     ``recall_at_K``, ``accuracy_at_K``           retrieval among the items themselves
@@ -73,13 +73,13 @@ def space_figures(
             the same forms; both or neither.
         ks: numbers of neighbours for retrieval.
         k_nn: number of neighbours that vote; choose it on validation items
-            (:func:`affectspace.space.classify.choose_k`).
+            (:func:`affectspace.neighbours.classify.choose_k`).
         metric: of distances; for the cosine, k-means sees vectors of length one.
         seed: of k-means, of the random neighbours, and of the items of the silhouette.
 
     Raises:
         ValueError: numbers of items that differ, a reference without its targets or the other way
-            round, values as for :class:`~affectspace.space.neighbours.Neighbours`, and fewer than two
+            round, values as for :class:`~affectspace.neighbours.nearest.Neighbours`, and fewer than two
             items, or no reference item, of known class.
 
     Source: Marrero Fernandez et al., "Fast and Robust Structured Gaussian Manifold".

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from affectspace.metrics import accuracy
-from affectspace.space.classify import choose_k, class_means, leading_labels, neighbour_votes, soft_targets
-from affectspace.space.neighbours import Neighbours
+from affectspace.neighbours.classify import choose_k, class_means, leading_labels, neighbour_votes, soft_targets
+from affectspace.neighbours.nearest import Neighbours
 
 seeds = st.integers(0, 10_000)
 quick = settings(deadline=None, max_examples=30)

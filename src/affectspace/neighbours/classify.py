@@ -77,7 +77,7 @@ def neighbour_votes(rows: np.ndarray, targets: ArrayLike, classes: int, k: int) 
 
     Args:
         rows: of the neighbours in ``targets``, nearest first, shape ``(q, k or more)``; -1 for none, as
-            :class:`affectspace.space.neighbours.Neighbours` gives them.
+            :class:`affectspace.neighbours.nearest.Neighbours` gives them.
         targets: of the items that were searched.
         classes: how many.
         k: how many neighbours have a vote.
