@@ -1,16 +1,23 @@
 """Every recipe runs as it is, on a tiny corpus under each name that it asks for."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from affectspace.corpora import make_synthetic
-from affectspace.training import load_recipe, train_recipe
+from affectspace.studies.recipes import StudyRecipes
+from affectspace.studies.study import load_study
+from affectspace.training import load_recipe, make_recipe, train, train_recipe
+from affectspace.training.dotted import put
 from affectspace.training.recipe_data import VectorFeatures
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+FILES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+STUDIES = [path for path in FILES if "recipes" in tomllib.loads(path.read_text())]
+RECIPES = [path for path in FILES if path not in STUDIES]
 LANGUAGES = ("alva", "boro", "cirin")
 
 
@@ -42,22 +49,60 @@ def corpora_for(recipe, root: Path) -> None:
             )
 
 
+def pictures_for(recipe, folder: Path) -> None:
+    """Pictures as bright as their class is high; one item in four is tested."""
+    folder.mkdir(parents=True)
+    rng, names = np.random.default_rng(0), recipe.labels.names
+    rows, votes = [], []
+    for number in range(12 * len(names)):
+        place = number % len(names)
+        pixels = rng.normal(40 + 160 * place / len(names), 12, (recipe.features.side,) * 2)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        cuts = getattr(recipe.labels, "thresholds", None)
+        label = names[place] if cuts is None else ([1.0, *cuts])[place]
+        split = "test" if number // len(names) % 4 == 0 else "train"
+        rows.append({"id": str(number), "image": f"{number}.png", "label": label, "split": split})
+        votes += [(str(number), recipe.labels.dimension, names[(place + shift) % len(names)]) for shift in (0, 0, 1)]
+    pd.DataFrame(rows).to_csv(folder / "items.csv", index=False)
+    if recipe.labels.kind == "classes":
+        pd.DataFrame(votes, columns=["item", "dimension", "value"]).to_csv(folder / "ratings.csv", index=False)
+
+
+SHORT = {"training.epochs": 2, "monitor.snapshots": [1], "training.batch_size": 16, "training.threads": 1}
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_runs(path, tmp_path):
-    short = [
-        f"data={tmp_path}",
-        "training.epochs=2",
-        "monitor.snapshots=[1]",
-        "training.batch_size=16",
-        "training.threads=1",
-    ]
+    short = [f"data={tmp_path}", *(f"{key}={value}" for key, value in SHORT.items())]
     recipe = load_recipe(path, short)
     if recipe.features.kind == "functionals":
         pytest.importorskip("opensmile")
-    corpora_for(recipe, tmp_path)
+    if recipe.features.kind == "faces":
+        pictures_for(recipe, tmp_path / recipe.corpora[0].path)
+    else:
+        corpora_for(recipe, tmp_path)
     if getattr(recipe.protocol, "fold", None) == "all":
         recipe = load_recipe(path, [*short, "protocol.fold=0"])
     run = train_recipe(recipe, tmp_path / "run", quiet=True)
     assert run.metrics["name"] == path.stem
     assert 0 <= run.metrics["test"]["uar"] <= 1
     assert not run.metrics["transductive"] or recipe.features.normalise.transductive
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_recipe_of_a_study_runs(path, tmp_path):
+    study = load_study(path)
+    recipes = StudyRecipes(study, str(path))
+    for entry in study.recipes:
+        values = recipes.of(entry.name, study.splits[0].name).model_dump()
+        values["data"] = str(tmp_path)
+        warm = [term.get("warm_up", 0) for term in values["terms"]]
+        for key, value in {**SHORT, "training.epochs": 1 + max(warm, default=0)}.items():
+            put(values, key, value)
+        if values["training"]["items_per_class"]:
+            put(values, "training.items_per_class", 4)
+        short = make_recipe(values)
+        if not (folder := tmp_path / short.corpora[0].path).exists():
+            pictures_for(short, folder)
+        run = train(short, tmp_path / "runs" / entry.name, quiet=True)
+        assert 0 <= run.metrics["test"]["uar"] <= 1

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from affectspace.neighbours import nearest as neighbours
 from affectspace.neighbours.nearest import Neighbours
-from affectspace.space import neighbours
 
 seeds = st.integers(0, 10_000)
 quick = settings(deadline=None, max_examples=30)

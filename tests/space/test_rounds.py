@@ -49,7 +49,9 @@ def recipe(tmp_path_factory):
             "protocol": {"kind": "published", "validate_share": 0.0},
             "encoder": {"kind": "image", "net": "resnet18", "width": 0.05, "dimensions": 4, "probe": True},
             "terms": [{"kind": "gaussian_manifold"}, {"kind": "cross_entropy"}],
-            "training": {"epochs": 3, "batch_size": 16, "items_per_class": 8, "learning_rate": 5e-3, "selection": "last"},
+            "training": {
+                "epochs": 3, "batch_size": 16, "items_per_class": 8, "learning_rate": 5e-3, "selection": "last",
+            },
         }
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from affectspace.encoders import Outputs
+from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
 from affectspace.losses.guide import GUIDE
 from affectspace.training import make_recipe, train
@@ -19,6 +19,8 @@ from affectspace.training.data import prepare
 from affectspace.training.objective import make_objective
 from affectspace.training.recipe_terms import Term
 from affectspace.training.remarks import remarks
+from affectspace.training.terms import MajorityTerm
+from affectspace.training.terms import Term as TrainedTerm
 
 KINDS = [get_args(entry.model_fields["kind"].annotation)[0] for entry in get_args(get_args(Term)[0])]
 NEEDS = {
@@ -197,9 +199,10 @@ def test_the_recipe_of_the_docs_is_one(tiny):
 
 def test_the_docs_name_every_key_of_every_term():
     page = (Path(__file__).parents[2] / "docs/losses.md").read_text()
+    assert all(f"`{key}`" in page for key in ("weight", "targets"))  # of every term
     rows = dict(re.findall(r"^\| `(\w+)` \| (`\w+.*|none of its own) \|$", page, re.M))
     for kind, model in zip(KINDS, get_args(get_args(Term)[0])):
-        keys = [key for key in model.model_fields if key not in {"kind", "weight"}]
+        keys = [key for key in model.model_fields if key not in {"kind", "weight", "targets"}]
         assert sorted(re.findall(r"`(\w+)(?: = [^`]*)?`", re.sub(r"\([^)]*\)", "", rows[kind]))) == sorted(keys)
         for key in keys:
             default = model.model_fields[key].default
@@ -251,3 +254,23 @@ def test_what_taught_a_term_nothing_is_counted_and_told(tiny, tmp_path, capsys):
 
 def test_a_run_that_learned_from_everything_has_no_remarks(tiny, tmp_path):
     assert remarks(train(with_terms(tiny, "cross_entropy"), tmp_path / "run")) == []
+
+
+def test_a_term_may_be_shown_the_majority_in_place_of_the_votes():
+    seen = []
+
+    class Listens(TrainedTerm):
+        def forward(self, outputs, batch):
+            seen.append(batch.targets)
+            return outputs.logits.sum()
+
+        def epoch_end(self):
+            return {"ended": 1.0}
+
+    votes = torch.tensor([[0.6, 0.3, 0.1], [0.4, 0.4, 0.2], [0.0, 0.0, 1.0]])
+    batch = Batch(torch.zeros(3, 2), torch.ones(3), votes)
+    term = MajorityTerm(Listens())
+    term(Outputs(torch.zeros(3, 2), torch.zeros(3, 3)), batch)
+    assert seen[0].tolist() == [[1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]]
+    assert torch.equal(batch.targets, votes)  # other terms still see them
+    assert term.epoch_end() == {"ended": 1.0}

@@ -69,7 +69,7 @@ class Faces:
         """Channels: a frame is a pixel."""
         return CHANNELS[self.colour]
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """All settings, the hash of the finder's model, and the versions of the computation."""
         finder = None if self._find is None else f"[{self._find.fingerprint}]"

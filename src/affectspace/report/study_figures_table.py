@@ -1,6 +1,6 @@
 """Every figure that the runs of a study recorded, recipe by recipe: mean and spread over seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,12 +57,13 @@ def figures_markdown(tables: Sequence[FigureTable]) -> str:
     return "\n".join([*lines, "Mean over seeds, standard deviation in brackets; bold: the best mean as it prints.", ""])
 
 
-def _rows(runs: pd.DataFrame, recipes: Sequence[str]):
-    keys = [key for key in runs if key not in PLACES and np.isfinite(runs[key].to_numpy(float)).any()]
+def _rows(runs: pd.DataFrame, recipes: Sequence[str]) -> Iterator[tuple[str, str, tuple[tuple[str, bool], ...]]]:
+    names = [str(key) for key in runs.columns if key not in PLACES]
+    keys = [key for key in names if np.isfinite(runs[key].to_numpy(float)).any()]
     order = {key: place for place, key in enumerate(FIGURES)}
     for key in sorted(keys, key=lambda key: order.get(key, len(order))):
         known = FIGURES.get(key)
-        by_recipe = [runs.loc[runs["recipe"] == name, key].to_numpy(float) for name in recipes]
+        by_recipe = [runs[runs["recipe"] == name][key].to_numpy(float) for name in recipes]
         means = [values[np.isfinite(values)].mean() if np.isfinite(values).any() else np.nan for values in by_recipe]
         shares = known is not None and (known.low, known.high) == (0, 1)
         shown = [_rounded(mean, shares) for mean in means]

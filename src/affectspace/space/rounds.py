@@ -11,6 +11,7 @@ import torch
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, held, write_json
 from affectspace.neighbours.quality import space_figures
+from affectspace.space.of_corpus import sole_label
 from affectspace.space.space import Space
 from affectspace.space.subclasses import SubClasses, find_subclasses, stability
 from affectspace.training.data import Data, prepare
@@ -100,9 +101,7 @@ def train_rounds(
 
 def _labels(data: Data) -> np.ndarray:
     """``(items,)`` the class of each item, None where the raters are torn."""
-    targets = data.targets.numpy()
-    sole = (targets == targets.max(1, keepdims=True)).sum(1) == 1
-    return np.where(sole, np.array(data.classes, dtype=object)[targets.argmax(1)], None)
+    return sole_label(data.targets.numpy(), data.classes)
 
 
 def _space(data: Data, embeddings: np.ndarray, labels: np.ndarray, place: Path) -> Space:

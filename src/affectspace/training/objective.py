@@ -59,6 +59,7 @@ from affectspace.training.terms import (
     GuidedEMDTerm,
     IndependenceTerm,
     LogitsTerm,
+    MajorityTerm,
     MatchingTerm,
     Term,
     TripletTerm,
@@ -136,7 +137,8 @@ def make_objective(recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Obje
         seen[entry.kind] += 1
         names.append(entry.kind if seen[entry.kind] == 1 else f"{entry.kind}_{seen[entry.kind]}")
         try:
-            terms.append(_make_term(entry, recipe, data, sizes))
+            term = _make_term(entry, recipe, data, sizes)
+            terms.append(MajorityTerm(term) if entry.targets == "majority" else term)
         except InputError:
             raise
         except ValueError as error:  # what a loss says of its own arguments

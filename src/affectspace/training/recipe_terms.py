@@ -31,10 +31,14 @@ Distances = tuple[tuple[Annotated[float, Field(ge=0)], ...], ...]
 
 
 class TermEntry(Section):
-    """What every term has: which loss it is, and its share of the sum that is minimised."""
+    """What every term has: which loss it is, its share of the sum that is minimised, and which labels it is shown.
+
+    ``targets`` "majority" shows it the class with most votes in place of the votes; equal leaders share it.
+    """
 
     kind: str
     weight: float = Field(default=1.0, gt=0)
+    targets: Literal["votes", "majority"] = "votes"
 
 
 class CrossEntropyEntry(TermEntry):

@@ -1,5 +1,6 @@
 """Terms: a loss bound to what it reads of a batch."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import torch
@@ -27,10 +28,13 @@ __all__ = [
     "GuidedEMDTerm",
     "IndependenceTerm",
     "LogitsTerm",
+    "MajorityTerm",
     "MatchingTerm",
     "Term",
     "TripletTerm",
 ]
+
+TIE = 1e-6  # of shares of votes, as for leading classes in affectspace.metrics
 
 
 class Term(nn.Module):
@@ -92,6 +96,22 @@ class ContrastiveTerm(Term):
         across = (groups[:, None] != groups) & known[:, None] & known
         weights = torch.where(across, self.across_groups, 1.0)
         return self.loss(outputs.embedding[: batch.anchors], _targets(batch), pair_weights=weights)
+
+
+class MajorityTerm(Term):
+    """Another term, which is shown the class with most votes in place of the votes; equal leaders share it."""
+
+    def __init__(self, term: Term):
+        super().__init__()
+        self.term = term
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        assert batch.targets is not None, "training batches have targets"
+        leading = (batch.targets >= batch.targets.amax(-1, keepdim=True) - TIE).to(batch.targets.dtype)
+        return self.term(outputs, replace(batch, targets=leading / leading.sum(-1, keepdim=True)))
+
+    def epoch_end(self) -> dict[str, float]:
+        return self.term.epoch_end()
 
 
 class TripletTerm(Term):

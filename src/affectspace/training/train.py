@@ -1,5 +1,6 @@
 """A recipe to a run folder: one linear function."""
 
+import logging
 import math
 import shutil
 import time
@@ -260,6 +261,7 @@ def make_fabric(device: str, precision: str) -> Fabric:
     there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if device in there and not there[device]():
         raise InputError(f"training.device is {device!r}, and this machine has none; legal here: cpu, auto")
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces what the recipe asked for
     return Fabric(accelerator=device, devices=1, precision=precision)  # pyright: ignore[reportArgumentType]
 
 
