@@ -44,7 +44,7 @@ def test_without_validation_everything_trains(tiny, tmp_path):
         ),
         ({"training": {"selection": 9}}, "selection keeps epoch 9, and training ends after epoch 3; legal: 1 to 3"),
         ({"training": {"selection": 0}}, "training.selection"),
-        ({"terms": "triplets", "training": {"length_pool": 5}}, "leave length_pool at 1"),
+        ({"terms": "triplets", "training": {"length_pool": 5}}, "a run draws its batches in one way, so keep one"),
     ],
 )
 def test_what_cannot_be_selected(tiny, changes, words):

@@ -13,7 +13,7 @@ from affectspace.metrics.distribution import expected_calibration_error, jensen_
 from affectspace.metrics.ordered import mean_absolute_error, spearman, within_one
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
 
-__all__ = ["FIGURES", "Figure", "scores"]
+__all__ = ["FIGURES", "LEVEL_FIGURES", "SPACE_FIGURES", "Figure", "scores"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class Figure:
     better: Literal["higher", "lower"] | None
 
 
-RETRIEVED = (1, 2, 4, 8, 16, 32)
 FIGURES = {
     "uar": Figure("unweighted average recall", 0, 1, "higher"),
     "chance_uar": Figure("UAR of random predictions", 0, 1, None),
@@ -37,11 +36,20 @@ FIGURES = {
     "weighted_f1": Figure("weighted F1", 0, 1, "higher"),
     "jensen_shannon": Figure("Jensen-Shannon divergence from the raters (bits)", 0, 1, "lower"),
     "ece": Figure("expected calibration error", 0, 1, "lower"),
+    "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
+    "similarity_error": Figure("mean difference of label and embedding similarity", 0, 2, "lower"),
+}
+"""Every figure of :func:`scores` but those of order, the one to select by first."""
+
+LEVEL_FIGURES = {
     "within_one": Figure("share within one level of the truth", 0, 1, "higher"),
     "spearman": Figure("rank correlation of expected and true level", -1, 1, "higher"),
     "mean_absolute_error": Figure("mean distance of expected from true level, in levels", 0, float("inf"), "lower"),
-    "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
-    "similarity_error": Figure("mean difference of label and embedding similarity", 0, 2, "lower"),
+}
+"""Those that :func:`scores` adds for classes that stand in an order."""
+
+RETRIEVED = (1, 2, 4, 8, 16, 32)
+SPACE_FIGURES = {
     "knn_accuracy": Figure("accuracy of neighbours' votes", 0, 1, "higher"),
     "knn_precision": Figure("macro precision of neighbours' votes", 0, 1, "higher"),
     "knn_recall": Figure("macro recall of neighbours' votes", 0, 1, "higher"),
@@ -58,7 +66,7 @@ FIGURES = {
     **{f"reference_recall_at_{k}": Figure(f"Recall@{k}, among training items", 0, 1, "higher") for k in RETRIEVED},
     **{f"reference_accuracy_at_{k}": Figure(f"Acc@{k}, among training items", 0, 1, "higher") for k in RETRIEVED},
 }
-"""What figures mean, the one to select by first: those of :func:`scores`, and those of a space."""
+"""Those of a space, see :func:`affectspace.neighbours.space_figures`."""
 
 
 def scores(

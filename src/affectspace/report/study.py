@@ -71,7 +71,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "forests": study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
         "table": [(s, chance(s), [entry(s, row) for row in s.rows], seeds(s)) for s in splits],
         "tall": tall,
-        "figures": figure_tables(results),
+        "figures": figure_tables(results, splits),
         "legend": legend(splits, "column" if tall else "row"),
         "curves": study_panels.curve_panels(results, splits),
         "curve_words": study_panels.curve_words(results),

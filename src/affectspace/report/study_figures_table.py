@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from affectspace.metrics.scores import FIGURES
+from affectspace.metrics.scores import FIGURES, LEVEL_FIGURES, SPACE_FIGURES
 from affectspace.report.phrases import NONE
 from affectspace.studies.results import PLACES, StudyResults
 from affectspace.studies.study import slug
+from affectspace.studies.summary import SplitSummary
 
 __all__ = ["FigureTable", "figure_tables", "figures_markdown"]
 
@@ -34,14 +35,18 @@ class FigureTable:
         return slug(self.split)
 
 
-def figure_tables(results: StudyResults) -> list[FigureTable]:
-    """A table for each split with finished runs; figures that no run has are left out."""
-    runs = results.runs
-    return [
-        FigureTable(split, results.recipes, tuple(_rows(runs[runs["split"] == split], results.recipes)))
-        for split in results.splits
-        if (runs["split"] == split).any()
-    ]
+def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list[FigureTable]:
+    """A table for each split with finished runs; figures that no run has are left out.
+
+    The best is marked among recipes that were judged on the same items.
+    """
+    runs, tables = results.runs, []
+    for split in splits:
+        own = runs[runs["split"] == split.split]
+        ranked = () if split.obstacles else tuple(name for name in split.tested if name not in split.apart)
+        if len(own):
+            tables.append(FigureTable(split.split, results.recipes, tuple(_rows(own, results.recipes, ranked))))
+    return tables
 
 
 def figures_markdown(tables: Sequence[FigureTable]) -> str:
@@ -57,21 +62,27 @@ def figures_markdown(tables: Sequence[FigureTable]) -> str:
     return "\n".join([*lines, "Mean over seeds, standard deviation in brackets; bold: the best mean as it prints.", ""])
 
 
-def _rows(runs: pd.DataFrame, recipes: Sequence[str]) -> Iterator[tuple[str, str, tuple[tuple[str, bool], ...]]]:
+def _rows(
+    runs: pd.DataFrame, recipes: Sequence[str], ranked: Sequence[str]
+) -> Iterator[tuple[str, str, tuple[tuple[str, bool], ...]]]:
     names = [str(key) for key in runs.columns if key not in PLACES]
     keys = [key for key in names if np.isfinite(runs[key].to_numpy(float)).any()]
-    order = {key: place for place, key in enumerate(FIGURES)}
+    all_known = FIGURES | LEVEL_FIGURES | SPACE_FIGURES
+    order = {key: place for place, key in enumerate(all_known)}
     for key in sorted(keys, key=lambda key: order.get(key, len(order))):
-        known = FIGURES.get(key)
+        known = all_known.get(key)
         by_recipe = [runs[runs["recipe"] == name][key].to_numpy(float) for name in recipes]
         means = [values[np.isfinite(values)].mean() if np.isfinite(values).any() else np.nan for values in by_recipe]
         shares = known is not None and (known.low, known.high) == (0, 1)
         shown = [_rounded(mean, shares) for mean in means]
         better = known.better if known is not None else None
-        best = {None: None, "higher": np.nanmax(shown), "lower": np.nanmin(shown)}[better]
+        judged = [value for name, value in zip(recipes, shown) if name in ranked and np.isfinite(value)]
+        best = None
+        if better is not None and len(judged) > 1:
+            best = max(judged) if better == "higher" else min(judged)
         cells = tuple(
-            (_cell(values, mean, shares), value == best and len(recipes) > 1)
-            for values, mean, value in zip(by_recipe, means, shown)
+            (_cell(values, mean, shares), name in ranked and value == best)
+            for name, values, mean, value in zip(recipes, by_recipe, means, shown)
         )
         unit = " %" if shares and known is not None and "bits" not in known.title else ""
         yield (known.title if known is not None else key) + unit, better or "", cells

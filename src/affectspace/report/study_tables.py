@@ -55,7 +55,7 @@ def write_tables(
     runs = results.runs.assign(selected_epoch=results.runs["selected_epoch"].map(_epochs))  # one type for all rows
     write_text(paths["table.md"], table_markdown(splits))
     write_text(paths["table.html"], table_html(splits))
-    write_text(paths["figures.md"], figures_markdown(figure_tables(results)))
+    write_text(paths["figures.md"], figures_markdown(figure_tables(results, splits)))
     for name, table in (("table.parquet", tidy(splits)), ("runs.parquet", runs)):
         with atomic_path(paths[name]) as path:
             table.to_parquet(path, index=False)
