@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
+from affectspace.losses import level_logits
 from affectspace.metrics import FIGURES, scores
+from affectspace.metrics.scores import LEVEL_FIGURES
 
 
 def test_every_declared_figure_in_its_range():
@@ -26,6 +29,19 @@ def test_perfect_predictions_reach_the_better_end():
 
 def test_without_similarities_their_figures_are_left_out():
     assert set(FIGURES) - set(scores([0, 1], np.eye(2))) == {"similarity_rho", "similarity_error"}
+
+
+@pytest.mark.parametrize("levels", [[0, 5], [0, 0, 1, 2, 3, 4, 5, 5]])
+def test_a_perfect_regression_is_perfect_by_every_figure_of_order(levels):
+    regressed = level_logits(torch.tensor(levels, dtype=torch.float32), classes=6).softmax(-1).numpy()
+    found = scores(levels, regressed, ordered=True)
+    for name, figure in LEVEL_FIGURES.items():
+        assert found[name] == pytest.approx(1 if figure.better == "higher" else 0), name
+
+
+def test_levels_are_missed_by_as_many_as_lie_between():
+    found = scores([0, 1, 3], [[0.6, 0.0, 0.0, 0.4], [0.0, 0.0, 0.0, 1.0], [0.0, 0.1, 0.0, 0.9]], ordered=True)
+    assert (found["mean_absolute_error"], found["within_one"]) == pytest.approx((2 / 3, 2 / 3))
 
 
 def test_faults():

@@ -44,9 +44,15 @@ FIGURES = {
 LEVEL_FIGURES = {
     "within_one": Figure("share within one level of the truth", 0, 1, "higher"),
     "spearman": Figure("rank correlation of expected and true level", -1, 1, "higher"),
-    "mean_absolute_error": Figure("mean distance of expected from true level, in levels", 0, float("inf"), "lower"),
+    "mean_absolute_error": Figure("mean distance of most probable from true level", 0, float("inf"), "lower"),
 }
-"""Those that :func:`scores` adds for classes that stand in an order."""
+"""Those that :func:`scores` adds for classes that stand in an order.
+
+All but the rank correlation judge the most probable level. Probabilities need not be beliefs: those of a regressed level
+(:func:`affectspace.losses.level_logits`) are a bell of a fixed width, cut at the ends, whose expected level lies half
+a level off where the regression is perfect. Its order is the right one, so the rank correlation, which sees finer than
+whole levels, may take it.
+"""
 
 RETRIEVED = (1, 2, 4, 8, 16, 32)
 SPACE_FIGURES = {
@@ -109,7 +115,7 @@ def scores(
     if ordered:
         figures["within_one"] = within_one(target, given)
         figures["spearman"] = spearman(target, given)
-        figures["mean_absolute_error"] = mean_absolute_error(target, given)
+        figures["mean_absolute_error"] = mean_absolute_error(target, given, by="argmax")
     if (label_similarity is None) != (embedding_similarity is None):
         raise ValueError("one similarity matrix was given without the other; give both or neither")
     if label_similarity is not None and embedding_similarity is not None:
