@@ -274,3 +274,19 @@ def test_a_term_may_be_shown_the_majority_in_place_of_the_votes():
     assert seen[0].tolist() == [[1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]]
     assert torch.equal(batch.targets, votes)  # other terms still see them
     assert term.epoch_end() == {"ended": 1.0}
+
+
+def test_triplets_drawn_by_votes_are_not_scored_by_the_majority(tiny):
+    with pytest.raises(InputError, match='targets is "majority", and triplets are drawn by the votes'):
+        make_terms(tiny, {"kind": "f_similarity", "pairs": "triplets", "targets": "majority"})
+
+
+def test_class_weights_are_of_what_the_term_is_shown(tiny):
+    recipe = tiny().model_copy(update={"terms": make_terms(tiny, {"kind": "cross_entropy", "targets": "majority"})})
+    data = prepare(recipe)
+    votes = torch.tensor([[0.6, 0.4, 0.0, 0.0], [0.4, 0.6, 0.0, 0.0], [0.0, 0.0, 0.6, 0.4], [0.0, 0.1, 0.1, 0.8]])
+    data.targets[:] = votes[torch.arange(len(data.targets)) % 4]
+    term = make_objective(recipe, data, {"embedding": 8, "fc2": 8}).terms["cross_entropy"]
+    counts = torch.bincount(data.targets[torch.tensor(data.split.train)].argmax(1), minlength=4)
+    weights = term.term.loss.class_weights
+    assert torch.allclose(weights * counts, (weights * counts).mean().expand(4))

@@ -63,6 +63,7 @@ from affectspace.training.terms import (
     MatchingTerm,
     Term,
     TripletTerm,
+    majority,
 )
 
 __all__ = ["Objective", "make_objective", "reported_geometry", "triplet_geometry"]
@@ -160,6 +161,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
     match entry:
         case CrossEntropyEntry() as e:
             targets = data.targets[torch.tensor(data.split.train)]
+            targets = majority(targets) if e.targets == "majority" else targets
             return LogitsTerm(SoftCrossEntropyLoss(balanced_class_weights(targets) if e.class_weights else None))
         case FSimilarityEntry(pairs="triplets") as e:
             return TripletTerm(TripletFSimilarityLoss(e.f, e.geometry))

@@ -66,8 +66,9 @@ class Training(Section):
     (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch. ``length_pool`` above 1 draws
     so many batches at a time and sorts their items by length, which saves padding where padding costs
     (on a GPU) and changes which items meet in a batch; see :class:`affectspace.samplers.LengthBuckets`.
-    ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes;
-    see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the learning rate fall to 0.
+    ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes, smaller
+    ones where there are fewer classes; see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the
+    learning rate fall to 0.
     """
 
     epochs: int = Field(default=30, ge=1)

@@ -57,6 +57,14 @@ class FSimilarityEntry(TermEntry):
     geometry: Literal["chord", "angle", "fisher_rao"] = "chord"
     pairs: Literal["triplets", "batch"] = "triplets"
 
+    @model_validator(mode="after")
+    def _draws_by_what_it_is_shown(self) -> Self:
+        if self.targets == "majority" and self.pairs == "triplets":
+            raise ValueError(
+                'targets is "majority", and triplets are drawn by the votes; give pairs = "batch", or leave targets out'
+            )
+        return self
+
 
 class GaussianManifoldEntry(TermEntry):
     """Each class a Gaussian around the mean of its items in the batch."""

@@ -32,6 +32,7 @@ __all__ = [
     "MatchingTerm",
     "Term",
     "TripletTerm",
+    "majority",
 ]
 
 TIE = 1e-6  # of shares of votes, as for leading classes in affectspace.metrics
@@ -107,8 +108,7 @@ class MajorityTerm(Term):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
         assert batch.targets is not None, "training batches have targets"
-        leading = (batch.targets >= batch.targets.amax(-1, keepdim=True) - TIE).to(batch.targets.dtype)
-        return self.term(outputs, replace(batch, targets=leading / leading.sum(-1, keepdim=True)))
+        return self.term(outputs, replace(batch, targets=majority(batch.targets)))
 
     def epoch_end(self) -> dict[str, float]:
         return self.term.epoch_end()
@@ -216,6 +216,18 @@ class AdversaryTerm(Term):
         self.right.zero_()
         self.asked.zero_()
         return {"accuracy": accuracy}
+
+
+def majority(targets: Tensor) -> Tensor:
+    """``(items, classes)`` votes as the class with most of them; equal leaders share it.
+
+    Example:
+        >>> majority(torch.tensor([[0.6, 0.4], [0.5, 0.5]]))
+        tensor([[1.0000, 0.0000],
+                [0.5000, 0.5000]])
+    """
+    leading = (targets >= targets.amax(-1, keepdim=True) - TIE).to(targets.dtype)
+    return leading / leading.sum(-1, keepdim=True)
 
 
 def layer_of(outputs: Outputs, name: str) -> Tensor:
