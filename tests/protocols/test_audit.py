@@ -106,6 +106,16 @@ def test_each_leak_is_one_sentence_with_count_example_and_remedy():
     assert error.value.exit_code == 2
 
 
+@pytest.mark.parametrize(("column", "what"), [("image", "picture"), ("audio", "recording"), (None, "recording")])
+def test_identical_media_are_called_what_they_are(column, what):
+    items = speakers("x", "y", "z").assign(audio_sha=["1", "2", "1"])
+    if column:
+        items[column] = ["one.file", "two.file", "three.file"]
+    (leak,) = audit(items, Split("mine", [0], [1], [2]))
+    assert str(leak).startswith(f"1 {what} is in both train")
+    assert f'; remove one copy of each {what}, or accept it and say so with allow = ["audio"]' in str(leak)
+
+
 def test_rows_outside_the_split_do_not_count():
     assert audit(speakers("x", "y", "z", "x"), Split("s", [0], [1], [2])) == []
 

@@ -38,6 +38,34 @@ def test_items_without_a_known_person_are_their_own_group_but_for_identical_pict
     assert audit(table, split) == []
 
 
+def test_what_is_identical_to_a_tested_item_is_put_aside_and_counted():
+    # Two pictures are in train and test, one in validate and test, one in train and validate, and one twice in train.
+    sha = ["a", "b", "c", "d", "d", "e", "f", "e", "c", "a", "b", "f", pd.NA, pd.NA]
+    parts = ["train"] * 6 + ["validate"] * 3 + ["test"] * 3 + ["train", "test"]
+    table = items(parts, audio_sha=sha, session=[f"s{name}" for name in sha[:-2]] + ["s1", "s2"])
+    split = published(table)
+    assert split.train.tolist() == [3, 4, 12]
+    assert (split.validate.tolist(), split.test.tolist()) == ([7, 8], [9, 10, 11, 13])
+    assert split.name == "published split, without 4 training and 1 validation items identical to others"
+    assert audit(table, split) == []  # nor does a session cross, that is one for identical pictures
+
+
+def test_identical_items_stay_where_they_are_asked_for_and_are_a_leak():
+    table = items(["train", "train", "validate", "test"], audio_sha=["a", "b", "c", "a"])
+    split = published(table, keep_identical=True)
+    assert (split.name, split.sizes["train"]) == ("published split", 2)
+    assert [leak.group for leak in audit(table, split)] == ["audio"]
+
+
+def test_what_is_left_to_train_on_gives_the_share_that_validates():
+    table = items(["train"] * 4 + ["test"], audio_sha=["x", "y", "y", "z", "z"])
+    split = published(table, 0.4, "item")
+    assert sorted([*split.train, *split.validate]) == [0, 1, 2]
+    assert audit(table, split) == []
+    with pytest.raises(InputError, match="every training item is identical to one that is tested"):
+        published(items(["train", "test"], audio_sha="x"))
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

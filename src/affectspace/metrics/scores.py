@@ -48,10 +48,10 @@ LEVEL_FIGURES = {
 }
 """Those that :func:`scores` adds for classes that stand in an order.
 
-All but the rank correlation judge the most probable level. Probabilities need not be beliefs: those of a regressed level
-(:func:`affectspace.losses.level_logits`) are a bell of a fixed width, cut at the ends, whose expected level lies half
-a level off where the regression is perfect. Its order is the right one, so the rank correlation, which sees finer than
-whole levels, may take it.
+All but the rank correlation judge the most probable level. Probabilities need not be beliefs: those of a regressed
+level (:func:`affectspace.losses.level_logits`) are a bell of a fixed width, cut at the ends, whose expected level lies
+half a level off where the regression is perfect. Its order is the right one, so the rank correlation, which sees finer
+than whole levels, may take it.
 """
 
 RETRIEVED = (1, 2, 4, 8, 16, 32)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError, LeakError
-from affectspace.protocols.groups import GROUPS, groups_of, item_name, legal
+from affectspace.protocols.groups import GROUPS, column_of, groups_of, item_name, legal
 from affectspace.protocols.split import PARTS, Split
 
 __all__ = ["Leak", "audit", "kept_apart", "refuse_leaks"]
@@ -17,7 +17,7 @@ _REMEDY = {
     "speaker": "split by speaker",
     "session": "split by session",
     "script": "split by script",
-    "audio": "remove one copy of each recording",
+    "audio": "remove one copy of each {}",
 }
 
 
@@ -32,6 +32,7 @@ class Leak:
         items: how many items of these groups each side holds.
         example: the name of one such group.
         example_items: an item of it on each side.
+        media: what the items are: ``"recording"`` or ``"picture"``.
     """
 
     group: str
@@ -40,15 +41,16 @@ class Leak:
     items: tuple[int, int]
     example: str
     example_items: tuple[str, str]
+    media: str = "recording"
 
     def __str__(self) -> str:
-        what = {"audio": "recording"}.get(self.group, self.group)
+        what = {"audio": self.media}.get(self.group, self.group)
         several = self.groups != 1
         one, other = self.parts
         return (
             f"{self.groups} {what}{'s are' if several else ' is'} in both {one} ({_count(self.items[0])}) and "
             f"{other} ({_count(self.items[1])}), such as {_short(self.example)!r} "
-            f"({self.example_items[0]} and {self.example_items[1]}); {_REMEDY[self.group]}, "
+            f"({self.example_items[0]} and {self.example_items[1]}); {_REMEDY[self.group].format(self.media)}, "
             f'or accept it and say so with allow = ["{self.group}"] in [protocol]'
         )
 
@@ -56,8 +58,8 @@ class Leak:
 def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[Leak]:
     """Every leak between train, validate and test, for every kind of group.
 
-    Looked at are speaker, session, script and audio (identical recordings, by the column
-    ``audio_sha``), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of
+    Looked at are speaker, session, script and audio (identical recordings or pictures, by the
+    column ``audio_sha``), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of
     a kind cannot leak by it. Validation is held to the same rule as test, since a model selected
     on speakers it has trained on is selected for knowing them.
 
@@ -141,9 +143,16 @@ def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
                     (len(sides[0]), len(sides[1])),
                     str(names[both[0]]),
                     (item_name(items, first[0]), item_name(items, first[1])),
+                    _media(items.iloc[first]),
                 )
             )
     return found
+
+
+def _media(items: pd.DataFrame) -> str:
+    """What people call these items."""
+    pictures = column_of(items, "image").notna().any() and column_of(items, "audio").isna().all()
+    return "picture" if pictures else "recording"
 
 
 def _count(items: int) -> str:

@@ -1,4 +1,4 @@
-"""Which items belong together: speaker, session, script, recording."""
+"""Which items belong together: speaker, session, script, identical recordings or pictures."""
 
 import difflib
 import re
@@ -26,7 +26,7 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
       words are the same, without case and punctuation, in the same language, be it in two corpora.
       Words are the text, or a script that is more than one word; an item whose script is its own id
       is free speech, and shares none even when two people say the same "yes".
-    - ``audio``: the column ``audio_sha``, over all corpora, where there is one.
+    - ``audio``: identical recordings or pictures, by the column ``audio_sha``, over all corpora, where there is one.
     - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``), which
       are one: for corpora that do not say who is heard or seen.
 

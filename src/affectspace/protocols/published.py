@@ -18,8 +18,13 @@ def published(
     validate_by: str = "speaker",
     seed: int = 0,
     labels: ArrayLike | None = None,
+    keep_identical: bool = False,
 ) -> Split:
-    """Train, validate and test as the column ``split`` says.
+    """Train, validate and test as the column ``split`` says, but for what would be tested on what was trained on.
+
+    Some published splits have identical recordings or pictures in two parts. Of these the one that is tested stays,
+    and so does one that validates rather than one that trains; the others are put aside, in no part, and the split's
+    name tells how many they are.
 
     A corpus that publishes no items to validate on gives a share of those to train on, by whole groups, as
     :func:`affectspace.protocols.cross_corpus` takes them.
@@ -30,15 +35,19 @@ def published(
         validate_by: the group that this share takes whole: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
         seed: which random choices are tried.
         labels: one a row of ``items`` (any hashable), to keep classes in proportion.
+        keep_identical: whether identical media stay on both sides, which is a leak of the kind ``"audio"``.
 
     Raises:
-        InputError: items whose split is none of the three, none to train on or none to test on.
+        InputError: items whose split is none of the three, none to train on (but what is tested or validates, too) or
+            none to test on.
 
     Example:
         >>> items = pd.DataFrame({"id": list("1234"), "corpus": "a", "speaker": list("wxyz"),
         ...                       "split": ["train", "train", "validate", "test"]})
         >>> published(items).sizes
         {'train': 2, 'validate': 1, 'test': 1}
+        >>> published(items.assign(audio_sha=list("abcb"))).name
+        'published split, without 1 training item identical to others'
     """
     legal(validate_by, SPLIT_BY, "group to validate by,")
     if not 0 <= validate_share < 1:
@@ -56,8 +65,17 @@ def published(
     for rows, what in ((train, "train"), (test, "test")):
         if not len(rows):
             raise InputError(f"no item is published with the split {what!r}; fill the column split, or choose another")
+    name = "published split"
+    if not keep_identical:
+        media = column_of(items, "audio_sha")
+        kept_validate = validate[_unlike(media, validate, test)]
+        kept_train = train[_unlike(media, train, np.concatenate([test, validate]))]
+        name += _told(len(train) - len(kept_train), len(validate) - len(kept_validate))
+        train, validate = kept_train, kept_validate
+        if not len(train):
+            raise InputError("every training item is identical to one that is tested or validates; nothing is left")
     if len(validate) or not validate_share:
-        return Split("published split", train, validate, test)
+        return Split(name, train, validate, test)
     codes, groups = number_groups(items, validate_by, train)
     if len(groups) < 2:
         raise InputError(
@@ -65,4 +83,16 @@ def published(
             "validate by another group, or set validate_share = 0"
         )
     chosen = np.isin(codes, choose_groups(codes, len(groups), strata_of(labels, items, train), validate_share, [seed]))
-    return Split("published split", train[~chosen], train[chosen], test)
+    return Split(name, train[~chosen], train[chosen], test)
+
+
+def _unlike(media: pd.Series, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether each of ``rows`` has other media than all of ``others``; what names none is like nothing."""
+    return ~media.iloc[rows].isin(media.iloc[others].dropna()).to_numpy(bool)
+
+
+def _told(train: int, validate: int) -> str:
+    """What is put aside, for the split's name; nothing where nothing is."""
+    counted = [f"{count:,} {what}" for count, what in ((train, "training"), (validate, "validation")) if count]
+    several = "s" if train + validate > 1 else ""
+    return f", without {' and '.join(counted)} item{several} identical to others" if counted else ""

@@ -287,7 +287,7 @@ def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Spli
                 labels=labels,
             )  # fmt: skip
         case Published() as p:
-            return published(items, p.validate_share, p.validate_by, p.seed, labels)
+            return published(items, p.validate_share, p.validate_by, p.seed, labels, "audio" in p.allow)
 
 
 def _one_fold(fold: int | str) -> int:

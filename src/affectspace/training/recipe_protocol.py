@@ -87,7 +87,11 @@ class GroupedFolds(Section):
 
 
 class Published(Section):
-    """The split that the corpora were published with; where it validates on nothing, a share of training does."""
+    """The split that the corpora were published with; where it validates on nothing, a share of training does.
+
+    Items that are identical to one of a later part (train, validate, test) are put aside, and counted in the records;
+    ``allow`` with ``"audio"`` in it keeps them.
+    """
 
     kind: Literal["published"]
     validate_share: float = Field(default=0.1, ge=0, lt=1)
