@@ -58,5 +58,4 @@ def embed(
     print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
-    shown = f"import pandas; print(pandas.read_parquet({json_text(str(out))}))"
-    next_commands(f"python -c {quoted(shown)}")
+    next_commands(f"affectspace discover {quoted(out)}", f"affectspace map {quoted(out)}")
