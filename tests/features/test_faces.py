@@ -165,3 +165,29 @@ def test_real_crops_are_kept_as_they_are(tmp_path, real_data):
     images = pd.read_parquet(table)["image"]
     for row in range(30):
         assert np.array_equal(Faces().restore(kept[row])[..., 0], Image.open(io.BytesIO(images[row])).convert("L"))
+
+
+def test_two_boxes_of_one_photo_are_two_pictures(tmp_path):
+    photo = random.integers(0, 256, (40, 60), dtype=np.uint8)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    boxes = ["4 6 20 20", "30 8 20 20", "70 0 9 9", None, ""]
+    table = pd.DataFrame({"id": list("abcde"), "path": str(tmp_path / "photo.png"), "box": boxes})
+    store = FeatureStore(tmp_path / "store")
+    kept = store.extract(table, Faces(side=20), max_bad_share=0.5)
+    assert np.array_equal(kept["a"].reshape(20, 20), photo[6:26, 4:24])
+    assert np.array_equal(kept["b"].reshape(20, 20), photo[8:28, 30:50])
+    assert kept.audio_sha[0] == pixels_sha256(photo[6:26, 4:24, None])
+    assert len(set(kept.audio_sha[:3])) == 3
+    assert kept.audio_sha[2] == kept.audio_sha[3] == pixels_sha256(photo[..., None])
+    assert kept.quarantine["reason"].tolist() == [
+        "box '70 0 9 9' lies outside a picture of 60 x 40 pixels; correct it or leave it empty"
+    ]
+    moved = store.extract(table.assign(box=boxes[::-1]), Faces(side=20), max_bad_share=0.5)
+    assert np.array_equal(moved["d"], kept["b"])
+
+
+def test_items_without_a_box_are_found_where_they_were(tmp_path, media):
+    store = FeatureStore(tmp_path / "store")
+    store.extract(media, Faces())
+    store.extract(media.assign(box=None), Faces())
+    assert len(list((tmp_path / "store").iterdir())) == 1

@@ -123,6 +123,14 @@ def test_a_picture_is_shrunk_and_kept_in_the_page(pictures):
         assert image.size == (48, 48)
 
 
+def test_an_item_that_is_a_part_of_a_picture_is_shown_alone(pictures):
+    tile = make_tile({"id": "a", "image": str(pictures / "1.png"), "box": "10 5 30 40"}, CLASSES)
+    with Image.open(io.BytesIO(base64.b64decode(tile.picture.split(",", 1)[1]))) as image:
+        assert image.size == (30, 40)
+    outside = make_tile({"id": "a", "image": str(pictures / "1.png"), "box": "900 5 30 40"}, CLASSES)
+    assert outside.reason.startswith("no picture: box '900 5 30 40' lies outside")
+
+
 @pytest.mark.parametrize(("number", "words"), [(3, "3.png is not an image"), (5, "there is no file 5.png")])
 def test_a_picture_that_cannot_be_read_leaves_its_reason_without_the_folders_of_the_machine(pictures, number, words):
     tile = make_tile({"id": "a", "image": str(pictures / f"{number}.png")}, CLASSES)

@@ -11,8 +11,6 @@ from PIL import Image
 
 from affectspace.errors import InputError
 from affectspace.features import Views
-from affectspace.space.embed import embed
-from affectspace.space.of_run import read_run
 from affectspace.training import load_model, make_recipe, train
 from affectspace.training.data import Data, prepare
 from affectspace.training.evaluate import predict
@@ -229,34 +227,6 @@ def test_a_broken_picture_is_set_aside_and_an_item_without_one_too(faces, pictur
     assert set(set_aside) == {"3", "5"}
     assert "3.png" in set_aside["3"]
     assert set_aside["5"] == "the item has no image"
-
-
-def test_two_faces_of_one_photo_are_learned_apart_and_shown_apart(faces, tmp_path):
-    """Each photo holds a face of each class, so that whole photos would tell nothing."""
-    (tmp_path / "known").mkdir()
-    draw(tmp_path / "known")
-    singles = [np.asarray(Image.open(tmp_path / "known" / f"{number}.png")) for number in range(36)]
-    items = pd.read_csv(tmp_path / "known" / "items.csv", dtype=str)
-    for number in range(0, 36, 2):
-        both = np.concatenate(singles[number : number + 2], axis=1)
-        Image.fromarray(both).save(tmp_path / "known" / f"{number}.png")
-    items["image"] = [f"{number - number % 2}.png" for number in range(36)]
-    items["box"] = ["0 0 20 20", "20 0 20 20"] * 18
-    items.loc[4, "box"] = "90 0 20 20"
-    items.to_csv(tmp_path / "known" / "items.csv", index=False)
-    recipe = make_recipe({**faces(training=LONGER).model_dump(), "data": str(tmp_path)})
-    run = train(recipe, tmp_path / "run", quiet=True)
-    assert run.metrics["test"]["uar"] > 0.9
-    set_aside = run.data["corpora"][0]["quarantine"]
-    assert [row["id"] for row in set_aside] == ["4"]
-    assert "lies outside a picture of 40 x 20 pixels" in set_aside[0]["reason"]
-    space = embed(load_model(run.path), [tmp_path / "known"], quiet=True).space(run.path)
-    items = space.items.set_index("id")
-    assert items.loc["known/35", "box"] == "20 0 20 20"
-    assert (items["prediction"] == items["label"]).mean() > 0.9
-    kept = run.predictions.query("item == 'known/35'")["embedding"].iloc[0]
-    assert np.allclose(space.vectors[items.index.get_loc("known/35")], kept, atol=1e-5)
-    assert read_run(run.path)[0].set_index("id").loc["known/35", "box"] == "20 0 20 20"
 
 
 def test_levels_are_measured_as_levels(faces, pictures, tmp_path):

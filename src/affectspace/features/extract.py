@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -30,7 +30,8 @@ class Frontend(Protocol):
     """What makes features: a pure function of a file, with a name for its settings.
 
     A front end that reads something else than sound has one method more, ``sha256(read) -> str``: the hash of what
-    there is to see in what :meth:`read` gave, for sound that is :func:`~affectspace.media.samples_sha256`.
+    there is to see in what :meth:`read` gave, for sound that is :func:`~affectspace.media.samples_sha256`. One that
+    reads pictures is given the item's box as the fourth argument of :meth:`read`, where the item has one.
     """
 
     @property
@@ -53,11 +54,17 @@ class Frontend(Protocol):
 
 
 class Source(NamedTuple):
-    """Where an item's media lie; the path is empty for an item that has none."""
+    """Where an item's media lie; the path is empty for an item that has none, the box is of a part of a picture."""
 
     path: str
     start: float | None
     end: float | None
+    box: str | None = None
+
+    @property
+    def told(self) -> tuple[Any, ...]:
+        """What there is to say; no word of a box where there is none, as before there were any."""
+        return self[:3] if self.box is None else self
 
 
 class Extracted(NamedTuple):
@@ -138,7 +145,7 @@ def _extract(frontend: Frontend, source: Source) -> Extracted:
     if not source.path:
         return Extracted(None, "", "the item names no file")
     try:
-        samples = frontend.read(*source)
+        samples = frontend.read(*source.told)
         made = frontend.compute(samples)
         values = np.ascontiguousarray(made, dtype=KEPT.get(made.dtype, "<f4"))
     except InputError as error:

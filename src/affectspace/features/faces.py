@@ -9,7 +9,7 @@ import numpy as np
 import PIL
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features.crops import find_and_crop, fit_square, in_colour
+from affectspace.features.crops import crop_box, find_and_crop, fit_square, in_colour
 from affectspace.features.face import FaceFinder
 from affectspace.features.face_finder import CascadeFinder
 from affectspace.features.yunet import YuNetFinder
@@ -75,23 +75,30 @@ class Faces:
         finder = None if self._find is None else f"[{self._find.fingerprint}]"
         return f"faces/{VERSION} pillow={PIL.__version__} side={self.side} colour={self.colour} finder={finder}"
 
-    def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
-        """The pixels of a picture; see :func:`~affectspace.media.read_image`.
+    def read(
+        self, path: str | Path, start: float | None = None, end: float | None = None, box: str | None = None
+    ) -> np.ndarray:
+        """The pixels of a picture, or of the part of it that is the item; see :func:`~affectspace.media.read_image`.
 
         Args:
             path: the picture, or a row of a table such as ``faces.parquet#17``.
             start: of the item's sound; a picture has none, so it says nothing here.
             end: the same.
+            box: ``"left top width height"``: the part that is the item, in which alone a face is looked for; see
+                :func:`~affectspace.features.crops.crop_box`.
 
         Returns:
             uint8 ``(height, width, 1 or 3)``: in colour wherever a face must be found.
 
         Raises:
-            MediaError: a picture that cannot be read, or of one colour all over.
+            MediaError: a picture that cannot be read, or of one colour all over, or a box that is none or lies outside.
         """
         pixels = read_image(path, colour=self.colour if self._find is None else "rgb")
+        if box is not None:
+            pixels = crop_box(pixels, box)
         if (pixels == pixels[0, 0]).all():
-            raise MediaError(f"{path} is blank: all its pixels are {pixels[0, 0].tolist()}; leave the item out")
+            where = path if box is None else f"box {box!r} of {path}"
+            raise MediaError(f"{where} is blank: all its pixels are {pixels[0, 0].tolist()}; leave the item out")
         return pixels
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
@@ -110,13 +117,15 @@ class Faces:
         """The picture ``(side, side, channels)`` of what :meth:`compute` gave."""
         return kept.reshape(self.side, self.side, self.dimensions)
 
-    def __call__(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
+    def __call__(
+        self, path: str | Path, start: float | None = None, end: float | None = None, box: str | None = None
+    ) -> np.ndarray:
         """The crop of a picture's face, uint8 ``(side * side, channels)``.
 
         Raises:
             MediaError: as :meth:`read` and :meth:`compute`.
         """
-        return self._crop(self.read(path, start, end), str(path))
+        return self._crop(self.read(path, start, end, box), str(path))
 
     def _crop(self, pixels: np.ndarray, where: str) -> np.ndarray:
         if self._find is None:

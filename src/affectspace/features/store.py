@@ -29,7 +29,7 @@ class FeatureStore:
     """A folder of features, one entry for each front end and list of files.
 
     An entry is found again by its front end's fingerprint and, for every item, its id, path, size,
-    time of change, start and end: touch a file, and its entry is made anew. It appears whole or not
+    time of change, start, end and box: touch a file, and its entry is made anew. It appears whole or not
     at all, so two runs may make the same entry, and a run may be killed, at any moment.
 
     An entry holds ``values.npy`` (float32, or int16 or uint8 where the front end gives that; frames of all
@@ -66,7 +66,8 @@ class FeatureStore:
 
         Args:
             media: one row an item: ``id`` (unique), ``path`` (absolute; of an image also a row of a table, such
-                as ``/faces.parquet#17``), and where an item is a part of its file ``start`` and ``end`` in seconds.
+                as ``/faces.parquet#17``), and where an item is a part of its file ``start`` and ``end`` in seconds,
+                or of its picture ``box``, the text "left top width height" in pixels.
             frontend: makes the features; see :class:`~affectspace.features.LogMel`.
             workers: processes; None: as many as pay, 1: none but this one. The result is the same.
             max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in
@@ -114,7 +115,12 @@ def _read_media(media: pd.DataFrame) -> tuple[list[str], list[Source]]:
     refuse_duplicates(ids, "the media table")
     paths = ["" if pd.isna(path) else str(path) for path in media["path"]]
     starts, ends = (_seconds(media, column) for column in ("start", "end"))
-    return ids, [Source(*source) for source in zip(paths, starts, ends)]
+    boxes = (
+        [None if pd.isna(box) or not str(box).strip() else str(box) for box in media["box"]]
+        if "box" in media
+        else [None] * len(ids)
+    )
+    return ids, [Source(*source) for source in zip(paths, starts, ends, boxes)]
 
 
 def _seconds(media: pd.DataFrame, column: str) -> list[float | None]:
@@ -132,7 +138,7 @@ def _key(fingerprint: str, ids: Sequence[str], sources: Sequence[Source]) -> str
             state = [status.st_size, status.st_mtime_ns]
         except OSError:  # the front end says what is wrong; once the file is there, the key is another
             state = []
-        digest.update(json.dumps([item, *source, *state]).encode())
+        digest.update(json.dumps([item, *source.told, *state]).encode())
     return digest.hexdigest()[:32]
 
 

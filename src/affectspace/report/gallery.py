@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.report.page import write_page
-from affectspace.report.tiles import Picture, Tile, class_swatches, make_tile, read_pictures, text_of
+from affectspace.report.tiles import Picture, Tile, class_swatches, make_tile, picture_of, read_pictures
 
 __all__ = ["MOST_TILES", "Section", "Shown", "Strip", "write_gallery"]
 
@@ -80,7 +80,7 @@ def write_gallery(
     wanted = sum(len(strip.shown) for section in sections for strip in section.strips)
     kept = _trimmed(sections, most)
     items = [each.item for section in kept for strip in section.strips for each in strip.shown]
-    pictures = read_pictures(text_of(item, "image") for item in items)
+    pictures = read_pictures(picture_of(item) for item in items)
     shown = [
         {
             "title": section.title,
@@ -112,7 +112,7 @@ def write_gallery(
     return write_page("gallery.html", path, date, values)
 
 
-def _tile(shown: Shown, classes: Sequence[str], pictures: Mapping[str, Picture]) -> Tile:
+def _tile(shown: Shown, classes: Sequence[str], pictures: Mapping[tuple[str, str], Picture]) -> Tile:
     return make_tile(shown.item, classes, notes=shown.notes, mark=shown.mark, lead=shown.lead, pictures=pictures)
 
 

@@ -18,7 +18,7 @@ from affectspace.media import read_image
 from affectspace.report.phrases import listed
 from affectspace.report.style import CLASS_COLOURS
 
-__all__ = ["SIDE", "Picture", "Tile", "Vote", "class_swatches", "make_tile", "read_pictures", "text_of"]
+__all__ = ["SIDE", "Picture", "Tile", "Vote", "class_swatches", "make_tile", "picture_of", "read_pictures", "text_of"]
 
 Picture = tuple[str, str]  # a data: address, and why it is empty
 
@@ -98,7 +98,7 @@ def make_tile(
     notes: Sequence[str] = (),
     mark: str = "",
     lead: bool = False,
-    pictures: Mapping[str, Picture] | None = None,
+    pictures: Mapping[tuple[str, str], Picture] | None = None,
 ) -> Tile:
     """The tile of a row of a space's table.
 
@@ -106,7 +106,8 @@ def make_tile(
     leaves a tile with the reason, without the folders of this machine.
 
     Args:
-        item: ``id`` and what else is known: ``image``, ``audio``, ``text``, ``label``, ``prediction``, ``target``.
+        item: ``id`` and what else is known: ``image`` and its ``box``, ``audio``, ``text``, ``label``, ``prediction``,
+            ``target``.
         classes: those of the space, in the order of ``target``.
         notes, mark, lead: see :class:`Tile`.
         pictures: what :func:`read_pictures` has read; None: the picture is read here.
@@ -115,8 +116,8 @@ def make_tile(
         >>> make_tile({"id": "a/1", "text": "Well done!", "label": "happy"}, ["happy", "sad"]).words
         'Well done!'
     """
-    reference = text_of(item, "image")
-    picture, reason = (read_pictures([reference]) if pictures is None else pictures).get(reference, ("", ""))
+    wanted = picture_of(item)
+    picture, reason = (read_pictures([wanted]) if pictures is None else pictures).get(wanted, ("", ""))
     words = text_of(item, "text")
     kind = next((word for word in ("image", "audio", "text") if text_of(item, word)), "item")
     return Tile(
@@ -134,22 +135,31 @@ def make_tile(
     )
 
 
-def read_pictures(references: Iterable[str]) -> dict[str, Picture]:
-    """Each picture in small as a ``data:`` address, and why there is none; empty references are passed over.
+def picture_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    """The picture of an item, and the box of the part of it that the item is; empty where there is none."""
+    return text_of(item, "image"), text_of(item, "box")
+
+
+def read_pictures(wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Picture]:
+    """Each of :func:`picture_of` in small as a ``data:`` address, and why there is none; empty ones are passed over.
 
     They are read once each and in the order of their tables' rows, which are unpacked by the thousand.
     """
 
-    def place(reference: str) -> tuple[str, int]:
-        path, row = packed(reference)
-        return str(path), -1 if row is None else row
+    def place(each: tuple[str, str]) -> tuple[str, int, str]:
+        path, row = packed(each[0])
+        return str(path), -1 if row is None else row, each[1]
 
-    return {each: _picture(each) for each in sorted({each for each in references if each}, key=place)}
+    return {each: _picture(*each) for each in sorted({each for each in wanted if each[0]}, key=place)}
 
 
-def _picture(reference: str) -> Picture:
+def _picture(reference: str, box: str) -> Picture:
     try:
         pixels = read_image(reference)
+        if box:
+            from affectspace.features.crops import crop_box  # loads torch, of which other pages have no need
+
+            pixels = crop_box(pixels, box)
     except (InputError, OSError) as error:
         folder = f"{Path(reference).parent}/"
         return "", f"no picture: {str(error).replace(folder, '')}"

@@ -73,7 +73,7 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     faulty = pd.concat([faulty, repeated], ignore_index=True)
     if not len(media):
         raise InputError(f"none of the {len(faulty)} items can be embedded; {_first(faulty)}")
-    wanted = media[["id", "path", "start", "end"]]
+    wanted = media[["id", "path", "start", "end", *(["box"] if kind == "image" and "box" in media else [])]]
     features = FeatureStore(cache_folder()).extract(wanted, frontend, max_bad_share=1.0, progress=not quiet)
     faulty = pd.concat([faulty, features.quarantine[["id", "reason"]]], ignore_index=True)
     if not len(features.ids):

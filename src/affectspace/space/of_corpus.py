@@ -34,9 +34,14 @@ def known_of(corpus: Corpus, recipe: Recipe | None) -> pd.DataFrame:
 
 
 def media_of(corpus: Corpus) -> pd.DataFrame:
-    """``id`` (corpus/id), ``image`` and ``audio`` (absolute paths), ``text``, ``start`` and ``end`` of a corpus."""
+    """``id`` (corpus/id), ``image`` and ``audio`` (absolute paths), ``text``, ``start`` and ``end`` of a corpus.
+
+    ``box`` too, the part of the image that is the item, where the corpus has such a column.
+    """
     items = corpus.items[corpus.items["id"].notna()]
-    found = items[["id", "text", "start", "end"]].assign(id=corpus.name + "/" + items["id"])
+    found = items[["id", "text", "start", "end", *(["box"] if "box" in items else [])]].assign(
+        id=corpus.name + "/" + items["id"]
+    )
     for kind in ("audio", "image"):
         found[kind] = pd.array([_absolute(corpus.root, path) for path in items[kind]], dtype="string")
     return found.drop_duplicates("id")

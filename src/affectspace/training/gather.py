@@ -215,7 +215,8 @@ def _extract(
         qualified = [f"{corpus.name}/{item}" for item in ids]
         asked = qualified if any(name in named for name in qualified) else ids
         return frontend.read(asked, max_bad_share=1.0), asked
-    media = items[["id", "start", "end"]].assign(path=[str(corpus.root / path) for path in items[column]])
+    part = ["box"] if column == "image" and "box" in items else []
+    media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])
     return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
 
 
