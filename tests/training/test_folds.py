@@ -5,6 +5,7 @@ import pytest
 
 from affectspace.errors import InputError
 from affectspace.metrics import uar
+from affectspace.metrics.scores import LEVEL_FIGURES
 from affectspace.training import train, train_folds
 
 FOLDS = {"kind": "grouped_folds", "by": "speaker", "folds": 3, "allow": ["script", "session"]}
@@ -23,6 +24,22 @@ def test_pooled_figures_are_those_of_all_answers_together(tiny, tmp_path):
     for fold in run.folds:
         trained = set(fold.split.query("part != 'test'")["key"])
         assert not trained & set(fold.predictions.query("split == 'test'")["item"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "ordered"),
+    [
+        ({"kind": "poles", "dimension": "activation", "names": ["calm", "excited"]}, True),
+        ({"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]}, False),
+    ],
+)
+def test_figures_of_order_are_those_of_ordered_labels_in_a_run_and_over_folds(tiny, tmp_path, labels, ordered):
+    run = train_folds(tiny(protocol={**FOLDS, "folds": 2}, training={"epochs": 1}, labels=labels), tmp_path / "run")
+    for figures in (run.metrics["test"], *(fold.metrics["test"] for fold in run.folds)):
+        assert bool(figures.keys() & LEVEL_FIGURES.keys()) == ordered
+        if ordered:  # of two poles all but the rank correlation say the same
+            assert figures["within_one"] == 1.0
+            assert figures["mean_absolute_error"] == pytest.approx(1 - figures["accuracy"])
 
 
 def test_folds_go_on_where_they_were(tiny, tmp_path):

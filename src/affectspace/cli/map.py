@@ -130,10 +130,11 @@ def _medoids(space: "Space") -> "list[tuple[str, int]]":
 
 def _ordered(space: "Space") -> bool:
     """Whether the run that made the space says that its classes are levels of one thing."""
+    from affectspace.training.recipe_data import stand_in_order
     from affectspace.training.run import Run
 
     try:
         labels = Run(Path(str(space.about.get("model") or ""))).recipe.get("labels", {})
     except InputError:
         return False
-    return labels.get("kind") in {"levels", "poles"}
+    return stand_in_order(labels)

@@ -14,6 +14,7 @@ from affectspace.report.phrases import counted, percent
 from affectspace.report.style import class_colours, figure_style, marker_of, polygon
 from affectspace.report.svg import inline_svg
 from affectspace.space.maps import bounded_perplexity, tsne_maps
+from affectspace.training.recipe_data import stand_in_order
 from affectspace.training.run import Evaluated, Run
 
 __all__ = [
@@ -202,7 +203,7 @@ def legend(run: Run) -> list[tuple[Markup, str]]:
 
 def is_ordered(run: Run) -> bool:
     """Whether the classes are levels or poles of one thing."""
-    return run.recipe.get("labels", {}).get("kind") in {"levels", "poles"}
+    return stand_in_order(run.recipe.get("labels", {}))
 
 
 def _map(positions: np.ndarray, targets: np.ndarray, ordered: bool, dense: bool, name: str, told: str) -> Markup:

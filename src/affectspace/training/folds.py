@@ -85,7 +85,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     truth = np.concatenate([np.stack(list(test["target"])) for test in tests])
     probabilities = np.concatenate([np.stack(list(test["probabilities"])) for test in tests])
     per_fold = [run.metrics["test"] for run in runs]
-    pooled: dict[str, float | None] = {**scores(truth, probabilities, ordered=recipe.labels.kind == "levels")}
+    pooled: dict[str, float | None] = {**scores(truth, probabilities, ordered=recipe.labels.ordered)}
     # Each fold has a space of its own, so what is measured across folds means nothing: their mean stands for it.
     for name in (name for name in per_fold[0] if name not in pooled):
         pooled[name] = _mean([figures[name] for figures in per_fold])

@@ -223,7 +223,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
 
 def _ground_distance(recipe: Recipe) -> list[list[float]]:
     names = recipe.labels.names
-    return ground_distance(Classes(names) if recipe.labels.kind == "classes" else Levels(names)).tolist()
+    return ground_distance(Levels(names) if recipe.labels.ordered else Classes(names)).tolist()
 
 
 def _size(term: str, layer: str, sizes: Mapping[str, int]) -> int:

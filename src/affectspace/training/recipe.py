@@ -251,7 +251,7 @@ class Recipe(Section):
 
     def _knows_its_classes(self, term: Term) -> None:
         count = len(self.labels.names)
-        if term.kind in ("ordered_emd", "level_regression") and self.labels.kind == "classes":
+        if term.kind in ("ordered_emd", "level_regression") and not self.labels.ordered:
             raise ValueError(
                 f'{term.kind} needs classes that have an order, and those of labels.kind = "classes" have none; use '
                 'labels.kind = "levels" or "poles", or the term guided_emd, which learns how near classes are'

@@ -1,6 +1,7 @@
 """What a recipe says of its data: corpora, labels, features, and how training clips are changed."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -21,6 +22,7 @@ __all__ = [
     "PoleLabels",
     "VectorFeatures",
     "Views",
+    "stand_in_order",
 ]
 
 
@@ -34,6 +36,8 @@ class CorpusEntry(Section):
 class ClassLabels(Section):
     """Categories; votes become distributions, an own label becomes one-hot."""
 
+    ordered: ClassVar[bool] = False
+
     kind: Literal["classes"] = "classes"
     names: tuple[str, ...] = Field(min_length=2)
     dimension: str = "emotion"
@@ -46,7 +50,11 @@ class PoleLabels(Section):
     """A rating scale read as votes for its two ends.
 
     The ends of the scale are those that each corpus declares for the dimension, or ``low`` and ``high``.
+    Two poles stand in an order, so all figures of order are theirs; but only the rank correlation tells more of them
+    than the accuracy does.
     """
+
+    ordered: ClassVar[bool] = True
 
     kind: Literal["poles"]
     dimension: str
@@ -63,6 +71,8 @@ class PoleLabels(Section):
 
 class LevelLabels(Section):
     """Ordered classes, lowest first: named labels, or a scale cut at thresholds."""
+
+    ordered: ClassVar[bool] = True
 
     kind: Literal["levels"]
     names: tuple[str, ...] = Field(min_length=2)
@@ -249,3 +259,14 @@ class Views(Section):
 
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
 Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures | FaceFeatures, Field(discriminator="kind")]
+
+
+def stand_in_order(labels: Mapping[str, Any]) -> bool:
+    """Whether the classes of a section ``labels``, as a file has it, stand in an order: ``ordered`` of its kind.
+
+    Example:
+        >>> [stand_in_order({"kind": kind}) for kind in ("classes", "poles", "levels")]
+        [False, True, True]
+    """
+    kinds = {get_args(section.model_fields["kind"].annotation)[0]: section for section in get_args(get_args(Labels)[0])}
+    return labels.get("kind") in kinds and kinds[labels["kind"]].ordered

@@ -191,7 +191,7 @@ def train(
             prediction_table(data, known | answers).to_parquet(path)
         # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
         similarity = None if recipe.protocol.inner else reported_geometry(recipe)
-        ordered = recipe.labels.kind == "levels"
+        ordered = recipe.labels.ordered
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,

@@ -43,7 +43,7 @@ def evaluate_on(
     embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
     rows = np.arange(len(gathered.items))
     predictions = Predictions(rows, gathered.targets.numpy(), probabilities, embeddings)
-    scores = figures(predictions, run.metrics["geometry"], recipe.labels.kind == "levels")
+    scores = figures(predictions, run.metrics["geometry"], recipe.labels.ordered)
     if len(known := run.predictions.query("split == 'train'")):  # kept where the run has measured its space
         trained = (np.stack(list(known[name])) for name in ("target", "probabilities", "embedding"))
         scores |= figures_of_space(predictions, Predictions(np.arange(len(known)), *trained))
