@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
+from affectspace.metrics._inputs import TIE
 from affectspace.neighbours.nearest import Neighbours
 from affectspace.space.posterior import out_of_fold
 from affectspace.space.space import Space
@@ -13,7 +14,6 @@ from affectspace.space.space import Space
 __all__ = ["consensus", "suspects"]
 
 PRIOR = 2.0  # neighbours that vote as all items do, so that a few cannot rule a class out
-ALIKE = 1e-6
 COLUMNS = ["id", "label", "suggested", "score", "reasons", "neighbours"]
 
 
@@ -84,7 +84,7 @@ def suspects(
     agreed, near, posterior = consensus(space.vectors[rows], target, k, told, metric, seed)
     score = np.maximum(1 - np.exp(-_divergence(target, agreed)) / agreed.max(1), 0)
     suggested = agreed.argmax(1)
-    own = target >= target.max(1, keepdims=True) - ALIKE
+    own = target >= target.max(1, keepdims=True) - TIE
     wrong = np.flatnonzero(~own[np.arange(len(rows)), suggested])
     wrong = wrong[np.argsort(-score[wrong], kind="stable")]
     ids, names = space.items["id"].to_numpy(object)[rows], np.array(space.classes, dtype=object)

@@ -9,6 +9,7 @@ import pandas as pd
 from affectspace.corpora import Corpus, check
 from affectspace.errors import InputError
 from affectspace.files import inside
+from affectspace.metrics._inputs import TIE
 from affectspace.training.recipe import Recipe
 
 __all__ = ["known_of", "media_of", "sole_label"]
@@ -48,13 +49,13 @@ def media_of(corpus: Corpus) -> pd.DataFrame:
 
 
 def sole_label(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
-    """The most probable class of each row, None where two are equally so or none is known.
+    """The most probable class of each row, None where two are equally so, as metrics judge it, or none is known.
 
     Example:
         >>> sole_label(np.array([[0.2, 0.8], [0.5, 0.5], [np.nan, np.nan]]), ("calm", "angry")).tolist()
         ['angry', None, None]
     """
-    highest = targets == targets.max(1, keepdims=True)
+    highest = targets >= targets.max(1, keepdims=True) - TIE
     names = np.array([*classes, None], dtype=object)
     return names[np.where(highest.sum(1) == 1, highest.argmax(1), len(classes))]
 
