@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 from affectspace.errors import InputError
 from affectspace.features import LogMel
@@ -69,7 +70,7 @@ def test_every_row_that_cannot_be_heard_is_told_with_its_reason(tmp_path):
     reasons = found.quarantine.set_index("id")["reason"]
     told = {
         "a": "also the id of row 1", "gone": "gone.wav", "empty": "has no bytes", "late": "",
-        "mute": "neither audio", "row 7": "has no id",
+        "mute": "has no audio", "row 7": "has no id",
     }  # fmt: skip
     assert set(reasons.index) == {f"corpus/{name}" for name in told}
     for name, words in told.items():
@@ -92,6 +93,16 @@ def test_a_folder_without_audio_and_a_file_that_is_none_are_errors(tmp_path):
         _media(tmp_path / "empty")
     with pytest.raises(InputError, match="is no corpus that is known"):
         _media(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("ending", [".oga", ".OGG", ".flac", ".w64"])
+def test_loose_files_are_read_by_every_ending_that_corpora_have(tmp_path, ending):
+    path = tmp_path / "loose" / f"x{ending}"
+    path.parent.mkdir()
+    kind = {".oga": "OGG", ".w64": "W64"}.get(ending, ending[1:].upper())
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 8000), 16000, format=kind)
+    for source in (path, path.parent):
+        assert embed(Model(asked={}), [source], quiet=True).table["id"].tolist() == [str(path)]
 
 
 def test_items_given_twice_and_two_items_of_one_id_are_told(tmp_path):

@@ -9,23 +9,20 @@ import numpy as np
 import pandas as pd
 
 from affectspace.corpora import ADAPTERS, Corpus, check, open_corpus
+from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS
 from affectspace.errors import InputError
 from affectspace.features import FeatureStore
 from affectspace.files import inside
 from affectspace.space.of_corpus import known_of
 from affectspace.space.space import Space
-from affectspace.training.gather import cache_folder
+from affectspace.training.gather import cache_folder, unusable
 from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
 
-__all__ = ["AUDIO_SUFFIXES", "IMAGE_SUFFIXES", "Embedded", "embed"]
+__all__ = ["Embedded", "embed"]
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au", ".opus"}
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp"}
-SUFFIXES = {"audio": AUDIO_SUFFIXES, "image": IMAGE_SUFFIXES}
+ENDINGS = {"audio": AUDIO_ENDINGS, "image": IMAGE_ENDINGS}
 BATCH = 64
-# The faults that keep an item from being heard or seen; others, such as no label, do not.
-FATAL = {"missing-id", "duplicate-id", "no-media", "outside-root", "missing-file", "empty-file", "bad-times"}
 NOTHING = pd.DataFrame({"id": [], "reason": []}, dtype=object)
 
 
@@ -103,17 +100,15 @@ def _media(source: Path, kind: str = "audio", recipe: Recipe | None = None) -> t
     """What a source holds (id, path, start, end and columns of a space), and what cannot be used (id, reason)."""
     if not source.exists():
         raise InputError(f"there is nothing at {source}; give {kind} files, a folder of them, or a corpus")
-    if source.is_file() and source.suffix.lower() in SUFFIXES[kind]:
+    if source.is_file() and source.suffix.lower() in ENDINGS[kind]:
         return _loose([source], kind), NOTHING
     # Only a folder that nobody takes for a corpus is one of loose files: a broken table is to be mended, not ignored.
     if source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values()):
-        files = sorted(
-            f for f in source.rglob("*") if f.suffix.lower() in SUFFIXES[kind] and not f.name.startswith(".")
-        )
+        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in ENDINGS[kind] and not f.name.startswith("."))
         if not files:
             raise InputError(
                 f"{source} holds neither a known corpus nor {kind}; its files would end in "
-                f"{', '.join(sorted(SUFFIXES[kind]))}"
+                f"{', '.join(sorted(ENDINGS[kind]))}"
             )
         return _loose(files, kind), NOTHING
     return _of_corpus(open_corpus(source), kind, recipe)
@@ -126,13 +121,7 @@ def _loose(files: list[Path], kind: str) -> pd.DataFrame:
 
 
 def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    others = {"audio", "image", "text"} - {kind}
-    reasons: dict[int, str] = {}
-    for fault in check(corpus, read_media=False):
-        if fault.problem in FATAL and fault.column not in others:
-            reasons.setdefault(fault.row - 1, fault.message)
-    for row in np.flatnonzero(corpus.items[kind].isna()):
-        reasons.setdefault(int(row), f"the item has no {kind}")
+    reasons = unusable(corpus, check(corpus, read_media=False), kind)
     named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
     items = corpus.items.assign(id=corpus.name + "/" + named)
     bad = sorted(reasons)

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affectspace.corpora import Corpus, check, open_corpus
+from affectspace.corpora import Corpus, Fault, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import (
     Augmentation,
@@ -53,6 +53,7 @@ __all__ = [
     "make_label_space",
     "make_views",
     "medium",
+    "unusable",
 ]
 
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
@@ -156,17 +157,15 @@ def _labelled(
 ) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
     """Items with a target, their targets, the ratings, why others have no target, and what is at fault."""
     column = None if isinstance(recipe.features, VectorFeatures) else medium(recipe)
-    bad_items, bad_ratings = {}, {}
-    for fault in check(corpus, read_media=False):
+    faults = check(corpus, read_media=False)
+    bad_ratings = {}
+    for fault in faults:
         if fault.column.startswith("ratings."):
             bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
-        elif fault.problem in TABLE_FAULTS or (
-            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *TIMES}
-        ):
-            bad_items.setdefault(fault.row - 1, {"id": fault.item, "reason": fault.message})
-    for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
-        name = corpus.items["id"].iloc[row]
-        bad_items.setdefault(int(row), {"id": "" if pd.isna(name) else name, "reason": f"the item has no {column}"})
+    names = corpus.items["id"].fillna("")
+    bad_items = {
+        row: {"id": names.iloc[row], "reason": reason} for row, reason in unusable(corpus, faults, column).items()
+    }
     items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
     ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
@@ -176,6 +175,25 @@ def _labelled(
     left_out = Counter(str(reason) for reason in np.asarray(made.reasons, dtype=object)[~has])
     quarantine = [*bad_items.values(), *bad_ratings.values()]
     return items.iloc[np.flatnonzero(has)].reset_index(drop=True), made.values[has], ratings, dict(left_out), quarantine
+
+
+def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dict[int, str]:
+    """The rows of items, from 0, that cannot be used, and the first reason of each.
+
+    Args:
+        corpus: whose items are asked for.
+        faults: what :func:`~affectspace.corpora.check` has found in it.
+        column: the medium that is read; None where nothing is, as of precomputed vectors.
+    """
+    reasons: dict[int, str] = {}
+    for fault in faults:
+        if fault.problem in TABLE_FAULTS or (
+            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *TIMES}
+        ):
+            reasons.setdefault(fault.row - 1, fault.message)
+    for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
+        reasons.setdefault(int(row), f"the item has no {column}")
+    return reasons
 
 
 def _refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
