@@ -118,6 +118,41 @@ def test_probabilities_of_a_model_that_has_not_seen_the_item_are_heard():
     pd.testing.assert_frame_equal(suspects(train), suspects(space))
 
 
+def with_twins(space, rows, labels):
+    """The space with copies of some items behind it, labelled so."""
+    copies = pd.DataFrame({"id": [f"copy/{row}" for row in range(len(rows))], "label": labels})
+    items = pd.concat([space.items[["id", "label"]], copies], ignore_index=True)
+    return Space(items, np.vstack([space.vectors, space.vectors[rows]]), CLASSES)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_copies_of_an_error_are_no_witnesses_for_it(metric):
+    space, truth, _ = planted(5, items=200, share=0)
+    labels = space.items["label"].to_numpy(object).copy()
+    labels[7] = CLASSES[(truth[7] + 1) % 4]
+    wrong = Space(space.items.assign(label=labels), space.vectors, CLASSES)
+    found = suspects(with_twins(wrong, [7] * 5, [labels[7]] * 5), k=5, metric=metric)
+    assert set(found["id"][:6]) == {"made/7", *(f"copy/{row}" for row in range(5))}
+    assert (found["suggested"][:6] == CLASSES[truth[7]]).all()
+    assert (found["score"][:6] > 0.9).all()
+    assert not any("copy" in name or name == "made/7" for name in found["neighbours"][0])
+
+
+def test_items_with_one_vector_are_one_neighbour_and_in_one_fold():
+    space, _, _ = planted(6, items=60)
+    twice = with_twins(space, [3, 4], [space.items["label"][3], "sad"])
+    targets = twice.targets.astype(float)
+    changed = targets.copy()
+    changed[60] = np.eye(4)[3]
+    before, near, told = consensus(twice.vectors, targets, 6)
+    after, _, retold = consensus(twice.vectors, changed, 6)
+    assert np.array_equal(told[3], retold[3])  # no posterior is fitted on a twin
+    assert np.allclose(before[3], after[3], atol=0.02)  # which has but its share in all items
+    assert not np.isin(near[[3, 60]], [3, 60]).any()
+    assert (near < 60).all()
+    assert all(len(set(row)) == 6 for row in near)
+
+
 def test_the_size_of_a_space_changes_nothing():
     space, _, _ = planted(4)
     for scale in (1024.0, 2.0**-40):
@@ -140,7 +175,10 @@ def test_posteriors_of_a_line_are_those_of_its_sides():
 
 def test_degenerate_spaces():
     same = Space(pd.DataFrame({"id": list("abcd"), "label": ["sad"] * 3 + ["angry"]}), np.ones((4, 2)), CLASSES)
-    assert suspects(same)["id"].tolist() == ["d"]
+    found = suspects(same)
+    assert found["id"].tolist() == ["d"]
+    assert found["neighbours"].tolist() == [[]]
+    assert found["reasons"][0].startswith("all items have one vector; the posterior gives angry 0.00 and sad 1.00")
     two = Space(pd.DataFrame({"id": ["a", "b"], "label": ["sad", "angry"]}), np.eye(2), CLASSES)
     assert suspects(two).sort_values("id")["neighbours"].tolist() == [["b"], ["a"]]
 

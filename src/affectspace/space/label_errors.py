@@ -8,7 +8,7 @@ import pandas as pd
 from affectspace.errors import InputError
 from affectspace.metrics._inputs import TIE
 from affectspace.neighbours.nearest import Neighbours
-from affectspace.space.posterior import out_of_fold
+from affectspace.space.posterior import out_of_fold, twins
 from affectspace.space.space import Space
 
 __all__ = ["consensus", "suspects"]
@@ -29,7 +29,9 @@ def suspects(
     What an item's label should be is said by two who never see it: its neighbours, and a posterior.
 
     - **Neighbours.** The shares of the classes among the k nearest, weighted by
-      :math:`\exp(-d^2 / d_k^2)`, with two more votes for the shares of all items.
+      :math:`\exp(-d^2 / d_k^2)`, with two more votes for the shares of all items. Items with one vector, such as one
+      picture under several names, are one neighbour with the mean of their targets, and none of each other's: a copy
+      of an error is no witness for it.
     - **Posterior.** ``probabilities`` where they are given. Else the space's own for items of a split other than
       ``train``, which its model has not learned from; for all others, softmax regression on the vectors of other
       items, in five folds.
@@ -54,7 +56,7 @@ def suspects(
     Returns:
         One row for every item for which another class than its own (any of them, where raters are tied) has the
         highest consensus: ``id``, ``label``, ``suggested`` (that class), ``score`` in [0, 1], ``reasons`` (a
-        sentence), ``neighbours`` (list of ids, nearest first).
+        sentence), ``neighbours`` (list of ids, nearest first; of items with one vector the first).
 
     Raises:
         InputError: fewer than two items with a label, k below 1, or probabilities that are none.
@@ -114,24 +116,29 @@ def consensus(
         k, metric, seed: as for :func:`suspects`.
 
     Returns:
-        The consensus ``(items, classes)``, the neighbours' rows ``(items, k)`` (-1 where there are fewer), and
-        the posterior ``(items, classes)``.
+        The consensus ``(items, classes)``, the neighbours' rows ``(items, k)`` (-1 where there are fewer; of items
+        with one vector the first), and the posterior ``(items, classes)``.
 
     Raises:
         InputError: k is below 1.
     """
     if k < 1:
         raise InputError(f"k is {k}; ask at least 1 neighbour")
-    distances, near = Neighbours(vectors, metric).of_items(k)
+    first, group = twins(vectors)
+    alone = len(first) == len(vectors)
+    distances, near = Neighbours(vectors if alone else vectors[first], metric).of_items(k)
+    held = targets if alone else np.stack([np.bincount(group, column) for column in targets.T], 1)
+    held = held / np.bincount(group)[:, None]
+    distances, near = distances[group], near[group]
     there = near >= 0
     distances = np.where(there, distances, 0.0).astype(np.float64)
     farthest = distances.max(1, keepdims=True)
     weights = np.exp(-((distances / np.where(farthest > 0, farthest, 1.0)) ** 2)) * there
     votes = np.zeros(targets.shape)
     for place in range(k):  # one neighbour at a time, as all of a million items' at once would not fit
-        votes += weights[:, place, None] * targets[near[:, place]]
+        votes += weights[:, place, None] * held[near[:, place]]
     # Weighted votes count as many as there are neighbours, beside the shares of all others.
-    shares = votes / weights.sum(1, keepdims=True)
+    shares = votes / np.maximum(weights.sum(1, keepdims=True), np.finfo(np.float64).tiny)
     others = (targets.sum(0) - targets) / (len(targets) - 1)
     asked = there.sum(1, keepdims=True)
     neighbours = (asked * shares + PRIOR * others) / (asked + PRIOR)
@@ -139,7 +146,7 @@ def consensus(
     missing = np.isnan(posterior).any(1)
     if missing.any():
         posterior[missing] = out_of_fold(vectors, targets, seed=seed)[missing]
-    return (neighbours + posterior) / 2, near, posterior
+    return (neighbours + posterior) / 2, np.where(there, first[near], -1), posterior
 
 
 def _told(space: Space, given: np.ndarray | None) -> np.ndarray:
@@ -171,7 +178,5 @@ def _reasons(own: np.ndarray, suggested: int, votes: np.ndarray, posterior: np.n
     label, other = "|".join(names[own]), names[suggested]
     like = int((votes.argmax(1) == suggested).sum())
     count = "all" if like == len(votes) else str(like)
-    return (
-        f"{count} of its {len(votes)} nearest are {other}; "
-        f"the posterior gives {label} {posterior[own].sum():.2f} and {other} {posterior[suggested]:.2f}"
-    )
+    near = f"{count} of its {len(votes)} nearest are {other}" if len(votes) else "all items have one vector"
+    return f"{near}; the posterior gives {label} {posterior[own].sum():.2f} and {other} {posterior[suggested]:.2f}"

@@ -1,10 +1,13 @@
 """What the other items' labels say of each item: out-of-fold posteriors, linear in the vectors."""
 
+import hashlib
+
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-__all__ = ["out_of_fold"]
+__all__ = ["out_of_fold", "twins"]
 
 FITTED = 20_000  # items that a fold learns from at most; more change nothing but the time
 RIDGE = 1.0  # over the number of items: what sklearn calls C = 1
@@ -15,7 +18,9 @@ ROWS = 65_536
 def out_of_fold(vectors: np.ndarray, targets: np.ndarray, folds: int = 5, seed: int = 0) -> np.ndarray:
     """Class probabilities of each item by softmax regression on the items of the other folds.
 
-    Folds are drawn without looking at targets, so an item's own target has no part in what is said of it.
+    Folds are drawn without looking at targets, so an item's own target has no part in what is said of it. Items with
+    one vector are in one fold, as nothing could tell whose target it was. Where all have, each is given the mean of
+    the others' targets.
 
     Args:
         vectors: ``(items, dimensions)``.
@@ -44,7 +49,11 @@ def out_of_fold(vectors: np.ndarray, targets: np.ndarray, folds: int = 5, seed: 
     points /= np.sqrt((points**2).mean()) or 1.0
     points = np.hstack([points, np.ones((items, 1))])
     rng = np.random.default_rng(seed)
-    fold_of = rng.permutation(np.arange(items) % min(folds, items))
+    _, group = twins(vectors)
+    groups = int(group.max()) + 1
+    if groups == 1:
+        return (targets.sum(0) - targets) / (items - 1)
+    fold_of = rng.permutation(np.arange(groups) % min(folds, groups))[group]
     found = np.empty(targets.shape)
     for fold in range(fold_of.max() + 1):
         rows = np.flatnonzero(fold_of != fold)
@@ -55,6 +64,23 @@ def out_of_fold(vectors: np.ndarray, targets: np.ndarray, folds: int = 5, seed: 
             part = asked[start : start + ROWS]
             found[part] = softmax(points[part] @ weights, axis=1)
     return found
+
+
+def twins(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which items have the very same vector, as one picture under several names has.
+
+    Returns:
+        The first row of each vector, in order of the rows, ``(groups,)``; and of each item its group ``(items,)``.
+
+    Example:
+        >>> first, group = twins(np.array([[1.0, 2.0], [0.0, 1.0], [1.0, 2.0], [-0.0, 1.0]]))
+        >>> first.tolist(), group.tolist()
+        ([0, 1], [0, 1, 0, 1])
+    """
+    # Zero is added so that -0 has the bytes of 0.
+    digests = [hashlib.blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in vectors]
+    group, _ = pd.factorize(np.array(digests, dtype=object))
+    return np.unique(group, return_index=True)[1], group
 
 
 def _fit(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
