@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from affectspace.metrics import accuracy
-from affectspace.neighbours.classify import choose_k, class_means, leading_labels, neighbour_votes, soft_targets
+from affectspace.neighbours.classify import choose_k, leading_labels, map_classifier, neighbour_votes, soft_targets
 from affectspace.neighbours.nearest import Neighbours
 
 seeds = st.integers(0, 10_000)
@@ -107,14 +107,14 @@ def test_the_curve_is_that_of_each_k_alone_and_the_smallest_best_is_chosen():
     assert k == min(n for n, value in curve.items() if value == max(curve.values()))
 
 
-def test_class_means_are_those_of_the_known_items():
+def test_the_map_classifier_has_the_means_of_the_known_items():
     rng = np.random.default_rng(0)
     votes = rng.dirichlet(np.ones(3), size=50)
     votes[7] = np.nan
     points = rng.normal(size=(50, 4))
     known = np.arange(50) != 7
     expected = votes[known].T @ points[known] / votes[known].sum(0)[:, None]
-    classifier = class_means(points, votes, 3)
+    classifier = map_classifier(points, votes, 3)
     np.testing.assert_allclose(classifier.means.numpy(), expected, atol=1e-6)
     nearest = np.linalg.norm(points[:, None] - expected, axis=2).argmin(1)
     np.testing.assert_array_equal(classifier.predict(torch.as_tensor(points)).numpy(), nearest)
@@ -122,7 +122,7 @@ def test_class_means_are_those_of_the_known_items():
 
 def test_prior_and_width_are_passed_on():
     points, labels = [[0.0], [0.0], [0.0], [2.0]], [0, 0, 0, 1]
-    even, counted = (class_means(points, labels, 2, sigma=2.0, prior=prior) for prior in (None, "batch"))
+    even, counted = (map_classifier(points, labels, 2, sigma=2.0, prior=prior) for prior in (None, "batch"))
     query = torch.tensor([[1.0]])
     assert even(query).exp().flatten().tolist() == pytest.approx([0.5, 0.5])
     assert counted(query).exp().flatten().tolist() == pytest.approx([0.75, 0.25])
@@ -141,7 +141,7 @@ ROWS = np.array([[0, 1]])
         (lambda: neighbour_votes(ROWS, np.ones((2, 3)), 2, 1), r"expected class indices \(items,\) or .*\(items, 2\)"),
         (lambda: choose_k(ROWS, [0, 1], [-1], 2, ks=[1]), "1 numbers of neighbours and 0 items of known class"),
         (lambda: choose_k(ROWS, [0, 1], [0], 2, ks=[]), "0 numbers of neighbours and 1 items"),
-        (lambda: class_means([[0.0]], [-1], 2), "there are no items to take means of"),
+        (lambda: map_classifier([[0.0]], [-1], 2), "there are no items to take means of"),
     ],
 )
 def test_faults_say_value_and_remedy(call, message):

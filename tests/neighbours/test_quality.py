@@ -95,6 +95,13 @@ def test_torn_items_are_left_out_of_retrieval_and_clusters_and_count_in_the_vote
     assert figures["rater_agreement"] < 1
 
 
+def test_classes_that_no_item_has_ask_for_no_cluster():
+    points, labels, _ = cast(spread=0.02)
+    clusters = ("nmi", "adjusted_rand", "pairwise_f1")
+    of_two, of_eight = (space_figures(points, labels, classes, ks=[1]) for classes in (2, 8))
+    assert [of_eight[name] for name in clusters] == [of_two[name] for name in clusters] == pytest.approx([1.0] * 3)
+
+
 def test_cosine_sees_directions_only():
     points, labels, rng = cast()
     scaled = points * rng.uniform(0.5, 20, (len(points), 1))

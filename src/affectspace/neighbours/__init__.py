@@ -1,10 +1,10 @@
 """Which vectors lie near which, and what that tells of a space: votes, retrieval, clusters."""
 
-from affectspace.neighbours.classify import choose_k, class_means, leading_labels, neighbour_votes, soft_targets
+from affectspace.neighbours.classify import choose_k, leading_labels, map_classifier, neighbour_votes, soft_targets
 from affectspace.neighbours.nearest import Neighbours
 from affectspace.neighbours.quality import rater_agreement, space_figures
 
 __all__ = [
-    "Neighbours", "choose_k", "class_means", "leading_labels", "neighbour_votes", "rater_agreement", "soft_targets",
+    "Neighbours", "choose_k", "leading_labels", "map_classifier", "neighbour_votes", "rater_agreement", "soft_targets",
     "space_figures",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from affectspace.losses import MAPClassifier
 from affectspace.metrics import macro_f1
 
-__all__ = ["ChosenK", "choose_k", "class_means", "leading_labels", "neighbour_votes", "soft_targets"]
+__all__ = ["ChosenK", "choose_k", "leading_labels", "map_classifier", "neighbour_votes", "soft_targets"]
 
 TIE = 1e-6  # of shares of votes, as for leading classes in affectspace.metrics
 
@@ -157,7 +157,7 @@ def choose_k(
     return ChosenK(max(curve, key=lambda k: curve[k]), curve)
 
 
-def class_means(
+def map_classifier(
     embeddings: ArrayLike, targets: ArrayLike, classes: int, sigma: float = 0.5, prior: Literal["batch"] | None = None
 ) -> MAPClassifier:
     """A classifier by the class means of these items, which should be those of training.
@@ -172,7 +172,7 @@ def class_means(
         ValueError: as there, or no item of known class.
 
     Example:
-        >>> classifier = class_means([[0.0], [2.0], [9.0], [5.0]], [0, 0, 1, -1], classes=2)
+        >>> classifier = map_classifier([[0.0], [2.0], [9.0], [5.0]], [0, 0, 1, -1], classes=2)
         >>> classifier.predict(torch.tensor([[4.0], [6.0]]))
         tensor([0, 1])
     """

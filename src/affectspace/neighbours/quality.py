@@ -52,7 +52,7 @@ def space_figures(
     ``recall_at_K``, ``accuracy_at_K``           retrieval among the items themselves
     ``reference_recall_at_K``,                   retrieval from the reference, where there is one
     ``reference_accuracy_at_K``
-    ``nmi``, ``adjusted_rand``, ``pairwise_f1``  of k-means with as many clusters as classes
+    ``nmi``, ``adjusted_rand``, ``pairwise_f1``  of k-means with as many clusters as classes occur
     ``silhouette``                               of the classes
     ``rater_agreement``,                         :func:`rater_agreement` with the ``k_nn`` neighbours
     ``rater_agreement_chance``                   among the items, and with as many drawn at random
@@ -108,7 +108,8 @@ def space_figures(
             near = np.append(found_labels, -1)[found]  # the index -1, none, finds the label appended
             for name, figure in (("recall_at", recall_at_k), ("accuracy_at", accuracy_at_k)):
                 figures |= {f"{source}{name}_{k}": value for k, value in figure(near, labels, ks).items()}
-        clusters = _clusters(points, classes, seed)
+        occur = len(np.unique(labels[labels >= 0]))  # more clusters than that could only part what belongs together
+        clusters = _clusters(points, occur, seed)
         figures["nmi"] = normalised_mutual_information(labels, clusters)
         figures["adjusted_rand"] = adjusted_rand(labels, clusters)
         figures["pairwise_f1"] = pairwise_f1(labels, clusters).f1
