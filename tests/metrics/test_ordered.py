@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from affectspace.labels import expected_value
 from affectspace.metrics import accuracy, exact_match, expected_level, mean_absolute_error, spearman, within_one
 
 seeds = st.integers(0, 10_000)
@@ -89,6 +90,14 @@ def test_turning_the_order_round_changes_nothing_but_the_sign(seed):
     assert mean_absolute_error(*turned) == pytest.approx(mean_absolute_error(votes, predicted))
     assert mean_absolute_error(*turned, -centres[::-1]) == pytest.approx(mean_absolute_error(votes, predicted, centres))
     assert spearman(turned[0], predicted) == pytest.approx(-spearman(votes, predicted), nan_ok=True)
+
+
+def test_expected_levels_are_expected_values_of_rows_that_float32_has_rounded():
+    rows = np.random.default_rng(0).dirichlet(np.ones(4), size=50).astype(np.float32) * np.float32(1 + 5e-4)
+    centres = np.array([1e6, 1e6 + 1, 1e6 + 2, 1e6 + 5])
+    whole = rows.astype(np.float64) / rows.sum(1, keepdims=True, dtype=np.float64)
+    assert expected_level(rows, centres).tolist() == expected_value(rows, centres).tolist()
+    assert expected_level(rows, centres) == pytest.approx(whole @ centres, abs=1e-6, rel=0)
 
 
 def test_a_torn_item_is_as_near_as_its_nearest_leading_level():

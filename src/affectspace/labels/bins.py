@@ -139,7 +139,7 @@ def expected_value(probabilities: ArrayLike, centres: ArrayLike) -> np.ndarray:
     if rows.ndim != 2 or rows.shape[1] != len(levels):
         raise ValueError(f"probabilities have shape {rows.shape}; {len(levels)} centres need (items, {len(levels)})")
     sums = rows.sum(1)
-    if not ((rows >= 0).all() and np.isclose(sums, 1, atol=1e-4).all()):
+    if not ((rows >= 0).all() and np.isclose(sums, 1, rtol=0, atol=1e-3).all()):
         raise ValueError("a row of probabilities is negative, NaN or does not sum to one; give a softmax, not logits")
     return (rows @ levels) / sums  # float32 rows sum to one only nearly, which would move large values
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
+from affectspace.labels.bins import expected_value
 from affectspace.metrics._inputs import class_count, distributions, leading_classes, predicted_classes
 from affectspace.metrics.classification import accuracy
 
@@ -30,6 +31,8 @@ DIGITS = 6  # far coarser than what float32 rounding parts, as for tied classes
 
 def expected_level(probabilities: ArrayLike, centres: ArrayLike | None = None) -> np.ndarray:
     r"""The mean level of each item, :math:`\sum_c p_c\, v_c`: float64, shape ``(items,)``.
+
+    That of :func:`affectspace.labels.expected_value`, for levels that ascend and class indices besides.
 
     Args:
         probabilities: shape ``(items, classes)``; class indices ``(items,)`` are one-hot.
@@ -46,7 +49,7 @@ def expected_level(probabilities: ArrayLike, centres: ArrayLike | None = None) -
     """
     count = None if centres is None else len(np.atleast_1d(np.asarray(centres)))
     given = distributions(probabilities, count, "probabilities")
-    return given @ _centres(centres, given.shape[1])
+    return expected_value(given, _centres(centres, given.shape[1]))
 
 
 def exact_match(truth: ArrayLike, predicted: ArrayLike, classes: int | None = None) -> float:
@@ -157,7 +160,7 @@ def _values(array: ArrayLike, centres: ArrayLike | None, count: int, name: str, 
     if not _is_values(array):
         given = distributions(array, count, name)
         levels = _centres(centres, count)
-        return given @ levels if by == "expected" else levels[given.argmax(1)]
+        return expected_value(given, levels) if by == "expected" else levels[given.argmax(1)]
     values = np.asarray(array, np.float64)
     if not len(values):
         raise ValueError(f"{name} has shape {values.shape} and holds no items; give at least one")
