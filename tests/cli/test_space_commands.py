@@ -81,6 +81,16 @@ def test_search_among_some_writes_a_page_and_tells_what_to_type_next(run, toy):
     assert "open it in a browser: file://" in out
 
 
+def test_one_query_of_a_large_space_is_looked_for_in_all_of_it_without_a_copy(run, toy, monkeypatch):
+    plain = run("search", "toy.parquet", "--query", "toy/04", "--where", "split=test", "--json")
+    monkeypatch.setattr("affectspace.neighbours.nearest.EXACT_UP_TO", 10)
+    for gone in ("affectspace.neighbours.nearest.inverted_index", "affectspace.space.space.Space.take"):
+        monkeypatch.setattr(gone, lambda *_, **__: pytest.fail("not for a single query"))
+    found = run("search", "toy.parquet", "--query", "toy/04", "--where", "split=test", "--json")
+    assert found == plain
+    assert json.loads(found[1])["searched"] == 20
+
+
 def test_discover_writes_tables_and_pages(run, toy):
     code, out, err = run("discover", "toy.parquet", "--subclasses", 2, "--errors", "--out", "found", "--json")
     assert code == 0, err

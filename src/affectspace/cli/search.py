@@ -55,30 +55,33 @@ def search(
     from affectspace.neighbours.nearest import Neighbours
 
     whole = chosen(space)
-    among = whole.where(*where) if where else whole
+    among = whole.which(*where) if where else None
+    searched = len(whole) if among is None else int(among.sum())
     asked, vector = _query(whole, query, as_json)
     with working("searching", as_json):
-        distances, rows = Neighbours(among.vectors).search(vector[None], min(count + 1, len(among)))
-    names = among.items["id"]
+        # To look for one query through an approximate index costs more than to look through all, as it must be built.
+        near = Neighbours(whole.vectors, kind="exact")
+        distances, rows = near.search(vector[None], min(count + 1, searched), among)
+    names = whole.items["id"]
     kept = [(row, float(d)) for row, d in zip(rows[0], distances[0]) if row >= 0 and names[row] != asked["id"]][:count]
     if not kept:
         raise InputError("the query is the only item to be searched; leave out --where, or embed more items")
-    found = among.items.iloc[[row for row, _ in kept]]
+    found = whole.items.iloc[[row for row, _ in kept]]
     if out is not None:
         from affectspace.report.space_pages import search_page
 
-        search_page(among, asked, *_apart(kept), out, " and ".join(where))
+        search_page(whole, asked, *_apart(kept), out, " and ".join(where), searched)
     if as_json:
         told = found[["id", "label", "prediction"]].assign(distance=[distance for _, distance in kept])
         rows_told = told.astype(object).where(told.notna(), None).to_dict("records")
-        print(json_text({"query": asked["id"], "searched": len(among), "page": out and str(out), "found": rows_told}))
+        print(json_text({"query": asked["id"], "searched": searched, "page": out and str(out), "found": rows_told}))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading, how in (("", "right"), ("distance", "right"), ("label", "left"), ("model", "left"), ("id", "left")):
         table.add_column(heading, justify=how, overflow="fold")  # pyright: ignore[reportArgumentType]
     for place, ((_, distance), item) in enumerate(zip(kept, found.to_dict("records")), 1):
         table.add_row(str(place), f"{distance:.3g}", *(_cell(item[name]) for name in ("label", "prediction", "id")))
-    print(f"nearest to {asked['id']}, of {len(among):,} items:")
+    print(f"nearest to {asked['id']}, of {searched:,} items:")
     Console(markup=False, highlight=False).print(table)
     if out is None:
         again = ["--query", query, "--count", str(count), *(["--where", *where] if where else [])]

@@ -22,7 +22,13 @@ NEIGHBOURS = 7  # beside a suspected item
 
 
 def search_page(
-    space: Space, query: Mapping[str, Any], rows: np.ndarray, distances: np.ndarray, path: str | Path, among: str = ""
+    space: Space,
+    query: Mapping[str, Any],
+    rows: np.ndarray,
+    distances: np.ndarray,
+    path: str | Path,
+    among: str = "",
+    searched: int | None = None,
 ) -> Path:
     """The query, then what was found, nearest first.
 
@@ -32,6 +38,7 @@ def search_page(
         rows, distances: ``(k,)`` of what was found.
         path: the HTML file.
         among: the conditions that items had to meet, such as "split=test".
+        searched: how many met them; default all.
     """
     found = space.items.iloc[rows]
     shown = [
@@ -39,6 +46,7 @@ def search_page(
         for place, (item, distance) in enumerate(zip(_rows(found), distances), 1)
     ]
     where = f" that have {among}" if among else ""
+    count = len(space) if searched is None else searched
     cautions = ["Near is what the model that made this space finds alike; it was taught by labels, not by looks."]
     if told := _labels_of(found):
         cautions.insert(0, f"Their labels: {told}.")
@@ -55,7 +63,7 @@ def search_page(
         path,
         kicker="affectspace search",
         title=f"Items like {query['id']}",
-        answer=f"The {counted(len(rows), 'item')} nearest to the query, of the {len(space):,}{where}.",
+        answer=f"The {counted(len(rows), 'item')} nearest to the query, of the {count:,}{where}.",
         cautions=cautions,
     )
 

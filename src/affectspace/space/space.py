@@ -93,10 +93,14 @@ class Space:
         Raises:
             InputError: a column or value that there is not (it names the nearest), or no item left.
         """
+        return self.take(self.which(*conditions))
+
+    def which(self, *conditions: str) -> np.ndarray:
+        """The same as a mask ``(n,)`` of bool, for which no vector is copied."""
         held = matching(self.items, conditions)
         if not held.any():
             raise InputError(f"no item has {' and '.join(conditions)}; each occurs, but not together")
-        return self.take(held)
+        return held
 
     def take(self, rows: np.ndarray) -> Self:
         """The items of ``rows``, places ``(k,)`` in any order or a mask ``(n,)``, as a space of their own."""
