@@ -21,7 +21,8 @@ def test_a_layout_is_read_by_its_own_adapter(plant_images, name):
     assert next(other for other, module in ADAPTERS.items() if module.matches(root)) == name
     corpus = open_corpus(root)
     assert corpus.name == name
-    assert sorted(corpus.items["image"]) == sorted(TREES[name])
+    items = corpus.items.dropna(subset=["label"]) if name == "utkface" else corpus.items  # the others count without
+    assert sorted(items["image"]) == sorted(TREES[name])
     assert check(corpus) == []
 
 
@@ -61,9 +62,10 @@ def test_ckplus_gives_the_last_three_frames_and_a_neutral_first(plant_images):
         **{f"S005_001_0000000{frame}": "disgust" for frame in (4, 5, 6)},
         **{f"S010_002_0000000{frame}": "surprise" for frame in (1, 2, 3)},
     }
-    (root / "Emotion/S010/002/S010_002_00000003_emotion.txt").write_text("9\n")
-    with pytest.raises(InputError, match=r"holds '9'; an emotion of CK\+ is a number from 0 to 7"):
-        open_corpus(root)
+    for text in ("9", "-1", "2.5", "nan", "sad"):
+        (root / "Emotion/S010/002/S010_002_00000003_emotion.txt").write_text(f"{text}\n")
+        with pytest.raises(InputError, match=rf"holds '{text}'; an emotion of CK\+ is a whole number from 0 to 7"):
+            open_corpus(root)
 
 
 def test_frames_without_emotions_are_told(plant_images):
@@ -109,6 +111,13 @@ def test_utkface_with_its_short_names_and_an_age_that_nobody_has(plant_images):
     faults = check(corpus)
     assert [(fault.problem, fault.item) for fault in faults] == [("off-scale", "140_0_0_20170117183445999")]
     assert faults[0].message == "an unknown rater gave '140'; age runs from 0 to 116"
+
+
+def test_utkface_counts_the_pictures_whose_names_tell_no_age(plant_images):
+    corpus = open_corpus(plant_images("26_1_3_20170117183445012.jpg", "holiday.at.home.jpg"))
+    assert corpus.items["id"].tolist() == ["26_1_3_20170117183445012", "holiday.at.home"]
+    assert corpus.items["label"].astype(object).tolist() == ["26", pd.NA]
+    assert [(fault.problem, fault.item) for fault in check(corpus)] == [("no-label", "holiday.at.home")]
 
 
 def test_tables_that_hold_the_images(tmp_path, picture):

@@ -56,7 +56,7 @@ def read(path: Path) -> Corpus:
     """CK+ at ``path``, a folder in one of the layouts or a Parquet file.
 
     Raises:
-        InputError: no frames, or neither emotions nor folders named by them.
+        InputError: no frames, neither emotions nor folders named by them, or an emotion of another number.
     """
     path = Path(path)
     if files := parquet_with(path, _JOINED):
@@ -95,7 +95,10 @@ def _emotions(path: Path) -> dict[str, str]:
         if not fit or not text:
             continue
         try:
-            found[f"{fit['speaker']}_{fit['take']}"] = _EMOTIONS[int(float(text[0]))]
-        except (ValueError, IndexError):
-            raise InputError(f"{file} holds {text[0]!r}; an emotion of CK+ is a number from 0 to 7") from None
+            code = float(text[0])
+        except ValueError:
+            code = -1.0
+        if code not in range(len(_EMOTIONS)):
+            raise InputError(f"{file} holds {text[0]!r}; an emotion of CK+ is a whole number from 0 to 7")
+        found[f"{fit['speaker']}_{fit['take']}"] = _EMOTIONS[int(code)]
     return found

@@ -5,7 +5,8 @@ ancestry (0 White, 1 Black, 2 Asian, 3 Indian, 4 others) and the moment of colle
 file_name, age and image.
 
 The label is the age in years; it is a rating of ``age`` too, whose scale runs from 0 to 116, so that an age beyond
-it is a fault. Three published names lack the ancestry or more: what they do not tell is missing.
+it is a fault. Three published names lack the ancestry or more: what they do not tell is missing. Pictures whose name
+tells no age are items without a label.
 """
 
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus, Scale
-from affectspace.corpora.layout import has_image_named, images_from_names, make_corpus
+from affectspace.corpora.layout import has_image_named, image_by_name, images_from_names, make_corpus
 from affectspace.corpora.packed_items import parquet_with, read_items
 
 __all__ = ["NAME", "matches", "read"]
@@ -52,13 +53,21 @@ def read(path: Path) -> Corpus:
         root = path if path.is_dir() else path.parent
         rows = pd.concat([read_items(file, root) for file in files], ignore_index=True)
         told = rows["file_name"].astype("string").str.removesuffix(".jpg").str.extract(f"^{_NAMES.pattern}$")
-        items = told.assign(id=rows["file_name"], image=rows["image"], label=rows["age"].astype("string"))
+        items = told.assign(id=_short(rows["file_name"]), image=rows["image"], label=rows["age"].astype("string"))
         others = [name for name in rows if name not in {*_JOINED, "image", *items}]
         items = pd.concat([items, rows[others]], axis=1)
     else:
         items = images_from_names(path, _NAMES, "UTKFace", "26_1_3_20170117183445012.jpg.chip.jpg")
-    items["id"] = items["id"].astype("string").str.partition(".")[0]
+        known = set(items["id"])
+        others = [(name, image) for name, image in image_by_name(path).items() if name not in known]
+        items["id"] = _short(items["id"])
+        items = pd.concat([items, pd.DataFrame(others, columns=["id", "image"], dtype="string")], ignore_index=True)
     items["sex"] = items["sex"].map(_SEXES)
     items["ancestry"] = items["ancestry"].map(_ANCESTRIES)
     judged = pd.DataFrame({"item": items["id"], "rater": pd.NA, "dimension": "age", "value": items["label"]})
-    return make_corpus(root, items, _CARD, judged[list(RATING_COLUMNS)])
+    return make_corpus(root, items, _CARD, judged.dropna(subset=["value"])[list(RATING_COLUMNS)])
+
+
+def _short(names: pd.Series) -> pd.Series:
+    """``26_1_3_20170117183445012`` of ``26_1_3_20170117183445012.jpg.chip``."""
+    return names.astype("string").str.partition(".")[0]
