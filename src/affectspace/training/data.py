@@ -28,10 +28,26 @@ from affectspace.training.gather import Clips, Gathered, Hearing, gather, make_v
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
 
-__all__ = ["GROUPS", "Data", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
+__all__ = ["GROUPS", "Data", "Measured", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
 
 
 GROUPS = ("corpus", "language", "speaker")  # what a term may know of a training item besides its label
+
+
+@dataclass(frozen=True)
+class Measured:
+    """By which classes a net is measured: those that it learns, or those in which the sub-classes lie that it learns.
+
+    Args:
+        targets: ``(items, classes)`` probabilities.
+        classes: the classes' names.
+        parents: ``(sub-classes,)`` int64, the class of each sub-class that the net learns, of every class one or more;
+            None: it learns the classes themselves.
+    """
+
+    targets: Tensor
+    classes: tuple[str, ...]
+    parents: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -40,8 +56,8 @@ class Data:
 
     Args:
         items: the usable items of all corpora; ``key`` is corpus/id, ``audio_sha`` what is heard.
-        targets: ``(items, classes)`` probabilities.
-        classes: the classes' names.
+        targets: ``(items, classes)`` probabilities, from which a net learns.
+        classes: the names of the classes that it learns.
         split: rows to train on, validate on and test on.
         clips: each item's features ``(frames, dimensions)``.
         normaliser: the mean and scale for each item.
@@ -49,6 +65,7 @@ class Data:
         about: the content of ``data.json``.
         samples: each item's waveform, where training items are augmented by it.
         views: how training sees pictures; None: as they are, or there are none.
+        whole: where ``targets`` and ``classes`` are those of sub-classes, the classes that they lie in.
         scales: mean and scale of the items met so far.
     """
 
@@ -62,7 +79,13 @@ class Data:
     about: dict[str, Any]
     samples: Clips | None = None
     views: Views | None = None
+    whole: Measured | None = None
     scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def measured(self) -> Measured:
+        """By what a net is measured: the classes, whatever sub-classes of them it learns."""
+        return self.whole or Measured(self.targets, self.classes)
 
     @property
     def dimensions(self) -> int:

@@ -25,7 +25,7 @@ class Predictions:
 
     Args:
         rows: ``(n,)`` rows of the data's items.
-        targets: ``(n, classes)``.
+        targets: ``(n, classes)``, by the classes that the net is measured by.
         probabilities: ``(n, classes)``.
         embeddings: ``(n, dimensions)``.
     """
@@ -40,22 +40,24 @@ class Predictions:
 def predict(encoder: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Probabilities and embeddings of ``rows``, in their order.
 
-    Items of like length share a batch, which saves padding; padding never changes a result.
+    They are of the classes that the net is measured by, as are the targets. Items of like length share a batch, which
+    saves padding; padding never changes a result.
     """
     encoder.eval()
     batch_size = VECTORS if data.vectors else SEQUENCES
     device = next(encoder.parameters()).device
     order = np.argsort(data.clips.lengths[rows], kind="stable")
-    probabilities = torch.empty(len(rows), len(data.classes))
+    measured = data.measured
+    probabilities = torch.empty(len(rows), len(measured.classes))
     embeddings: torch.Tensor | None = None
     for part in np.array_split(order, max(1, -(-len(order) // batch_size))):
-        found, chances = answers(encoder, data.batch(rows[part]).to(device), data.views)
+        found, chances = answers(encoder, data.batch(rows[part]).to(device), data.views, measured.parents)
         probabilities[part] = chances
         if embeddings is None:
             embeddings = torch.empty(len(rows), found.shape[-1])
         embeddings[part] = found
     assert embeddings is not None, "predict is never asked about no rows"
-    return Predictions(rows, data.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy())
+    return Predictions(rows, measured.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy())
 
 
 def figures(predictions: Predictions, similarity: str | None = None, ordered: bool = False) -> dict[str, float]:

@@ -27,6 +27,11 @@ from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, Function
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
 FORMAT = 1
+# What the card says of each medium: what it answers for, and where it is worse.
+MEDIUM_WORDS = {
+    "audio": ("the expression in a recording", "other languages, microphones and speakers"),
+    "image": ("the face in a picture", "other people, cameras, poses and light"),
+}
 
 
 def make_encoder(recipe: Recipe, bands: int, classes: int) -> ConvPool | MLP | ImageEncoder:
@@ -58,15 +63,18 @@ class Model:
 
     Args:
         encoder: the net, in evaluation mode.
-        classes: the names of its classes.
+        classes: the names of its classes, which are the recipe's.
         recipe: what it was trained by.
         normaliser: the statistics that new items are given.
+        parents: ``(sub-classes,)`` int64, the class of each sub-class that the net tells apart, where it was trained
+            on sub-classes; None: it tells the classes themselves apart.
     """
 
     encoder: nn.Module
     classes: tuple[str, ...]
     recipe: Recipe
     normaliser: Normaliser
+    parents: torch.Tensor | None = None
 
     @property
     def frontend(self) -> Frontend:
@@ -74,8 +82,8 @@ class Model:
         frontend = make_frontend(self.recipe)
         if isinstance(frontend, VectorTable):
             raise InputError(
-                "this model reads precomputed vectors, so it cannot embed audio; train one on log_mel or functionals "
-                "features"
+                "this model reads precomputed vectors, so it cannot embed recordings or pictures; train one on "
+                "log_mel or functionals features, or on faces"
             )
         return frontend
 
@@ -99,7 +107,7 @@ class Model:
         """
         known = groups or [None] * len(clips)
         normal = [torch.from_numpy(self.normaliser.apply_new(clip, group)) for clip, group in zip(clips, known)]
-        found = answers(self.encoder, Batch(*pad(normal)), make_views(self.recipe))
+        found = answers(self.encoder, Batch(*pad(normal)), make_views(self.recipe), self.parents)
         return found[0].numpy(), found[1].numpy()
 
 
@@ -116,11 +124,13 @@ def save_model(
     public = recipe.model_copy(update={"data": ".", "corpora": names})
     config = {
         "format": FORMAT,
-        "classes": list(data.classes),
+        "classes": list(data.measured.classes),
         "dimensions": data.dimensions,
         "recipe": public.model_dump(mode="json", exclude_none=True),
         "normaliser": data.normaliser.to_dict(),
     }
+    if (parents := data.measured.parents) is not None:
+        config["parents"] = parents.tolist()  # sub-class -> class
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
     for name, state in (("model", encoder.state_dict()), ("terms", objective.learned())):
         if held := {key: value.cpu().contiguous() for key, value in state.items()}:
@@ -149,14 +159,15 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it"
             )
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
-        encoder = make_encoder(recipe, config["dimensions"], len(config["classes"]))
+        parents = torch.tensor(config["parents"]) if "parents" in config else None
+        encoder = make_encoder(recipe, config["dimensions"], len(config["classes"] if parents is None else parents))
         encoder.load_state_dict(load_file(folder / "model.safetensors"))
         normaliser = Normaliser.from_dict(config["normaliser"])
     except InputError:
         raise
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}") from error
-    return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser)
+    return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser, parents)
 
 
 def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
@@ -167,10 +178,12 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
     )
     functionals = isinstance(recipe.features, FunctionalsFeatures)
     licence = f"\n(licence: {FUNCTIONALS_LICENCE})" if functionals else ""
+    classes, thing, unlike = data.measured.classes, *MEDIUM_WORDS[medium(recipe)]
+    learned = f" (trained on {len(data.classes)} sub-classes of them)" if data.whole else ""
     transductive = "yes: unlabelled test items shaped the normalisation" if data.protocol["transductive"] else "no"
     return f"""# {recipe.name}
 
-Classes: {", ".join(data.classes)}
+Classes: {", ".join(classes)}{learned}
 
 ## Data
 {corpora}
@@ -184,9 +197,9 @@ Features: {data.about["features"]}{licence}
 {_tested(test, len(data.split.test))}
 
 ## Use and limits
-Made by affectspace for research on expressed emotion. It says how a clip's expression would be labelled
-by people like the raters of these corpora, not what anybody feels. Expect lower scores on other languages,
-microphones and speakers than the test gave. Do not use it to judge individuals.
+Made by affectspace for research on expressed emotion. It says how {thing} would be labelled
+by people like the raters of these corpora, not what anybody feels. Expect lower scores on {unlike}
+than the test gave. Do not use it to judge individuals.
 """
 
 

@@ -55,14 +55,15 @@ def train(
         folder: where to; it must not hold a run yet, unless ``resume``.
         resume: go on with the run in ``folder``, which must be of an equal recipe.
         data: the prepared data, where several runs share them; None prepares them.
-        start: weights to begin with, by name; those whose name and shape the net does not have are not used.
+        start: weights to begin with, by name. An output layer of other classes is not used; all others must fit.
         quiet: no progress bar; there is none in a pipe either.
 
     Returns:
         The finished run.
 
     Raises:
-        InputError: a folder in use, a recipe that differs on resuming, data that cannot be trained on.
+        InputError: a folder in use, a recipe that differs on resuming, data that cannot be trained on, weights to
+            begin with that are of another net.
         LeakError: a group that the protocol keeps apart crosses over.
         DivergedError: a loss or gradient that is not finite; the batch is saved in ``diverged/``.
     """
@@ -83,8 +84,7 @@ def train(
         train_targets = data.targets[torch.tensor(data.split.train)]
         model = make_encoder(recipe, data.dimensions, len(data.classes))
         if start:
-            own = model.state_dict()
-            model.load_state_dict(own | {k: v for k, v in start.items() if k in own and own[k].shape == v.shape})
+            _begin_with(model, start)
         objective = make_objective(recipe, data, model.sizes)
         parameters = [*model.parameters(), *objective.parameters()]
         optimiser = _optimiser(parameters, settings)
@@ -199,7 +199,7 @@ def train(
             **data.protocol,
             "selection": "given" if isinstance(settings.selection, int) else settings.selection,
             "selected_epoch": state["best"]["epoch"],
-            "classes": list(data.classes),
+            "classes": list(data.measured.classes),
             "geometry": reported_geometry(recipe),
             "counts": {part: len(getattr(data.split, part)) for part in ("train", "validate", "test")},
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
@@ -213,6 +213,20 @@ def train(
         write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
         write_json(folder / "metrics.json", final)  # last: it says that the run is finished
     return Run(folder)
+
+
+def _begin_with(model: torch.nn.Module, start: Mapping[str, Tensor]) -> None:
+    """Give the net the weights of ``start``, but for an output layer of another number of classes."""
+    own = model.state_dict()
+    wrong = [name for name, value in start.items() if name not in own or own[name].shape != value.shape]
+    for name in wrong:
+        if "output" not in name.split("."):  # what every net calls the layer that depends on the classes
+            has = "no such weight" if name not in own else f"{tuple(own[name].shape)} there"
+            raise InputError(
+                f"start: {name} has shape {tuple(start[name].shape)}, and the recipe's net has {has}; give the weights "
+                "of a net with the same [encoder] and [features] (its output layer alone may differ)"
+            )
+    model.load_state_dict(own | {name: value for name, value in start.items() if name not in wrong})
 
 
 def _sampler(recipe: Recipe, targets: Tensor, data: Data) -> Sampler:
