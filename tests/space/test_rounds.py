@@ -1,24 +1,37 @@
-"""Rounds of training on classes within classes: what each trains on, and that they go on where they were."""
+"""Rounds of training on classes within classes: what each trains on and is measured by, and that they go on."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
+from affectspace.cli.embed import embed
+from affectspace.cli.evaluate import evaluate
+from affectspace.cli.rounds import rounds
+from affectspace.encoders import Outputs
 from affectspace.errors import InputError
+from affectspace.metrics import scores
 from affectspace.space import Space
-from affectspace.space.rounds import train_rounds
-from affectspace.training import make_recipe
+from affectspace.space.rounds import _on_subclasses, train_rounds
+from affectspace.training import Run, load_model, make_recipe
+from affectspace.training.data import prepare
+from affectspace.training.evaluate import predict
+from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.train import train
+from affectspace.training.transfer import evaluate_on
 
 
-@pytest.fixture(scope="module")
-def recipe(tmp_path_factory):
-    """Two classes of pictures, each of two kinds that no label tells: bright above or below, or left or right."""
-    root = tmp_path_factory.mktemp("pictures")
-    rng, rows = np.random.default_rng(0), []
+def draw(root, seed=0):
+    """Two classes of pictures, each of two kinds that no label tells: bright above or below, or left or right.
+
+    Three of five raters see what there is.
+    """
+    root.mkdir()
+    rng, rows, votes = np.random.default_rng(seed), [], []
     light = np.linspace(40, 200, 16)
     kinds = [
         np.tile(light[:, None], 16),
@@ -30,20 +43,28 @@ def recipe(tmp_path_factory):
         pixels = kinds[number % 4] + rng.normal(0, 12, (16, 16))
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(root / f"{number}.png")
         split = "test" if number >= 104 else "train"
-        rows.append(
-            {
-                "id": str(number),
-                "image": f"{number}.png",
-                "label": ["up-down", "across"][number % 4 // 2],
-                "split": split,
-            }
-        )
+        names = ["up-down", "across"][:: -1 if number % 4 // 2 else 1]
+        rows.append({"id": str(number), "image": f"{number}.png", "label": names[0], "split": split})
+        votes += [{"item": str(number), "dimension": "voted", "value": names[vote > 2]} for vote in range(5)]
     pd.DataFrame(rows).to_csv(root / "items.csv", index=False)
+    pd.DataFrame(votes).to_csv(root / "ratings.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    draw(root / "known")
+    draw(root / "other", seed=1)
+    return root
+
+
+@pytest.fixture(scope="module")
+def recipe(pictures):
     return make_recipe(
         {
             "name": "within",
-            "data": str(root),
-            "corpora": [{"path": "."}],
+            "data": str(pictures),
+            "corpora": [{"path": "known"}],
             "labels": {"kind": "classes", "names": ["up-down", "across"], "dimension": "label"},
             "features": {"kind": "faces", "side": 16},
             "protocol": {"kind": "published", "validate_share": 0.0},
@@ -88,6 +109,133 @@ def test_each_round_trains_on_one_more_sub_class_and_ends_where_it_would_have_en
 
     with pytest.raises(InputError, match="already holds a run, or rounds; go on with rounds by --resume"):
         train_rounds(recipe, tmp_path / "whole", 2, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def voted(recipe, tmp_path_factory):
+    """Two rounds that learn from votes and keep the epoch that validates best."""
+    values = recipe.model_dump()
+    values["labels"]["dimension"] = "voted"
+    values["protocol"] |= {"validate_share": 0.25, "validate_by": "item"}
+    values["encoder"]["probe"] = False
+    values["terms"] = [{"kind": "cross_entropy"}]
+    values["training"] |= {"selection": "validation", "epochs": 8, "learning_rate": 1e-2}
+    values["monitor"]["space"] = True
+    folder = tmp_path_factory.mktemp("voted") / "rounds"
+    train_rounds(make_recipe(values), folder, 2, quiet=True)
+    return folder
+
+
+def test_a_round_is_selected_and_measured_by_the_classes_of_the_recipe(voted):
+    run = Run(voted / "round-02")
+    assert run.classes == ("up-down", "across")
+    for part in ("validate", "test"):
+        items = run.evaluated(part)
+        assert items is not None
+        assert np.allclose(np.sort(items.targets, axis=1), [0.4, 0.6])  # the votes, not shares of sub-classes
+        assert np.allclose(items.probabilities.sum(1), 1, atol=1e-5)
+        assert run.metrics[part]["uar"] == pytest.approx(scores(items.targets, items.probabilities)["uar"])
+    assert run.epochs["validate.uar"].max() == pytest.approx(run.metrics["validate"]["uar"])
+    rows = pd.read_parquet(voted / "round-01" / "subclasses.parquet")
+    assert rows["subclass"].nunique() == 4  # on which it was trained
+    told = json.loads((voted / "rounds.json").read_text())[1]
+    assert run.metrics["test"]["knn_accuracy"] == pytest.approx(told["knn_accuracy"])
+
+
+def test_an_item_of_votes_is_measured_by_them_though_its_class_has_more_parts(recipe, tmp_path):
+    data = prepare(recipe, quiet=True)
+    split = data.split.train
+    labels = np.array(data.classes, dtype=object)[data.targets.argmax(1).numpy()[split]]
+    parts = [f"up-down {1 + row % 3}" if name == "up-down" else name for row, name in enumerate(labels)]
+    table = pd.DataFrame({"id": data.items["key"].to_numpy()[split], "class": labels, "subclass": parts})
+    table.to_parquet(tmp_path / "subclasses.parquet")
+    votes = data.targets.clone()
+    votes[data.split.test[0]] = torch.tensor([0.6, 0.4])
+    seen = _on_subclasses(replace(data, targets=votes), tmp_path)
+    assert seen.classes == ("up-down 1", "up-down 2", "up-down 3", "across")
+    assert seen.targets[split].sum(0).tolist() == table["subclass"].value_counts()[list(seen.classes)].tolist()
+
+    class Sure(torch.nn.Linear):
+        """Says 0.2 of each part and 0.4 of the whole class: 0.6 and 0.4."""
+
+        def forward(self, batch):
+            logits = torch.tensor([0.2, 0.2, 0.2, 0.4]).log().expand(len(batch.lengths), 4)
+            return Outputs(torch.zeros(len(batch.lengths), 2), logits)
+
+    found = predict(Sure(1, 1), seen, data.split.test[:1])
+    assert np.allclose(found.targets, [[0.6, 0.4]])
+    assert np.allclose(found.probabilities, [[0.6, 0.4]])
+    other = table.assign(id=table["id"].to_numpy()[::-1])
+    other.to_parquet(tmp_path / "subclasses.parquet")
+    with pytest.raises(InputError, match="the training items are no longer those of"):
+        _on_subclasses(data, tmp_path)
+
+
+def test_the_model_of_a_round_answers_for_the_classes_of_the_recipe(voted, pictures, tmp_path, capsys):
+    place = voted / "round-02"
+    model = load_model(place)
+    assert model.classes == ("up-down", "across")
+    assert len(model.encoder.state_dict()["head.output.bias"]) == 4
+    assert json.loads((place / "model" / "config.json").read_text())["parents"] == [0, 0, 1, 1]
+    assert "parents" not in json.loads((voted / "round-01" / "model" / "config.json").read_text())
+    card = (place / "model" / "README.md").read_text()
+    assert "Classes: up-down, across (trained on 4 sub-classes of them)" in card
+    assert "the face in a picture" in card
+    assert "microphones" not in card
+
+    found = evaluate_on(Run(place), pictures / "other")["scores"]
+    assert found["uar"] > 0.8
+    evaluate(place, corpus=pictures / "other")
+    assert "uar" in capsys.readouterr().out
+    out = tmp_path / "other.parquet"
+    embed(place, pictures / "other", out=out)
+    assert "classes: up-down, across" in capsys.readouterr().out
+    space = Space.open(out)
+    assert space.classes == ("up-down", "across")
+    assert (space.items["prediction"] == space.items["label"]).mean() > 0.8
+    assert Space.open(place).classes == space.classes  # the run itself, as a space
+
+
+def test_a_finished_round_is_read_and_others_are_left_as_they_are(recipe, tmp_path, monkeypatch):
+    first = train_rounds(recipe, tmp_path / "rounds", 2, quiet=True)
+    kept = {path: path.read_bytes() for path in (tmp_path / "rounds").rglob("*") if path.is_file()}
+
+    def no(*given, **named):
+        raise AssertionError("a finished round was embedded anew")
+
+    monkeypatch.setattr("affectspace.space.rounds.predict", no)
+    assert train_rounds(recipe, tmp_path / "rounds", 1, resume=True, quiet=True) == first[:1]
+    assert train_rounds(recipe, tmp_path / "rounds", 2, resume=True, quiet=True) == first
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert [row["round"] for row in json.loads((tmp_path / "rounds" / "rounds.json").read_text())] == [1, 2]
+
+
+def test_what_the_rounds_have_learned_and_found_is_told(recipe, tmp_path, capsys):
+    path = tmp_path / "within.toml"
+    path.write_text(dump_recipe(recipe))
+    out = tmp_path / "rounds"
+    rounds(path, count=2, out=out)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "The net of round 2 has learned 4 sub-classes" in told
+    assert "The 6 found in its space" in told
+    assert "--subclasses 3" in told  # as many of each class as were found
+    assert [(row["trained_on"], row["found"]) for row in json.loads((out / "rounds.json").read_text())] == [
+        (2, 4),
+        (4, 6),
+    ]
+
+
+def test_rounds_need_named_classes_and_terms_that_know_sub_classes(recipe, tmp_path):
+    values = recipe.model_dump()
+    levels = {"kind": "levels", "names": ["low", "high"], "dimension": "label", "thresholds": [1.0]}
+    with pytest.raises(InputError, match=r"labels.kind is 'levels'.*legal here: .classes"):
+        train_rounds(make_recipe({**values, "labels": levels}), tmp_path / "levels", 2)
+    with pytest.raises(InputError, match="guided_emd keeps a distance for each two classes"):
+        train_rounds(
+            make_recipe({**values, "terms": [{"kind": "guided_emd", "warm_up": 1, "layer": "features"}]}),
+            tmp_path / "distances",
+            2,
+        )
 
 
 def test_there_is_at_least_one_round(recipe, tmp_path):

@@ -1,5 +1,6 @@
 """``affectspace rounds``"""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -31,17 +32,19 @@ def rounds(
 ) -> None:
     """Learn classes within the classes: train, find sub-classes, train on those, and so on.
 
-    Every round is a run folder; its space.parquet holds all items. Figures are of the test items, by the original
-    classes. The same call with --resume goes on where it was ended.
+    Round l is trained on l sub-classes of each class, those that the round before has found; the first on the
+    classes. Every round is a run folder; its space.parquet holds all items, its subclasses.parquet what is found in
+    that space, one more of each class, on which a next round would be trained. Figures are of the test items, by the
+    original classes, and its model answers for those. The same call with --resume goes on where it was ended.
 
     Parameters
     ----------
     recipe
-        A TOML file with a term that makes classes Gaussian, such as gaussian_manifold.
+        A TOML file with a term that makes classes Gaussian, such as recipes/face_subclasses.toml.
     overrides
         Settings in place of the recipe's, such as training.epochs=10 data=/corpora.
     count
-        How many rounds; the last is trained on as many sub-classes of each class.
+        How many rounds; the net of the last tells as many sub-classes of each class apart.
     out
         The folder of the rounds [default: runs/NAME-rounds].
     resume
@@ -59,24 +62,32 @@ def rounds(
     except KeyboardInterrupt:
         raise KeyboardInterrupt("go on with the same command and --resume") from None
     if as_json:
-        print((folder / "rounds.json").read_text(encoding="utf-8").strip() or json_text([]))
+        lines = json.loads((folder / "rounds.json").read_text(encoding="utf-8"))
+        print(json_text([line for line in lines if line["round"] <= count], indent=1))
         return
     table = Table(title="test items by the original classes", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("round", "trained on", *COLUMNS, "stability"):
+    for heading in ("round", "trained on", *COLUMNS, "found", "stability"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in done:
         cells = [f"{100 * each.figures[key]:.1f}" if key in each.figures else "-" for key in COLUMNS.values()]
         steady = "-" if each.stability != each.stability else f"{each.stability:.2f}"
-        table.add_row(str(each.number), f"{each.trained_on} classes", *cells, steady)
+        table.add_row(str(each.number), str(each.trained_on), *cells, str(each.found), steady)
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, 96)
     console.print(table)
+    last = done[-1]
+    learned = (
+        f"{done[-2].found} sub-classes, in {done[-2].folder / 'subclasses.parquet'}"
+        if len(done) > 1
+        else "the classes themselves"
+    )
+    console.print(
+        f"The net of round {last.number} has learned {learned}. The {last.found} found in its space, in "
+        f"{last.folder / 'subclasses.parquet'}, are what a next round would be trained on."
+    )
     console.print(
         "kNN: 11 training items vote; raters: how far the votes on neighbours agree with those on the item; stability: "
-        "adjusted Rand index of the sub-classes found in this space from several seeds (1: always the same)."
+        "adjusted Rand index of the sub-classes found in that space from several seeds (1: always the same)."
     )
-    last = done[-1].folder
-    next_commands(
-        f"affectspace discover {quoted(last / 'space.parquet')} --subclasses {count}",
-        f"affectspace map {quoted(last / 'space.parquet')}",
-    )
+    space = quoted(last.folder / "space.parquet")
+    next_commands(f"affectspace discover {space} --subclasses {count + 1}", f"affectspace map {space}")
