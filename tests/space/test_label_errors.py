@@ -114,8 +114,9 @@ def test_probabilities_of_a_model_that_has_not_seen_the_item_are_heard():
     own = Space(space.items.assign(split=split, probabilities=list(sure)), space.vectors, CLASSES)
     half = np.where((split == "test")[:, None], sure, np.nan)
     pd.testing.assert_frame_equal(suspects(own), suspects(space, probabilities=half))
-    train = Space(own.items.assign(split="train"), space.vectors, CLASSES)
-    pd.testing.assert_frame_equal(suspects(train), suspects(space))
+    for learned in ("train", "validate", "unused", None):  # none of which proves that the model has not seen them
+        other = Space(own.items.assign(split=learned), space.vectors, CLASSES)
+        pd.testing.assert_frame_equal(suspects(other), suspects(space))
 
 
 def with_twins(space, rows, labels):

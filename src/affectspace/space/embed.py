@@ -18,6 +18,7 @@ from affectspace.space.space import Space
 from affectspace.training.gather import cache_folder, unusable
 from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
+from affectspace.training.run import Run, holds_run
 
 __all__ = ["Embedded", "embed"]
 
@@ -45,9 +46,16 @@ class Embedded:
     about: dict[str, Any] = field(default_factory=dict)
 
     def space(self, model: str | Path) -> Space:
-        """The items as a space that remembers the path of the model, as it is given."""
+        """The items as a space that remembers the path of the model, as it is given.
+
+        Args:
+            model: the folder of the run, or of its model. ``split`` is the part that an item had in this very run
+                (train, validate, test), whatever the corpus publishes: missing for items that it had not, and for all
+                where the folder is no run's.
+        """
         vectors = np.stack(self.table["vector"].to_list())
-        return Space(self.table.drop(columns="vector"), vectors, self.classes, {"model": str(model), **self.about})
+        items = self.table.drop(columns="vector").assign(split=self.table["id"].map(_parts(Path(model))))
+        return Space(items, vectors, self.classes, {"model": str(model), **self.about})
 
 
 def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -> Embedded:
@@ -94,6 +102,12 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
     about = {"recipe": recipe.name, "features": frontend.fingerprint} if recipe is not None else {}
     return Embedded(pd.DataFrame(columns).join(known), faulty, model.classes, about)
+
+
+def _parts(model: Path) -> dict[str, str]:
+    """Item -> part, as the run that the model is of has split them."""
+    folder = model if holds_run(model) else model.resolve().parent
+    return dict(Run(folder).split[["key", "part"]].itertuples(index=False)) if holds_run(folder) else {}
 
 
 def _media(source: Path, kind: str = "audio", recipe: Recipe | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -16,7 +16,7 @@ __all__ = ["known_of", "media_of", "sole_label"]
 
 
 def known_of(corpus: Corpus, recipe: Recipe | None) -> pd.DataFrame:
-    """``id`` (corpus/id), ``corpus``, ``split``, ``speaker``, media, and ``label`` and ``target`` by a recipe.
+    """``id`` (corpus/id), ``corpus``, ``speaker``, media, and ``label`` and ``target`` by a recipe.
 
     Labels are missing without a recipe, and where the corpus has none that its classes could hold.
     """
@@ -25,7 +25,6 @@ def known_of(corpus: Corpus, recipe: Recipe | None) -> pd.DataFrame:
         {
             "id": corpus.name + "/" + items["id"],
             "corpus": corpus.name,
-            "split": items["split"],
             "speaker": items["speaker"],
         }
     )
