@@ -1,0 +1,63 @@
+"""The page on recipes has every section and key with its default, and nothing else."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from affectspace.training.recipe import Encoder, Monitor, Recipe, Training
+from affectspace.training.recipe_data import Augment, CorpusEntry, Features, Labels, Normalise, Views
+from affectspace.training.recipe_protocol import Inner, Protocol
+
+PAGE = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
+SECTIONS = {
+    "The recipe itself": Recipe,
+    "`[[corpora]]`": CorpusEntry,
+    "`[features.normalise]`": Normalise,
+    "`[augment]`": Augment,
+    "`[views]`": Views,
+    "`[protocol.inner]`": Inner,
+    "`[training]`": Training,
+    "`[monitor]`": Monitor,
+}
+ELSEWHERE = {"features", "normalise", "augment", "views", "encoder", "terms", "training", "monitor"}
+KINDS = [section for several in (Labels, Features, Protocol, Encoder) for section in get_args(get_args(several)[0])]
+
+
+def kind_of(section) -> str:
+    return get_args(section.model_fields["kind"].annotation)[0]
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """The keys of each heading's table, and what is said of them; a default stands behind its key."""
+    parts = re.split(r"^#+ (.*)\n", PAGE, flags=re.M)[1:]
+    rows = {
+        heading: re.findall(r"^\| `(.*?)` \| (.*) \|$", text, re.M) for heading, text in zip(parts[::2], parts[1::2])
+    }
+    assert all(len(dict(found)) == len(found) for found in rows.values())
+    return {heading: dict(found) for heading, found in rows.items() if found}
+
+
+ALL = [*SECTIONS.items(), *((f'`kind = "{kind_of(section)}"`', section) for section in KINDS)]
+
+
+@pytest.mark.parametrize(("heading", "section"), ALL, ids=[heading for heading, _ in ALL])
+def test_the_page_has_every_key_with_its_default(heading, section):
+    fields = {key: field for key, field in section.model_fields.items() if key != "kind"}
+    told = tables()[heading]
+    assert [key.partition(" ")[0] for key in told] == list(fields)
+    for (shown, says), (name, field) in zip(told.items(), fields.items()):
+        assert says.startswith("needed") == field.is_required(), name
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        if "=" in shown:
+            value = tomllib.loads(shown)[name]
+            assert value == (list(default) if isinstance(default, tuple) else default), name
+            assert type(value) is type(default) or isinstance(default, tuple), name
+        else:  # not set, a section with a table of its own, or the terms, which have a page
+            assert default is None or name in ELSEWHERE, name
+
+
+def test_the_page_has_no_other_section():
+    assert set(tables()) == {heading for heading, _ in ALL}
