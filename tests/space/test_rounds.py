@@ -218,6 +218,7 @@ def test_what_the_rounds_have_learned_and_found_is_told(recipe, tmp_path, capsys
     told = " ".join(capsys.readouterr().out.split())
     assert "The net of round 2 has learned 4 sub-classes" in told
     assert "The 6 found in its space" in told
+    assert "trained on kNN acc. % kNN F1 % NMI % Recall@1 % Acc@8 % raters % found stability" in told
     assert "--subclasses 3" in told  # as many of each class as were found
     assert [(row["trained_on"], row["found"]) for row in json.loads((out / "rounds.json").read_text())] == [
         (2, 4),

@@ -44,7 +44,8 @@ def rounds(
     overrides
         Settings in place of the recipe's, such as training.epochs=10 data=/corpora.
     count
-        How many rounds; the net of the last tells as many sub-classes of each class apart.
+        How many rounds. Round l is trained on l sub-classes of each class, those found after the round before (the
+        first on the classes); what is found after it has one more, on which a next round would be trained.
     out
         The folder of the rounds [default: runs/NAME-rounds].
     resume
@@ -73,7 +74,7 @@ def rounds(
         steady = "-" if each.stability != each.stability else f"{each.stability:.2f}"
         table.add_row(str(each.number), str(each.trained_on), *cells, str(each.found), steady)
     console = Console(markup=False, highlight=False)
-    console.width = max(console.width, 96)
+    console.width = max(console.width, 106)  # all headings whole
     console.print(table)
     last = done[-1]
     learned = (
