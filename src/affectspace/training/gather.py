@@ -30,8 +30,8 @@ from affectspace.features import (
     Views,
     Waveform,
 )
-from affectspace.files import inside
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
+from affectspace.training.finder_file import finder_file
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import (
     ClassLabels,
@@ -324,10 +324,8 @@ def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable | Faces:
                 columns=features.columns,
             )
         case FaceFeatures() as features:
-            finder = features.finder
-            if finder not in (None, "cascade"):
-                finder = str(inside(recipe.data, finder))
-            return Faces(features.side, features.colour, finder)
+            file = finder_file(recipe)
+            return Faces(features.side, features.colour, features.finder if file is None else str(file))
 
 
 def make_hearing(

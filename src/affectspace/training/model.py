@@ -19,6 +19,7 @@ from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.training.answers import answers
 from affectspace.training.data import Data, normalised_groups
+from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
 from affectspace.training.gather import make_frontend, make_views, medium
 from affectspace.training.objective import Objective
 from affectspace.training.recipe import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, Recipe, make_recipe
@@ -118,10 +119,20 @@ def save_model(
 
     What its terms have learned, such as distances between classes, is written beside it.
 
-    The paths of the machine it was trained on stay out of it.
+    The paths of the machine it was trained on stay out of it; the network that found faces, if a file of yours did, is
+    copied into it, as ``finder.onnx``.
+
+    Raises:
+        InputError: that file has changed since training began.
     """
     names = tuple(CorpusEntry(path=corpus["name"]) for corpus in data.about["corpora"])
-    public = recipe.model_copy(update={"data": ".", "corpora": names})
+    own, digest = keep_finder(recipe, folder)
+    if digest and make_frontend(recipe).fingerprint != data.about["features"]:
+        raise InputError(
+            f"{finder_file(recipe)} is not what it was when training began; restore it, and end the run by "
+            "affectspace train --resume"
+        )
+    public = own.model_copy(update={"data": ".", "corpora": names})
     config = {
         "format": FORMAT,
         "classes": list(data.measured.classes),
@@ -131,6 +142,8 @@ def save_model(
     }
     if (parents := data.measured.parents) is not None:
         config["parents"] = parents.tolist()  # sub-class -> class
+    if digest:
+        config["finder_sha256"] = digest
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
     for name, state in (("model", encoder.state_dict()), ("terms", objective.learned())):
         if held := {key: value.cpu().contiguous() for key, value in state.items()}:
@@ -142,7 +155,7 @@ def load_model(folder: str | Path) -> Model:
     """The model of a run folder, or of a model folder itself.
 
     Raises:
-        InputError: no model there, a newer format, or a damaged file.
+        InputError: no model there, a newer format, a damaged file, or another face finder than in training.
     """
     folder = Path(folder)
     folder = folder / "model" if (folder / "model").is_dir() else folder
@@ -159,6 +172,7 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it"
             )
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
+        recipe = with_kept_finder(recipe, folder, config.get("finder_sha256"))
         parents = torch.tensor(config["parents"]) if "parents" in config else None
         encoder = make_encoder(recipe, config["dimensions"], len(config["classes"] if parents is None else parents))
         encoder.load_state_dict(load_file(folder / "model.safetensors"))

@@ -9,6 +9,7 @@ import pandas as pd
 from affectspace.errors import InputError, LeakError
 from affectspace.protocols import Split, audit
 from affectspace.training.evaluate import Predictions, figures, figures_of_space
+from affectspace.training.finder_file import finder_file
 from affectspace.training.gather import gather
 from affectspace.training.model import load_model
 from affectspace.training.recipe_data import CorpusEntry
@@ -34,6 +35,8 @@ def evaluate_on(
     recipe = load_recipe(run.path / "recipe.toml").model_copy(
         update={"corpora": (CorpusEntry(path=str(Path(corpus).resolve()), adapter=adapter),)}
     )
+    if finder_file(recipe):  # the one that the model has kept, wherever the data have gone
+        recipe = recipe.model_copy(update={"data": model.recipe.data, "features": model.recipe.features})
     gathered = gather(recipe)
     _refuse_known(run, gathered.items, allow)
     groups = model.groups_of(gathered.items)
