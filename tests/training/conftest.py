@@ -5,7 +5,8 @@ import copy
 import pytest
 
 from affectspace.corpora import make_synthetic_world
-from affectspace.training import make_recipe
+from affectspace.training import make_recipe, train
+from affectspace.training.data import Data
 
 TINY = {
     "name": "tiny",
@@ -51,3 +52,24 @@ def tiny(world):
         return make_recipe(values)
 
     return make
+
+
+@pytest.fixture
+def broken_off(monkeypatch):
+    """``broken_off(recipe, folder, batches)``: a run that ends before so many batches are drawn."""
+
+    def begin(recipe, folder, batches):
+        whole, drawn = Data.training_batch, []
+
+        def breaks_off(self, *given):
+            drawn.append(1)
+            if len(drawn) == batches:
+                raise KeyboardInterrupt
+            return whole(self, *given)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Data, "training_batch", breaks_off)
+            with pytest.raises(KeyboardInterrupt):
+                train(recipe, folder, quiet=True)
+
+    return begin

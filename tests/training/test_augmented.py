@@ -11,7 +11,7 @@ from affectspace.errors import InputError
 from affectspace.features import Hearing, LogMel, Waveform
 from affectspace.media import read_audio
 from affectspace.training import dump_recipe, load_recipe, make_recipe, train
-from affectspace.training.data import Data, prepare
+from affectspace.training.data import prepare
 from affectspace.training.gather import gather, make_hearing
 from affectspace.training.recipe_data import Augment
 
@@ -69,21 +69,10 @@ def test_validation_and_test_are_never_heard(tiny, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("terms", ["batch", "triplets"])
-def test_a_run_that_broke_off_goes_on_hearing_what_it_would_have_heard(tiny, tmp_path, monkeypatch, terms):
+def test_a_run_that_broke_off_goes_on_hearing_what_it_would_have_heard(tiny, tmp_path, broken_off, terms):
     recipe = tiny(terms, augment=ALL, training={"checkpoint_steps": 2})
     train(recipe, tmp_path / "undisturbed")
-    whole, batches = Data.training_batch, []
-
-    def breaks_off(self, *given):
-        batches.append(1)
-        if len(batches) == 8:
-            raise KeyboardInterrupt
-        return whole(self, *given)
-
-    monkeypatch.setattr(Data, "training_batch", breaks_off)
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, tmp_path / "broken")
-    monkeypatch.undo()
+    broken_off(recipe, tmp_path / "broken", batches=8)
     train(recipe, tmp_path / "broken", resume=True)
     for name in ("metrics.jsonl", "metrics.json", "predictions.parquet", "model/model.safetensors"):
         assert (tmp_path / "undisturbed" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()

@@ -12,7 +12,7 @@ from PIL import Image
 from affectspace.errors import InputError
 from affectspace.features import Views
 from affectspace.training import load_model, make_recipe, train
-from affectspace.training.data import Data, prepare
+from affectspace.training.data import prepare
 from affectspace.training.evaluate import predict
 from affectspace.training.transfer import evaluate_on
 
@@ -118,21 +118,10 @@ def test_the_answer_is_the_mean_over_the_middle_and_its_mirror_image(faces):
     assert np.allclose(found.embeddings, torch.stack([each.embedding for each in both]).mean(0).numpy(), atol=1e-5)
 
 
-def test_a_run_that_broke_off_goes_on_seeing_what_it_would_have_seen(faces, tmp_path, monkeypatch):
+def test_a_run_that_broke_off_goes_on_seeing_what_it_would_have_seen(faces, tmp_path, broken_off):
     recipe = faces(views={"rotation": 10}, training={"checkpoint_steps": 2, "items_per_class": 3, "schedule": "cosine"})
     train(recipe, tmp_path / "undisturbed", quiet=True)
-    whole, batches = Data.training_batch, []
-
-    def breaks_off(self, *given):
-        batches.append(1)
-        if len(batches) == 10:
-            raise KeyboardInterrupt
-        return whole(self, *given)
-
-    monkeypatch.setattr(Data, "training_batch", breaks_off)
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, tmp_path / "run", quiet=True)
-    monkeypatch.undo()
+    broken_off(recipe, tmp_path / "run", batches=10)
     assert list((tmp_path / "run" / "checkpoints").glob("step-*"))
     train(recipe, tmp_path / "run", resume=True, quiet=True)
     for name in ("metrics.json", "metrics.jsonl", "predictions.parquet", "model/model.safetensors"):
@@ -140,21 +129,10 @@ def test_a_run_that_broke_off_goes_on_seeing_what_it_would_have_seen(faces, tmp_
 
 
 @pytest.mark.parametrize("optimiser", [{"optimiser": "sgd"}, {"optimiser": "sgd", "momentum": 0.9}])
-def test_sgd_goes_on_too(faces, tmp_path, monkeypatch, optimiser):
+def test_sgd_goes_on_too(faces, tmp_path, broken_off, optimiser):
     recipe = faces(training={**optimiser, "learning_rate": 0.05})
     train(recipe, tmp_path / "undisturbed", quiet=True)
-    whole, batches = Data.training_batch, []
-
-    def breaks_off(self, *given):
-        batches.append(1)
-        if len(batches) == 8:
-            raise KeyboardInterrupt
-        return whole(self, *given)
-
-    monkeypatch.setattr(Data, "training_batch", breaks_off)
-    with pytest.raises(KeyboardInterrupt):
-        train(recipe, tmp_path / "run", quiet=True)
-    monkeypatch.undo()
+    broken_off(recipe, tmp_path / "run", batches=8)
     train(recipe, tmp_path / "run", resume=True, quiet=True)
     weights = [tmp_path / name / "model" / "model.safetensors" for name in ("run", "undisturbed")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
