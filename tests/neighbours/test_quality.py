@@ -36,6 +36,8 @@ def test_figures_are_those_of_the_plain_way():
     assert figures["knn_macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
     among = cdist(points, points)
     np.fill_diagonal(among, np.inf)
+    majority = labels[among.argsort(1)[:, :11]].mean(1) > 0.5
+    assert figures["within_knn_accuracy"] == pytest.approx(accuracy_score(labels, majority))
     for prefix, gaps, found in (("", among, labels), ("reference_", cdist(points, reference), their_labels)):
         near = found[gaps.argsort(1)] == labels[:, None]
         for k in ks:
@@ -72,7 +74,7 @@ def test_without_a_reference_each_item_is_left_out_in_turn():
     points, labels, _ = cast()
     figures = space_figures(points, labels, 2, ks=[1], k_nn=1)
     assert figures["knn_accuracy"] == figures["recall_at_1"] == figures["accuracy_at_1"] < 1
-    assert not any(name.startswith("reference") for name in figures)
+    assert not any(name.startswith(("reference", "within")) for name in figures)
 
 
 def test_unknown_items_are_as_if_they_were_not_there():

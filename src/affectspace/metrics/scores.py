@@ -55,12 +55,19 @@ than whole levels, may take it.
 """
 
 RETRIEVED = (1, 2, 4, 8, 16, 32)
+VOTED = {
+    "accuracy": "accuracy",
+    "precision": "macro precision",
+    "recall": "macro recall",
+    "macro_f1": "macro F1",
+    "f1_of_macro": "F1 of macro precision and recall",
+}
 SPACE_FIGURES = {
-    "knn_accuracy": Figure("accuracy of neighbours' votes", 0, 1, "higher"),
-    "knn_precision": Figure("macro precision of neighbours' votes", 0, 1, "higher"),
-    "knn_recall": Figure("macro recall of neighbours' votes", 0, 1, "higher"),
-    "knn_macro_f1": Figure("macro F1 of neighbours' votes", 0, 1, "higher"),
-    "knn_f1_of_macro": Figure("F1 of macro precision and recall of neighbours' votes", 0, 1, "higher"),
+    **{f"knn_{key}": Figure(f"{title} of neighbours' votes", 0, 1, "higher") for key, title in VOTED.items()},
+    **{
+        f"within_knn_{key}": Figure(f"{title} of neighbours' votes, within the tested items", 0, 1, "higher")
+        for key, title in VOTED.items()
+    },
     "nmi": Figure("normalised mutual information of clusters and classes", 0, 1, "higher"),
     "adjusted_rand": Figure("adjusted Rand index of clusters and classes", -1, 1, "higher"),
     "pairwise_f1": Figure("pairwise F1 of clusters", 0, 1, "higher"),

@@ -49,6 +49,7 @@ def space_figures(
     ``knn_accuracy``, ``knn_precision``,         of :func:`~affectspace.neighbours.classify.neighbour_votes`
     ``knn_recall``, ``knn_macro_f1``,            among the reference items, or without a reference
     ``knn_f1_of_macro``                          among the other items (each left out in turn)
+    ``within_knn_accuracy``, ...                 the same five among the other items, where there is a reference
     ``recall_at_K``, ``accuracy_at_K``           retrieval among the items themselves
     ``reference_recall_at_K``,                   retrieval from the reference, where there is one
     ``reference_accuracy_at_K``
@@ -101,8 +102,11 @@ def space_figures(
         others, voters_votes = _known(reference, reference_targets, classes, metric, "reference", at_least=1)
         _, voters = Neighbours(others).search(points, widest)
         retrieved["reference_"] = (voters, leading_labels(voters_votes, classes))
-    _, predicted = neighbour_votes(voters, voters_votes, classes, k_nn)
-    figures = {f"knn_{name}": figure(votes, predicted, classes) for name, figure in KNN.items()}
+    asked = {"knn": (voters, voters_votes)} | ({} if voters is rows else {"within_knn": (rows, votes)})
+    figures = {}
+    for source, (found, found_votes) in asked.items():
+        _, predicted = neighbour_votes(found, found_votes, classes, k_nn)
+        figures |= {f"{source}_{name}": figure(votes, predicted, classes) for name, figure in KNN.items()}
     if (labels >= 0).any():
         for source, (found, found_labels) in retrieved.items():
             near = np.append(found_labels, -1)[found]  # the index -1, none, finds the label appended
