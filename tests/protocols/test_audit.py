@@ -116,6 +116,12 @@ def test_identical_media_are_called_what_they_are(column, what):
     assert f'; remove one copy of each {what}, or accept it and say so with allow = ["audio"]' in str(leak)
 
 
+def test_unseen_items_are_held_apart_from_all_that_is_learned_from():
+    items = speakers("x", "y", "z", "x", "z", "y")
+    leaks = audit(items, Split("s", [0], [1], [2], unseen=[3, 4, 5]))
+    assert [leak.parts for leak in leaks] == [("train", "unseen"), ("validate", "unseen")]  # z is tested both times
+
+
 def test_rows_outside_the_split_do_not_count():
     assert audit(speakers("x", "y", "z", "x"), Split("s", [0], [1], [2])) == []
 

@@ -86,3 +86,36 @@ def test_a_split_that_does_not_tell_is_refused(parts, message):
 def test_one_group_cannot_be_parted():
     with pytest.raises(InputError, match="all training items are of one speaker, 'a/s'"):
         published(items(["train", "train", "test"], speaker="s"))
+
+
+def two_corpora(**columns):
+    table = items(["train"] * 6 + ["validate", "test"] + ["train", "odd", pd.NA], **columns)
+    return table.assign(corpus=["a"] * 8 + ["b"] * 3)
+
+
+def test_an_unseen_corpus_is_tested_whole_whatever_its_column_says():
+    split = published(two_corpora(), unseen=["b"])
+    assert split.sizes == {"train": 6, "validate": 1, "test": 1, "unseen": 3}
+    assert split.unseen.tolist() == [8, 9, 10]
+    assert split.name == "published split; unseen: b"
+
+
+def test_what_is_identical_to_an_unseen_item_is_put_aside():
+    table = two_corpora(audio_sha=list("abcdefghagh"))
+    split = published(table, 0, unseen=["b"])
+    assert (split.train.tolist(), split.validate.tolist()) == ([1, 2, 3, 4, 5], [])
+    assert (split.test.tolist(), split.unseen.tolist()) == ([7], [8, 9, 10])  # the same picture may be tested twice
+    assert split.name == "published split, without 1 training and 1 validation items identical to others; unseen: b"
+    assert audit(table, split) == []
+    leaks = audit(table, published(table, unseen=["b"], keep_identical=True))
+    assert [(leak.group, leak.parts) for leak in leaks] == [
+        ("audio", ("train", "unseen")),
+        ("audio", ("validate", "unseen")),
+    ]
+
+
+def test_an_unseen_corpus_must_be_there_and_leave_something():
+    with pytest.raises(InputError, match="there is no corpus to keep unseen, 'c'; legal: a, b"):
+        published(two_corpora(), unseen=["c"])
+    with pytest.raises(InputError, match="no item is published with the split 'train'"):
+        published(two_corpora(), unseen=["a", "b"])

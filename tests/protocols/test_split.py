@@ -33,6 +33,12 @@ def test_validation_or_test_may_be_empty():
     assert Split("x", [0], [1], []).test.dtype == np.int64
 
 
+def test_unseen_items_belong_to_no_other_part():
+    assert Split("x", [0], [], [2], unseen=[4, 3]).sizes == {"train": 1, "validate": 0, "test": 1, "unseen": 2}
+    with pytest.raises(InputError, match="in both train and unseen"):
+        Split("x", [0], [], [2], unseen=[0])
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [

@@ -156,6 +156,22 @@ def test_a_model_of_pictures_is_measured_on_another_corpus(faces, pictures, tmp_
     assert found["knn_accuracy"] > 0.9  # whose neighbours are the run's own training items
 
 
+def test_a_corpus_of_which_training_sees_nothing_has_figures_of_its_own(faces, pictures, tmp_path):
+    changes = {"monitor": {"space": True}}
+    corpora = [{"path": "known"}, {"path": "other"}]
+    run = train(faces(**changes, corpora=corpora, protocol={"unseen": ["other"]}), tmp_path / "run", quiet=True)
+    alone = train(faces(**changes), tmp_path / "alone", quiet=True)
+    assert run.metrics["counts"] == {"train": 18, "validate": 6, "test": 12, "unseen": 36}
+    assert run.metrics["protocol"] == "published split; unseen: other"
+    assert run.metrics["test"] == alone.metrics["test"]  # which another corpus to be tested does not change
+    assert list(run.unseen) == ["other"]
+    elsewhere = evaluate_on(alone, pictures / "other")["scores"]
+    assert run.unseen["other"] == pytest.approx(elsewhere, abs=1e-6)
+    assert set(run.unseen["other"]) == set(run.metrics["test"])
+    assert {"nmi", "knn_accuracy", "within_knn_accuracy", "recall_at_1"} <= set(run.unseen["other"])
+    assert run.predictions["split"].value_counts()["unseen"] == 36
+
+
 def test_a_run_measures_its_space_when_asked(faces, tmp_path):
     run = train(faces(training=LONGER, monitor={"space": True}), tmp_path / "run", quiet=True)
     assert run.metrics["test"]["knn_accuracy"] > 0.9

@@ -4,11 +4,12 @@ from affectspace.protocols.audit import Leak, audit, kept_apart, refuse_leaks
 from affectspace.protocols.groups import GROUPS, group_names, groups_of
 from affectspace.protocols.inner import inner_groups, inner_split
 from affectspace.protocols.published import published
-from affectspace.protocols.split import Split
+from affectspace.protocols.split import PARTS, Split
 from affectspace.protocols.splits import cross_corpus, grouped_k_fold, leave_one_group_out
 
 __all__ = [
     "GROUPS",
+    "PARTS",
     "Leak",
     "Split",
     "audit",

@@ -56,12 +56,13 @@ class Leak:
 
 
 def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[Leak]:
-    """Every leak between train, validate and test, for every kind of group.
+    """Every leak between train, validate and what is tested (test and unseen), for every kind of group.
 
     Looked at are speaker, session, script and audio (identical recordings or pictures, by the
     column ``audio_sha``), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of
     a kind cannot leak by it. Validation is held to the same rule as test, since a model selected
-    on speakers it has trained on is selected for knowing them.
+    on speakers it has trained on is selected for knowing them. What test and unseen share is no leak:
+    nothing is learned from either.
 
     Args:
         items: the table that the split's rows count in.
@@ -128,7 +129,8 @@ def kept_apart(items: pd.DataFrame, split: Split) -> tuple[str, ...]:
 def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
     codes, names = pd.factorize(groups_of(items, kind))
     found = []
-    for parts in sorted(combinations(PARTS, 2), key=lambda pair: "test" not in pair or "train" not in pair):
+    pairs = [pair for pair in combinations(PARTS, 2) if pair != ("test", "unseen")]
+    for parts in sorted(pairs, key=lambda pair: "test" not in pair or "train" not in pair):
         one, other = (getattr(split, part) for part in parts)
         both = np.intersect1d(codes[one], codes[other])
         both = both[both >= 0]

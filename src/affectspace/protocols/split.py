@@ -1,6 +1,6 @@
 """Who trains, who is looked at for selection, and who is tested."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -9,18 +9,19 @@ from affectspace.errors import InputError
 
 __all__ = ["PARTS", "Split"]
 
-PARTS = ("train", "validate", "test")
+PARTS = ("train", "validate", "test", "unseen")
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows of an items table in three parts, no row in two.
+    """Rows of an items table in parts, no row in two.
 
     Args:
         name: what it is, for people to read.
         train, validate, test: rows by position, kept as sorted int64 arrays of its own.
             Selection only ever sees ``validate``; it is empty where nothing is selected, and ``test``
             is empty where settings are chosen on training items alone. One of the two has items.
+        unseen: rows of whole corpora that are tested apart from ``test``, each corpus by itself; mostly empty.
         keeps_apart: the groups of which none is on two sides, by the way the split was made.
         allowed: the groups that are knowingly let across; :func:`affectspace.protocols.refuse_leaks`
             reads it.
@@ -41,6 +42,7 @@ class Split:
     test: np.ndarray
     keeps_apart: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
+    unseen: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self):
         for part in PARTS:
@@ -74,5 +76,6 @@ class Split:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many items each part has."""
-        return {part: len(getattr(self, part)) for part in PARTS}
+        """How many items each part has; ``unseen`` only where there are any."""
+        counts = {part: len(getattr(self, part)) for part in PARTS}
+        return counts if counts["unseen"] else {part: count for part, count in counts.items() if part != "unseen"}

@@ -32,9 +32,9 @@ def suspects(
       :math:`\exp(-d^2 / d_k^2)`, with two more votes for the shares of all items. Items with one vector, such as one
       picture under several names, are one neighbour with the mean of their targets, and none of each other's: a copy
       of an error is no witness for it.
-    - **Posterior.** ``probabilities`` where they are given. Else the space's own for items whose split is ``test``,
-      from which its model has not learned, and by which it was not chosen; for all others, softmax regression on the
-      vectors of other items, in five folds.
+    - **Posterior.** ``probabilities`` where they are given. Else the space's own for items whose split is ``test`` or
+      ``unseen``, from which its model has not learned, and by which it was not chosen; for all others, softmax
+      regression on the vectors of other items, in five folds.
 
     The consensus c is the mean of both, and the score of a target t, at least 0,
 
@@ -163,7 +163,7 @@ def _told(space: Space, given: np.ndarray | None) -> np.ndarray:
     own = space.probabilities
     if own is None:
         return np.full(shape, np.nan)
-    unseen = space.items["split"].eq("test").fillna(False).to_numpy(bool)
+    unseen = space.items["split"].isin(["test", "unseen"]).to_numpy(bool)
     return np.where(unseen[:, None], own, np.nan)
 
 

@@ -13,6 +13,7 @@ import torch
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, held, write_json
 from affectspace.neighbours.quality import space_figures
+from affectspace.protocols import PARTS
 from affectspace.space.of_corpus import sole_label
 from affectspace.space.space import Space
 from affectspace.space.subclasses import SubClasses, find_subclasses, stability
@@ -127,7 +128,7 @@ def _labels(data: Data) -> np.ndarray:
 def _space(data: Data, embeddings: np.ndarray, labels: np.ndarray, place: Path) -> Space:
     """Every item, kept with the run."""
     parts = np.full(len(data.items), "unused", dtype=object)
-    for part in ("train", "validate", "test"):
+    for part in PARTS:
         parts[getattr(data.split, part)] = part
     items = pd.DataFrame(
         {

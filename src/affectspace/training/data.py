@@ -14,6 +14,7 @@ from affectspace.encoders import Batch, pad
 from affectspace.errors import InputError
 from affectspace.features import Normaliser, Views
 from affectspace.protocols import (
+    PARTS,
     Split,
     cross_corpus,
     grouped_k_fold,
@@ -58,7 +59,7 @@ class Data:
         items: the usable items of all corpora; ``key`` is corpus/id, ``audio_sha`` what is heard.
         targets: ``(items, classes)`` probabilities, from which a net learns.
         classes: the names of the classes that it learns.
-        split: rows to train on, validate on and test on.
+        split: rows to train on, validate on and test on, of whole unseen corpora too.
         clips: each item's features ``(frames, dimensions)``.
         normaliser: the mean and scale for each item.
         protocol: what the split keeps apart and allows, for the records.
@@ -199,7 +200,7 @@ class Data:
     def split_table(self) -> pd.DataFrame:
         """One row an item: its part, and its groups, by which a later test proves that it knows none of them."""
         columns = ["key", "id", "corpus", "language", "speaker", "session", "script", "text", "audio_sha"]
-        parts = {part: getattr(self.split, part) for part in ("train", "validate", "test")}
+        parts = {part: getattr(self.split, part) for part in PARTS}
         tables = [self.items.iloc[rows][columns].assign(part=part) for part, rows in parts.items()]
         return pd.concat(tables, ignore_index=True)
 
@@ -277,7 +278,7 @@ def _normalised_by(split: Split, groups: list[str] | None) -> list[str | None] |
     """Items that are put aside belong to no group, so that not even their mean is used."""
     if groups is None:
         return None
-    used = {*split.train.tolist(), *split.validate.tolist(), *split.test.tolist()}
+    used = {row for part in PARTS for row in getattr(split, part).tolist()}
     return [group if row in used else None for row, group in enumerate(groups)]
 
 
@@ -310,7 +311,10 @@ def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Spli
                 labels=labels,
             )  # fmt: skip
         case Published() as p:
-            return published(items, p.validate_share, p.validate_by, p.seed, labels, "audio" in p.allow)
+            return published(
+                items, p.validate_share, p.validate_by, p.seed, labels, keep_identical="audio" in p.allow,
+                unseen=p.unseen,
+            )  # fmt: skip
 
 
 def _one_fold(fold: int | str) -> int:

@@ -13,7 +13,7 @@ from affectspace.training.answers import answers
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
 
-__all__ = ["Predictions", "figures", "figures_of_space", "predict", "prediction_table", "snapshot_table"]
+__all__ = ["Predictions", "by_corpus", "figures", "figures_of_space", "predict", "prediction_table", "snapshot_table"]
 
 SEQUENCES, VECTORS = 128, 2048  # items that are looked at together
 PAIRED_ITEMS = 800  # similarity figures look at the pairs of at most so many items: to rank 320,000 takes 0.1 s
@@ -87,6 +87,15 @@ def figures_of_space(tested: Predictions, trained: Predictions) -> dict[str, flo
 
     classes = tested.targets.shape[1]
     return space_figures(tested.embeddings, tested.targets, classes, trained.embeddings, trained.targets)
+
+
+def by_corpus(predictions: Predictions, data: Data) -> dict[str, Predictions]:
+    """The same answers, those of each corpus apart."""
+    corpora = data.items["corpus"].iloc[predictions.rows].astype(str).to_numpy()
+    return {
+        name: Predictions(*(each[corpora == name] for each in vars(predictions).values()))
+        for name in sorted(set(corpora))
+    }
 
 
 def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:

@@ -90,10 +90,11 @@ class Published(Section):
     """The split that the corpora were published with; where it validates on nothing, a share of training does.
 
     Items that are identical to one of a later part (train, validate, test) are put aside, and counted in the records;
-    ``allow`` with ``"audio"`` in it keeps them.
+    ``allow`` with ``"audio"`` in it keeps them. The corpora ``unseen`` are tested whole, each with figures of its own.
     """
 
     kind: Literal["published"]
+    unseen: tuple[str, ...] = ()
     validate_share: float = Field(default=0.1, ge=0, lt=1)
     validate_by: Group = "speaker"
     seed: int = Field(default=0, ge=0, lt=2**63)

@@ -56,6 +56,7 @@ class _Metrics(BaseModel):
     counts: dict[str, int] | None = None
     validation: Figures | None = Field(None, alias="validate")
     test: Figures | None = None
+    unseen: dict[str, Figures] | None = None
 
 
 class _Timing(BaseModel):

@@ -134,7 +134,7 @@ class Run:
 
     @cached_property
     def split(self) -> pd.DataFrame:
-        """One row an item: key, part ("train", "validate", "test"), corpus, speaker; empty where there is no record.
+        """One row an item: key, part (train, validate, test, unseen), corpus, speaker; empty where there is no record.
 
         Every item of a run of several folds is tested once, so there it has the rows of the first fold.
         """
@@ -215,6 +215,14 @@ class Run:
     def scores(self, split: str = "test") -> dict[str, float]:
         """Final figures of ``"test"`` or ``"validate"``; empty where there was no such split, NaN for none."""
         return {key: _number(value) for key, value in (self.metrics.get(split) or NO_SCORES).items()}
+
+    @property
+    def unseen(self) -> dict[str, dict[str, float]]:
+        """Final figures of each corpus of which training saw nothing, as :meth:`scores`; empty where there is none."""
+        return {
+            corpus: {key: _number(value) for key, value in figures.items()}
+            for corpus, figures in (self.metrics.get("unseen") or {}).items()
+        }
 
     @cached_property
     def predictions(self) -> pd.DataFrame:

@@ -17,12 +17,21 @@ from torch import Tensor
 from affectspace.encoders import Batch
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
+from affectspace.protocols import PARTS
 from affectspace.samplers import BalancedTriplets, ClassBatches, LengthBuckets, ShuffledBatches
 from affectspace.training.ahead import ahead
 from affectspace.training.checkpoint import load_optimiser, newest_checkpoint, optimiser_state, save_checkpoint
 from affectspace.training.data import Data, prepare
 from affectspace.training.diverged import diverged
-from affectspace.training.evaluate import figures, figures_of_space, predict, prediction_table, snapshot_table
+from affectspace.training.evaluate import (
+    Predictions,
+    by_corpus,
+    figures,
+    figures_of_space,
+    predict,
+    prediction_table,
+    snapshot_table,
+)
 from affectspace.training.folder import hold, record
 from affectspace.training.gather import Hearing, make_hearing
 from affectspace.training.model import make_encoder, save_model
@@ -184,14 +193,18 @@ def train(
         assert state["best"] is not None, "there is at least one epoch"
         model.load_state_dict(best)
         objective.load_state_dict(best_terms)
-        parts = [part for part in ("validate", "test") if len(getattr(data.split, part))]
+        parts = [part for part in PARTS if part != "train" and len(getattr(data.split, part))]
         answers = {part: predict(model, data, getattr(data.split, part)) for part in parts}
         known = {"train": predict(model, data, data.split.train)} if recipe.monitor.space else {}
         with atomic_path(folder / "predictions.parquet") as path:
             prediction_table(data, known | answers).to_parquet(path)
         # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
         similarity = None if recipe.protocol.inner else reported_geometry(recipe)
-        ordered = recipe.labels.ordered
+
+        def told(found: Predictions, space: bool) -> dict[str, float]:
+            scored = figures(found, similarity, recipe.labels.ordered)
+            return scored | figures_of_space(found, known["train"]) if space and known else scored
+
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,
@@ -201,12 +214,13 @@ def train(
             "selected_epoch": state["best"]["epoch"],
             "classes": list(data.measured.classes),
             "geometry": reported_geometry(recipe),
-            "counts": {part: len(getattr(data.split, part)) for part in ("train", "validate", "test")},
+            "counts": data.split.sizes,
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
-            **{part: figures(found, similarity, ordered) for part, found in answers.items()},
+            **{part: told(answers[part], part == "test") for part in ("validate", "test") if part in answers},
         }
-        if known and "test" in answers:
-            final["test"] |= figures_of_space(answers["test"], known["train"])
+        if "unseen" in answers:
+            corpora = by_corpus(answers["unseen"], data)
+            final["unseen"] = {corpus: told(found, True) for corpus, found in corpora.items()}
         with atomic_directory(folder / "model") as path:
             save_model(path, model, objective, recipe, data, final.get("test", {}))
         seconds = seconds_before + time.monotonic() - started

@@ -59,7 +59,7 @@ def evaluate_on(
 
 
 def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None:
-    known = run.split[run.split["part"] != "test"]
+    known = run.split[run.split["part"].isin(["train", "validate"])]
     if known.empty:
         raise InputError(f"run {run.path} has no record of what it was trained on, so nothing proves this to be a test")
     both = pd.concat([known, items], ignore_index=True)
