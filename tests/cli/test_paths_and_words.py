@@ -187,6 +187,16 @@ def test_runs_of_different_protocols_and_transductive_ones_have_tables_of_their_
     assert "not to be ranked" not in compare(paths[0], paths[3])
 
 
+def test_unseen_corpora_have_tables_of_their_own(compare, tmp_path):
+    unseen = {"cirin": {"uar": 0.321, "chance_uar": 0.25}}
+    out = compare(write_run(tmp_path / "a", "aaa", unseen=unseen), write_run(tmp_path / "b", "bbb"))
+    tested, _, apart = out.partition("scores on cirin, of which training saw nothing")
+    assert "32.1" in apart
+    assert "32.1" not in tested
+    assert "bbb" not in apart
+    assert "not to be ranked" in apart
+
+
 def test_runs_of_one_name_are_told_apart(compare, tmp_path):
     out = compare(
         write_run(tmp_path / "a", "same"), write_run(tmp_path / "b", "same", recipe="[training]\nepochs = 2\n")

@@ -37,7 +37,10 @@ def comparison(runs: "Sequence[Run]") -> None:
         console.width = 72
     for (protocol, transductive), rows in tables.items():
         console.print(_table(f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows))
-    if len(tables) > 1:
+        for corpus in sorted({corpus for _, run in rows for corpus in run.unseen}):
+            tested = [(name, run) for name, run in rows if corpus in run.unseen]
+            console.print(_table(f"scores on {corpus}, of which training saw nothing", tested, corpus))
+    if len(tables) > 1 or any(run.unseen for run in runs):
         console.print("Figures of different tables answer different questions and are not to be ranked.")
     if any(len({run.metrics.get("geometry") for _, run in rows}) > 1 for rows in tables.values()):
         console.print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
@@ -59,14 +62,15 @@ def comparison(runs: "Sequence[Run]") -> None:
         )
 
 
-def _table(title: str, rows: "Sequence[tuple[str, Run]]") -> Table:
+def _table(title: str, rows: "Sequence[tuple[str, Run]]", unseen: str | None = None) -> Table:
+    """Figures of the test items, or of an unseen corpus."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold", min_width=14)
     for heading in (*COLUMNS, "valid.", "epoch"):
         table.add_column(heading, justify="right", no_wrap=True)
     geometry = rows[0][1].metrics.get("geometry")
     for name, run in rows:
-        test, alike = run.scores("test"), run.metrics.get("geometry") == geometry
+        test, alike = run.unseen[unseen] if unseen else run.scores("test"), run.metrics.get("geometry") == geometry
         cells = [_cell(test.get(key), by) if alike or key != "similarity_rho" else "" for key, by in COLUMNS.values()]
         epochs = sorted(set(run.selected_epochs))
         shown = f"{epochs[0]}..{epochs[-1]}" if len(epochs) > 1 else "".join(map(str, epochs)) or "-"

@@ -105,7 +105,7 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
     if metrics.get("protocol"):
         lines.append(("Protocol", str(metrics["protocol"])))
     watched = "Selected on" if run.selection == "validation" else "Validated on"
-    words = {"train": "Trained on", "validate": watched, "test": "Tested on"}
+    words = {"train": "Trained on", "validate": watched, "test": "Tested on", "unseen": "Tested on, unseen"}
     if run.folds:
         items = run.evaluated("test")
         if items is not None:

@@ -14,13 +14,15 @@ from affectspace.studies.summary import SplitSummary
 
 __all__ = ["FigureTable", "figure_tables", "figures_markdown"]
 
+UNSEEN = "unseen."  # what the figures of unseen corpora begin with, in the table of runs
+
 
 @dataclass(frozen=True)
 class FigureTable:
-    """One split's figures.
+    """One split's figures, of its test items or of a corpus of which training saw nothing.
 
     Args:
-        split: its name.
+        split: its name, and that of the unseen corpus.
         recipes: the columns.
         rows: title, which way is better ("higher", "lower" or ""), and a cell a recipe: text, and whether it is best.
     """
@@ -36,7 +38,7 @@ class FigureTable:
 
 
 def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list[FigureTable]:
-    """A table for each split with finished runs; figures that no run has are left out.
+    """A table for each split with finished runs, and one for each unseen corpus; figures that no run has are left out.
 
     The best is marked among recipes that were judged on the same items.
     """
@@ -44,8 +46,17 @@ def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list
     for split in splits:
         own = runs[runs["split"] == split.split]
         ranked = () if split.obstacles else tuple(name for name in split.tested if name not in split.apart)
-        if len(own):
-            tables.append(FigureTable(split.split, results.recipes, tuple(_rows(own, results.recipes, ranked))))
+        if not len(own):
+            continue
+        tested = own[[key for key in own.columns if not key.startswith(UNSEEN)]]
+        tables.append(FigureTable(split.split, results.recipes, tuple(_rows(tested, results.recipes, ranked))))
+        alike = _judged_alike(results, split.split, ranked, own)
+        for corpus in _unseen(own):
+            start = f"{UNSEEN}{corpus}."
+            keys = {key: key.removeprefix(start) for key in own.columns if key.startswith(start)}
+            figures = own[["recipe", *keys]].rename(columns=keys)
+            name = f"{split.split}, unseen: {corpus}"
+            tables.append(FigureTable(name, results.recipes, tuple(_rows(figures, results.recipes, alike))))
     return tables
 
 
@@ -60,6 +71,20 @@ def figures_markdown(tables: Sequence[FigureTable]) -> str:
             lines.append(f"| {title}{f' ({better} is better)' if better else ''} | {' | '.join(shown)} |")
         lines.append("")
     return "\n".join([*lines, "Mean over seeds, standard deviation in brackets; bold: the best mean as it prints.", ""])
+
+
+def _unseen(runs: pd.DataFrame) -> list[str]:
+    """The unseen corpora of which some of these runs have figures."""
+    known = [str(key) for key in runs.columns if key.startswith(UNSEEN) and runs[key].notna().any()]
+    return list(dict.fromkeys(key.removeprefix(UNSEEN).rpartition(".")[0] for key in known))
+
+
+def _judged_alike(results: StudyResults, split: str, ranked: Sequence[str], runs: pd.DataFrame) -> tuple[str, ...]:
+    """Those of the recipes, ranked on the test items, that were judged on the first one's unseen items too."""
+    columns = [key for key in runs.columns if key.startswith(UNSEEN)]
+    tested = [name for name in ranked if runs.loc[runs["recipe"] == name, columns].notna().any(axis=None)]
+    digests = {name: {each.digest for each in results.judged(name, split, "unseen")} for name in tested}
+    return tuple(name for name in tested if len(digests[name]) == 1 and digests[name] == digests[tested[0]])
 
 
 def _rows(

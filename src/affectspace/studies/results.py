@@ -106,7 +106,7 @@ class StudyResults:
             raise self._damaged("study.toml", what) from error
         if self.baseline not in self.recipes:
             raise self._damaged("study.toml", f"baseline {self.baseline!r} is none of {', '.join(self.recipes)}")
-        self._judged: dict[tuple[str, str], list[Judged]] = {}
+        self._judged: dict[tuple[str, str, str], list[Judged]] = {}
 
     def __repr__(self) -> str:
         return f"StudyResults({str(self.folder)!r})"
@@ -128,12 +128,15 @@ class StudyResults:
         """One row a finished run, in the order of the study file.
 
         ``recipe``, ``split``, ``seed``; the figures of the test items as in ``metrics.json``, NaN where
-        undefined, ``FIGURES`` first and then whatever else some run has; ``selected_epoch``, a number, or
+        undefined, ``FIGURES`` first and then whatever else some run has, those of an unseen corpus under
+        ``unseen.CORPUS.FIGURE``; ``selected_epoch``, a number, or
         a list with one a fold; ``seconds``, NaN where not recorded; ``folder``, within the study's.
         """
         rows, figures = [], dict.fromkeys(FIGURES)
         for recipe, split, seed, run in self._finished():
             found = self._test_figures(run)
+            for corpus, of_corpus in run.unseen.items():
+                found |= {f"unseen.{corpus}.{key}": value for key, value in of_corpus.items()}
             figures |= dict.fromkeys(found)
             rows.append({
                 "recipe": recipe, "split": split, "seed": seed, **found,
@@ -182,11 +185,11 @@ class StudyResults:
 
     # ---- answers
 
-    def judged(self, recipe: str, split: str) -> list[Judged]:
-        """What each finished run said of the test items, counted for each speaker, one a seed; kept once read."""
-        key = (recipe, split)
+    def judged(self, recipe: str, split: str, part: str = "test") -> list[Judged]:
+        """What each finished run said of the test items, or the unseen ones, by speaker, one a seed; kept once read."""
+        key = (recipe, split, part)
         if key not in self._judged:
-            self._judged[key] = [_judge(run) for _, _, _, run in self._finished(recipe, split)]
+            self._judged[key] = [_judge(run, part) for _, _, _, run in self._finished(recipe, split)]
         return self._judged[key]
 
     def items(self, recipe: str, split: str) -> list[str]:
@@ -333,12 +336,12 @@ def _state(folder: Path) -> str:
     return f"{epochs} epoch{'s' if epochs != 1 else ''} done"
 
 
-def _judge(run: Run) -> Judged:
-    """The test answers of a run, without the embeddings, which make up most of the file."""
-    parts = [_answers(part, len(run.classes)) for part in run.parts]
+def _judge(run: Run, part: str) -> Judged:
+    """The answers of a run on one part, without the embeddings, which make up most of the file."""
+    parts = [_answers(fold, len(run.classes), part) for fold in run.parts]
     items, speakers, targets, probabilities = (np.concatenate(column) for column in zip(*parts))
     if not len(items):
-        raise InputError(f"predictions.parquet of run {run.path} is damaged (no test items); train it again")
+        raise InputError(f"predictions.parquet of run {run.path} is damaged (no {part} items); train it again")
     digest = hashlib.sha256()
     order = np.argsort(items, kind="stable")
     digest.update("\n".join(items[order]).encode())
@@ -350,13 +353,13 @@ def _judge(run: Run) -> Judged:
     return Judged(counted, len(items), digest.hexdigest())
 
 
-def _answers(run: Run, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Items, speakers, targets and probabilities of the test items of one fold."""
+def _answers(run: Run, classes: int, part: str = "test") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Items, speakers, targets and probabilities of the test items of one fold, or of another part."""
     path = run.path / "predictions.parquet"
     if not path.is_file():
         raise InputError(f"run {run.path} has no predictions.parquet; its folder is not complete")
     try:
-        table = pq.read_table(path, columns=NEEDED, filters=[("split", "=", "test")])
+        table = pq.read_table(path, columns=NEEDED, filters=[("split", "=", part)])
         items = np.array(table["item"].to_pylist(), dtype=str)
         speakers = np.array([speaker or "" for speaker in table["speaker"].to_pylist()], dtype=str)
         return items, speakers, _matrix(table["target"], classes), _matrix(table["probabilities"], classes)

@@ -1,0 +1,73 @@
+"""All figures of a study: those of unseen corpora stand apart from those of the test items."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affectspace.metrics import scores
+from affectspace.report.study_figures_table import figure_tables, figures_markdown
+from affectspace.studies import open_study, summarise
+
+
+def also_tested(folder, corpus="cirin", items=20, without=()):
+    """Adds to every run answers about the items of a corpus that was not trained on, and their figures."""
+    for path in folder.glob("runs/*/*/seed-*/metrics.json"):
+        if path.parts[-4] in without:
+            continue
+        metrics = json.loads(path.read_text())
+        table = pd.read_parquet(path.parent / "predictions.parquet")
+        more = table.iloc[:items].assign(split="unseen", item=[f"{corpus}/{i}" for i in range(items)])
+        found = scores(np.stack(list(more["target"])), np.stack(list(more["probabilities"])))
+        metrics["unseen"] = metrics.get("unseen", {}) | {corpus: found | {"knn_accuracy": 0.25}}
+        path.write_text(json.dumps(metrics))
+        pd.concat([table, more], ignore_index=True).to_parquet(path.parent / "predictions.parquet")
+    return folder
+
+
+@pytest.fixture
+def tables():
+    def make(folder):
+        results = open_study(folder)
+        return results, figure_tables(results, summarise(results))
+
+    return make
+
+
+def best_of(table, title="unweighted average recall %"):
+    return [best for _, best in next(cells for told, _, cells in table.rows if told == title)]
+
+
+def test_an_unseen_corpus_has_a_table_of_its_own_with_the_spread_over_seeds(make_study, tables):
+    results, (tested, unseen) = tables(also_tested(make_study({"CE": 0.2, "KL": 3.0}, seeds=3, items=100)))
+    assert (tested.split, unseen.split) == ("alva -> boro", "alva -> boro, unseen: cirin")
+    assert not any("unseen" in title or "neighbours" in title for title, *_ in tested.rows)
+    (cells,) = [cells for title, _, cells in unseen.rows if title == "unweighted average recall %"]
+    runs = results.runs
+    for name, (text, _) in zip(("CE", "KL"), cells):
+        values = 100 * runs.loc[runs["recipe"] == name, "unseen.cirin.uar"]
+        assert text == f"{values.mean():.1f} ({values.std():.1f})"
+    assert best_of(unseen) == [False, True]
+    assert "accuracy of neighbours' votes %" in [title for title, *_ in unseen.rows]
+    told = figures_markdown([tested, unseen])
+    assert "**alva -> boro, unseen: cirin**" in told
+
+
+def test_recipes_of_other_unseen_items_are_not_ranked_on_them(make_study, tables):
+    folder = also_tested(make_study({"CE": 0.2, "KL": 3.0}, seeds=2, items=60), items=20, without=("KL",))
+    also_tested(folder, items=10, without=("CE",))
+    _, (tested, unseen) = tables(folder)
+    assert best_of(tested) == [False, True]
+    assert best_of(unseen) == [False, False]
+
+
+def test_a_recipe_that_saw_nothing_of_it_has_a_dash(make_study, tables):
+    folder = also_tested(make_study({"CE": 0.2, "KL": 3.0}, seeds=2, items=60), without=("KL",))
+    _, (_, unseen) = tables(folder)
+    assert all(cells[1] == ("–", False) for _, _, cells in unseen.rows)
+
+
+def test_without_unseen_corpora_there_is_one_table_a_split(make_study, tables):
+    _, found = tables(make_study({"CE": 0.2, "KL": 3.0}, ("one", "two"), seeds=2, items=60))
+    assert [table.split for table in found] == ["one", "two"]
