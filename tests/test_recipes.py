@@ -49,10 +49,10 @@ def corpora_for(recipe, root: Path) -> None:
             )
 
 
-def pictures_for(recipe, folder: Path) -> None:
+def pictures_for(recipe, folder: Path, seed: int = 0) -> None:
     """Pictures as bright as their class is high; one item in four is tested."""
     folder.mkdir(parents=True)
-    rng, names = np.random.default_rng(0), recipe.labels.names
+    rng, names = np.random.default_rng(seed), recipe.labels.names
     rows, votes = [], []
     for number in range(12 * len(names)):
         place = number % len(names)
@@ -102,7 +102,9 @@ def test_every_recipe_of_a_study_runs(path, tmp_path):
         if values["training"]["items_per_class"]:
             put(values, "training.items_per_class", 4)
         short = make_recipe(values)
-        if not (folder := tmp_path / short.corpora[0].path).exists():
-            pictures_for(short, folder)
+        for number, corpus in enumerate(short.corpora):
+            if not (folder := tmp_path / corpus.path).exists():
+                pictures_for(short, folder, number)
         run = train(short, tmp_path / "runs" / entry.name, quiet=True)
         assert 0 <= run.metrics["test"]["uar"] <= 1
+        assert set(run.unseen) == set(getattr(short.protocol, "unseen", ()))
