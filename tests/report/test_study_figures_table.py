@@ -71,3 +71,9 @@ def test_a_recipe_that_saw_nothing_of_it_has_a_dash(make_study, tables):
 def test_without_unseen_corpora_there_is_one_table_a_split(make_study, tables):
     _, found = tables(make_study({"CE": 0.2, "KL": 3.0}, ("one", "two"), seeds=2, items=60))
     assert [table.split for table in found] == ["one", "two"]
+
+
+def test_bits_are_no_per_cent(make_study, tables):
+    results, (table,) = tables(make_study({"CE": 0.2}, seeds=2, items=60))
+    (cell,) = next(cells for title, _, cells in table.rows if title.endswith("(bits)"))
+    assert cell[0].startswith(f"{results.runs['jensen_shannon'].mean():.3f} (")

@@ -98,7 +98,7 @@ def _rows(
         known = all_known.get(key)
         by_recipe = [runs[runs["recipe"] == name][key].to_numpy(float) for name in recipes]
         means = [values[np.isfinite(values)].mean() if np.isfinite(values).any() else np.nan for values in by_recipe]
-        shares = known is not None and (known.low, known.high) == (0, 1)
+        shares = known is not None and (known.low, known.high) == (0, 1) and "bits" not in known.title
         shown = [_rounded(mean, shares) for mean in means]
         better = known.better if known is not None else None
         judged = [value for name, value in zip(recipes, shown) if name in ranked and np.isfinite(value)]
@@ -109,7 +109,7 @@ def _rows(
             (_cell(values, mean, shares), name in ranked and value == best)
             for name, values, mean, value in zip(recipes, by_recipe, means, shown)
         )
-        unit = " %" if shares and known is not None and "bits" not in known.title else ""
+        unit = " %" if shares else ""
         yield (known.title if known is not None else key) + unit, better or "", cells
 
 
