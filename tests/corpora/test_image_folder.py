@@ -2,7 +2,7 @@
 
 import pytest
 
-from affectspace.corpora import ADAPTERS, check, open_corpus
+from affectspace.corpora import ADAPTERS, check, notes, open_corpus
 from affectspace.errors import InputError
 
 
@@ -17,6 +17,7 @@ def test_folders_are_classes(plant_images):
     assert corpus.items["split"].isna().all()
     assert corpus.name == root.name
     assert check(corpus) == []
+    assert corpus.card.note.startswith("Left out are files beside the folders of the classes (1, such as cover.png);")
 
 
 @pytest.mark.parametrize("name", ["validate", "val", "valid", "Validation"])
@@ -43,3 +44,14 @@ def test_one_class_or_none_is_no_corpus(plant_images):
     assert list(ADAPTERS)[-1] == "image_folder"
     with pytest.raises(InputError, match=r"holds no folders of images; looked for happy/1\.png or train/happy/1\.png"):
         ADAPTERS["image_folder"].read(root / "train")
+
+
+def test_what_is_no_item_is_counted(plant_images):
+    root = plant_images("train/happy/1.png", "train/sad/1.png", "cover.png", "train/2.png")
+    assert "cover.png" not in open_corpus(root / "train").card.note
+    for name in ("photo.heic", "Thumbs.db", ".hidden"):
+        (root / "train" / "sad" / name).write_bytes(b"x")
+    note = open_corpus(root).card.note
+    assert note.startswith("Left out are files beside the folders of the classes (2, such as cover.png) and of a kind ")
+    assert "that is not read (1, such as train/sad/photo.heic); images end in .png, .jpg" in note
+    assert note in notes(open_corpus(root))

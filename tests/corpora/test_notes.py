@@ -22,7 +22,8 @@ def corpus(tmp_path):
 def test_a_good_corpus_gets_none(corpus, tmp_path):
     assert notes(corpus()) == []
     make_synthetic(tmp_path / "alva", speakers=2, items_per_speaker=8)
-    assert notes(open_corpus(tmp_path / "alva")) == []
+    alva = open_corpus(tmp_path / "alva")
+    assert notes(alva) == [alva.card.note]  # which says that it is no speech of people
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,17 @@ def test_a_rating_given_twice_is_a_fault(corpus):
     )
     found = [(fault.row, fault.problem) for fault in check(made) if fault.column.startswith("ratings.")]
     assert found == [(2, "repeated-rating"), (5, "repeated-rating")]
+
+
+def test_pictures_show_somebody_and_ages_are_no_classes(tmp_path):
+    rows = [f"{n}.png,{age}" for n, age in enumerate([-3, 20, 31, "about 40", 57])]
+    (tmp_path / "items.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
+    assert notes(open_corpus(tmp_path)) == [
+        "no item names its speaker, so no split can keep speakers apart; add a column speaker (the person who is "
+        'shown), or split by = "item"',
+        "most labels are numbers and 'about 40' not, so they cannot be cut into levels; correct them",
+    ]
+
+
+def test_a_blank_at_the_end_of_a_label_is_seen(corpus):
+    assert notes(corpus(ITEMS + "c,c.wav,x,sad \n"))[0].startswith("label 'sad ' has a single item")

@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -13,7 +13,11 @@ from rich.table import Table
 from affectspace.cli.tell import next_commands
 from affectspace.files import json_text
 
+if TYPE_CHECKING:  # --help has no use for pandas
+    import pandas as pd
+
 SHOWN = 40  # more of them bury the summary
+MOST_LABELS = 30
 
 
 def check(
@@ -34,7 +38,7 @@ def check(
     adapter
         Read it as this corpus, where the layout does not tell.
     media
-        Also decode every recording; --no-media looks at the tables only.
+        Also decode every recording and picture; --no-media looks at the tables only.
     as_json
         Print the faults as JSON, for machines.
     """
@@ -49,8 +53,7 @@ def check(
         sys.exit(bool(faults))
     print(
         f"{corpus.name}: {len(corpus)} items, speakers: {corpus.items['speaker'].nunique()}, "
-        f"ratings: {len(corpus.ratings)}, labels: "
-        + (", ".join(f"{label} {count}" for label, count in corpus.items["label"].value_counts().items()) or "none")
+        f"ratings: {len(corpus.ratings)}, labels: {_labels(corpus.items['label'])}"
     )
     if faults:
         table = Table()
@@ -75,3 +78,17 @@ def check(
         sys.exit(1)
     print("no faults")
     next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")
+
+
+def _labels(labels: "pd.Series[str]") -> str:
+    """Each label with its count, the most frequent first; of many different numbers, such as ages, their range."""
+    import pandas as pd
+
+    counts = labels.value_counts()
+    numbers = pd.to_numeric(pd.Series(counts.index), errors="coerce").dropna()
+    if len(numbers) > MOST_LABELS:
+        told = [f"{labels.notna().sum()} of {len(counts)} values, numbers from {numbers.min():g} to {numbers.max():g}"]
+    else:
+        told = [f"{label} {count}" for label, count in counts.items()][:MOST_LABELS]
+        told += [f"and {len(counts) - MOST_LABELS} more"] * (len(counts) > MOST_LABELS)
+    return ", ".join(told) or "none"

@@ -2,7 +2,8 @@
 
 Above the classes may lie the splits, under their usual names: ``train/happy/1.png``, ``val/happy/2.png``,
 ``test/...`` (also training; validate, valid, validation; testing). What lies deeper belongs to the class
-above it; images beside the classes belong to none and are left out. The class is the folder's name as it is.
+above it; images beside the classes belong to none and are left out, as are files of other kinds: the corpus's
+note counts both. The class is the folder's name as it is.
 """
 
 from pathlib import Path
@@ -11,11 +12,12 @@ import pandas as pd
 
 from affectspace.corpora.columns import without_ending
 from affectspace.corpora.corpus import Card, Corpus
-from affectspace.corpora.layout import image_files, make_corpus, refuse_no_items
+from affectspace.corpora.layout import IMAGE_ENDINGS, all_files, image_files, make_corpus, refuse_no_items
 
 __all__ = ["NAME", "matches", "read"]
 
 NAME = "image_folder"
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # which lie in folders without anybody's having put them there
 _SPLITS = {
     "train": "train",
     "training": "train",
@@ -59,7 +61,27 @@ def read(path: Path) -> Corpus:
     items.insert(0, "id", without_ending(items["image"]))
     twice = items["id"].duplicated(keep=False)  # a.png beside a.jpg
     items["id"] = items["id"].mask(twice, items["image"])
-    return make_corpus(path, items, Card(path.resolve().name))
+    return make_corpus(path, items, Card(path.resolve().name, note=_not_read(path, folders)))
+
+
+def _not_read(path: Path, folders: list[Path]) -> str:
+    """A sentence on the files that look as if they should be items and are none; empty where there are none."""
+    above = [path, *(folder for folder in _folders(path) if folder.name.lower() in _SPLITS)]
+    beside = [file for folder in above for file in sorted(folder.iterdir()) if _is_image(file) and file.is_file()]
+    others = [file for folder in folders for file in all_files(folder) if not _is_image(file)]
+    others = [file for file in others if file.name.lower() not in _OF_SYSTEMS]
+    told = []
+    if beside:
+        told.append(
+            f"beside the folders of the classes ({len(beside)}, such as {beside[0].relative_to(path).as_posix()})"
+        )
+    if others:
+        told.append(f"of a kind that is not read ({len(others)}, such as {others[0].relative_to(path).as_posix()})")
+    return f"Left out are files {' and '.join(told)}; images end in {', '.join(IMAGE_ENDINGS)}." if told else ""
+
+
+def _is_image(file: Path) -> bool:
+    return not file.name.startswith(".") and file.name.lower().endswith(IMAGE_ENDINGS)
 
 
 def _class_folders(path: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from affectspace.errors import InputError
 __all__ = [
     "AUDIO_ENDINGS",
     "IMAGE_ENDINGS",
+    "all_files",
     "audio_by_name",
     "audio_files",
     "has_audio_named",
@@ -43,6 +44,11 @@ def audio_files(root: Path) -> Iterator[Path]:
 def image_files(root: Path) -> Iterator[Path]:
     """Every image file below ``root``, likewise."""
     return _files(root, IMAGE_ENDINGS)
+
+
+def all_files(root: Path) -> Iterator[Path]:
+    """Every file below ``root``, whatever it ends in, likewise."""
+    return _files(root, ("",))
 
 
 def has_audio_named(root: Path, pattern: re.Pattern[str]) -> bool:

@@ -24,9 +24,12 @@ def notes(corpus: Corpus) -> list[str]:
     items, told = corpus.items, []
     if not len(items):
         return ["there are no items; the table has a header and nothing below it"]
+    if corpus.card.note:
+        told.append(corpus.card.note)
     speakers = items["speaker"]
+    shown = ' (the person who is shown), or split by = "item"' if items["audio"].isna().all() else ""
     if speakers.isna().all():
-        told.append("no item names its speaker, so no split can keep speakers apart; add a column speaker")
+        told.append("no item names its speaker, so no split can keep speakers apart; add a column speaker" + shown)
     elif speakers.isna().any():
         first = items["id"][speakers.isna()].iloc[0]
         told.append(f"{speakers.isna().sum()} items name no speaker, such as {first}; fill the column speaker")
@@ -34,10 +37,16 @@ def notes(corpus: Corpus) -> list[str]:
         told.append("there is one speaker, so nothing can be tested on another; add a corpus or recordings of others")
     counts = items["label"].value_counts()
     single = sorted(counts.index[counts == 1])
-    if single:
+    numbers = pd.to_numeric(pd.Series(counts.index), errors="coerce")
+    if numbers.isna().any() and numbers.notna().mean() > 0.5:
+        odd = [repr(label) for label in counts.index[numbers.isna().to_numpy()]][:3]
+        told.append(
+            f"most labels are numbers and {', '.join(odd)} not, so they cannot be cut into levels; correct them"
+        )
+    if single and numbers.notna().mean() <= 0.5:  # numbers are cut into levels
         others = f" (and {len(single) - 3} more labels)" if len(single) > 3 else ""
         several = "has a single item, which" if len(single) == 1 else "have a single item each, which"
-        told.append(f"label {', '.join(single[:3])}{others} {several} cannot be in training and in test")
+        told.append(f"label {', '.join(map(_told, single[:3]))}{others} {several} cannot be in training and in test")
     ratings = corpus.ratings.dropna(subset=["dimension", "value"])
     for dimension, values in ratings.groupby("dimension")["value"]:
         numeric = pd.to_numeric(values, errors="coerce").notna().all()
@@ -47,3 +56,8 @@ def notes(corpus: Corpus) -> list[str]:
                 f"add [scales.{dimension}] with low and high to corpus.toml"
             )
     return told
+
+
+def _told(label: str) -> str:
+    """A label as it is, in quotes where blanks at its ends would be overlooked."""
+    return label if label == label.strip() else repr(label)
