@@ -248,3 +248,37 @@ def test_every_fault_of_an_image_at_its_row(pictures):
     content = {"text.png", "cut.png", "lfs.png", "faces.parquet#2", "faces.parquet#3"}
     shallow = [(row, column, problem) for row, column, problem in expected if problem not in looked_at]
     assert seen(corpus, read_media=False) == [found for found in shallow if names[found[0] - 1] not in content]
+
+
+def test_every_fault_of_a_box_at_its_row(tmp_path, picture):
+    (tmp_path / "a.png").write_bytes(picture(0, side=40))
+    half = np.zeros((40, 80), np.uint8)
+    half[:, :40] = np.random.default_rng(1).integers(0, 256, (40, 40))
+    Image.fromarray(half).save(tmp_path / "b.png")
+    boxes = {
+        "a.png;0 0 20 20": None,
+        "a.png;20 0 20 20": None,  # another part of one image
+        "b.png;-3 -3.4 9 9": None,  # beyond the edge, which is repeated
+        "a.png;": None,
+        "a.png;40 0 5 5": ("bad-box", "box '40 0 5 5' lies outside a picture of 40 x 40 pixels; correct it or leave"),
+        "a.png;0 0 0 5": ("bad-box", "box '0 0 0 5' is 0 x 5 pixels; legal: 1 x 1 to 50,000,000 pixels in all"),
+        "a.png;1 2 3": ("bad-box", "box is '1 2 3'; give left, top, width and height in pixels with blanks between"),
+        "a.png;0 0 20.2 20": ("identical-image", "box '0 0 20.2 20' of a.png has the same pixels as row 1 (0); keep"),
+        "b.png;50 0 9 9": ("blank-image", "all 9 x 9 pixels of box '50 0 9 9' of b.png have one value"),
+        "c.png;0 0 20": ("bad-box", "box is '0 0 20'; give left"),
+    }
+    rows = [f"{n};{cells};sad".split(";") for n, cells in enumerate(boxes)]
+    pd.DataFrame(rows, columns=["id", "image", "box", "label"]).to_csv(tmp_path / "items.csv", index=False)
+    corpus = open_corpus(tmp_path)
+    told = [(row, *what) for row, what in enumerate(boxes.values(), start=1) if what]
+    faults = [fault for fault in check(corpus) if fault.problem != "missing-file"]
+    assert [(fault.row, fault.problem) for fault in faults] == [(row, problem) for row, problem, _ in told]
+    assert all(fault.message.startswith(words) for fault, (_, _, words) in zip(faults, told))
+    assert [fault.column for fault in faults] == ["box"] * 3 + ["image"] * 2 + ["box"]
+    assert faults[0].value == "40 0 5 5"
+    shallow = [(7, "box"), (10, "box"), (10, "image")]
+    assert [found[:2] for found in seen(corpus, read_media=False)] == [(6, "box"), *shallow]
+
+
+def test_a_box_says_nothing_of_an_item_without_an_image(tmp_path):
+    assert seen(corpus_of(tmp_path, ["a,Hello,sad,1 2"], header="id,text,label,box")) == []

@@ -30,7 +30,7 @@ def photographed(folder, seed=0):
         split = "test" if photo >= 12 else "train"
         for box, label in (("0 0 20 20", "down"), ("20 0 20 20", "up")):
             rows.append({"id": f"{photo}-{label}", "image": f"{photo}.png", "box": box, "label": label, "split": split})
-    rows[4]["box"] = "90 0 20 20"
+    rows[4]["box"], rows[7]["box"] = "90 0 20 20", "1 2 3"
     pd.DataFrame(rows).to_csv(folder / "items.csv", index=False)
 
 
@@ -41,10 +41,11 @@ def test_two_faces_of_one_photo_are_learned_and_kept_apart(tmp_path, monkeypatch
     run = train(make_recipe({**RECIPE, "data": str(tmp_path)}), tmp_path / "run", quiet=True)
     assert run.metrics["test"]["uar"] > 0.9
     aside = run.data["corpora"][0]["quarantine"]
-    assert [row["id"] for row in aside] == ["2-down"]
+    assert [row["id"] for row in aside] == ["2-down", "3-up"]
     assert "lies outside a picture of 40 x 20 pixels" in aside[0]["reason"]
+    assert aside[1]["reason"].startswith("box is '1 2 3'; give left, top, width and height")
     found = embed(load_model(run.path), [tmp_path / "photos"], quiet=True)
-    assert found.quarantine["id"].tolist() == ["photos/2-down"]
+    assert sorted(found.quarantine["id"]) == ["photos/2-down", "photos/3-up"]
     items = found.space(run.path).items.set_index("id")
     assert items.loc["photos/15-up", "box"] == "20 0 20 20"
     assert (items["prediction"] == items["label"]).mean() > 0.9

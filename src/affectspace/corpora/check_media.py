@@ -1,4 +1,4 @@
-"""What is wrong with the files of a corpus."""
+"""What is wrong with the recordings of a corpus, item by item beside its images."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from affectspace.corpora.check_files import decoder_words, missing_file
+from affectspace.corpora.check_images import Eyes, View
 from affectspace.corpora.corpus import Corpus
 from affectspace.corpora.fault import Fault
-from affectspace.errors import InputError, MediaError
-from affectspace.files import inside, packed
-from affectspace.media import pixels_sha256, read_image
+from affectspace.errors import MediaError
 from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio, samples_sha256
-from affectspace.media.packed import packed_rows
 
 __all__ = ["media_faults"]
 
@@ -39,7 +38,7 @@ class _Part:
 
 def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     """Paths, times and, if they are to be read, recordings and images; see :func:`affectspace.corpora.check`."""
-    ears, eyes, tables = _Ears(), _Eyes(), _Tables(corpus.root)
+    ears, eyes = _Ears(), Eyes(corpus.root, read_media)
     items = corpus.items
     columns = ("id", "audio", "image", "start", "end")
     boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)
@@ -48,66 +47,18 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     ):
         name = "" if pd.isna(name) else name
         if not pd.isna(image):
-            found = _missing(corpus.root, image) if packed(image)[1] is None else tables.missing(image)
-            if not found and read_media:
-                found = eyes.look(corpus.root / image, image, row, name, "" if pd.isna(box) else str(box))
-            if found:
-                yield Fault(row, name, "image", image, *found)
+            yield from eyes.faults(View(row, name, image, "" if pd.isna(box) else str(box).strip()))
         if pd.isna(audio):
             continue
         start, end = (None if pd.isna(second) else float(second) for second in (start, end))
         part = _Part(row, name, audio, start, end)
-        found = _missing(corpus.root, audio)
+        found = missing_file(corpus.root, audio)
         fault = part.fault(*found) if found else _bad_times(part)
         if fault is None and read_media:
             fault = ears.listen(corpus.root / audio, part)
         if fault:
             yield fault
     yield from ears.odd_rates()
-
-
-def _missing(root: Path, value: str) -> tuple[str, str] | None:
-    """Problem and message of a path that leads to no file with bytes below the root."""
-    try:
-        path = inside(root, value)
-        size = path.stat().st_size if path.is_file() else None
-    except InputError as error:
-        return "outside-root", str(error)
-    except (OSError, ValueError):  # too long, or with characters that no path has
-        return "missing-file", f"{_short(value)} is no path; the column may hold something else than files"
-    if size is None:
-        remedy = "write / instead of \\" if "\\" in value else "restore it or remove the row"
-        return "missing-file", f"there is no file {value} below the corpus's folder; {remedy}"
-    if size == 0:
-        return "empty-file", f"{value} has no bytes; copy it again"
-    return None
-
-
-@dataclass
-class _Tables:
-    """Looks at each table of images once, however many items lie in it."""
-
-    root: Path
-    known: dict[str, tuple[str, str] | int] = field(default_factory=dict)
-
-    def missing(self, reference: str) -> tuple[str, str] | None:
-        """Problem and message of a row that is not there."""
-        table, row = packed(reference)
-        name = str(table)
-        if name not in self.known:
-            self.known[name] = _missing(self.root, name) or self._rows(name)
-        rows = self.known[name]
-        if isinstance(rows, tuple):
-            return rows
-        if row is None or row < rows:
-            return None
-        return "missing-file", f"there is no row {row} in {name}, whose rows run from 0 to {rows - 1}"
-
-    def _rows(self, name: str) -> tuple[str, str] | int:
-        try:
-            return packed_rows(self.root / name)
-        except MediaError as error:
-            return "unreadable", _reason(self.root / name, error)
 
 
 def _bad_times(part: _Part, seconds: float | None = None) -> Fault | None:
@@ -140,7 +91,7 @@ class _Ears:
                 return fault
             samples = read_audio(path, sample_rate=info.sample_rate, start=part.start, end=part.end)
         except MediaError as error:
-            return part.fault("unreadable", _reason(path, error))
+            return part.fault("unreadable", decoder_words(path, error))
         level = np.abs(samples)
         if level.max() < _SILENT_PEAK:
             return part.fault("silent", f"{part.audio} is silent: its peak is {level.max():.1g} of full scale")
@@ -171,35 +122,3 @@ class _Ears:
         if isinstance(header, MediaError):
             raise header
         return header
-
-
-@dataclass
-class _Eyes:
-    """Looks at images one after the other and remembers what has to be compared."""
-
-    seen: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-
-    def look(self, path: Path, image: str, row: int, item: str, box: str) -> tuple[str, str] | None:
-        """Problem and message of the first thing that is wrong; two parts of one image are two images."""
-        try:
-            pixels = read_image(path)
-        except MediaError as error:
-            return "unreadable", _reason(path, error)
-        if (pixels == pixels[0, 0]).all():
-            return "blank-image", f"all {pixels.shape[1]} x {pixels.shape[0]} pixels of {image} have one value"
-        first, twin = self.seen.setdefault((pixels_sha256(pixels), box), (row, item))
-        if first == row:
-            return None
-        message = f"{image} has the same pixels as row {first} ({twin}); "
-        return "identical-image", message + "keep one, or keep them on one side of a split"
-
-
-def _reason(path: Path, error: MediaError) -> str:
-    with open(packed(path)[0], "rb") as file:
-        if file.read(40).startswith(b"version https://git-lfs.github.com"):
-            return f"{path.name} is a Git LFS pointer, not what it stands for; fetch it with: git lfs pull"
-    return str(error)
-
-
-def _short(value: str) -> str:
-    return repr(value if len(value) <= 60 else value[:57] + "...")

@@ -20,6 +20,7 @@ PROBLEMS = {
     "blank-image": "all pixels of an image have one value",
     "identical-image": "two items have the same pixels",
     "bad-times": "start or end lies outside the recording, or the end is not after the start",
+    "bad-box": "a box is not left, top, width and height, has no pixel, or lies outside the image",
     "unknown-item": "a rating is of an item that is not in the table",
     "missing-value": "a rating has no value",
     "repeated-rating": "a rater gives one item two ratings on a scale, or the same category twice",

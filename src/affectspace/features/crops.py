@@ -8,9 +8,8 @@ from PIL import Image
 from affectspace.errors import MediaError
 from affectspace.features.face import Face, FaceFinder
 from affectspace.media import as_colour
-from affectspace.media.images import MAX_PIXELS
 
-__all__ = ["crop_box", "crop_face", "find_and_crop", "fit_square", "in_colour"]
+__all__ = ["crop_face", "find_and_crop", "fit_square", "in_colour"]
 
 MARGIN = 0.1  # of the face's size, added on every side
 LEFT_EYE, RIGHT_EYE = (0.31, 0.37), (0.69, 0.37)  # of a crop's side: where eyes lie in FER2013 and CK+, on average
@@ -33,43 +32,6 @@ def in_colour(pixels: np.ndarray, colour: Literal["rgb", "grey"]) -> np.ndarray:
         ValueError: another colour.
     """
     return as_colour(pixels, "grey" if pixels.ndim == 3 and pixels.shape[2] == 1 else "rgb", colour)
-
-
-def crop_box(pixels: np.ndarray, box: str) -> np.ndarray:
-    """The part of a picture that an item is, to the pixel; beyond the picture its edge pixels are repeated.
-
-    Args:
-        pixels: uint8 ``(height, width, 1 or 3)``.
-        box: ``"left top width height"`` in pixels, as the column ``box`` of a corpus has it; rounded to whole ones.
-
-    Returns:
-        uint8 ``(height of the box, width of the box, 1 or 3)``.
-
-    Raises:
-        MediaError: a box that is not four numbers, has no pixel or too many, or lies outside the picture.
-
-    Example:
-        >>> crop_box(np.arange(12, dtype=np.uint8).reshape(3, 4, 1), "2 -1 2 3")[..., 0].tolist()
-        [[2, 3], [2, 3], [6, 7]]
-    """
-    try:
-        left, top, width, height = (round(float(number)) for number in box.split())
-    except (ValueError, OverflowError):  # the wrong count too
-        raise MediaError(
-            f"box is {box!r}; give left, top, width and height in pixels with blanks between, or leave it empty"
-        ) from None
-    high, wide = pixels.shape[:2]
-    if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise MediaError(
-            f"box {box!r} is {width} x {height} pixels; legal: 1 x 1 to {MAX_PIXELS:,} pixels in all; correct it"
-        )
-    if left >= wide or top >= high or left + width <= 0 or top + height <= 0:
-        raise MediaError(f"box {box!r} lies outside a picture of {wide} x {high} pixels; correct it or leave it empty")
-    rows, columns = (
-        np.clip(np.arange(top, top + height), 0, high - 1),
-        np.clip(np.arange(left, left + width), 0, wide - 1),
-    )
-    return pixels[rows[:, None], columns]
 
 
 def fit_square(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -9,11 +9,11 @@ import numpy as np
 import PIL
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features.crops import crop_box, find_and_crop, fit_square, in_colour
+from affectspace.features.crops import find_and_crop, fit_square, in_colour
 from affectspace.features.face import FaceFinder
 from affectspace.features.face_finder import CascadeFinder
 from affectspace.features.yunet import YuNetFinder
-from affectspace.media import pixels_sha256, read_image
+from affectspace.media import crop_box, pixels_sha256, read_image
 
 __all__ = ["Faces"]
 
@@ -85,7 +85,7 @@ class Faces:
             start: of the item's sound; a picture has none, so it says nothing here.
             end: the same.
             box: ``"left top width height"``: the part that is the item, in which alone a face is looked for; see
-                :func:`~affectspace.features.crops.crop_box`.
+                :func:`~affectspace.media.crop_box`.
 
         Returns:
             uint8 ``(height, width, 1 or 3)``: in colour wherever a face must be found.

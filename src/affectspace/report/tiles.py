@@ -14,7 +14,7 @@ from PIL import Image
 
 from affectspace.errors import InputError
 from affectspace.files import packed
-from affectspace.media import read_image
+from affectspace.media import crop_box, read_image
 from affectspace.report.phrases import listed
 from affectspace.report.style import CLASS_COLOURS
 
@@ -157,8 +157,6 @@ def _picture(reference: str, box: str) -> Picture:
     try:
         pixels = read_image(reference)
         if box:
-            from affectspace.features.crops import crop_box  # loads torch, of which other pages have no need
-
             pixels = crop_box(pixels, box)
     except (InputError, OSError) as error:
         folder = f"{Path(reference).parent}/"

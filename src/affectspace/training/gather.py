@@ -59,8 +59,8 @@ __all__ = [
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
 RATING_FAULT = "rating left out"
-MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times"}  # of the medium that is read
-TIMES = ("start", "end")
+MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times", "bad-box"}  # of the medium that is read
+PARTS = {"audio": ("start", "end"), "image": ("box",)}  # medium -> columns that say which part of it an item is
 
 
 class Clips(Sequence[np.ndarray]):
@@ -188,7 +188,7 @@ def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dic
     reasons: dict[int, str] = {}
     for fault in faults:
         if fault.problem in TABLE_FAULTS or (
-            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *TIMES}
+            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *PARTS[column]}
         ):
             reasons.setdefault(fault.row - 1, fault.message)
     for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
