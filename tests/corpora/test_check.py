@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from affectspace.corpora import PROBLEMS, check, open_corpus
+from affectspace.corpora import PROBLEMS, check, notes, open_corpus
 
 RATE = 16000
 
@@ -120,6 +120,13 @@ def test_ids_and_content(tmp_path):
         (4, "audio", "no-media"),
         (5, "label", "no-label"),
     ]
+
+
+def test_a_corpus_without_any_label_has_one_note_and_no_fault(tmp_path):
+    corpus = corpus_of(tmp_path, ["a,Hello,x", "b,Hello,y"], header="id,text,speaker")
+    assert check(corpus) == []
+    (note,) = notes(corpus)
+    assert note.startswith("no item has a label or a rating: there is nothing to train on, but all can be embedded; if")
 
 
 def test_a_rating_stands_in_for_a_label(tmp_path):
@@ -278,6 +285,14 @@ def test_every_fault_of_a_box_at_its_row(tmp_path, picture):
     assert faults[0].value == "40 0 5 5"
     shallow = [(7, "box"), (10, "box"), (10, "image")]
     assert [found[:2] for found in seen(corpus, read_media=False)] == [(6, "box"), *shallow]
+
+
+def test_frames_of_a_session_may_share_a_picture_but_not_have_copies_of_it(tmp_path, picture):
+    for name in "abc":
+        (tmp_path / f"{name}.png").write_bytes(picture(0 if name < "c" else 1))
+    rows = ["1,a.png,s", "2,a.png,s", "3,a.png,t", "4,b.png,s", "5,c.png,", "6,c.png,"]
+    corpus = corpus_of(tmp_path, [f"{row},sad" for row in rows], header="id,image,session,label")
+    assert seen(corpus) == [(row, "image", "identical-image") for row in (3, 4, 6)]
 
 
 def test_a_box_says_nothing_of_an_item_without_an_image(tmp_path):

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from affectspace.cli.tell import next_commands
+from affectspace.cli.tell import next_commands, quoted
 from affectspace.files import json_text
 
 if TYPE_CHECKING:  # --help has no use for pandas
@@ -44,6 +44,7 @@ def check(
     """
     from affectspace.corpora import check as check_corpus
     from affectspace.corpora import notes, open_corpus
+    from affectspace.corpora.corpus import unlabelled
 
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
@@ -77,7 +78,10 @@ def check(
     if not len(corpus):
         sys.exit(1)
     print("no faults")
-    next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")
+    if unlabelled(corpus).all():
+        next_commands(f"affectspace embed RUN {quoted(path)}")
+    else:
+        next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")
 
 
 def _labels(labels: "pd.Series[str]") -> str:

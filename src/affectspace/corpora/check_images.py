@@ -16,12 +16,13 @@ __all__ = ["Eyes", "View"]
 
 @dataclass(frozen=True)
 class View:
-    """An item's image, or the part of one that the item is; the box is empty where it has none."""
+    """An item's image, or the part of one that the item is; texts are empty where the item has none."""
 
     row: int
     item: str
     image: str
     box: str
+    session: str
 
     def __str__(self) -> str:
         return f"box {self.box!r} of {self.image}" if self.box else self.image
@@ -30,6 +31,10 @@ class View:
         """Of the image, or of the box."""
         column, value = ("box", self.box) if problem == "bad-box" else ("image", self.image)
         return Fault(self.row, self.item, column, value, problem, message)
+
+    def shares_file(self, other: "View") -> bool:
+        """Whether two frames of one session are one picture on purpose, as where a face is carried over."""
+        return bool(self.session) and (self.session, self.image, self.box) == (other.session, other.image, other.box)
 
 
 @dataclass
@@ -76,7 +81,7 @@ class Eyes:
         if (pixels == pixels[0, 0]).all():
             return "blank-image", f"all {pixels.shape[1]} x {pixels.shape[0]} pixels of {view} have one value"
         twin = self.seen.setdefault(pixels_sha256(pixels), view)
-        if twin is view:
+        if twin is view or view.shares_file(twin):
             return None
         message = f"{view} has the same pixels as row {twin.row} ({twin.item}); "
         return "identical-image", message + "keep one, or keep them on one side of a split"

@@ -40,14 +40,15 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     """Paths, times and, if they are to be read, recordings and images; see :func:`affectspace.corpora.check`."""
     ears, eyes = _Ears(), Eyes(corpus.root, read_media)
     items = corpus.items
-    columns = ("id", "audio", "image", "start", "end")
+    columns = ("id", "audio", "image", "start", "end", "session")
     boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)
-    for row, (name, audio, image, start, end, box) in enumerate(
+    for row, (name, audio, image, start, end, session, box) in enumerate(
         zip(*(items[column] for column in columns), boxes), start=1
     ):
         name = "" if pd.isna(name) else name
         if not pd.isna(image):
-            yield from eyes.faults(View(row, name, image, "" if pd.isna(box) else str(box).strip()))
+            texts = ("" if pd.isna(cell) else str(cell).strip() for cell in (box, session))
+            yield from eyes.faults(View(row, name, image, *texts))
         if pd.isna(audio):
             continue
         start, end = (None if pd.isna(second) else float(second) for second in (start, end))

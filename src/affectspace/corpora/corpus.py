@@ -8,7 +8,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["ITEM_COLUMNS", "MEDIA_COLUMNS", "RATING_COLUMNS", "Card", "Corpus", "Scale", "spoken_words"]
+__all__ = ["ITEM_COLUMNS", "MEDIA_COLUMNS", "RATING_COLUMNS", "Card", "Corpus", "Scale", "spoken_words", "unlabelled"]
 
 ITEM_COLUMNS = (
     "id",  # unique within the corpus
@@ -91,6 +91,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+def unlabelled(corpus: Corpus) -> pd.Series:
+    """Which items have neither a label nor a rating, bool."""
+    return corpus.items["label"].isna() & ~corpus.items["id"].isin(corpus.ratings["item"].dropna().unique())
 
 
 def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:

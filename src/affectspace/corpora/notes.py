@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from affectspace.corpora.corpus import Corpus
+from affectspace.corpora.corpus import Corpus, unlabelled
 
 __all__ = ["notes"]
 
@@ -26,6 +26,12 @@ def notes(corpus: Corpus) -> list[str]:
         return ["there are no items; the table has a header and nothing below it"]
     if corpus.card.note:
         told.append(corpus.card.note)
+    if unlabelled(corpus).all():
+        return [
+            *told,
+            "no item has a label or a rating: there is nothing to train on, but all can be embedded; if a column holds "
+            'labels, call it label, or name it in corpus.toml: [columns] label = "..."',
+        ]
     speakers = items["speaker"]
     shown = ' (the person who is shown), or split by = "item"' if items["audio"].isna().all() else ""
     if speakers.isna().all():
