@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affectspace.errors import InputError, MediaError
-from affectspace.media.packed import csv_rows, holds_bytes
+from affectspace.media.packed import csv_rows
+from affectspace.media.packed_parquet import holds_bytes
 from affectspace.tables import read_table
 
 __all__ = ["image_digests", "parquet_columns", "parquet_with", "read_items", "row_references"]

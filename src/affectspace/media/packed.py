@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from affectspace.errors import MediaError
+from affectspace.media.packed_parquet import ParquetImages
 
-__all__ = ["csv_rows", "holds_bytes", "packed_image", "packed_rows"]
-
-LARGEST_GROUP = 1 << 31  # bytes of images that are unpacked at once: a group of rows is the least that can be read
+__all__ = ["csv_rows", "packed_image", "packed_rows"]
 
 Found = TypeVar("Found")
 Stamp = tuple[int, int]  # when a file was written and its size: a file that changes is read anew
@@ -25,8 +22,8 @@ Stamp = tuple[int, int]  # when a file was written and its size: a file that cha
 def packed_image(table: Path, row: int) -> bytes | np.ndarray:
     """What a row of a table holds: an encoded image, or grey levels, uint8 of shape ``(side, side)``.
 
-    Two tables are kept open and two groups of rows in memory, so that rows that are asked for one after the
-    other, or from two tables in turn, are unpacked once. Of a CSV file only the places of its rows are kept.
+    Two tables are kept open, and of each Parquet file the images of a few rows around those last asked for; see
+    :class:`~affectspace.media.packed_parquet.ParquetImages`. Of a CSV file only the places of its rows are kept.
 
     Args:
         table: a Parquet file with a column ``image`` of bytes (or of structs with ``bytes``, as Hugging Face
@@ -50,12 +47,7 @@ def packed_image(table: Path, row: int) -> bytes | np.ndarray:
     if table.suffix == ".csv":
         column, starts = _good(_places(str(table), _stamp(table)))
         return _grey_levels(table, row, column, int(starts[row]), int(starts[row + 1]))
-    starts = _good(_group_starts(str(table), _stamp(table)))
-    group = int(np.searchsorted(starts, row, side="right")) - 1
-    images = _good(_group(str(table), _stamp(table), group))
-    if row - int(starts[group]) >= len(images):
-        raise MediaError(f"{table} is truncated or corrupt: it holds fewer rows than it says; copy it anew")
-    cell = images[row - int(starts[group])].as_py()
+    cell = _good(_parquet(str(table), _stamp(table))).cell(row)
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if not content:
         raise MediaError(f"row {row} of {table} holds no image; remove the item, or put its bytes there")
@@ -70,7 +62,7 @@ def packed_rows(table: Path) -> int:
     """
     if table.suffix == ".csv":
         return len(_good(_places(str(table), _stamp(table)))[1]) - 1
-    return int(_good(_group_starts(str(table), _stamp(table)))[-1])
+    return _good(_parquet(str(table), _stamp(table))).rows
 
 
 def csv_rows(table: Path) -> Iterator[list[str]]:
@@ -119,46 +111,11 @@ def _good(found: Found | MediaError) -> Found:
 
 
 @lru_cache(maxsize=2)
-def _group_starts(table: str, stamp: Stamp) -> np.ndarray | MediaError:
-    """The first row of each group of a Parquet file, and the number of rows behind them."""
+def _parquet(table: str, stamp: Stamp) -> ParquetImages | MediaError:
     try:
-        with pq.ParquetFile(table) as file:
-            kind = dict(zip(file.schema_arrow.names, file.schema_arrow.types)).get("image")
-            counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-    except (OSError, ValueError, pa.ArrowException) as error:
-        return MediaError(f"{table} is not a Parquet file that can be read: {str(error).strip()}; copy it anew")
-    if kind is None or not holds_bytes(kind):
-        found = "no column image" if kind is None else f"a column image of {kind}"
-        return MediaError(f"{table} has {found}; images are encoded bytes, or structs with a field bytes")
-    return np.cumsum([0, *counts])
-
-
-@lru_cache(maxsize=2)
-def _group(table: str, stamp: Stamp, group: int) -> pa.ChunkedArray | MediaError:
-    try:
-        with pq.ParquetFile(table) as file:
-            # Of all columns: what is told of a single one ends the whole process where the file is broken.
-            size = file.metadata.row_group(group).total_byte_size
-            if size > LARGEST_GROUP:
-                return MediaError(
-                    f"{table} holds {size / 1e9:.1f} GB in one group of rows; write it anew in smaller "
-                    "ones, such as row_group_size=1000"
-                )
-            return file.read_row_group(group, columns=["image"]).column("image")
-    except (OSError, ValueError, pa.ArrowException) as error:
-        return MediaError(f"{table} is truncated or corrupt: {str(error).strip()}; copy it anew")
-
-
-def holds_bytes(kind: pa.DataType) -> bool:
-    """Whether a Parquet column of this type holds files: bytes, or structs with a field ``bytes``.
-
-    Example:
-        >>> holds_bytes(pa.binary()), holds_bytes(pa.struct([("bytes", pa.binary())])), holds_bytes(pa.string())
-        (True, True, False)
-    """
-    if pa.types.is_struct(kind):
-        return any(kind.field(place).name == "bytes" for place in range(kind.num_fields))
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+        return ParquetImages(table)
+    except MediaError as error:
+        return error
 
 
 @lru_cache(maxsize=2)
