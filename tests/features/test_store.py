@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features import FeatureStore, LogMel, extract, store
+from affectspace.features import FeatureStore, LogMel, in_order, store
 from affectspace.media import read_audio, samples_sha256, write_audio
 
 
@@ -311,7 +311,7 @@ def test_an_entry_says_what_it_is(tmp_path, media):
 
 
 def test_any_number_of_workers_gives_the_same(tmp_path, media, monkeypatch):
-    monkeypatch.setattr(extract, "BATCH", 2)
+    monkeypatch.setattr(in_order, "BATCH", 2)
     (tmp_path / "3.flac").write_bytes(b"")
     alone = FeatureStore(tmp_path / "one").extract(media, LogMel(), workers=1, max_bad_share=0.2)
     together = FeatureStore(tmp_path / "two").extract(media, LogMel(), workers=2, max_bad_share=0.2)
@@ -325,17 +325,17 @@ def test_chosen_workers_take_over_when_much_is_left(tmp_path, media, monkeypatch
     """The first item is made here; what is left goes to others, in its order."""
     taken = []
 
-    def others(frontend, sources, workers):
-        taken.append(len(sources))
-        yield from (extract._extract(frontend, source) for source in sources)
+    def others(function, items, workers):
+        taken.append(len(items))
+        yield from map(function, items)
 
-    monkeypatch.setattr(extract, "_in_processes", others)
-    monkeypatch.setattr(extract, "_cores", lambda: 4)
-    monkeypatch.setattr(extract, "PROBE_SECONDS", 0)
-    monkeypatch.setattr(extract, "WORTH_SECONDS", 0)
+    monkeypatch.setattr(in_order, "_in_processes", others)
+    monkeypatch.setattr(in_order, "_cores", lambda: 4)
+    monkeypatch.setattr(in_order, "PROBE_SECONDS", 0)
+    monkeypatch.setattr(in_order, "WORTH_SECONDS", 0)
     chosen = FeatureStore(tmp_path / "one").extract(media, LogMel())
     assert taken == [7]
-    monkeypatch.setattr(extract, "_cores", lambda: 1)
+    monkeypatch.setattr(in_order, "_cores", lambda: 1)
     alone = FeatureStore(tmp_path / "two").extract(media, LogMel())
     assert taken == [7]
     assert np.array_equal(chosen.values, alone.values)

@@ -5,9 +5,10 @@ from affectspace.features.crops import crop_face, fit_square
 from affectspace.features.extract import Frontend
 from affectspace.features.face import Face, FaceFinder
 from affectspace.features.face_finder import CascadeFinder
-from affectspace.features.face_track import FaceTrack, track_face
+from affectspace.features.face_track import FaceTrack, FrameFaces, follow_faces, track_face
 from affectspace.features.faces import Faces
 from affectspace.features.features import Features
+from affectspace.features.finders import named_finder
 from affectspace.features.functionals import Functionals
 from affectspace.features.hearing import Hearing
 from affectspace.features.log_mel import LogMel, log_mel
@@ -19,7 +20,8 @@ from affectspace.features.waveform import Waveform
 from affectspace.features.yunet import YuNetFinder
 
 __all__ = [
-    "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceTrack", "Faces", "FeatureStore", "Features", "Frontend",
-    "Functionals", "Hearing", "LogMel", "Masks", "Normaliser", "Statistics", "VectorTable", "Views", "Waveform",
-    "YuNetFinder", "crop_face", "fit_square", "log_mel", "track_face",
+    "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceTrack", "Faces", "FeatureStore", "Features",
+    "FrameFaces", "Frontend", "Functionals", "Hearing", "LogMel", "Masks", "Normaliser", "Statistics", "VectorTable",
+    "Views", "Waveform", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel", "named_finder",
+    "track_face",
 ]  # fmt: skip

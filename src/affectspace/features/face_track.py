@@ -1,17 +1,33 @@
-"""A face through a video: a crop for every frame, and how many of them had to be borrowed."""
+"""Faces through a video: crops for every frame, and which of them had to be borrowed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from affectspace.errors import MediaError
 from affectspace.features.crops import crop_face, in_colour
-from affectspace.features.face import FaceFinder
+from affectspace.features.face import Face, FaceFinder
 from affectspace.media.video import VideoFrame
 
-__all__ = ["FaceTrack", "track_face"]
+__all__ = ["FaceTrack", "FrameFaces", "follow_faces", "track_face"]
+
+
+class FrameFaces(NamedTuple):
+    """The faces of one frame of a video, or those that it borrows from another.
+
+    Args:
+        seconds: when the frame is shown.
+        faces: what the finder found, in the pixels of the frame they are of.
+        crops: of each, uint8 ``(side, side, 1 or 3)``.
+        found: whether they are of this frame.
+    """
+
+    seconds: float
+    faces: list[Face]
+    crops: list[np.ndarray]
+    found: bool
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,45 @@ class FaceTrack:
         return int((~self.found).sum())
 
 
+def follow_faces(
+    frames: Iterable[VideoFrame], finder: FaceFinder, side: int, where: str = "the video"
+) -> Iterator[FrameFaces]:
+    """The faces of every frame, cropped; where none is found, those of the last frame that had any.
+
+    A face is mostly missed while it is turned away, covered or blurred by its motion, so its place in such a frame
+    would show something else. Frames before the first face take the first.
+
+    Args:
+        frames: of one video, in order; see :func:`~affectspace.media.read_frames`. One at a time is in memory.
+        finder: finds faces.
+        side: of the crops, in pixels.
+        where: what the video is called in an error.
+
+    Yields:
+        One for each frame, in their order; those before the first face come with it.
+
+    Raises:
+        MediaError: (at the end) no frame, or no face in any.
+        ValueError: a side below 1.
+    """
+    early: list[float] = []
+    last: FrameFaces | None = None
+    for seconds, pixels in frames:
+        if faces := finder(pixels):
+            last = FrameFaces(seconds, faces, [crop_face(pixels, face, side) for face in faces], True)
+            yield from (last._replace(seconds=before, found=False) for before in early)
+            early = []
+            yield last
+        elif last:
+            yield last._replace(seconds=seconds, found=False)
+        else:
+            early.append(seconds)
+    if early:
+        raise MediaError(f"no face found in any of the {len(early)} frames of {where}; leave the item out")
+    if not last:
+        raise MediaError(f"{where} has no frames; leave the item out")
+
+
 def track_face(
     frames: Iterable[VideoFrame],
     finder: FaceFinder,
@@ -41,10 +96,7 @@ def track_face(
     colour: Literal["grey", "rgb"] = "grey",
     where: str = "the video",
 ) -> FaceTrack:
-    """The wanted face of every frame, cropped; where none is found, the crop of the last frame that had one.
-
-    A face is mostly missed while it is turned away, covered or blurred by its motion, so its place in such a frame
-    would show something else. Frames before the first face take the first.
+    """The wanted face of every frame, cropped; where none is found, that of another: see :func:`follow_faces`.
 
     Args:
         frames: of one video, in order; see :func:`~affectspace.media.read_frames`. One at a time is in memory.
@@ -57,20 +109,9 @@ def track_face(
         MediaError: no frame, or no face in any.
         ValueError: a side below 1, or another colour.
     """
-    crops: list[np.ndarray] = []
-    seconds: list[float] = []
-    found: list[bool] = []
-    for frame in frames:
-        faces = finder(frame.pixels)
-        seconds.append(frame.seconds)
-        found.append(bool(faces))
-        if faces:
-            crops.append(in_colour(crop_face(frame.pixels, faces[0], side), colour))
-            crops = [crops[0]] * len(found) if sum(found) == 1 else crops
-        elif crops:
-            crops.append(crops[-1])
-    if not found:
-        raise MediaError(f"{where} has no frames; leave the item out")
-    if not crops:
-        raise MediaError(f"no face found in any of the {len(found)} frames of {where}; leave the item out")
+    track = [
+        (in_colour(crops[0], colour), seconds, found)
+        for seconds, _, crops, found in follow_faces(frames, finder, side, where)
+    ]
+    crops, seconds, found = zip(*track)
     return FaceTrack(np.stack(crops), np.array(seconds), np.array(found))

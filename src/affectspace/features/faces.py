@@ -11,8 +11,7 @@ import PIL
 from affectspace.errors import InputError, MediaError
 from affectspace.features.crops import find_and_crop, fit_square, in_colour
 from affectspace.features.face import FaceFinder
-from affectspace.features.face_finder import CascadeFinder
-from affectspace.features.yunet import YuNetFinder
+from affectspace.features.finders import named_finder
 from affectspace.media import crop_box, pixels_sha256, read_image
 
 __all__ = ["Faces"]
@@ -32,8 +31,9 @@ class Faces:
     Args:
         side: of the crop, in pixels, at least 8.
         colour: ``"grey"`` or ``"rgb"``.
-        finder: None: pictures are crops already; ``"cascade"``: :class:`CascadeFinder` finds the largest face; the path
-            of an ONNX file: :class:`YuNetFinder` does, and its eyes are brought to fixed places.
+        finder: None: pictures are crops already; ``"cascade"``: :class:`~affectspace.features.CascadeFinder` finds the
+            largest face; the path of an ONNX file: :class:`~affectspace.features.YuNetFinder` does, and its eyes are
+            brought to fixed places.
 
     Raises:
         InputError: a side below 8, another colour, a finder that is neither, or one whose package is not installed.
@@ -60,8 +60,6 @@ class Faces:
             raise InputError(f"colour is {self.colour!r}; legal: {', '.join(CHANNELS)}")
         if isinstance(self.finder, Path):  # a recipe can only hold text
             object.__setattr__(self, "finder", str(self.finder))
-        if self.finder is not None and self.finder != "cascade" and not self.finder.endswith(".onnx"):
-            raise InputError(f"there is no finder {self.finder!r}; legal: cascade, or the path of a YuNet file (.onnx)")
         _ = self._find
 
     @property
@@ -136,6 +134,4 @@ class Faces:
 
     @cached_property
     def _find(self) -> FaceFinder | None:
-        if self.finder is None:
-            return None
-        return CascadeFinder() if self.finder == "cascade" else YuNetFinder(self.finder)
+        return None if self.finder is None else named_finder(self.finder)

@@ -1,0 +1,111 @@
+"""A function of many items, one after another or in several processes, with the same result."""
+
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TypeVar
+
+import torch
+
+from affectspace.errors import AffectspaceError, InputError
+
+__all__ = ["in_order"]
+
+BATCH = 16  # items that a worker takes at a time
+PROBE_SECONDS = 1.0  # of work, from which the time that is left can be estimated
+WORTH_SECONDS = 20.0  # of work left, from which on processes that must first import torch end sooner
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def in_order(function: Callable[[Given], Made], items: Sequence[Given], workers: int | None = None) -> Iterator[Made]:
+    """``function(item)`` of every item, in their order, on one thread in each process.
+
+    Args:
+        function: of one item alone; picklable, when there are several workers.
+        items: picklable, likewise.
+        workers: processes; 1: this process alone. None: this process, and a process for every core it may use as soon
+            as the work that is left is worth their start.
+
+    Raises:
+        InputError: fewer than one worker.
+        AffectspaceError: a worker died.
+
+    Example:
+        >>> list(in_order(abs, [-1, 2, -3]))
+        [1, 2, 3]
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers is {workers}; give at least 1, or None to have it chosen")
+    with _one_thread():
+        if workers is None:
+            yield from _as_it_pays(function, items)
+        elif workers == 1:
+            yield from map(function, items)
+        else:
+            try:
+                yield from _in_processes(function, items, workers)
+            except BrokenProcessPool as error:
+                raise AffectspaceError(f"a worker process died ({error}); {_GUARD}, or use workers=1") from error
+
+
+_GUARD = 'a script that starts workers needs: if __name__ == "__main__":'
+
+
+def _as_it_pays(function: Callable[[Given], Made], items: Sequence[Given]) -> Iterator[Made]:
+    cores = _cores()
+    began, done, alone = time.monotonic(), 0, cores == 1
+    while done < len(items):
+        yield function(items[done])
+        done += 1
+        spent = time.monotonic() - began
+        if alone or spent < PROBE_SECONDS or spent / done * (len(items) - done) < WORTH_SECONDS:
+            continue
+        alone = True
+        try:
+            for made in _in_processes(function, items[done:], cores):
+                yield made
+                done += 1
+        except BrokenProcessPool:
+            warnings.warn(f"worker processes cannot run here, so one process does all; {_GUARD}", stacklevel=2)
+
+
+def _in_processes(function: Callable[[Given], Made], items: Sequence[Given], workers: int) -> Iterator[Made]:
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+    waiting: deque[Future[list[Made]]] = deque()
+    try:
+        for start in range(0, len(items), BATCH):
+            waiting.append(pool.submit(_batch, function, items[start : start + BATCH]))
+            if len(waiting) > 4 * workers:  # so that results never pile up
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batch(function: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:
+    return [function(item) for item in items]
+
+
+def _cores() -> int:
+    """Cores that this process may use, which on a shared machine are fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums over several threads round differently, and small matrices are slower in them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
