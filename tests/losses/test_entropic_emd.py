@@ -1,6 +1,5 @@
 """The oracle is Sinkhorn's loop on logarithms in float64, run to the end; the rest are limits known in closed form."""
 
-import importlib
 import math
 import warnings
 
@@ -11,12 +10,11 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from torch import Tensor
 
+from affectspace.losses import entropic_emd_solver as solver
 from affectspace.losses.degenerate import DegenerateBatchWarning
 from affectspace.losses.entropic_emd import EntropicEMDLoss, NotConvergedWarning, entropic_emd
 
 torch.set_num_threads(1)
-
-module = importlib.import_module("affectspace.losses.entropic_emd")  # the package gives the function of that name
 
 
 @pytest.fixture(autouse=True)
@@ -106,18 +104,12 @@ def test_float32_inside_where_there_is_no_float64_stays_close(eps, farthest, mon
     p, t = rows(16, 6, seed=5)
     distance = unordered(6, farthest, seed=2)
     truth, *slopes = solved(p, t, distance, eps)
-    solve = module._solve
-
-    def as_elsewhere(p: Tensor, *others):
-        blocks = module._solve_block
-        monkeypatch.setattr(
-            module,
-            "_solve_block",
-            lambda p, t, cost, *more: tuple(x.double() for x in blocks(p.float(), t.float(), cost.float(), *more)),
-        )
-        return solve(p, *others)
-
-    monkeypatch.setattr(module, "_solve", as_elsewhere)
+    blocks = solver._solve_block
+    monkeypatch.setattr(
+        solver,
+        "_solve_block",
+        lambda p, t, cost, *more: tuple(x.double() for x in blocks(p.float(), t.float(), cost.float(), *more)),
+    )
     value, *rough = solved(p, t, distance, eps)
     assert torch.allclose(value, truth, rtol=1e-4, atol=1e-6)
     for ours, exact in zip(rough, slopes):
@@ -139,7 +131,7 @@ def test_scaling_and_logarithms_agree_and_each_plan_has_the_marginals(distance, 
 def test_the_two_forms_are_one_solver(monkeypatch):
     p, t = rows(20, 6)
     scaling = solved(p, t, line(6), 0.1)
-    monkeypatch.setattr(module, "_Scaling", module._Logarithms)
+    monkeypatch.setattr(solver, "Scaling", solver.Logarithms)
     for ours, theirs in zip(scaling, solved(p, t, line(6), 0.1)):
         assert torch.allclose(ours, theirs, atol=1e-6, rtol=1e-6)
 
@@ -311,7 +303,7 @@ def test_names_of_the_classes_do_not_matter():
 def test_blocks_do_not_matter(monkeypatch):
     p, t = rows(23, 5)
     whole = solved(p, t, line(5), 0.1)
-    monkeypatch.setattr(module, "BLOCK", 7 * 25)
+    monkeypatch.setattr(solver, "BLOCK", 7 * 25)
     for one, other in zip(whole, solved(p, t, line(5), 0.1)):
         assert torch.allclose(one, other, atol=1e-9)
 

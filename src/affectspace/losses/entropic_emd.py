@@ -20,7 +20,6 @@ transport alone, is not what its plan minimises, so that the dual potential is n
 """
 
 import math
-import warnings
 from typing import Any, Literal
 
 import torch
@@ -28,21 +27,12 @@ from torch import Tensor, nn
 
 from affectspace.labels.distribution import as_distribution
 from affectspace.losses.degenerate import nothing_to_learn
+from affectspace.losses.entropic_emd_solver import NotConvergedWarning, solve
 from affectspace.losses.gradients import once
 from affectspace.losses.inputs import beside, wide
 from affectspace.losses.softmax import softmax
 
 __all__ = ["EntropicEMDLoss", "NotConvergedWarning", "entropic_emd"]
-
-BLOCK = 2**18
-"""Entries of the plans that are held at once: 2 MB in float64, which a processor's cache takes."""
-
-SHORT = 1e-3
-"""A Newton step shorter than this (in units of eps) is the last: it leaves about half its square."""
-
-
-class NotConvergedWarning(UserWarning):
-    """Some rows were not solved within the iterations allowed: their values and gradients are rough."""
 
 
 def entropic_emd(
@@ -189,8 +179,8 @@ class _EntropicEMD(torch.autograd.Function):
     def forward(
         ctx: Any, p: Tensor, t: Tensor, distance: Tensor, regulariser: float, iterations: int, tolerance: float
     ) -> Tensor:
-        solve = _solve_opaque if torch.compiler.is_compiling() else _solve
-        value, slope_p, slope_t = solve(p, t, distance, regulariser, iterations, tolerance)
+        solver = _solve_opaque if torch.compiler.is_compiling() else solve
+        value, slope_p, slope_t = solver(p, t, distance, regulariser, iterations, tolerance)
         ctx.save_for_backward(slope_p, slope_t, p, t)
         return value
 
@@ -203,46 +193,7 @@ class _EntropicEMD(torch.autograd.Function):
         return by_p, by_t, None, None, None, None
 
 
-def _solve(
-    p: Tensor, t: Tensor, distance: Tensor, regulariser: float, iterations: int, tolerance: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Value ``(batch,)`` and its gradients with respect to p and t, each ``(batch, classes)``."""
-    dtype = p.dtype
-    inside = torch.float64 if p.device.type == "cpu" else dtype
-    p, t, distance = p.detach().to(inside), t.detach().to(inside), distance.detach().to(inside)
-    if not p.numel():
-        return p.sum(-1).to(dtype), torch.zeros_like(p, dtype=dtype), torch.zeros_like(p, dtype=dtype)
-    mass_p, mass_t = p.sum(-1, keepdim=True), t.sum(-1, keepdim=True)
-    seen = (mass_p + mass_t).isfinite()
-    # rows with NaN are solved as something harmless, and told apart at the end
-    p, t = torch.where(seen, p / mass_p, 1 / p.shape[-1]), torch.where(seen, t / mass_t, 1 / p.shape[-1])
-    nearest = distance.min()
-    cost = (distance - nearest) / regulariser
-    farthest = cost.max().item()
-
-    blocks = math.ceil(p.numel() * p.shape[-1] / BLOCK)
-    rows = math.ceil(len(p) / blocks)
-    solved = [
-        _solve_block(p[start : start + rows], t[start : start + rows], cost, farthest, iterations, tolerance)
-        for start in range(0, len(p), rows)
-    ]
-    f, g, wrong = (torch.cat(parts) for parts in zip(*solved))
-    if len(wrong):
-        warnings.warn(
-            f"{len(wrong)} of {len(p)} rows are not solved after {iterations} iterations: the largest marginal error "
-            f"is {wrong.max().item():.2g}; raise iterations, or the regulariser {regulariser:.4g} "
-            f"(ground distances reach {distance.max().item():.4g})",
-            NotConvergedWarning,
-            stacklevel=2,
-        )
-    mean_f, mean_g = (p * f).sum(-1, keepdim=True), (t * g).sum(-1, keepdim=True)
-    value = torch.where(seen, (mean_f + mean_g) * regulariser + nearest, torch.nan)[:, 0]
-    slopes = ((f - mean_f) * (regulariser / mass_p), (g - mean_g) * (regulariser / mass_t))
-    slope_p, slope_t = (torch.where(seen, slope, torch.nan).to(dtype) for slope in slopes)
-    return value.to(dtype), slope_p, slope_t
-
-
-_solve_opaque = torch.library.custom_op("affectspace::entropic_emd", _solve, mutates_args=())
+_solve_opaque = torch.library.custom_op("affectspace::entropic_emd", solve, mutates_args=())
 
 
 @_solve_opaque.register_fake
@@ -250,171 +201,6 @@ def _(
     p: Tensor, t: Tensor, distance: Tensor, regulariser: float, iterations: int, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     return p.new_empty(len(p)), torch.empty_like(p), torch.empty_like(t)
-
-
-class _Scaling:
-    """Potentials as factors exp(f / eps): every product is with one kernel, which all rows share."""
-
-    neutral = 1.0
-    log = staticmethod(torch.log)
-
-    def __init__(self, p: Tensor, t: Tensor, cost: Tensor):
-        self.p, self.t, self.kernel = p, t, torch.exp(-cost)
-        self.pairs = (self.kernel[:, :, None] * self.kernel[:, None]).flatten(1) if len(cost) <= 64 else None
-
-    def keep(self, rows: Tensor) -> None:
-        self.p, self.t = self.p[rows], self.t[rows]
-
-    def of_rows(self, b: Tensor) -> Tensor:
-        return _product(self.t * b, self.kernel.T).reciprocal()
-
-    def of_columns(self, a: Tensor) -> Tensor:
-        return _product(self.p * a, self.kernel).reciprocal()
-
-    def flow(self, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What arrives in each class, and how much of it shares its origin with what arrives in each other class.
-
-        The latter as ``(rows, classes, classes)`` that are still to be multiplied by ``(rows, classes)`` twice.
-        """
-        weights = self.t * b
-        a = _product(weights, self.kernel.T).reciprocal()
-        sent = self.p * a
-        if self.pairs is None:
-            each = self.kernel * (self.p.sqrt() * a)[:, :, None]
-            together = each.mT @ each
-        else:
-            together = ((sent * a) @ self.pairs).view(-1, *self.kernel.shape)
-        return weights * _product(sent, self.kernel), together, weights
-
-    @staticmethod
-    def middle(a: Tensor, b: Tensor) -> Tensor:
-        return (a * b).rsqrt().reciprocal()
-
-    @staticmethod
-    def add(b: Tensor, step: Tensor) -> Tensor:
-        return b * (step * math.log2(math.e)).exp2()
-
-    @staticmethod
-    def double(b: Tensor) -> Tensor:
-        return b.square()
-
-
-def _product(rows: Tensor, kernel: Tensor) -> Tensor:
-    # A processor's library for products wakes its threads for each, which takes longer than a small product itself
-    # (as it does for exp and sqrt, in place of which exp2 and rsqrt are taken above).
-    if rows.device.type == "cpu" and rows.numel() * len(kernel) <= 2**15:
-        return (rows[:, :, None] * kernel).sum(1)
-    return rows @ kernel
-
-
-class _Logarithms:
-    """Potentials divided by eps, as they are: several times slower, but nothing under- or overflows."""
-
-    neutral = 0.0
-
-    def __init__(self, p: Tensor, t: Tensor, cost: Tensor):
-        self.p, self.t, self.cost = p, t, cost
-
-    def keep(self, rows: Tensor) -> None:
-        self.p, self.t = self.p[rows], self.t[rows]
-
-    def of_rows(self, y: Tensor) -> Tensor:
-        return -((self.t.log() + y)[:, None] - self.cost).logsumexp(-1)
-
-    def of_columns(self, x: Tensor) -> Tensor:
-        return -((self.p.log() + x)[:, None] - self.cost.T).logsumexp(-1)
-
-    def flow(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        shares = ((self.t.log() + y)[:, None] - self.cost).softmax(-1)
-        each = self.p.sqrt()[:, :, None] * shares
-        return (self.p[:, None] @ shares)[:, 0], each.mT @ each, torch.ones_like(y)
-
-    @staticmethod
-    def log(y: Tensor) -> Tensor:
-        return y
-
-    @staticmethod
-    def middle(x: Tensor, y: Tensor) -> Tensor:
-        return (x + y) / 2
-
-    @staticmethod
-    def add(y: Tensor, step: Tensor) -> Tensor:
-        return y + step
-
-    @staticmethod
-    def double(y: Tensor) -> Tensor:
-        return 2 * y
-
-
-def _solve_block(
-    p: Tensor, t: Tensor, cost: Tensor, farthest: float, iterations: int, tolerance: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Potentials of rows and of columns divided by eps, and the marginal errors of rows that were not solved."""
-    kind = _Scaling if farthest <= (150 if p.dtype == torch.float64 else 20) else _Logarithms
-    form = kind(p, t, cost)
-    # right as it is where either side holds one class only: then there is one plan
-    result = form.of_columns(torch.full_like(p, kind.neutral))
-    active = (((p > 0).sum(-1) > 1) & ((t > 0).sum(-1) > 1)).nonzero()[:, 0]
-    wrong = p.new_empty(0)
-    if len(active):
-        left = kind(p[active], t[active], cost)
-        y = _warm_up(left, cost, farthest)
-        # what is left of a marginal when each entry of the plan is rounded once
-        rounding = 8 * torch.finfo(p.dtype).eps * (1 + farthest)
-        for _ in range(iterations):
-            step, length, wrong = _newton(left, y)
-            y = kind.add(y, step)
-            going = ((length > SHORT) | (wrong > tolerance)) & (wrong > rounding)
-            if not going.all():
-                result[active] = y
-                active, y, wrong = active[going], y[going], wrong[going]
-                if not len(active):
-                    break
-                left.keep(going)
-        result[active] = y
-    x = form.of_rows(result)
-    return kind.log(x), kind.log(form.of_columns(x)), wrong
-
-
-def _warm_up(last: _Scaling | _Logarithms, cost: Tensor, farthest: float) -> Tensor:
-    """Column potentials from where Newton's method is fast: solve roughly for a large eps, halve it, and again."""
-    kind = type(last)
-    x = y = torch.full_like(last.p, kind.neutral)
-    for level in range(max(0, math.ceil(math.log2(max(farthest, 1) / 8))), -1, -1):
-        form = kind(last.p, last.t, cost / 2**level) if level else last
-        for _ in range(2):
-            # Both at once and half-way: equal rows keep equal potentials, also where the marginals no longer tell.
-            x, y = kind.middle(x, form.of_rows(y)), kind.middle(y, form.of_columns(x))
-        for _ in range(4):
-            y = form.of_columns(form.of_rows(y))
-        if level:
-            y = kind.add(y, _newton(form, y)[0])
-            x, y = kind.double(form.of_rows(y)), kind.double(y)
-    return y
-
-
-def _newton(form: _Scaling | _Logarithms, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Newton's step on the column potentials, its length, and the mass that is now in wrong classes.
-
-    The dual as a function of g alone has the gradient t - c, where c arrives, and the Hessian
-    :math:`\mathrm{diag}(c) - S^\top \mathrm{diag}(p) S`, where S tells where the mass of each class of p goes. Its
-    system is solved scaled by the root of c on both sides, so that classes of very small mass do no harm, and with
-    :math:`c c^\top` added, since a constant in g changes nothing.
-    """
-    arrived, together, weights = form.flow(y)
-    gap = form.t - arrived
-    inverse = arrived.clamp(min=torch.finfo(y.dtype).tiny ** 0.5).rsqrt()
-    root = inverse.reciprocal()
-    weights = weights * inverse
-    hessian = torch.addcmul(
-        root[:, :, None] * root[:, None], weights[:, :, None] * weights[:, None], together, value=-1
-    )
-    hessian.diagonal(dim1=-2, dim2=-1).add_(1 + 64 * torch.finfo(y.dtype).eps)
-    step = torch.linalg.solve_ex(hessian, gap * inverse)[0].nan_to_num(0, 0, 0) * inverse
-    length = step.amax(-1) - step.amin(-1)
-    # The dual is a sum of log-sum-exps: a step of this share of its length always climbs, and tends to a whole one.
-    damping = torch.where(length > 0, length.log1p() / length, 1)
-    return step * damping[:, None], length, gap.abs().sum(-1)
 
 
 def _check(
