@@ -9,6 +9,7 @@ import torch
 
 from affectspace.errors import InputError
 from affectspace.labels.geometry import geometry as geometry_named
+from affectspace.samplers.place import refuse_other_settings
 from affectspace.samplers.shuffled import ShuffledBatches
 
 __all__ = ["BalancedTriplets", "TripletIndices"]
@@ -122,12 +123,7 @@ class BalancedTriplets:
         Raises:
             InputError: the state comes from other settings or targets.
         """
-        for name, value in self._settings.items():
-            if state.get(name) != value:
-                raise InputError(
-                    f"the saved sampler has {name} {state.get(name)!r} and this one {value!r}; "
-                    "resume with those that it was saved with, or start anew"
-                )
+        refuse_other_settings(state, self._settings)
         self._anchors.load_state_dict(state)
 
     def _draw(self) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from affectspace.errors import InputError
+from affectspace.samplers.place import refuse_other_settings
 from affectspace.samplers.shuffled import ShuffledBatches
 
 __all__ = ["LengthBuckets"]
@@ -108,12 +109,7 @@ class LengthBuckets:
         Raises:
             InputError: the state comes from other settings or lengths.
         """
-        for name, value in self._settings.items():
-            if state.get(name) != value:
-                raise InputError(
-                    f"the saved sampler has {name} {state.get(name)!r} and this one {value!r}; "
-                    "resume with those that it was saved with, or start anew"
-                )
+        refuse_other_settings(state, self._settings)
         self._shuffled.load_state_dict(state)
 
     def _exchanged(self) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
+from affectspace.samplers.place import Place, refuse_numbers
 
 __all__ = ["ClassBatches"]
 
@@ -51,14 +52,12 @@ class ClassBatches:
         rank: int = 0,
         world_size: int = 1,
     ):
-        for name, value, least in (
-            ("classes_per_batch", classes_per_batch, 2), ("items_per_class", items_per_class, 1),
-            ("seed", seed, 0), ("world_size", world_size, 1),
-        ):  # fmt: skip
-            if value < least:
-                raise InputError(f"{name} is {value}; it must be {least} or more")
-        if not 0 <= rank < world_size:
-            raise InputError(f"rank is {rank}; with world_size {world_size} it must be 0..{world_size - 1}")
+        least = [
+            ("classes_per_batch", classes_per_batch, 2),
+            ("items_per_class", items_per_class, 1),
+            ("seed", seed, 0),
+        ]
+        refuse_numbers(least, rank, world_size)
         codes = np.asarray(classes)
         if codes.ndim != 1 or codes.dtype.kind not in "iu":
             raise InputError(f"classes have shape {codes.shape} and type {codes.dtype}; give one whole number an item")
@@ -76,8 +75,19 @@ class ClassBatches:
                 f"a batch may hold {sum(smallest)} items, too few for {world_size} processes; raise P or K"
             )
         self.rank, self.world_size = rank, world_size
-        self.epoch = 0
-        self.position = 0
+        names = ("n_items", "classes_per_batch", "items_per_class", "seed", "world_size")
+        sizes = [len(each) for each in self.members]
+        self._place = Place({**{name: getattr(self, name) for name in names}, "classes": sizes})
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch, from 0."""
+        return self._place.epoch
+
+    @property
+    def position(self) -> int:
+        """How many batches of the current epoch have been handed out."""
+        return self._place.position
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank."""
@@ -85,13 +95,8 @@ class ClassBatches:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         batches = self._batches()
-        while self.position < len(self):
-            batch = batches[self.position]
-            # moved on before the batch is handed out: a state saved after its step resumes at the next
-            self.position += 1
-            yield batch[self.rank :: self.world_size]
-        self.epoch += 1
-        self.position = 0
+        for batch in self._place.through(len(self)):
+            yield batches[batch][self.rank :: self.world_size]
 
     @property
     def left_out(self) -> np.ndarray:
@@ -103,7 +108,7 @@ class ClassBatches:
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch, position and settings, as numbers that JSON keeps; the same on every rank."""
-        return {"epoch": self.epoch, "position": self.position, **self._settings()}
+        return self._place.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the state was taken.
@@ -111,17 +116,7 @@ class ClassBatches:
         Raises:
             InputError: the state comes from other settings, under which it means other batches.
         """
-        for name, value in self._settings().items():
-            if state.get(name) != value:
-                raise InputError(
-                    f"the saved sampler has {name} {state.get(name)!r} and this one {value!r}; "
-                    "resume with the settings that it was saved with, or start anew"
-                )
-        self.epoch, self.position = state["epoch"], state["position"]
-
-    def _settings(self) -> dict[str, Any]:
-        names = ("n_items", "classes_per_batch", "items_per_class", "seed", "world_size")
-        return {**{name: getattr(self, name) for name in names}, "classes": [len(each) for each in self.members]}
+        self._place.load_state_dict(state)
 
     def _batches(self) -> list[np.ndarray]:
         """The batches of the current epoch."""

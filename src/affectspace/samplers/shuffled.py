@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from affectspace.errors import InputError
+from affectspace.samplers.place import Place, refuse_numbers
 
 __all__ = ["ShuffledBatches"]
 
@@ -42,17 +43,22 @@ class ShuffledBatches:
     """
 
     def __init__(self, n_items: int, batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1):
-        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("world_size", world_size, 1)):
-            if value < least:
-                raise InputError(f"{name} is {value}; it must be {least} or more")
-        if not 0 <= rank < world_size:
-            raise InputError(f"rank is {rank}; with world_size {world_size} it must be 0..{world_size - 1}")
+        refuse_numbers([("batch_size", batch_size, 1), ("seed", seed, 0)], rank, world_size)
         if n_items < world_size:
             raise InputError(f"{n_items} items cannot be shared out over {world_size} processes; each needs one")
         self.n_items, self.batch_size, self.seed = n_items, batch_size, seed
         self.rank, self.world_size = rank, world_size
-        self.epoch = 0
-        self.position = 0
+        self._place = Place({"n_items": n_items, "batch_size": batch_size, "seed": seed, "world_size": world_size})
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch, from 0."""
+        return self._place.epoch
+
+    @property
+    def position(self) -> int:
+        """How many batches of the current epoch have been handed out."""
+        return self._place.position
 
     def __len__(self) -> int:
         """Batches an epoch, the same on every rank."""
@@ -62,13 +68,8 @@ class ShuffledBatches:
     def __iter__(self) -> Iterator[np.ndarray]:
         order = self._order()
         step = self.batch_size * self.world_size
-        while self.position < len(self):
-            start = self.position * step
-            # moved on before the batch is handed out: a state saved after its step resumes at the next
-            self.position += 1
-            yield np.array_split(order[start : start + step], self.world_size)[self.rank]
-        self.epoch += 1
-        self.position = 0
+        for batch in self._place.through(len(self)):
+            yield np.array_split(order[batch * step : (batch + 1) * step], self.world_size)[self.rank]
 
     @property
     def left_out(self) -> np.ndarray:
@@ -78,7 +79,7 @@ class ShuffledBatches:
 
     def state_dict(self) -> dict[str, Any]:
         """Epoch, position and settings, as numbers that JSON keeps; the same on every rank."""
-        return {"epoch": self.epoch, "position": self.position, **self._settings()}
+        return self._place.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the state was taken.
@@ -86,17 +87,7 @@ class ShuffledBatches:
         Raises:
             InputError: the state comes from other settings, under which it means other batches.
         """
-        for name, value in self._settings().items():
-            if state.get(name) != value:
-                raise InputError(
-                    f"the saved sampler has {name} {state.get(name)!r} and this one {value!r}; "
-                    "resume with the settings that it was saved with, or start anew"
-                )
-        self.epoch, self.position = state["epoch"], state["position"]
-
-    def _settings(self) -> dict[str, Any]:
-        names = ("n_items", "batch_size", "seed", "world_size")
-        return {name: getattr(self, name) for name in names}
+        self._place.load_state_dict(state)
 
     def _order(self) -> np.ndarray:
         return np.random.default_rng([self.seed, self.epoch]).permutation(self.n_items)
