@@ -11,21 +11,13 @@ from pathlib import Path
 import pandas as pd
 
 from affectspace.corpora.corpus import RATING_COLUMNS, Card, Corpus, Scale
+from affectspace.corpora.expression_codes import CODES, EXPRESSIONS, LABEL_MAP
 from affectspace.corpora.layout import has_image_named, images_from_names, make_corpus, read_lines
 
 __all__ = ["NAME", "matches", "read"]
 
 NAME = "jaffe"
-_NAMES = re.compile(r"(?P<speaker>[A-Z]{2})\.(?P<expression>AN|DI|FE|HA|NE|SA|SU)(?P<version>\d)\.(?P<serial>\d+)")
-_EMOTIONS = {
-    "AN": "anger",
-    "DI": "disgust",
-    "FE": "fear",
-    "HA": "happiness",
-    "NE": "neutral",
-    "SA": "sadness",
-    "SU": "surprise",
-}
+_NAMES = re.compile(rf"(?P<speaker>[A-Z]{{2}})\.(?P<expression>{CODES})(?P<version>\d)\.(?P<serial>\d+)")
 _RATED = ("happiness", "sadness", "surprise", "anger", "disgust", "fear")
 _LINE = re.compile(r"\s*\d+((?:\s+\d(?:\.\d+)?){6})\s+([A-Z]{2})[-.]([A-Z]{2}\d)\s*")
 _CARD = Card(
@@ -33,15 +25,7 @@ _CARD = Card(
     licence="non-commercial research only; faces may be printed in publications as its terms say",
     citation="Lyons, Akamatsu, Kamachi & Gyoba, Coding Facial Expressions with Gabor Wavelets, FG 1998",
     scales={name: Scale(1, 5) for name in _RATED},
-    label_map={
-        "anger": "angry",
-        "disgust": "disgusted",
-        "fear": "fearful",
-        "happiness": "happy",
-        "neutral": "neutral",
-        "sadness": "sad",
-        "surprise": "surprised",
-    },
+    label_map=LABEL_MAP,
     note="Posed by ten women of one origin. The label is what was asked for; the mean ratings often see something "
     "else, fear least of all.",
 )
@@ -57,7 +41,7 @@ def read(path: Path) -> Corpus:
     path = Path(path)
     items = images_from_names(path, _NAMES, "JAFFE", "KA.AN1.39.tiff")
     named = items["speaker"] + "-" + items["expression"] + items["version"]
-    items["label"] = items.pop("expression").map(_EMOTIONS)
+    items["label"] = items.pop("expression").map(EXPRESSIONS)
     items["sex"] = "female"
     return make_corpus(path, items.drop(columns="serial"), _CARD, _ratings(path, dict(zip(named, items["id"]))))
 
