@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from affectspace.encoders.image_layers import LARGE, begin, flat_features, side_after, widened
+from affectspace.encoders.image_layers import LARGE, begin, flat_features, side_after, two_connected, widened
 
 __all__ = ["AlexNet", "SmallAlexNet"]
 
@@ -102,10 +102,7 @@ class SmallAlexNet(nn.Module):
         )  # fmt: skip
         grid = min(7, side_after(self.convolutions, side, "the small AlexNet"))
         self.grid = nn.AdaptiveAvgPool2d(grid)
-        self.connected = nn.Sequential(
-            nn.Linear(three * grid**2, units), nn.ReLU(inplace=True), nn.Dropout(0.5),
-            nn.Linear(units, units), nn.ReLU(inplace=True), nn.Dropout(0.5),
-        )  # fmt: skip
+        self.connected = two_connected(three * grid**2, units)
         self.features = units
         begin(self, "fan_in")
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from affectspace.encoders.image_layers import begin, flat_features, side_after, widened
+from affectspace.encoders.image_layers import begin, flat_features, side_after, two_connected, widened
 
 __all__ = ["FMPNet"]
 
@@ -60,10 +60,7 @@ class FMPNet(nn.Module):
             raise ValueError(f"images of side {side} are too small for FMPNet; use a side of at least 24")
         grid = min(6, side_after(self.convolutions, side, "FMPNet"))
         self.grid = nn.AdaptiveAvgPool2d(grid)
-        self.connected = nn.Sequential(
-            nn.Linear(two * grid**2, self.features), nn.ReLU(inplace=True), nn.Dropout(0.5),
-            nn.Linear(self.features, self.features), nn.ReLU(inplace=True), nn.Dropout(0.5),
-        )  # fmt: skip
+        self.connected = two_connected(two * grid**2, self.features)
         begin(self)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-__all__ = ["LARGE", "begin", "flat_features", "side_after", "widened"]
+__all__ = ["LARGE", "begin", "flat_features", "side_after", "two_connected", "widened"]
 
 LARGE = 112  # from this side on an image is large: nets reduce it fast, as they do on ImageNet
 
@@ -45,6 +45,20 @@ def side_after(layers: nn.Module, side: int, net: str) -> int:
         if left < 1:
             raise ValueError(f"images of side {side} are too small for {net}: nothing is left of them; use larger ones")
     return left
+
+
+def two_connected(inputs: int, units: int) -> nn.Sequential:
+    """Two fully connected layers of ``units``, with ReLU and dropout 0.5 after each.
+
+    Example:
+        >>> import torch
+        >>> two_connected(18, 8)(torch.zeros(2, 18)).shape
+        torch.Size([2, 8])
+    """
+    return nn.Sequential(
+        nn.Linear(inputs, units), nn.ReLU(inplace=True), nn.Dropout(0.5),
+        nn.Linear(units, units), nn.ReLU(inplace=True), nn.Dropout(0.5),
+    )  # fmt: skip
 
 
 def flat_features(values: Tensor) -> Tensor:

@@ -4,12 +4,47 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from affectspace.encoders.image_layers import begin, flat_features, side_after, widened
+from affectspace.encoders.image_layers import begin, flat_features, side_after, two_connected, widened
 
 __all__ = ["CVGG13", "VGG16"]
 
 
-class VGG16(nn.Module):
+class _VGG(nn.Module):
+    """Blocks of convolutions with a maximum over 2 x 2 and dropout after each, a grid, two fully connected layers.
+
+    Args:
+        channels: of the images.
+        side: of the images.
+        width: factor on all channels and units.
+        sizes: channels of the convolutions of each block.
+        dropout: share left out after each block.
+        grid: the side that what is left of an image is averaged down to, where it is larger.
+        units: of each connected layer, at width 1.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        side: int,
+        width: float,
+        sizes: Sequence[Sequence[int]],
+        dropout: float,
+        grid: int,
+        units: int,
+    ):
+        super().__init__()
+        self.convolutions, last = _blocks(channels, sizes, width, dropout)
+        grid = min(grid, side_after(self.convolutions, side, type(self).__name__))
+        self.grid = nn.AdaptiveAvgPool2d(grid)
+        self.features = widened(units, width)
+        self.connected = two_connected(last * grid**2, self.features)
+        begin(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.connected(flat_features(self.grid(self.convolutions(images))))
+
+
+class VGG16(_VGG):
     """Thirteen convolutions of 3 x 3 in five blocks, and two layers of 4,096 with dropout 0.5 after each.
 
     Blocks of 2 x 64, 2 x 128, 3 x 256, 3 x 512 and 3 x 512 channels, each ended by a maximum over 2 x 2. Images of a
@@ -37,23 +72,11 @@ class VGG16(nn.Module):
     """
 
     def __init__(self, channels: int = 3, side: int = 224, width: float = 1.0):
-        super().__init__()
         sizes = [[64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3]
-        self.convolutions, last = _blocks(channels, sizes, width, dropout=0.0)
-        grid = min(7, side_after(self.convolutions, side, "VGG16"))
-        self.grid = nn.AdaptiveAvgPool2d(grid)
-        self.features = widened(4096, width)
-        self.connected = nn.Sequential(
-            nn.Linear(last * grid**2, self.features), nn.ReLU(inplace=True), nn.Dropout(0.5),
-            nn.Linear(self.features, self.features), nn.ReLU(inplace=True), nn.Dropout(0.5),
-        )  # fmt: skip
-        begin(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.connected(flat_features(self.grid(self.convolutions(images))))
+        super().__init__(channels, side, width, sizes, dropout=0.0, grid=7, units=4096)
 
 
-class CVGG13(nn.Module):
+class CVGG13(_VGG):
     """The VGG net of thirteen layers that came with FER+, cut down for small grey faces.
 
     Ten convolutions of 3 x 3 in blocks of 2 x 64, 2 x 128, 3 x 256 and 3 x 256 channels, each block ended by a maximum
@@ -81,20 +104,8 @@ class CVGG13(nn.Module):
     """
 
     def __init__(self, channels: int = 1, side: int = 64, width: float = 1.0):
-        super().__init__()
         sizes = [[64] * 2, [128] * 2, [256] * 3, [256] * 3]
-        self.convolutions, last = _blocks(channels, sizes, width, dropout=0.25)
-        grid = min(4, side_after(self.convolutions, side, "CVGG13"))
-        self.grid = nn.AdaptiveAvgPool2d(grid)
-        self.features = widened(1024, width)
-        self.connected = nn.Sequential(
-            nn.Linear(last * grid**2, self.features), nn.ReLU(inplace=True), nn.Dropout(0.5),
-            nn.Linear(self.features, self.features), nn.ReLU(inplace=True), nn.Dropout(0.5),
-        )  # fmt: skip
-        begin(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.connected(flat_features(self.grid(self.convolutions(images))))
+        super().__init__(channels, side, width, sizes, dropout=0.25, grid=4, units=1024)
 
 
 def _blocks(channels: int, sizes: Sequence[Sequence[int]], width: float, dropout: float) -> tuple[nn.Sequential, int]:
