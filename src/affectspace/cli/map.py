@@ -61,13 +61,14 @@ def map(
     from affectspace.report.map_picture import Drawn, draw_maps
     from affectspace.space.map_of_space import MapOfSpace
     from affectspace.space.maps import bounded_perplexity, tsne_maps
+    from affectspace.space.medoids import class_medoids
 
     with working(f"drawing {len(column):,} items", as_json):
         maps = tsne_maps([each.vectors for each in opened])
         placed = None if added is None else MapOfSpace(maps[0], opened[0].vectors).place(added.vectors)
         names = [str(given.stem if given.is_file() else given.resolve().name) for given in paths]
         drawn = [
-            Drawn(name, positions, _medoids(each) if by == "label" else (), placed)
+            Drawn(name, positions, class_medoids(each) if by == "label" else (), placed)
             for name, positions, each in zip(names, maps, opened)
         ]
         used = bounded_perplexity(len(column))
@@ -111,21 +112,6 @@ def _column(space: "Space", name: str, path: Path) -> "pd.Series":
     if name in {"target", "probabilities"}:
         raise InputError(f"--by {name!r} holds a number for each class; colour by label or prediction")
     return space.items[name]
-
-
-def _medoids(space: "Space") -> "list[tuple[str, int]]":
-    """Of each class the item nearest to the mean direction of all: the medoid for squared distances on the sphere."""
-    import numpy as np
-
-    from affectspace.space.maps import unit_rows
-
-    unit, labels = unit_rows(space.vectors), space.labels
-    found = []
-    for place, name in enumerate(space.classes):
-        rows: np.ndarray = np.flatnonzero(labels == place)
-        if len(rows):
-            found.append((name, int(rows[np.argmax(unit[rows] @ unit[rows].mean(0))])))
-    return found
 
 
 def _ordered(space: "Space") -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from affectspace.errors import InputError
+from affectspace.space.medoids import distances
 from affectspace.space.mixture import FEWEST, Covariance, grouped, number_by_bic
 from affectspace.space.space import Space
 
@@ -64,7 +65,7 @@ class SubClasses:
         """Rows of the items of a sub-class that lie nearest to its medoid, the medoid first; at most ``count``."""
         rows = np.flatnonzero(self.assignment == subclass)
         medoid = self.medoids[subclass]
-        away = _distances(self.space.vectors[rows], self.space.vectors[medoid])
+        away = distances(self.space.vectors[rows], self.space.vectors[medoid])
         away[rows == medoid] = -1.0  # before its own copies
         return rows[np.argsort(away, kind="stable")[:count]]
 
@@ -130,7 +131,7 @@ def find_subclasses(
             mean = space.vectors[members].mean(0, dtype=np.float64)
             classes_of.append(place)
             means.append(mean)
-            medoids.append(members[_distances(space.vectors[members], mean).argmin()])
+            medoids.append(members[distances(space.vectors[members], mean).argmin()])
     return SubClasses(
         space, assignment, np.array(classes_of, np.int64), np.array(means, np.float32), np.array(medoids, np.int64)
     )
@@ -179,7 +180,3 @@ def stability(
         told = (float(np.mean(pairs)), float(np.min(pairs))) if most > 1 else (np.nan, np.nan)
         rows.append((name, int(of_class.sum()), most, *told))
     return pd.DataFrame(rows, columns=["class", "items", "components", "mean", "lowest"])
-
-
-def _distances(vectors: np.ndarray, point: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(vectors.astype(np.float64) - point, axis=1)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
+from affectspace.space.medoids import distances
 from affectspace.space.mixture import Covariance, grouped
 from affectspace.space.space import Space
 
@@ -66,19 +67,19 @@ def summarise(
     vectors = space.vectors
     assignment = grouped(vectors, groups, seed, covariance)
     mean = vectors.mean(0, dtype=np.float64)
-    radius = float(np.sqrt(np.mean(_distances(vectors, mean) ** 2)))
+    radius = float(np.sqrt(np.mean(distances(vectors, mean) ** 2)))
     table, kept, shown = [], 0.0, np.empty((0, vectors.shape[1]))
     for group in range(assignment.max() + 1):
         rows = np.flatnonzero(assignment == group)
         own = vectors[rows].astype(np.float64)
-        medoid = int(_distances(own, own.mean(0)).argmin())
-        away = _distances(own, own[medoid])
+        medoid = int(distances(own, own.mean(0)).argmin())
+        away = distances(own, own[medoid])
         kept += float((away**2).sum())
         rank = 0
         for place in np.argsort(away, kind="stable"):
             if rank == per_group:
                 break
-            if len(shown) and _distances(shown, own[place]).min() <= ALIKE * radius:
+            if len(shown) and distances(shown, own[place]).min() <= ALIKE * radius:
                 continue
             shown = np.vstack([shown, own[place]])
             table.append((group, rank, space.items["id"].iloc[rows[place]], int(rows[place]), rank == 0, len(rows)))
@@ -86,7 +87,3 @@ def summarise(
     coverage = 1 - kept / (len(vectors) * radius**2) if radius > 0 else 1.0
     columns = ["group", "rank", "id", "row", "medoid", "size"]
     return Summary(pd.DataFrame(table, columns=columns), assignment, coverage)
-
-
-def _distances(vectors: np.ndarray, point: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(vectors.astype(np.float64) - point, axis=1)
