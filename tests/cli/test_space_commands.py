@@ -120,6 +120,23 @@ def test_discover_does_only_what_is_asked_and_both_by_default(run, toy):
     assert len(list(Path("toy-discovered").iterdir())) == 4
 
 
+def test_discover_among_some_is_that_of_a_space_of_them_alone(run, toy):
+    few = Space.open(toy).where("split=train", "size!=0.5")
+    few.save("few.parquet")
+    code, out, err = run(
+        "discover", "toy.parquet", "--subclasses", 2, "--errors", "--where", "split=train", "size!=0.5"
+    )
+    assert code == 0, err
+    assert out.startswith("39 items with split=train and size!=0.5\n")
+    assert run("discover", "few.parquet", "--subclasses", 2, "--errors")[0] == 0
+    for name in ("subclasses.csv", "suspects.csv", "suspects.html"):
+        assert Path(f"toy-discovered/{name}").read_bytes() == Path(f"few-discovered/{name}").read_bytes()
+    listed = pd.read_csv("toy-discovered/subclasses.csv")["id"]
+    assert set(listed) == set(few.items["id"])
+    code, out, _ = run("discover", "toy.parquet", "--errors", "--where", "split=test", "--json")
+    assert (code, json.loads(out)["items"]) == (0, 20)
+
+
 def test_summarise_writes_a_table_and_a_page(run, toy):
     code, out, err = run("summarise", "toy.parquet", "--groups", 4, "--per-group", 3, "--json")
     assert code == 0, err
@@ -169,6 +186,11 @@ def test_a_space_without_pictures_or_labels_is_still_of_use(run, tmp_path):
     code, _, err = run("discover", "bare.parquet")
     assert code == 2
     assert "bare.parquet holds no labels, from which discovering starts; try affectspace summarise" in err
+    half = space.items.assign(label=space.items["label"].where(space.items["split"] == "train"))
+    Space(half, space.vectors, CLASSES).save("half.parquet")
+    code, _, err = run("discover", "half.parquet", "--where", "split=test")
+    assert code == 2
+    assert "no item of half.parquet with split=test has a label, from which discovering starts" in err
 
 
 @pytest.mark.parametrize(
@@ -184,6 +206,9 @@ def test_a_space_without_pictures_or_labels_is_still_of_use(run, tmp_path):
         ("discover toy.parquet --subclasses few", "--subclasses is 'few'; legal: a number of at least 1, or bic"),
         ("discover toy.parquet --subclasses 0", "--subclasses is '0'; legal"),
         ("discover toy.parquet --out note.txt", "--out note.txt cannot be written, as note.txt is a file"),
+        ("discover toy.parquet --where splt=test", "the items have no column 'splt'; did you mean 'split'?"),
+        ("discover toy.parquet --where label=red split=tset", "no item has split 'tset'; did you mean 'test'?"),
+        ("discover toy.parquet --where split=test size=1", "no item has split=test and size=1; each occurs, but not"),
         ("summarise toy.parquet --groups 61", "--groups is 61, and there are 60 items; legal: 1 to 60"),
         ("summarise toy.parquet --groups 0", "--groups is 0; legal: at least 1"),
         ("summarise toy.parquet --per-group 0", "--per-group is 0; legal: at least 1"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
-from affectspace.cli.spaces import beside, chosen, working
+from affectspace.cli.spaces import Where, beside, chosen, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
@@ -19,7 +19,8 @@ def discover(
     space: Path,
     *,
     subclasses: str | None = None,
-    errors: Annotated[bool, Parameter(negative="")] = False,
+    errors: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    where: Where = (),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -33,6 +34,8 @@ def discover(
         Divide each class into this many sub-classes, or as many as "bic" finds [default: bic, unless --errors].
     errors
         List the items whose neighbours disagree with their label [default: yes, unless --subclasses].
+    where
+        Look only at items for which these hold, such as split=test or label=sad|angry, as if there were no others.
     out
         The folder for subclasses.csv, suspects.csv and their pages [default: NAME-discovered beside the space].
     as_json
@@ -40,9 +43,10 @@ def discover(
     """
     both = subclasses is None and not errors
     components = _components(subclasses or "bic") if both or subclasses is not None else None
-    opened = chosen(space)
+    opened = chosen(space, where)
     if not (opened.labels >= 0).any():
-        raise InputError(f"{space} holds no labels, from which discovering starts; try affectspace summarise")
+        those = f"no item of {space} with {' and '.join(where)} has a label" if where else f"{space} holds no labels"
+        raise InputError(f"{those}, from which discovering starts; try affectspace summarise")
     folder = new_folder(out or beside(space, "-discovered"))
     told: dict[str, Any] = {"items": len(opened), "out": str(folder)}
     if components is not None:
@@ -52,6 +56,8 @@ def discover(
     if as_json:
         print(json_text(told))
         return
+    if where:
+        print(f"{len(opened):,} items with {' and '.join(where)}")
     for line in _lines(told, folder):
         print(line)
     pages = [folder / f"{name}.html" for name in ("subclasses", "suspects") if name in told]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from affectspace.cli.outputs import new_file
-from affectspace.cli.spaces import chosen, working
+from affectspace.cli.spaces import Where, chosen, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
@@ -26,7 +26,7 @@ def search(
     *,
     query: str,
     count: int = 10,
-    where: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    where: Where = (),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:

@@ -1,16 +1,20 @@
-"""What the commands of a space share: opening one, waiting where somebody looks on, and naming folders beside it."""
+"""What the commands of a space share: opening it or some of it, waiting while somebody looks on, names beside it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 
 if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.space import Space
 
-__all__ = ["beside", "chosen", "working"]
+__all__ = ["Where", "beside", "chosen", "working"]
+
+Where = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)]
+"""Conditions on the columns of a space, several after one ``--where``; see :mod:`affectspace.space.conditions`."""
 
 
 def chosen(path: Path, where: Sequence[str] = ()) -> "Space":
