@@ -45,7 +45,7 @@ HEADER = "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_land
 @pytest.mark.parametrize("header", [True, False])
 def test_affectnet_tables(plant_images, header):
     root = plant_images("Manually_Annotated_Images/1/a.jpg", "Manually_Annotated_Images/2/b.jpg",
-                        "Manually_Annotated_Images/2/c.png")  # fmt: skip
+                        "Manually_Annotated_Images/2/c.png", side=120)  # fmt: skip
     write(root / "training.csv", HEADER, "1/a.jpg,10,20,100,110,1;2,1,0.5,-0.25", "2/b.jpg,0,0,9,9,1;2,10,-2,-2")
     write(root / "validation.csv", *([HEADER] if header else []), "2/c.png,1,2,3,4,1;2,7,-0.1,0.1")
     corpus = open_corpus(root)
@@ -126,7 +126,7 @@ def test_ages_lie_in_one_group_or_none():
 
 
 def test_images_of_groups(plant_images):
-    root = plant_images("Fam2a/1_2@N00.jpg", "Wed5a/3.jpg")
+    root = plant_images("Fam2a/1_2@N00.jpg", "Wed5a/3.jpg", side=120)
     face = "\t 100\t 100\t 140\t 100\t 28\t 1"
     write(root / "Fam2a/PersonData.txt", "1_2@N00.jpg", face, "\t 10\t 10\t 10\t 10\t 75\t 2")
     write(root / "Wed5a/PersonData.txt", "3.jpg", face)
