@@ -66,7 +66,7 @@ def test_affectnet_tables(plant_images, header):
 @pytest.mark.parametrize(("tables", "below"), [("", ""), ("lists/", ""), ("lists/", "Manually_Annotated/")])
 def test_affectnet_wherever_its_images_lie(plant_images, tables, below):
     folder = f"{below}Manually_Annotated_Images" if below else tables.rstrip("/")
-    root = plant_images(f"{folder}/1/a.jpg".lstrip("/"))
+    root = plant_images(f"{folder}/1/a.jpg".lstrip("/"), side=120)
     (root.parent / "Manually_Annotated_Images").mkdir(exist_ok=True)  # of somebody else
     write(root / f"{tables}training.csv", HEADER, "1/a.jpg,10,20,100,110,1;2,1,0.5,-0.25")
     assert check(open_corpus(root)) == []
