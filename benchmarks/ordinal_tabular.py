@@ -9,7 +9,7 @@ from the same start weights on the same batches, by Adam at each of three learni
 the rate and the epoch with the least validation MAE are kept, training stops 12 epochs after it. The ordered logit,
 which has nothing to choose, is fitted to training and validation rows together.
 
-OUT/runs.csv has a row a run; the tables and the diagram (OUT/ranks.svg, OUT/ranks.png) are of its means.
+OUT/runs.csv has a row a run, and what it holds is not run again; the tables and the diagram (OUT/ranks.svg, OUT/ranks.png) are of its means.
 """
 
 import math
@@ -317,6 +317,10 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     jobs = [(name, split) for split in range(splits) for name in SETS]
     began, rows = time.perf_counter(), []
+    if (out / "runs.csv").exists():
+        rows = pd.read_csv(out / "runs.csv").to_dict("records")
+        done = {(row["set"], row["split"]) for row in rows}
+        jobs = [job for job in jobs if job not in done]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for count, found in enumerate(pool.imap_unordered(run, jobs), 1):
             rows += found
