@@ -9,7 +9,8 @@ from the same start weights on the same batches, by Adam at each of three learni
 the rate and the epoch with the least validation MAE are kept, training stops 12 epochs after it. The ordered logit,
 which has nothing to choose, is fitted to training and validation rows together.
 
-OUT/runs.csv has a row a run, and what it holds is not run again; the tables and the diagram (OUT/ranks.svg, OUT/ranks.png) are of its means.
+OUT/runs.csv has a row a run, and what it holds is not run again; the tables and the diagram (OUT/ranks.svg,
+OUT/ranks.png) are of its means.
 """
 
 import math
