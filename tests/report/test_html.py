@@ -6,10 +6,12 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from affectspace.errors import InputError
 from affectspace.report import write_report
+from affectspace.report.style import class_colours
 from affectspace.training.run import Run
 
 DATE = datetime.date(2026, 11, 21)
@@ -242,6 +244,20 @@ def test_folds_are_pooled_and_shown_as_such(make_run, tmp_path):
 def test_one_epoch_and_two_hard_classes(make_run, tmp_path):
     path = make_run("small", "small", classes=("no", "yes"), hard=True, epochs=1, snapshots=(1,), items=12)
     assert "small reaches" in report([path], tmp_path)[1].words()
+
+
+def test_levels_have_their_figures_and_a_ramp_to_its_last_colour(make_run, tmp_path):
+    path = make_run("ages", "ages", classes=("child", "adult", "old"), labels="levels", items=40)
+    metrics = json.loads((path / "metrics.json").read_text())
+    metrics["geometry"] = None
+    metrics["test"] |= {"within_one": 0.75, "mean_absolute_error": 0.5, "spearman": 0.25}
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    source, page = report([path], tmp_path)
+    assert "within one level ↑ levels off ↓ order ρ ↑" in page.words("scores")
+    assert "75.0 % 0.500 0.250" in page.words("scores")
+    assert "geometry None" not in page.words()
+    last = "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in class_colours(np.eye(3), ordered=True)[-1]))
+    assert f"{last})" in source
 
 
 def test_a_folder_gets_a_report_inside(make_run, tmp_path):

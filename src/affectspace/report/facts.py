@@ -27,7 +27,13 @@ COLUMNS = (
     ("similarity_rho", "similarity ρ", "higher", False),
     ("similarity_error", "similarity error", "lower", False),
 )
+ORDERED = (  # figures of classes that stand in an order
+    ("within_one", "within one level", "higher", True),
+    ("mean_absolute_error", "levels off", "lower", False),
+    ("spearman", "order ρ", "higher", False),
+)
 QUARANTINE_SHOWN = 200
+APART = {"audio": "identical recordings or pictures"}  # the word of recipes, for people
 
 
 class Shown(Protocol):
@@ -52,9 +58,11 @@ class Cell:
 def score_table(comparison: Comparison) -> dict[str, Any]:
     """Headings with their direction, and a row of cells a run."""
     figures = [run.scores(split) for run, split in zip(comparison.runs, comparison.splits)]
+    ordered = any(key in scores for scores in figures for key, *_ in ORDERED)
+    columns = (*COLUMNS[:4], *ORDERED, *COLUMNS[4:]) if ordered else COLUMNS
     geometries = {run.metrics.get("geometry") for run in comparison.runs}
     best = {}
-    for key, _, better, _ in COLUMNS:
+    for key, _, better, _ in columns:
         known = [f[key] for f in figures if math.isfinite(f.get(key, math.nan))]
         same_measure = not key.startswith("similarity") or len(geometries) == 1
         if comparison.comparable and len(known) > 1 and better and same_measure:
@@ -62,7 +70,7 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
     rows = []
     for run, name, split, scores in zip(comparison.runs, comparison.names, comparison.splits, figures):
         cells = []
-        for key, _, _, share in COLUMNS:
+        for key, _, _, share in columns:
             value = scores.get(key, math.nan)
             text = _figure(value, share)
             below = ""
@@ -77,12 +85,13 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
         cells += [Cell(selected), Cell(NONE if seconds is None else f"{seconds:,.0f}")]
         folds = f"{counted(len(run.folds), 'fold')} pooled" if run.folds else ""
         rows.append((name, ", ".join(filter(None, [folds, "" if split == "test" else "validation items"])), cells))
-    headings = [(heading, {"higher": "↑", "lower": "↓", None: ""}[better]) for _, heading, better, _ in COLUMNS]
+    headings = [(heading, {"higher": "↑", "lower": "↓", None: ""}[better]) for _, heading, better, _ in columns]
     return {
         "headings": [*headings, ("epoch", ""), ("seconds", "")],
         "rows": rows,
         "any_best": bool(best),
-        "geometries": sorted(str(g) for g in geometries),
+        "ordered": ordered,
+        "geometries": sorted(str(g) for g in geometries if g is not None),
     }
 
 
@@ -129,9 +138,16 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 lines.append((label, "nothing"))
     lines += features(run)
     kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
-    lines.append(("Kept apart", f"{_join(kept)}: none occurs on both sides" if kept else "nothing"))
+    lines.append(
+        (
+            "Kept apart",
+            f"{_join([APART.get(kind, kind) for kind in kept])}: none occurs on both sides" if kept else "nothing",
+        )
+    )
     if allowed:
-        lines.append(("Allowed on both sides", f"{_join(allowed)}, at the recipe's word"))
+        lines.append(
+            ("Allowed on both sides", f"{_join([APART.get(kind, kind) for kind in allowed])}, at the recipe's word")
+        )
     how = {
         "validation": "the one with the best validation UAR",
         "last": "the last one, whatever its figures",

@@ -61,7 +61,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
     same_classes = len({run.classes for run in comparison.runs}) == 1
     ramp = same_classes and (panels.is_ordered(first) or len(first.classes) == 2)
     legends = [("", first)] if same_classes else list(zip(comparison.names, comparison.runs))
-    ends = [RAMP(x)[:3] for x in (0, 0.25, 0.5, 0.75, 1)]
+    ends = [RAMP(x)[:3] for x in (0.0, 0.25, 0.5, 0.75, 1.0)]  # 1 would be the second of its 256 colours
     drawn = {f"{part}.uar" for part in ("validate", "test")} & {c for run in comparison.runs for c in run.epochs}
     return {
         "title": " · ".join(comparison.models) if len(comparison.models) <= 4 else f"{len(comparison.models)} models",

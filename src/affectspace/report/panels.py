@@ -301,7 +301,8 @@ def _pairs(items: Evaluated, name: str) -> tuple[np.ndarray, np.ndarray] | str:
             vectors = torch.from_numpy(items.embeddings[rows]).float()
             embedding.append(chosen.embedding_similarity_matrix(vectors, vectors).numpy()[upper])
         except ValueError as error:
-            return f"No similarity: {error}."
+            remedy = " (in a recipe: encoder.non_negative = true)" if items.embeddings.min() < 0 else ""
+            return f"No similarity: {error}{remedy}."
         label.append(chosen.label_similarity_matrix(targets, targets).numpy()[upper])
     if not label:
         return "Fewer than two items: there are no pairs."
