@@ -253,7 +253,7 @@ def test_levels_have_their_figures_and_a_ramp_to_its_last_colour(make_run, tmp_p
     metrics["test"] |= {"within_one": 0.75, "mean_absolute_error": 0.5, "spearman": 0.25}
     (path / "metrics.json").write_text(json.dumps(metrics))
     source, page = report([path], tmp_path)
-    assert "within one level ↑ levels off ↓ order ρ ↑" in page.words("scores")
+    assert "within one ↑ levels off ↓ order ρ ↑" in page.words("scores")
     assert "75.0 % 0.500 0.250" in page.words("scores")
     assert "geometry None" not in page.words()
     last = "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in class_colours(np.eye(3), ordered=True)[-1]))

@@ -27,8 +27,8 @@ COLUMNS = (
     ("similarity_rho", "similarity ρ", "higher", False),
     ("similarity_error", "similarity error", "lower", False),
 )
-ORDERED = (  # figures of classes that stand in an order
-    ("within_one", "within one level", "higher", True),
+ORDERED = (  # figures of classes that stand in an order, for which the weighted F1 makes room
+    ("within_one", "within one", "higher", True),
     ("mean_absolute_error", "levels off", "lower", False),
     ("spearman", "order ρ", "higher", False),
 )
@@ -59,7 +59,7 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
     """Headings with their direction, and a row of cells a run."""
     figures = [run.scores(split) for run, split in zip(comparison.runs, comparison.splits)]
     ordered = any(key in scores for scores in figures for key, *_ in ORDERED)
-    columns = (*COLUMNS[:4], *ORDERED, *COLUMNS[4:]) if ordered else COLUMNS
+    columns = (*COLUMNS[:4], *ORDERED, *COLUMNS[5:]) if ordered else COLUMNS
     geometries = {run.metrics.get("geometry") for run in comparison.runs}
     best = {}
     for key, _, better, _ in columns:
