@@ -62,19 +62,33 @@ def test_python_blocks(page, checkout, monkeypatch, capsys):
 
 def test_the_page_on_own_data_holds_a_corpus_and_a_recipe(tmp_path):
     page = ROOT / "docs/your-data.md"
-    items, ratings = blocks(page, "csv")
-    card, elsewhere, recipe = blocks(page, "toml")
+    items, ratings, counts = blocks(page, "csv")
+    card, counted, elsewhere, recipe = blocks(page, "toml")
     (tmp_path / "items.csv").write_text(items)
     (tmp_path / "ratings.csv").write_text(ratings)
     (tmp_path / "corpus.toml").write_text(card)
     corpus = open_corpus(tmp_path)
     assert (corpus.name, len(corpus), len(corpus.ratings)) == ("mine", 2, 5)
     assert make_recipe(tomllib.loads(recipe)).name == "mine"
+    (tmp_path / "counted").mkdir()
+    (tmp_path / "counted/items.csv").write_text(counts)
+    (tmp_path / "counted/corpus.toml").write_text(counted)
+    assert open_corpus(tmp_path / "counted").ratings["value"].value_counts().to_dict() == {
+        "happy": 10,
+        "angry": 7,
+        "sad": 3,
+    }
     table = pd.DataFrame({"utterance_id": ["u1"], "label4": ["sad"], "activation": [2.5]})
     (tmp_path / "far").mkdir()
     table.to_parquet(tmp_path / "far/iemocap_session1.parquet")
     (tmp_path / "there.toml").write_text(elsewhere.replace("/corpora/iemocap", str(tmp_path / "far")))
     assert open_corpus(tmp_path / "there.toml").ratings["value"].tolist() == ["2.5"]
+
+
+def test_the_page_on_faces_holds_recipes():
+    classes, ages = (make_recipe(tomllib.loads(block)) for block in blocks(ROOT / "docs/faces.md", "toml"))
+    assert (classes.features.kind, ages.features.kind) == ("faces", "faces")
+    assert (classes.protocol.kind, ages.labels.kind, ages.terms[0].kind) == ("published", "levels", "ordered_emd")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -16,7 +16,7 @@ _ITEM_ALIASES = {
     "image": (*_LOCATIONS, "image_path", "image_file"),
     "text": ("transcript", "transcription"),
     "label": ("emotion", "class"),
-    "speaker": ("speaker_id", "actor"),
+    "speaker": ("speaker_id", "actor", "person", "person_id", "subject", "subject_id"),
     "split": ("partition", "subset"),
     "language": ("lang",),
     "start": ("start_time",),

@@ -61,7 +61,8 @@ def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are
     if "value" not in long:
         raise InputError(
             f"{where} has no column of values; it has: {column_list(rows)}. "
-            f'Say which one: [ratings_columns] value = "...", or name a column per dimension'
+            f'Say in corpus.toml which one: [ratings_columns] value = "...", or a column for each dimension there, or '
+            "[vote_counts] with a column of counts for each class"
         )
     return long[list(RATING_COLUMNS)]
 

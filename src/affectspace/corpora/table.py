@@ -17,7 +17,7 @@ ours           also known as
 ``image``      the same names, image_path and image_file: where the values end like image files
 ``text``       transcript, transcription
 ``label``      emotion, class
-``speaker``    speaker_id, actor
+``speaker``    speaker_id, actor, person, person_id, subject, subject_id
 ``split``      partition, subset
 ``language``   lang
 ``start``      start_time
