@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from affectspace.corpora.corpus import Corpus, unlabelled
+from affectspace.corpora.corpus import ITEM_COLUMNS, Corpus, unlabelled
 
 __all__ = ["notes"]
 
@@ -30,7 +30,7 @@ def notes(corpus: Corpus) -> list[str]:
         return [
             *told,
             "no item has a label or a rating: there is nothing to train on, but all can be embedded; if a column holds "
-            'labels, call it label, or name it in corpus.toml: [columns] label = "..."',
+            f"labels, {_where_labels_may_be(corpus)}",
         ]
     speakers = items["speaker"]
     shown = ' (the person who is shown), or split by = "item"' if items["audio"].isna().all() else ""
@@ -67,3 +67,13 @@ def notes(corpus: Corpus) -> list[str]:
 def _told(label: str) -> str:
     """A label as it is, in quotes where blanks at its ends would be overlooked."""
     return label if label == label.strip() else repr(label)
+
+
+def _where_labels_may_be(corpus: Corpus) -> str:
+    others = [str(column) for column in corpus.items if column not in ITEM_COLUMNS]
+    if not others:
+        return 'call it label, or name it in corpus.toml: [columns] label = "..."'
+    return (
+        f"such as {', '.join(others[:12])}, say which in corpus.toml: "
+        f'[columns] label = "{others[0]}", or [vote_counts] for counts of votes'
+    )
