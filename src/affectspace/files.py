@@ -193,6 +193,10 @@ def inside(root: str | Path, relative: str) -> Path:
     # A file may bear the very name of a reference, so both it and the table have to stay.
     top, *real = [os.path.realpath(place) for place in (root, path, packed(path)[0])]
     if os.path.isabs(relative) or os.path.commonpath([top, *real]) != top:
+        if os.path.isabs(relative):
+            raise InputError(
+                f"path {relative!r} is absolute; paths in a table must stay below the root {root} and be relative to it"
+            )
         raise InputError(f"path {relative!r} leaves its root {root}; paths in a table must stay below the root")
     return path
 

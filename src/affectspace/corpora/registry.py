@@ -78,6 +78,7 @@ def open_corpus(path: str | Path, adapter: str | None = None) -> Corpus:
     known = ", ".join(name for name in ADAPTERS if name != table.NAME)
     raise InputError(
         f"{path} is no corpus that is known. Looked for a table ({', '.join(table.ITEM_TABLES)}), a corpus.toml, "
-        f"and the layouts of {known}. For data of your own, put an items.csv with the columns id, audio, label and "
-        f"speaker there; for a known corpus, give its top folder"
+        f"and the layouts of {known}. For data of your own, put an items.csv with the columns id, audio or image, "
+        f"label and speaker there, or give a folder that holds a folder of pictures for each class; for a known "
+        f"corpus, give its top folder"
     )

@@ -102,6 +102,8 @@ def refuse_too_many(quarantine: pd.DataFrame, items: int, max_bad_share: float) 
         return
     first = "; ".join(f"{item}: {reason}" for item, reason in zip(quarantine["id"][:3], quarantine["reason"][:3]))
     more = f"; and {bad - 3} more" if bad > 3 else ""
+    if bad == items:
+        raise InputError(f"none of {items} items can be used: {first}{more}" if items > 1 else first)
     raise InputError(
         f"{bad} of {items} items have no features, and a share of {max_bad_share:g} is allowed (max_bad_share): "
         f"{first}{more}"
