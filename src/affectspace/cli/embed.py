@@ -58,4 +58,9 @@ def embed(
     print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
-    next_commands(f"affectspace discover {quoted(out)}", f"affectspace map {quoted(out)}")
+    labelled = "label" in found.table and found.table["label"].notna().any()
+    next_commands(
+        f"affectspace {'discover' if labelled else 'summarise'} {quoted(out)}",
+        f"affectspace map {quoted(out)}" + ("" if labelled else " --by prediction"),
+        f"affectspace search {quoted(out, '--query', str(found.table['id'].iloc[0]))}",
+    )

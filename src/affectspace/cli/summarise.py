@@ -11,11 +11,13 @@ from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, json_text
 
+USUAL_GROUPS = 40
+
 
 def summarise(
     space: Path,
     *,
-    groups: int = 40,
+    groups: int | None = None,
     per_group: int = 8,
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -27,7 +29,7 @@ def summarise(
     space
         A Parquet file that affectspace embed wrote, or a finished run folder; no labels are needed.
     groups
-        How many groups.
+        How many groups [default: 40, or as many as there are items].
     per_group
         How many items stand for each.
     out
@@ -36,9 +38,11 @@ def summarise(
         Print the groups as JSON, for machines.
     """
     for name, value in (("groups", groups), ("per-group", per_group)):
-        if value < 1:
+        if value is not None and value < 1:
             raise InputError(f"--{name} is {value}; legal: at least 1")
     opened = chosen(space)
+    if groups is None:
+        groups = min(USUAL_GROUPS, len(opened))
     if groups > len(opened):
         raise InputError(f"--groups is {groups}, and there are {len(opened)} items; legal: 1 to {len(opened)}")
     folder = new_folder(out or beside(space, "-summary"))
