@@ -297,3 +297,14 @@ def test_frames_of_a_session_may_share_a_picture_but_not_have_copies_of_it(tmp_p
 
 def test_a_box_says_nothing_of_an_item_without_an_image(tmp_path):
     assert seen(corpus_of(tmp_path, ["a,Hello,sad,1 2"], header="id,text,label,box")) == []
+
+
+def test_ages_off_their_scale(tmp_path):
+    rows = [f"{row},some words,{age}" for row, age in enumerate([0, -3, 412, "about 40", 120])]
+    (tmp_path / "items.csv").write_text("id,text,age\n" + "\n".join(rows) + "\n")
+    (tmp_path / "corpus.toml").write_text('[columns]\nlabel = "age"\n[scales.label]\nlow = 0\nhigh = 120\n')
+    assert [(fault.row, fault.problem, fault.message) for fault in check(open_corpus(tmp_path))] == [
+        (2, "off-scale", "the label is '-3'; labels run from 0 to 120"),
+        (3, "off-scale", "the label is '412'; labels run from 0 to 120"),
+        (4, "not-a-number", "the label is 'about 40'; labels run from 0 to 120"),
+    ]

@@ -35,7 +35,7 @@ def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
         2 duplicate-id 'a' is also the id of row 1; ids must be unique
         2 no-media the item has neither audio nor image nor text
     """
-    faults = [*_ids(corpus.items), *_content(corpus), *media_faults(corpus, read_media)]
+    faults = [*_ids(corpus.items), *_content(corpus), *_labels(corpus), *media_faults(corpus, read_media)]
     return sorted(faults, key=lambda f: f.row) + sorted(_ratings(corpus), key=lambda f: f.row)
 
 
@@ -67,6 +67,19 @@ def _content(corpus: Corpus) -> Iterator[Fault]:
             yield Fault(
                 row, name, "label", "", "no-label", "the item has neither a label nor a rating; it cannot be used"
             )
+
+
+def _labels(corpus: Corpus) -> Iterator[Fault]:
+    """Labels that are numbers, such as ages, off the scale that corpus.toml declares for them."""
+    scale, labels = corpus.card.scales.get("label"), corpus.items["label"]
+    if scale is None:
+        return
+    numbers = pd.to_numeric(labels, errors="coerce").astype("float64")
+    for at in np.flatnonzero(labels.notna() & ~numbers.between(scale.low, scale.high)):
+        name, value = corpus.items["id"].iloc[at], labels.iloc[at]
+        problem = "not-a-number" if np.isnan(numbers.iloc[at]) else "off-scale"
+        message = f"the label is {value!r}; labels run from {scale.low:g} to {scale.high:g}"
+        yield Fault(int(at) + 1, "" if pd.isna(name) else name, "label", value, problem, message)
 
 
 def _ratings(corpus: Corpus) -> Iterator[Fault]:
