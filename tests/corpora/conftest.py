@@ -22,7 +22,7 @@ def picture():
 
 @pytest.fixture
 def plant_images(tmp_path, picture):
-    """``plant_images("a/b.png", ...)``: images that differ, of any ``side``, with what a Mac leaves behind; gives the root."""
+    """``plant_images("a/b.png", ...)``: images that differ, with what a Mac leaves behind; gives the root."""
 
     def plant(*names: str, side: int = 4):
         for seed, name in enumerate(names):

@@ -72,6 +72,7 @@ def test_a_blank_at_the_end_of_a_label_is_seen(corpus):
 def test_columns_that_may_be_labels_are_named(tmp_path):
     (tmp_path / "items.csv").write_text("image,speaker,age\na.png,x,31\nb.png,y,40\n")
     (note,) = notes(open_corpus(tmp_path))
-    assert 'columns that may hold them: age; say which in corpus.toml: [columns] label = "age", or' in note
+    assert 'labels, such as age, say which in corpus.toml: [columns] label = "age", or' in note
     (tmp_path / "items.csv").write_text("image,speaker\na.png,x\nb.png,y\n")
-    assert notes(open_corpus(tmp_path)) == ["no item has a label or a rating; add a column label"]
+    (note,) = notes(open_corpus(tmp_path))
+    assert note.endswith('if a column holds labels, call it label, or name it in corpus.toml: [columns] label = "..."')
