@@ -34,6 +34,10 @@ def test_figures_are_those_of_the_plain_way():
     assert (figures["knn_precision"], figures["knn_recall"]) == pytest.approx((p, r))
     assert figures["knn_f1_of_macro"] == pytest.approx(2 * p * r / (p + r))
     assert figures["knn_macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
+    means = np.stack([reference[their_labels == c].mean(0) for c in (0, 1)])
+    nearest = cdist(points, means).argmin(1)
+    assert figures["map_accuracy"] == pytest.approx(accuracy_score(labels, nearest))
+    assert figures["map_macro_f1"] == pytest.approx(f1_score(labels, nearest, average="macro"))
     among = cdist(points, points)
     np.fill_diagonal(among, np.inf)
     majority = labels[among.argsort(1)[:, :11]].mean(1) > 0.5
@@ -57,6 +61,7 @@ def test_separate_classes_have_the_best_of_every_figure():
     figures = space_figures(points, labels, 2, points + 0.01, labels, ks=[1, 8])
     best = {name: value for name, value in figures.items() if not name.endswith("chance")}
     assert best.pop("silhouette") > 0.9
+    assert best.pop("knn_k") == 11
     assert best == pytest.approx(dict.fromkeys(best, 1.0))
     assert 0.3 < figures["rater_agreement_chance"] < 0.95
 
@@ -74,7 +79,15 @@ def test_without_a_reference_each_item_is_left_out_in_turn():
     points, labels, _ = cast()
     figures = space_figures(points, labels, 2, ks=[1], k_nn=1)
     assert figures["knn_accuracy"] == figures["recall_at_1"] == figures["accuracy_at_1"] < 1
-    assert not any(name.startswith(("reference", "within")) for name in figures)
+    assert not any(name.startswith(("reference", "within", "map")) for name in figures)
+
+
+def test_agreement_with_raters_does_not_depend_on_how_many_vote():
+    points, labels, _ = cast()
+    one, many = (space_figures(points, labels, 2, points, labels, k_nn=k) for k in (1, 31))
+    assert one["knn_accuracy"] == 1 > many["knn_accuracy"]
+    agreement = [name for name in one if name.startswith("rater") or "_at_" in name]
+    assert [one[name] for name in agreement] == [many[name] for name in agreement]
 
 
 def test_unknown_items_are_as_if_they_were_not_there():

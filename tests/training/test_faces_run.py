@@ -175,8 +175,19 @@ def test_a_corpus_of_which_training_sees_nothing_has_figures_of_its_own(faces, p
 def test_a_run_measures_its_space_when_asked(faces, tmp_path):
     run = train(faces(training=LONGER, monitor={"space": True}), tmp_path / "run", quiet=True)
     assert run.metrics["test"]["knn_accuracy"] > 0.9
-    assert {"nmi", "recall_at_1", "accuracy_at_8", "rater_agreement"} <= set(run.metrics["test"])
+    assert {"nmi", "recall_at_1", "accuracy_at_8", "rater_agreement", "map_accuracy"} <= set(run.metrics["test"])
+    assert set(run.metrics["validate"]) == set(run.metrics["test"])
+    k, curve = run.neighbours
+    assert curve[k] == max(curve.values()) == run.metrics["validate"]["knn_macro_f1"]
+    assert run.metrics["test"]["knn_k"] == k
     assert run.predictions["split"].value_counts().to_dict() == {"train": 18, "test": 12, "validate": 6}
+
+
+def test_without_validation_items_as_many_neighbours_vote_as_in_the_paper(faces, tmp_path):
+    changes = {"protocol": {"validate_share": 0}, "training": {"epochs": 1, "selection": "last"}}
+    run = train(faces(**changes, monitor={"space": True}), tmp_path / "run", quiet=True)
+    assert run.neighbours is None
+    assert run.metrics["test"]["knn_k"] == 11
 
 
 def test_systems_with_one_seed_begin_with_one_space(faces, tmp_path):

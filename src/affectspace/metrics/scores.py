@@ -68,6 +68,8 @@ SPACE_FIGURES = {
         f"within_knn_{key}": Figure(f"{title} of neighbours' votes, within the tested items", 0, 1, "higher")
         for key, title in VOTED.items()
     },
+    **{f"map_{key}": Figure(f"{title} by the nearest class mean", 0, 1, "higher") for key, title in VOTED.items()},
+    "knn_k": Figure("neighbours that vote", 1, float("inf"), None),
     "nmi": Figure("normalised mutual information of clusters and classes", 0, 1, "higher"),
     "adjusted_rand": Figure("adjusted Rand index of clusters and classes", -1, 1, "higher"),
     "pairwise_f1": Figure("pairwise F1 of clusters", 0, 1, "higher"),

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -22,14 +23,15 @@ from affectspace.metrics import (
     silhouette,
     uar,
 )
-from affectspace.neighbours.classify import leading_labels, neighbour_votes, soft_targets
+from affectspace.neighbours.classify import leading_labels, map_classifier, neighbour_votes, soft_targets
 from affectspace.neighbours.indexes import Metric, as_queries
 from affectspace.neighbours.nearest import Neighbours
 
-__all__ = ["rater_agreement", "space_figures"]
+__all__ = ["K_NN", "rater_agreement", "space_figures"]
 
+K_NN = 11  # neighbours that vote where none validate, as in the source, and whose votes are compared with an item's
 STARTS = 10  # of k-means, the best of which is taken
-KNN = {"accuracy": accuracy, "precision": precision, "recall": uar, "macro_f1": macro_f1, "f1_of_macro": f1_of_macro}
+VOTED = {"accuracy": accuracy, "precision": precision, "recall": uar, "macro_f1": macro_f1, "f1_of_macro": f1_of_macro}
 
 
 def space_figures(
@@ -39,7 +41,7 @@ def space_figures(
     reference: ArrayLike | None = None,
     reference_targets: ArrayLike | None = None,
     ks: Sequence[int] = (1, 2, 4, 8, 16, 32),
-    k_nn: int = 11,
+    k_nn: int = K_NN,
     metric: Metric = "euclidean",
     seed: int = 0,
 ) -> dict[str, float]:
@@ -50,16 +52,21 @@ def space_figures(
     ``knn_recall``, ``knn_macro_f1``,            among the reference items, or without a reference
     ``knn_f1_of_macro``                          among the other items (each left out in turn)
     ``within_knn_accuracy``, ...                 the same five among the other items, where there is a reference
+    ``map_accuracy``, ...                        the same five of the class with the nearest mean of reference items
+    ``knn_k``                                    how many neighbours had a vote
     ``recall_at_K``, ``accuracy_at_K``           retrieval among the items themselves
     ``reference_recall_at_K``,                   retrieval from the reference, where there is one
     ``reference_accuracy_at_K``
     ``nmi``, ``adjusted_rand``, ``pairwise_f1``  of k-means with as many clusters as classes occur
     ``silhouette``                               of the classes
-    ``rater_agreement``,                         :func:`rater_agreement` with the ``k_nn`` neighbours
-    ``rater_agreement_chance``                   among the items, and with as many drawn at random
+    ``rater_agreement``,                         :func:`rater_agreement` with the 11 nearest of the items,
+    ``rater_agreement_chance``                   and with as many drawn at random
     ===========================================  =====================================================
 
-    All but the silhouette (in [-1, 1]) and ``adjusted_rand`` lie in [0, 1]; higher is better, of all but
+    The nearest mean is the most probable class (MAP) of Gaussians of one spread and equal priors, whatever that
+    spread is: :func:`affectspace.neighbours.classify.map_classifier`, for which a soft label counts in parts.
+
+    All but ``knn_k``, the silhouette (in [-1, 1]) and ``adjusted_rand`` lie in [0, 1]; higher is better, of all but
     the chance, which is to be compared with. The silhouette is NaN where all items are of one class.
     Retrieval and clusters need one class an item: they leave out items whose raters are torn, and are
     left out themselves where all items are. The other figures hold torn items by the tie rule of
@@ -94,19 +101,21 @@ def space_figures(
         raise ValueError("reference and reference_targets belong together; give both or neither")
     points, votes = _known(embeddings, targets, classes, metric, "embeddings", at_least=2)
     labels = leading_labels(votes, classes)
-    widest = max([*ks, k_nn])
+    widest = max([*ks, k_nn, K_NN])
     _, rows = Neighbours(points).of_items(widest)
     retrieved = {"": (rows, labels)}
     voters, voters_votes = rows, votes
+    predicted = {}
     if reference is not None and reference_targets is not None:
         others, voters_votes = _known(reference, reference_targets, classes, metric, "reference", at_least=1)
         _, voters = Neighbours(others).search(points, widest)
         retrieved["reference_"] = (voters, leading_labels(voters_votes, classes))
-    asked = {"knn": (voters, voters_votes)} | ({} if voters is rows else {"within_knn": (rows, votes)})
-    figures = {}
-    for source, (found, found_votes) in asked.items():
-        _, predicted = neighbour_votes(found, found_votes, classes, k_nn)
-        figures |= {f"{source}_{name}": figure(votes, predicted, classes) for name, figure in KNN.items()}
+        predicted["within_knn"] = neighbour_votes(rows, votes, classes, k_nn)[1]
+        predicted["map"] = map_classifier(others, voters_votes, classes).predict(torch.from_numpy(points)).numpy()
+    predicted["knn"] = neighbour_votes(voters, voters_votes, classes, k_nn)[1]
+    figures: dict[str, float] = {"knn_k": k_nn}
+    for way, guesses in predicted.items():
+        figures |= {f"{way}_{name}": figure(votes, guesses, classes) for name, figure in VOTED.items()}
     if (labels >= 0).any():
         for source, (found, found_labels) in retrieved.items():
             near = np.append(found_labels, -1)[found]  # the index -1, none, finds the label appended
@@ -118,8 +127,8 @@ def space_figures(
         figures["adjusted_rand"] = adjusted_rand(labels, clusters)
         figures["pairwise_f1"] = pairwise_f1(labels, clusters).f1
         figures["silhouette"] = silhouette(points, labels, seed=seed)
-    figures["rater_agreement"] = rater_agreement(votes, rows[:, :k_nn])
-    figures["rater_agreement_chance"] = rater_agreement(votes, _strangers(len(points), k_nn, seed))
+    figures["rater_agreement"] = rater_agreement(votes, rows[:, :K_NN])
+    figures["rater_agreement_chance"] = rater_agreement(votes, _strangers(len(points), K_NN, seed))
     return figures
 
 

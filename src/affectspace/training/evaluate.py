@@ -1,6 +1,7 @@
 """A net's answers for many items, and the figures and tables made of them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,13 @@ from affectspace.training.answers import answers
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
 
-__all__ = ["Predictions", "by_corpus", "figures", "figures_of_space", "predict", "prediction_table", "snapshot_table"]
+__all__ = [
+    "Predictions", "by_corpus", "chosen_neighbours", "figures", "figures_of_space", "predict", "prediction_table",
+    "snapshot_table",
+]  # fmt: skip
 
 SEQUENCES, VECTORS = 128, 2048  # items that are looked at together
+TRIED_K = (1, 3, 5, 7, 9, 11, 15, 21, 31, 45, 63)  # neighbours that vote
 PAIRED_ITEMS = 800  # similarity figures look at the pairs of at most so many items: to rank 320,000 takes 0.1 s
 
 
@@ -81,12 +86,25 @@ def figures(predictions: Predictions, similarity: str | None = None, ordered: bo
     return found
 
 
-def figures_of_space(tested: Predictions, trained: Predictions) -> dict[str, float]:
-    """The figures of :func:`affectspace.neighbours.space_figures`: neighbours vote that were trained on."""
-    from affectspace.neighbours import space_figures  # loads faiss, which most runs have no use for
+def figures_of_space(tested: Predictions, trained: Predictions, k: int | None = None) -> dict[str, float]:
+    """The figures of :func:`affectspace.neighbours.space_figures`: k neighbours vote that were trained on.
+
+    k is 11, as in the source of these figures, where no other is given.
+    """
+    from affectspace.neighbours.quality import K_NN, space_figures  # loads faiss, which most runs have no use for
 
     classes = tested.targets.shape[1]
-    return space_figures(tested.embeddings, tested.targets, classes, trained.embeddings, trained.targets)
+    known = (trained.embeddings, trained.targets)
+    return space_figures(tested.embeddings, tested.targets, classes, *known, k_nn=k or K_NN)
+
+
+def chosen_neighbours(validated: Predictions, trained: Predictions) -> dict[str, Any]:
+    """The number ``k`` of training items whose votes tell validation items best, and ``macro_f1`` with each tried."""
+    from affectspace.neighbours import Neighbours, choose_k  # loads faiss, which most runs have no use for
+
+    _, rows = Neighbours(trained.embeddings).search(validated.embeddings, max(TRIED_K))
+    k, curve = choose_k(rows, trained.targets, validated.targets, trained.targets.shape[1], TRIED_K)
+    return {"k": k, "macro_f1": {str(each): value for each, value in curve.items()}}
 
 
 def by_corpus(predictions: Predictions, data: Data) -> dict[str, Predictions]:

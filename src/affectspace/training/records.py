@@ -42,6 +42,11 @@ class _Data(BaseModel):
     corpora: list[_Corpus] | None = None
 
 
+class _Neighbours(BaseModel):
+    k: int
+    macro_f1: dict[int, float]
+
+
 class _Metrics(BaseModel):
     name: str | None = None
     seed: int | None = None
@@ -57,6 +62,7 @@ class _Metrics(BaseModel):
     validation: Figures | None = Field(None, alias="validate")
     test: Figures | None = None
     unseen: dict[str, Figures] | None = None
+    neighbours: _Neighbours | None = None
 
 
 class _Timing(BaseModel):

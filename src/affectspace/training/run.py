@@ -224,6 +224,15 @@ class Run:
             for corpus, figures in (self.metrics.get("unseen") or {}).items()
         }
 
+    @property
+    def neighbours(self) -> tuple[int, dict[int, float]] | None:
+        """How many training items vote on an item, as validation items chose, and macro F1 with each number tried.
+
+        None where the space was not measured, nothing validates, or each fold has chosen for itself.
+        """
+        chosen = self.metrics.get("neighbours")
+        return chosen and (int(chosen["k"]), {int(k): float(f1) for k, f1 in chosen["macro_f1"].items()})
+
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """One row an item: item, split, speaker, target, probabilities, embedding; ``fold`` too where there are any."""

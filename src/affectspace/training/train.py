@@ -26,6 +26,7 @@ from affectspace.training.diverged import diverged
 from affectspace.training.evaluate import (
     Predictions,
     by_corpus,
+    chosen_neighbours,
     figures,
     figures_of_space,
     predict,
@@ -200,10 +201,13 @@ def train(
             prediction_table(data, known | answers).to_parquet(path)
         # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
         similarity = None if recipe.protocol.inner else reported_geometry(recipe)
+        chooses = known and "validate" in answers  # whether validation items tell how many neighbours vote
+        neighbours = chosen_neighbours(answers["validate"], known["train"]) if chooses else None
 
-        def told(found: Predictions, space: bool) -> dict[str, float]:
+        def told(found: Predictions) -> dict[str, float]:
             scored = figures(found, similarity, recipe.labels.ordered)
-            return scored | figures_of_space(found, known["train"]) if space and known else scored
+            k = neighbours["k"] if neighbours else None
+            return scored | figures_of_space(found, known["train"], k) if known else scored
 
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
@@ -216,11 +220,13 @@ def train(
             "geometry": reported_geometry(recipe),
             "counts": data.split.sizes,
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
-            **{part: told(answers[part], part == "test") for part in ("validate", "test") if part in answers},
+            **{part: told(answers[part]) for part in ("validate", "test") if part in answers},
         }
+        if neighbours:
+            final["neighbours"] = neighbours
         if "unseen" in answers:
             corpora = by_corpus(answers["unseen"], data)
-            final["unseen"] = {corpus: told(found, True) for corpus, found in corpora.items()}
+            final["unseen"] = {corpus: told(found) for corpus, found in corpora.items()}
         with atomic_directory(folder / "model") as path:
             save_model(path, model, objective, recipe, data, final.get("test", {}))
         seconds = seconds_before + time.monotonic() - started

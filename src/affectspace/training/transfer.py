@@ -49,7 +49,8 @@ def evaluate_on(
     scores = figures(predictions, run.metrics["geometry"], recipe.labels.ordered)
     if len(known := run.predictions.query("split == 'train'")):  # kept where the run has measured its space
         trained = (np.stack(list(known[name])) for name in ("target", "probabilities", "embedding"))
-        scores |= figures_of_space(predictions, Predictions(np.arange(len(known)), *trained))
+        k = (run.metrics.get("neighbours") or {}).get("k")
+        scores |= figures_of_space(predictions, Predictions(np.arange(len(known)), *trained), k)
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
