@@ -10,6 +10,7 @@ from affectspace.report import facts, panels
 from affectspace.report.compare import Comparison
 from affectspace.report.heat_map import distance_panels
 from affectspace.report.page import write_page
+from affectspace.report.space_panels import neighbour_panels, part_table
 from affectspace.report.style import RAMP
 from affectspace.training.run import Run
 
@@ -80,6 +81,8 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "map_rows": rows,
         "map_remarks": remarks,
         "ramp": ", ".join("#{:02x}{:02x}{:02x}".format(*(round(255 * c) for c in end)) for end in ends) if ramp else "",
+        "parts": part_table(comparison),
+        "neighbours": neighbour_panels(comparison),
         "legends": [(name, panels.legend(run)) for name, run in legends],
         "ends": (first.classes[0], first.classes[-1]),
         "confusions": panels.confusion_panels(comparison),
