@@ -27,7 +27,7 @@ class PretrainedImages(nn.Module):
     """Square images to an embedding and class logits, through an image model that others have trained.
 
     The head is that of :class:`ImageEncoder`: under autocast the model runs in low precision, the head in float32. All
-    weights learn; ``encoder.trunk.requires_grad_(False)`` leaves the model as it is.
+    weights learn, or with ``frozen`` the head's alone, and the model answers as in evaluation throughout.
 
     Args:
         source: folder with ``config.json``, safetensors and ``preprocessor_config.json``, or the model's name on
@@ -40,6 +40,9 @@ class PretrainedImages(nn.Module):
         mean: what was taken from grey levels of 0 to 255, for all channels or each.
         scale: what the difference was divided by, likewise. With them the model sees pixels as it was trained on
             them, whatever the normalisation of this corpus.
+        probe: whether the output layer only reads the embedding, and sends no gradient into it.
+        frozen: whether the model stays as it is.
+        weights: False: the source's architecture with random weights, where those of a state are to follow.
 
     Shape:
         batch values ``(items, side * side, channels)``, ``(grey level - mean) / scale``; embedding
@@ -62,10 +65,14 @@ class PretrainedImages(nn.Module):
         dropout: float = 0.0,
         mean: float | Sequence[float] = 0.0,
         scale: float | Sequence[float] = 1.0,
+        probe: bool = False,
+        frozen: bool = False,
+        weights: bool = True,
     ):
         super().__init__()
-        self.trunk = PretrainedTrunk(source, channels, mean, scale)
-        self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout)
+        self.frozen = frozen
+        self.trunk = PretrainedTrunk(source, channels, mean, scale, weights).requires_grad_(not frozen)
+        self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout, probe)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -74,6 +81,20 @@ class PretrainedImages(nn.Module):
 
     def forward(self, batch: Batch) -> Outputs:
         return self.head(self.trunk(as_images(batch.values)))
+
+    def train(self, mode: bool = True) -> "PretrainedImages":
+        """Training mode, in which a frozen model drops nothing and its normalisation learns nothing."""
+        super().train(mode)
+        if self.frozen:
+            self.trunk.eval()
+        return self
+
+    def save_architecture(self, folder: str | Path) -> None:
+        """Write what another of this architecture is made from with ``weights=False``, into a folder that is made."""
+        folder = Path(folder)
+        folder.mkdir(parents=True)
+        self.trunk.model.config.save_pretrained(folder)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        (folder / CONFIG).write_text(json.dumps(self.trunk.settings, indent=1), encoding="utf-8")
 
 
 class PretrainedTrunk(nn.Module):
@@ -92,15 +113,16 @@ class PretrainedTrunk(nn.Module):
         channels: int,
         mean: float | Sequence[float] = 0.0,
         scale: float | Sequence[float] = 1.0,
+        weights: bool = True,
     ):
         super().__init__()
-        self.model = _model(source)
+        self.model = _model(source, weights)
         inputs = getattr(self.model.config, "num_channels", 3)
         if channels not in (1, inputs):
             raise InputError(
                 f"images have {channels} channels, and {source} sees {inputs}; give images of 1 or {inputs}"
             )
-        settings = _settings(source)
+        self.settings = settings = _settings(source)
         self.resized, self.cropped = _sides(settings, getattr(self.model.config, "image_size", 224))
         self.mode = RESAMPLING.get(settings.get("resample", 2), "bilinear")
         # One multiplication and one addition: back to grey levels, to the model's range, by its mean and deviation.
@@ -133,7 +155,7 @@ class PretrainedTrunk(nn.Module):
         return hidden.mean((2, 3)) if hidden.ndim == 4 else hidden.mean(1)
 
 
-def _model(source: str | Path) -> nn.Module:
+def _model(source: str | Path, weights: bool) -> nn.Module:
     if importlib.util.find_spec("transformers") is None:
         raise InputError(
             'pretrained models need transformers, which is not installed; pip install "affectspace[pretrained]"'
@@ -147,18 +169,20 @@ def _model(source: str | Path) -> nn.Module:
     folder = Path(source)
     if not folder.is_dir() and (folder.is_absolute() or str(source).startswith(".") or str(source).count(os.sep) > 1):
         raise InputError(f"there is no folder {source}; give one with a saved model, or a model's name on the hub")
-    if folder.is_dir() and not any(folder.glob("*.safetensors")):
+    if weights and folder.is_dir() and not any(folder.glob("*.safetensors")):
         raise InputError(
             f"{source} has no safetensors, and other formats of weights may run code; save the model with "
             "save_pretrained(..., safe_serialization=True)"
         )
     own: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        if type(config) in AutoModelForImageClassification._model_mapping:  # pyright: ignore[reportAttributeAccessIssue]
-            # No labels, no classifier: an identity stands in its place, in every architecture.
-            return AutoModelForImageClassification.from_pretrained(source, num_labels=0, **own)
-        return AutoModel.from_pretrained(source, **own)
+        # No labels, no classifier: an identity stands in its place, in every architecture.
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, num_labels=0)
+        classifies = type(config) in AutoModelForImageClassification._model_mapping  # pyright: ignore[reportAttributeAccessIssue]
+        kind = AutoModelForImageClassification if classifies else AutoModel
+        if not weights:
+            return kind.from_config(config, trust_remote_code=False)
+        return kind.from_pretrained(source, config=config, **own)
     except (OSError, ValueError, KeyError) as error:
         told = str(error).strip().splitlines()[0]
         raise InputError(f"{source} cannot be opened as a model with safetensors: {told}") from error

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, pad
+from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, PretrainedImages, pad
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
@@ -22,7 +22,15 @@ from affectspace.training.data import Data, normalised_groups
 from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
 from affectspace.training.gather import make_frontend, make_views, medium
 from affectspace.training.objective import Objective
-from affectspace.training.recipe import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, Recipe, make_recipe
+from affectspace.training.pretrained_source import keep_architecture, make_pretrained
+from affectspace.training.recipe import (
+    ConvPoolEncoder,
+    ImageEncoderEntry,
+    MLPEncoder,
+    PretrainedImageEntry,
+    Recipe,
+    make_recipe,
+)
 from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
@@ -35,11 +43,21 @@ MEDIUM_WORDS = {
 }
 
 
-def make_encoder(recipe: Recipe, bands: int, classes: int) -> ConvPool | MLP | ImageEncoder:
+def make_encoder(
+    recipe: Recipe, bands: int, classes: int, normaliser: Normaliser | None = None, kept: Path | None = None
+) -> ConvPool | MLP | ImageEncoder | PretrainedImages:
     """The net that a recipe names, for features of ``bands`` dimensions.
 
+    Args:
+        recipe: its section ``encoder``.
+        bands: dimensions of a frame, channels of a pixel.
+        classes: how many it tells apart.
+        normaliser: of these features, which a pretrained model undoes.
+        kept: folder of a saved model, where its own weights are to follow.
+
     Raises:
-        InputError: a net for pictures that there is not, or that cannot see pictures of this size.
+        InputError: a net for pictures that there is not, or that cannot see pictures of this size; a pretrained model
+            that cannot be opened.
     """
     match recipe.encoder:
         case ConvPoolEncoder() as entry:
@@ -56,6 +74,8 @@ def make_encoder(recipe: Recipe, bands: int, classes: int) -> ConvPool | MLP | I
                 )  # fmt: skip
             except ValueError as error:
                 raise InputError(f"encoder: {error}") from None
+        case PretrainedImageEntry() as entry:
+            return make_pretrained(recipe, entry, bands, classes, normaliser, kept)
 
 
 @dataclass(frozen=True)
@@ -120,7 +140,7 @@ def save_model(
     What its terms have learned, such as distances between classes, is written beside it.
 
     The paths of the machine it was trained on stay out of it; the network that found faces, if a file of yours did, is
-    copied into it, as ``finder.onnx``.
+    copied into it, as ``finder.onnx``, and of a pretrained model its settings, as ``pretrained``.
 
     Raises:
         InputError: that file has changed since training began.
@@ -132,6 +152,7 @@ def save_model(
             f"{finder_file(recipe)} is not what it was when training began; restore it, and end the run by "
             "affectspace train --resume"
         )
+    own = keep_architecture(own, encoder, folder)
     public = own.model_copy(update={"data": ".", "corpora": names})
     config = {
         "format": FORMAT,
@@ -174,9 +195,10 @@ def load_model(folder: str | Path) -> Model:
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
         recipe = with_kept_finder(recipe, folder, config.get("finder_sha256"))
         parents = torch.tensor(config["parents"]) if "parents" in config else None
-        encoder = make_encoder(recipe, config["dimensions"], len(config["classes"] if parents is None else parents))
-        encoder.load_state_dict(load_file(folder / "model.safetensors"))
         normaliser = Normaliser.from_dict(config["normaliser"])
+        classes = len(config["classes"] if parents is None else parents)
+        encoder = make_encoder(recipe, config["dimensions"], classes, normaliser, kept=folder)
+        encoder.load_state_dict(load_file(folder / "model.safetensors"))
     except InputError:
         raise
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:

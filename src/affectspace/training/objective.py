@@ -33,7 +33,7 @@ from affectspace.losses import (
     balanced_class_weights,
 )
 from affectspace.training.data import Data
-from affectspace.training.recipe import ImageEncoderEntry, Recipe
+from affectspace.training.recipe import ImageEncoderEntry, PretrainedImageEntry, Recipe
 from affectspace.training.recipe_terms import (
     AdversaryEntry,
     ContrastivePairsEntry,
@@ -261,7 +261,7 @@ def triplet_geometry(recipe: Recipe) -> str | None:
 
 def reported_geometry(recipe: Recipe) -> str | None:
     """The geometry in which the recipe's runs tell similarity; None of embeddings that may be negative."""
-    if isinstance(recipe.encoder, ImageEncoderEntry) and not recipe.encoder.non_negative:
+    if isinstance(recipe.encoder, ImageEncoderEntry | PretrainedImageEntry) and not recipe.encoder.non_negative:
         return None
     asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]
     return recipe.monitor.geometry or (asked or ["fisher_rao"])[0]

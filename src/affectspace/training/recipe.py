@@ -57,6 +57,23 @@ class ImageEncoderEntry(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
+class PretrainedImageEntry(Section):
+    """A model of ``transformers`` for pictures that others have trained, and the embedding behind it.
+
+    ``source`` is a folder with safetensors, below ``data``, or a name on the hub. With ``frozen`` only what stands
+    behind it learns; ``non_negative``, ``probe`` and ``dropout`` as of a net for pictures. Needs
+    ``pip install "affectspace[pretrained]"``.
+    """
+
+    kind: Literal["pretrained_image"]
+    source: str = Field(min_length=1)
+    frozen: bool = False
+    dimensions: int = Field(default=64, ge=1)
+    non_negative: bool = False
+    probe: bool = False
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
 class Training(Section):
     """How long, how fast, and which epoch is kept.
 
@@ -135,7 +152,9 @@ def _names_a_folder(name: str) -> str:
     return name
 
 
-Encoder = Annotated[ConvPoolEncoder | MLPEncoder | ImageEncoderEntry, Field(discriminator="kind")]
+Encoder = Annotated[
+    ConvPoolEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry, Field(discriminator="kind")
+]
 
 
 class Recipe(Section):
@@ -216,20 +235,26 @@ class Recipe(Section):
     def _reads_pictures(self) -> None:
         features, views = self.features, self.views
         if not isinstance(features, FaceFeatures):
-            if isinstance(self.encoder, ImageEncoderEntry):
+            if isinstance(self.encoder, ImageEncoderEntry | PretrainedImageEntry):
                 raise ValueError(
-                    f'encoder.kind "image" reads pictures, and features.kind {features.kind!r} gives none; use '
-                    'features.kind = "faces", or another encoder'
+                    f'encoder.kind "{self.encoder.kind}" reads pictures, and features.kind {features.kind!r} gives '
+                    'none; use features.kind = "faces", or another encoder'
                 )
             if views.told:
                 raise ValueError(
                     f"views are of pictures, and features.kind {features.kind!r} gives none; leave [views] out"
                 )
             return
-        if not isinstance(self.encoder, ImageEncoderEntry):
+        if not isinstance(self.encoder, ImageEncoderEntry | PretrainedImageEntry):
             raise ValueError(
                 f'encoder.kind {self.encoder.kind!r} cannot read pictures; features.kind = "faces" needs '
-                'encoder.kind = "image"'
+                'encoder.kind = "image" or "pretrained_image"'
+            )
+        scope = features.normalise.scope
+        if isinstance(self.encoder, PretrainedImageEntry) and scope not in ("train", "none"):
+            raise ValueError(
+                f"features.normalise.scope {scope!r} takes from each picture what cannot be put back, and a pretrained "
+                'model has a normalisation of its own; legal with it: "train", "none"'
             )
         if self.augment.on:
             raise ValueError("augment changes sound, and pictures have none; use [views] instead")

@@ -92,7 +92,7 @@ def train(
         torch.manual_seed(recipe.seed)
         fabric = make_fabric(settings.device, settings.precision)
         train_targets = data.targets[torch.tensor(data.split.train)]
-        model = make_encoder(recipe, data.dimensions, len(data.classes))
+        model = make_encoder(recipe, data.dimensions, len(data.classes), data.normaliser)
         if start:
             _begin_with(model, start)
         objective = make_objective(recipe, data, model.sizes)

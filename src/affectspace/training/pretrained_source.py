@@ -1,0 +1,51 @@
+"""Where a recipe's pretrained model comes from, and what of it is kept with a trained one."""
+
+from pathlib import Path
+
+from torch import nn
+
+from affectspace.encoders import PretrainedImages
+from affectspace.features import Normaliser
+from affectspace.training.recipe import PretrainedImageEntry, Recipe
+
+__all__ = ["FOLDER", "keep_architecture", "make_pretrained"]
+
+FOLDER = "pretrained"  # within that of a model, whose file of weights holds all of them
+
+
+def make_pretrained(
+    recipe: Recipe, entry: PretrainedImageEntry, channels: int, classes: int, normaliser: Normaliser | None,
+    kept: Path | None,
+) -> PretrainedImages:  # fmt: skip
+    """The net that the recipe names: with the weights that others have trained, or the architecture that was kept.
+
+    Args:
+        recipe: whose ``data`` a folder lies below.
+        entry: its section ``encoder``.
+        channels: of the pictures.
+        classes: number of classes.
+        normaliser: of this corpus, which the net undoes; None: a state that follows tells it.
+        kept: folder of a saved model; None: the weights come from the source.
+
+    Raises:
+        InputError: as :class:`affectspace.encoders.PretrainedImages`.
+    """
+    local = Path(recipe.data) / entry.source
+    source = kept / FOLDER if kept is not None else local if local.is_dir() else entry.source
+    mean, scale = (0.0, 1.0) if normaliser is None or normaliser.pooled is None else vars(normaliser.pooled).values()
+    return PretrainedImages(
+        source, channels, classes, entry.dimensions, entry.non_negative, entry.dropout, mean, scale,
+        probe=entry.probe, frozen=entry.frozen, weights=kept is None,
+    )  # fmt: skip
+
+
+def keep_architecture(recipe: Recipe, encoder: nn.Module, folder: Path) -> Recipe:
+    """Write what the net is made from into the folder of a model; the recipe, which then names no other place.
+
+    A recipe of another net is returned as it is.
+    """
+    if not isinstance(recipe.encoder, PretrainedImageEntry):
+        return recipe
+    assert isinstance(encoder, PretrainedImages), "made by this recipe"
+    encoder.save_architecture(folder / FOLDER)
+    return recipe.model_copy(update={"encoder": recipe.encoder.model_copy(update={"source": FOLDER})})

@@ -1,0 +1,130 @@
+"""Runs of recipes whose encoder others have trained: what learns, what is kept, and what is refused."""
+
+import importlib.util
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from affectspace.errors import InputError
+from affectspace.training import load_model, make_recipe, train
+from affectspace.training.data import prepare
+from affectspace.training.model import make_encoder
+
+needs_transformers = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
+)
+SETTINGS = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "size": {"shortest_edge": 32}}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Pictures that are brighter above or below, and a tiny model with batch normalisation and random weights."""
+    rng, rows = np.random.default_rng(0), ["id,image,label,split"]
+    (tmp_path / "faces").mkdir()
+    for number in range(24):
+        light = np.linspace(40, 200, 16)[:: -1 if number % 2 else 1]
+        pixels = light[:, None] + rng.normal(0, 12, (16, 16))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "faces" / f"{number}.png")
+        rows.append(f"{number},{number}.png,{('down', 'up')[number % 2]},{'test' if number >= 18 else 'train'}")
+    (tmp_path / "faces/items.csv").write_text("\n".join(rows) + "\n")
+    if importlib.util.find_spec("transformers"):
+        import transformers  # pyright: ignore[reportMissingImports]
+
+        torch.manual_seed(0)
+        config = transformers.ResNetConfig(
+            embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_labels=5
+        )
+        transformers.ResNetForImageClassification(config).save_pretrained(tmp_path / "tiny")
+        (tmp_path / "tiny/preprocessor_config.json").write_text(json.dumps(SETTINGS))
+    return tmp_path
+
+
+def recipe(place, scope="train", **encoder):
+    return make_recipe({
+        "name": "borrowed",
+        "data": str(place),
+        "corpora": [{"path": "faces"}],
+        "labels": {"kind": "classes", "names": ["down", "up"]},
+        "features": {"kind": "faces", "side": 16, "normalise": {"scope": scope}},
+        "views": {"flip": True},
+        "protocol": {"kind": "published", "validate_by": "item", "validate_share": 0.25},
+        "encoder": {"kind": "pretrained_image", "source": "tiny", "dimensions": 6, **encoder},
+        "training": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "checkpoint_seconds": 0},
+    })  # fmt: skip
+
+
+def weights(path):
+    return {k: v for k, v in load_file(path / "model/model.safetensors").items() if k.startswith("trunk.model")}
+
+
+@needs_transformers
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_model_stays_as_it_was_and_another_learns(place, frozen):
+    run = train(recipe(place, frozen=frozen), place / "run", quiet=True)
+    before = {f"trunk.model.{key}": value for key, value in load_file(place / "tiny/model.safetensors").items()}
+    after = weights(run.path)
+    assert len(after) > 10
+    assert all(torch.equal(value, before[key]) for key, value in after.items()) == frozen  # its running means too
+
+
+@needs_transformers
+def test_the_model_of_a_run_answers_without_its_source(place):
+    run = train(recipe(place), place / "run", quiet=True)
+    shutil.rmtree(place / "tiny")
+    model = load_model(run.path)
+    table = run.predictions.set_index("item")
+    clip = model.frontend.compute(model.frontend.read(str(place / "faces/20.png"), None, None))
+    vectors, chances = model([clip])
+    assert np.allclose(vectors[0], table.loc["faces/20", "embedding"], atol=1e-5)
+    assert np.allclose(chances[0], table.loc["faces/20", "probabilities"], atol=1e-6)
+    assert str(place) not in (run.path / "model/config.json").read_text()
+    assert not list((run.path / "model/pretrained").glob("*.safetensors"))
+
+
+@needs_transformers
+def test_what_the_model_sees_does_not_depend_on_the_normalisation(place):
+    found = []
+    for scope in ("train", "none"):
+        data = prepare(recipe(place, scope))
+        torch.manual_seed(0)
+        encoder = make_encoder(recipe(place, scope), data.dimensions, 2, data.normaliser).eval()
+        with torch.no_grad():
+            found.append(encoder(data.batch(data.split.test)).layers["features"])
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
+
+
+@needs_transformers
+def test_a_run_that_broke_off_goes_on_as_it_was(place, broken_off):
+    train(recipe(place, frozen=True), place / "undisturbed", quiet=True)
+    broken_off(recipe(place, frozen=True), place / "run", batches=3)
+    train(recipe(place, frozen=True), place / "run", resume=True, quiet=True)
+    for name in ("metrics.json", "predictions.parquet", "model/model.safetensors"):
+        assert (place / "run" / name).read_bytes() == (place / "undisturbed" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"features": {"kind": "log_mel"}, "views": {}}, 'encoder.kind "pretrained_image" reads pictures'),
+        (
+            {"features": {"kind": "faces", "normalise": {"scope": "item"}}},
+            "a pretrained model has a normalisation of its own",
+        ),
+        ({"encoder": {"kind": "pretrained_image"}}, "encoder.source is missing"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(place, changes, message):
+    with pytest.raises(InputError, match=message):
+        make_recipe({**recipe(place).model_dump(), **changes})
+
+
+def test_without_transformers_the_remedy_is_named(place, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "transformers" else find(name))
+    with pytest.raises(InputError, match=r'pretrained models need transformers.*"affectspace\[pretrained\]"'):
+        train(recipe(place), place / "run", quiet=True)
