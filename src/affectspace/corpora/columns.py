@@ -87,12 +87,12 @@ def rename_columns(
 
 
 def ids_from_paths(rows: pd.DataFrame, where: str) -> pd.Series:
-    """Names for items that have none: their audio's path without its ending, else their image's.
+    """Names for items that have none: their audio's path without its ending, else their image's, else their video's.
 
     Raises:
-        InputError: they have neither.
+        InputError: they have none of these.
     """
-    for column in ("audio", "image"):
+    for column in ("audio", "image", "video"):
         if column in rows:
             return without_ending(rows[column])
     raise InputError(

@@ -14,7 +14,7 @@ from affectspace.corpora.columns import without_ending
 from affectspace.corpora.corpus import Card, Corpus
 from affectspace.corpora.layout import IMAGE_ENDINGS, all_files, image_files, make_corpus, refuse_no_items
 
-__all__ = ["NAME", "matches", "read"]
+__all__ = ["NAME", "class_folders", "matches", "read", "split_of"]
 
 NAME = "image_folder"
 _OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # which lie in folders without anybody's having put them there
@@ -35,7 +35,7 @@ def matches(path: Path) -> bool:
     if not path.is_dir():
         return False
     classes = set()
-    for folder in _class_folders(path):
+    for folder in class_folders(path):
         if folder.name not in classes and any(image_files(folder)):
             classes.add(folder.name)
         if len(classes) == 2:
@@ -50,9 +50,9 @@ def read(path: Path) -> Corpus:
         InputError: no folder of a class with images.
     """
     path = Path(path)
-    folders = _class_folders(path) if path.is_dir() else []
+    folders = class_folders(path) if path.is_dir() else []
     rows = [
-        {"image": file.relative_to(path).as_posix(), "label": folder.name, "split": _split(folder, path)}
+        {"image": file.relative_to(path).as_posix(), "label": folder.name, "split": split_of(folder, path)}
         for folder in folders
         for file in image_files(folder)
     ]
@@ -84,7 +84,8 @@ def _is_image(file: Path) -> bool:
     return not file.name.startswith(".") and file.name.lower().endswith(IMAGE_ENDINGS)
 
 
-def _class_folders(path: Path) -> list[Path]:
+def class_folders(path: Path) -> list[Path]:
+    """The folders in ``path``, or in its splits, each of which may be a class."""
     return [
         inner
         for folder in _folders(path)
@@ -96,5 +97,6 @@ def _folders(path: Path) -> list[Path]:
     return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__MACOSX")))
 
 
-def _split(folder: Path, path: Path) -> str | None:
+def split_of(folder: Path, path: Path) -> str | None:
+    """The split above the folder of a class, under our name for it; None where there is none."""
     return None if folder.parent == path else _SPLITS[folder.parent.name.lower()]

@@ -13,9 +13,11 @@ from affectspace.errors import InputError
 __all__ = [
     "AUDIO_ENDINGS",
     "IMAGE_ENDINGS",
+    "VIDEO_ENDINGS",
     "all_files",
     "audio_by_name",
     "audio_files",
+    "files_below",
     "has_audio_named",
     "has_image_named",
     "image_by_name",
@@ -31,6 +33,7 @@ __all__ = [
 
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64", ".caf")
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".pgm", ".ppm")
+VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".wmv", ".3gp")
 
 # Bytes 0x80 to 0x9f that were cp1252 quotes and dashes but were read as Latin-1 before they became UTF-8.
 _C1_AS_CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
@@ -38,17 +41,17 @@ _C1_AS_CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code) for
 
 def audio_files(root: Path) -> Iterator[Path]:
     """Every audio file below ``root`` in sorted order, without hidden files, ``._`` shadows and ``__MACOSX``."""
-    return _files(root, AUDIO_ENDINGS)
+    return files_below(root, AUDIO_ENDINGS)
 
 
 def image_files(root: Path) -> Iterator[Path]:
     """Every image file below ``root``, likewise."""
-    return _files(root, IMAGE_ENDINGS)
+    return files_below(root, IMAGE_ENDINGS)
 
 
 def all_files(root: Path) -> Iterator[Path]:
     """Every file below ``root``, whatever it ends in, likewise."""
-    return _files(root, ("",))
+    return files_below(root, ("",))
 
 
 def has_audio_named(root: Path, pattern: re.Pattern[str]) -> bool:
@@ -97,7 +100,8 @@ def images_from_names(root: Path, pattern: re.Pattern[str], corpus: str, example
     return _from_names(root, image_files(root), "image", pattern, corpus, example)
 
 
-def _files(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+def files_below(root: Path, endings: tuple[str, ...] = ("",)) -> Iterator[Path]:
+    """Every file below ``root`` that ends so, sorted, without hidden files, ``._`` shadows and ``__MACOSX``."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         for name in sorted(files):
