@@ -26,6 +26,7 @@ app = App(
 COMMANDS = {
     "demo": "Train three spaces, compare them, write a report.",
     "check": "Validate a corpus and list every fault.",
+    "faces": "Crop the faces of pictures and videos to a corpus.",
     "train": "Train what a recipe describes.",
     "rounds": "Learn classes within classes, round by round.",
     "study": "Train many runs of several recipes, and say which is better and how surely.",

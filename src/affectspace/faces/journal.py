@@ -1,0 +1,73 @@
+"""What has been done of a folder of crops, a line a source, so that a run that was ended goes on where it was."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from affectspace.faces.cropping import Cropped
+from affectspace.faces.sources import FaceSource
+from affectspace.files import json_text, packed, write_text
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """The sources that have been cropped, and their crops; of those that have changed since, it forgets both.
+
+    Args:
+        path: of the journal.
+        folder: below which the crops lie.
+        sources: those that are wanted now.
+    """
+
+    def __init__(self, path: Path, folder: Path, sources: Sequence[FaceSource]):
+        self.path = path
+        self.done: dict[str, Cropped] = {}
+        self._states = {source.id: _state(source) for source in sources}
+        lines = []
+        for line, item, state, cropped in _lines(path):
+            files = [folder / row["image"] for row in cropped.rows]
+            if self._states.get(item) == state and all(file.is_file() for file in files):
+                self.done[item] = cropped
+                lines.append(line)
+            else:
+                for file in files:
+                    file.unlink(missing_ok=True)
+        write_text(path, "".join(f"{line}\n" for line in lines))
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[FaceSource, Cropped], None]]:
+        """What writes down that a source is done."""
+        with open(self.path, "a", encoding="utf-8") as file:
+
+            def note(source: FaceSource, cropped: Cropped) -> None:
+                self.done[source.id] = cropped
+                if cropped.lasting:
+                    told = {"id": source.id, "state": self._states[source.id], **cropped._asdict()}
+                    file.write(json_text(told) + "\n")
+                    file.flush()
+
+            yield note
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, str, Cropped]]:
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        try:
+            told = json.loads(line)
+        except ValueError:  # a killed run's last line, and what is behind the last one
+            continue
+        yield line, told["id"], told["state"], Cropped(told["rows"], told["reason"])
+
+
+def _state(source: FaceSource) -> str:
+    """All that its crops depend on, besides the settings."""
+    try:
+        status = os.stat(packed(source.path)[0])
+        state = [status.st_size, status.st_mtime_ns]
+    except OSError:
+        state = []
+    return json.dumps([source.path, source.start, source.end, source.box, *state])
