@@ -1,6 +1,7 @@
 """Rounds of training on classes within classes: what each trains on and is measured by, and that they go on."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,8 @@ from affectspace.encoders import Outputs
 from affectspace.errors import InputError
 from affectspace.metrics import scores
 from affectspace.space import Space
-from affectspace.space.rounds import _on_subclasses, train_rounds
+from affectspace.space.rounds import _labels, _on_subclasses, _save, _space, train_rounds
+from affectspace.space.subclasses import find_subclasses
 from affectspace.training import Run, load_model, make_recipe
 from affectspace.training.data import prepare
 from affectspace.training.evaluate import predict
@@ -169,6 +171,59 @@ def test_an_item_of_votes_is_measured_by_them_though_its_class_has_more_parts(re
     other.to_parquet(tmp_path / "subclasses.parquet")
     with pytest.raises(InputError, match="the training items are no longer those of"):
         _on_subclasses(data, tmp_path)
+
+
+@pytest.fixture
+def torn(recipe):
+    """The sixth training item has as many votes for either class; one class leads the seventh's."""
+    data = prepare(recipe, quiet=True)
+    votes = data.targets.clone()
+    votes[data.split.train[5]] = torch.tensor([0.5, 0.5])
+    votes[data.split.train[6]] = torch.tensor([0.4, 0.6])
+    return replace(data, targets=votes)
+
+
+def test_a_torn_item_is_in_no_mixture(torn, tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(len(torn.items), 3)).astype(np.float32)
+    elsewhere = vectors.copy()
+    elsewhere[torn.split.train[5]] = 1e3
+    spaces = [_space(torn, given, _labels(torn), tmp_path).take(torn.split.train) for given in (vectors, elsewhere)]
+    found, moved = (find_subclasses(space, 2) for space in spaces)
+    assert np.array_equal(found.means, moved.means)
+    assert np.flatnonzero(found.assignment < 0).tolist() == np.flatnonzero(moved.assignment < 0).tolist() == [5]
+    _save(found, tmp_path)
+    table = pd.read_parquet(tmp_path / "subclasses.parquet")
+    assert len(table) == len(torn.split.train)
+    for column in ("class", "subclass"):
+        assert table.index[table[column].isna()].tolist() == [5]
+
+
+def test_a_torn_item_is_trained_on_by_its_votes(torn, tmp_path):
+    rows = torn.split.train
+    labels = _labels(torn)[rows]
+    assert labels[5] is None
+    assert labels[6] == "across"
+    parts = [f"up-down {1 + row % 3}" if name == "up-down" else name for row, name in enumerate(labels)]
+    table = pd.DataFrame({"id": torn.items["key"].to_numpy()[rows], "class": labels, "subclass": parts})
+    table.to_parquet(tmp_path / "subclasses.parquet")
+    seen = _on_subclasses(torn, tmp_path)
+    assert seen.split.train.tolist() == rows.tolist()
+    assert seen.targets[rows[5]].tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
+    assert seen.targets[rows[6]].tolist() == [0, 0, 0, 1]
+    assert torch.equal(seen.measured.targets, torn.targets)
+
+
+def test_raters_who_are_torn_on_all_are_refused_before_anything_is_trained(recipe, pictures, tmp_path):
+    shutil.copytree(pictures / "known", tmp_path / "known")
+    votes = pd.read_csv(tmp_path / "known/ratings.csv", dtype=str)
+    votes.groupby("item").head(4).assign(value=["up-down", "across"] * 256).to_csv(
+        tmp_path / "known/ratings.csv", index=False
+    )
+    values = recipe.model_dump()
+    values["data"], values["labels"]["dimension"] = str(tmp_path), "voted"
+    with pytest.raises(InputError, match="the raters of all 104 training items are torn between classes"):
+        train_rounds(make_recipe(values), tmp_path / "rounds", 2, quiet=True)
+    assert not list((tmp_path / "rounds").glob("round-*"))
 
 
 def test_the_model_of_a_round_answers_for_the_classes_of_the_recipe(voted, pictures, tmp_path, capsys):

@@ -62,8 +62,13 @@ def train_rounds(
     After round l all items are embedded, and a mixture of l + 1 Gaussians is fitted by EM to the training items of each
     **original** class. Its components are the round's ``subclasses.parquet``; the next round begins with the weights of
     this one and is trained on them. So the net of the last round tells apart what the round **before** it has found;
-    what the last has found itself, one more of each class, is what a further round would be trained on. A training
-    item whose raters are torn belongs to the components of its classes in equal parts.
+    what the last has found itself, one more of each class, is what a further round would be trained on.
+
+    **Votes.** The first round learns from votes as the recipe says. A training item whose votes one class leads is
+    fitted as one of that class, and from then on learned as its component alone. One whose raters are torn, several
+    classes leading together, is of no class: it is left out of the mixtures, and ``subclasses.parquet`` has no class
+    and no component for it. It is trained on all the same, by its votes: what a class has of them goes to the
+    components of that class in equal parts, as no label says in which of them the item lies.
 
     All is selected and measured by the original classes, a class being as probable as its sub-classes together; the
     model of each round answers for those classes too.
@@ -81,7 +86,7 @@ def train_rounds(
 
     Raises:
         InputError: fewer than one round, labels that are not named classes, a term with distances between classes,
-            a folder in use, training items that changed between rounds, or what
+            a folder in use, raters torn on every training item, training items that changed between rounds, or what
             :func:`affectspace.training.train` raises.
 
     Source: Marrero Fernandez et al., "Fast and Robust Structured Gaussian Manifold", Deep Gaussian Mixture Sub-space.
@@ -96,6 +101,7 @@ def train_rounds(
     with held(folder, f"another process trains rounds in {folder}; wait for it, or choose another folder"):
         data = prepare(recipe, quiet=quiet)
         labels = _labels(data)
+        _refuse_torn(labels[data.split.train])
         lines = _lines(folder) if resume else {}
         for number in range(1, rounds + 1):
             place = folder / f"round-{number:02d}"
@@ -165,7 +171,10 @@ def _save(found: SubClasses, place: Path) -> None:
 
 
 def _on_subclasses(data: Data, before: Path) -> Data:
-    """The same items, learned by the sub-classes that the round before has found and measured by the classes."""
+    """The same items, learned by the sub-classes that the round before has found and measured by the classes.
+
+    Torn training items have none; they are learned by their votes, each class's shared out among its sub-classes.
+    """
     table = pd.read_parquet(before / "subclasses.parquet")
     if table["id"].tolist() != data.items["key"].iloc[data.split.train].tolist():
         raise InputError(
@@ -197,6 +206,14 @@ def _refuse_other_classes(recipe: Recipe) -> None:
         raise InputError(
             f"the term {terms[0]} keeps a distance for each two classes, and rounds train on sub-classes, which have "
             "none; leave it out, or train once by affectspace train"
+        )
+
+
+def _refuse_torn(labels: np.ndarray) -> None:
+    if pd.isna(labels).all():
+        raise InputError(
+            f"the raters of all {len(labels)} training items are torn between classes, so that no class has an item in "
+            'which to look for sub-classes; take labels.dimension = "label", or train once by affectspace train'
         )
 
 
