@@ -1,10 +1,8 @@
 """A study folder, read: what was planned, what is finished, and its figures as tables."""
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -12,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from affectspace.errors import InputError
-from affectspace.studies.speakers import Tally, tally
+from affectspace.studies.answers import Judged, judge, tested_items
+from affectspace.studies.choices import Choices
 from affectspace.studies.study import CHOSEN, slug
 from affectspace.training.run import Run
 
-__all__ = ["FIGURES", "PLACES", "Judged", "StudyResults", "open_study"]
+__all__ = ["FIGURES", "PLACES", "StudyResults", "open_study"]
 
 FIGURES = (
     "uar", "chance_uar", "accuracy", "macro_precision", "macro_f1", "f1_of_macro", "weighted_f1", "jensen_shannon",
@@ -29,22 +26,6 @@ FIGURES = (
 PLACES = ("recipe", "split", "seed", "selected_epoch", "seconds", "folder")  # of a run, besides its figures
 MISSING_COLUMNS = ("recipe", "split", "seed", "state", "folder")
 CURVE_COLUMNS = ("recipe", "split", "seed", "epoch", "part", "uar")
-NEEDED = ["item", "split", "speaker", "target", "probabilities"]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What one run answered, speaker by speaker, and on which items.
-
-    Args:
-        tally: answers counted for each speaker.
-        items: how many were tested.
-        digest: of the items and their soft labels; two runs with one digest were judged on the same.
-    """
-
-    tally: Tally
-    items: int
-    digest: str
 
 
 def open_study(folder: str | Path) -> "StudyResults":
@@ -189,13 +170,13 @@ class StudyResults:
         """What each finished run said of the test items, or the unseen ones, by speaker, one a seed; kept once read."""
         key = (recipe, split, part)
         if key not in self._judged:
-            self._judged[key] = [_judge(run, part) for _, _, _, run in self._finished(recipe, split)]
+            self._judged[key] = [judge(run, part) for _, _, _, run in self._finished(recipe, split)]
         return self._judged[key]
 
     def items(self, recipe: str, split: str) -> list[str]:
         """Which items the first finished run of a recipe was judged on, "corpus/id", sorted."""
         run = self.example(split, recipe)
-        return sorted(item for part in (run.parts if run else ()) for item in _answers(part, len(part.classes))[0])
+        return tested_items(run) if run else []
 
     def example(self, split: str, recipe: str | None = None) -> Run | None:
         """A finished run of a split, of the baseline where there is one: for protocol, corpora and licences."""
@@ -215,30 +196,29 @@ class StudyResults:
         return self._json("selection.json")
 
     @cached_property
+    def choices(self) -> Choices:
+        """What :attr:`selection` tells of what was chosen, and among how much."""
+        return Choices(self.selection)
+
+    @property
     def open(self) -> frozenset[tuple[str, str]]:
         """Recipe and split of which some settings are not chosen yet; a run of theirs may be one by another choice."""
-        return frozenset((name, split) for split, entry in self._choices for name in entry.get("open") or ())
+        return self.choices.open
 
     @property
     def shared_settings(self) -> int:
         """Among how many settings :attr:`chooser` has chosen for all; 1 where among none, or an epoch alone."""
-        made = [entry for _, entry in self._choices if (entry.get("shared") or {}).get("set")]
-        return max((len(_tried(entry, "shared")) for entry in made), default=1)
+        return self.choices.shared_settings
 
     @property
     def shared_epochs(self) -> int:
         """Among how many epochs :attr:`chooser` has chosen for all, on the split with most; 1 where among none."""
-        made = [entry for _, entry in self._choices if (entry.get("shared") or {}).get("epoch") is not None]
-        return max((len(entry.get("curve") or ()) for entry in made), default=1)
+        return self.choices.shared_epochs
 
     @property
     def own_settings(self) -> dict[str, int]:
         """Among how many each recipe has chosen for itself alone, 1 where among none."""
-        counts = dict.fromkeys(self.recipes, 1)
-        for _, entry in self._choices:
-            for name in set(entry.get("own") or ()) & set(counts):
-                counts[name] = max(counts[name], len(_tried(entry, "own", name)))
-        return counts
+        return {name: self.choices.own_settings(name) for name in self.recipes}
 
     @cached_property
     def timing(self) -> dict[str, Any]:
@@ -275,11 +255,6 @@ class StudyResults:
         folders = {key: self.run_folder(*key) for key in keys if key[:2] not in self.open}
         return {key: Run(folder) for key, folder in folders.items() if (folder / "metrics.json").is_file()}
 
-    @property
-    def _choices(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The split of each choice, and what is recorded of it; keys are "name of split/fold-03", or "/all"."""
-        return ((key.rpartition("/")[0], entry) for key, entry in self.selection.items())
-
     def _test_figures(self, run: Run) -> dict[str, float]:
         figures = run.scores("test")
         if "uar" not in figures:
@@ -306,12 +281,6 @@ class StudyResults:
         return InputError(f"{name} of study {self.folder} is damaged ({reason}); restore it, or begin the study anew")
 
 
-def _tried(entry: dict[str, Any], stage: str, recipe: str | None = None) -> list[dict[str, Any]]:
-    """What was tried for all recipes ("shared"), or by one for itself ("own")."""
-    tried = [each for each in entry.get("tried") or () if each.get("stage") == stage]
-    return [each for each in tried if recipe in (None, each.get("recipe"))]
-
-
 def _names(entries: Sequence[dict[str, Any]], what: str) -> tuple[str, ...]:
     names = tuple(str(entry["name"]) for entry in entries)
     if not names:
@@ -334,44 +303,3 @@ def _state(folder: Path) -> str:
         return "not begun"
     epochs = path.read_bytes().count(b"\n")
     return f"{epochs} epoch{'s' if epochs != 1 else ''} done"
-
-
-def _judge(run: Run, part: str) -> Judged:
-    """The answers of a run on one part, without the embeddings, which make up most of the file."""
-    parts = [_answers(fold, len(run.classes), part) for fold in run.parts]
-    items, speakers, targets, probabilities = (np.concatenate(column) for column in zip(*parts))
-    if not len(items):
-        raise InputError(f"predictions.parquet of run {run.path} is damaged (no {part} items); train it again")
-    digest = hashlib.sha256()
-    order = np.argsort(items, kind="stable")
-    digest.update("\n".join(items[order]).encode())
-    digest.update(np.round(targets[order], 4).tobytes())
-    try:
-        counted = tally(items, speakers, targets, probabilities)
-    except ValueError as error:
-        raise InputError(f"predictions.parquet of run {run.path} is damaged ({error}); train it again") from error
-    return Judged(counted, len(items), digest.hexdigest())
-
-
-def _answers(run: Run, classes: int, part: str = "test") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Items, speakers, targets and probabilities of the test items of one fold, or of another part."""
-    path = run.path / "predictions.parquet"
-    if not path.is_file():
-        raise InputError(f"run {run.path} has no predictions.parquet; its folder is not complete")
-    try:
-        table = pq.read_table(path, columns=NEEDED, filters=[("split", "=", part)])
-        items = np.array(table["item"].to_pylist(), dtype=str)
-        speakers = np.array([speaker or "" for speaker in table["speaker"].to_pylist()], dtype=str)
-        return items, speakers, _matrix(table["target"], classes), _matrix(table["probabilities"], classes)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"predictions.parquet of run {run.path} is damaged ({reason}); restore it from a copy, or train again"
-        ) from error
-
-
-def _matrix(column: pa.ChunkedArray, classes: int) -> np.ndarray:
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    if len(flat) != len(column) * classes:
-        raise ValueError(f"rows of {len(flat) / max(len(column), 1):g} entries for {classes} classes")
-    return flat.reshape(len(column), classes).astype(np.float64)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from affectspace.errors import InputError
-from affectspace.studies.results import Judged, StudyResults
+from affectspace.studies.answers import Judged
+from affectspace.studies.results import StudyResults
 from affectspace.studies.speakers import FEWEST_SPEAKERS, SpeakerInterval, speaker_interval
 from affectspace.studies.statistics import (
     Anova,
