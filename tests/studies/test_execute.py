@@ -20,7 +20,8 @@ from affectspace.errors import InputError
 from affectspace.files import held
 from affectspace.studies import execute, open_study
 from affectspace.studies import pool as pool_module
-from affectspace.studies.execute import FullDisk, run_study
+from affectspace.studies.execute import run_study
+from affectspace.studies.outcome import FullDisk
 from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
 from affectspace.training.dotted import put
@@ -389,6 +390,7 @@ def test_how_long_it_will_take_is_told_before_it_begins(
     world, tmp_path, monkeypatch, capsys, curves, about, write_study
 ):
     monkeypatch.setattr(execute, "Pool", Foreseen)
+    monkeypatch.setattr(execute.Clock, "seconds", 0.0)  # what a busy machine takes to begin is told too
     path = write_study(tmp_path, world, {"seeds": 100}, {"monitor": {"test_curve": curves}})
     with pytest.raises(KeyboardInterrupt):
         run_study(path, tmp_path / "out", quiet=False)

@@ -13,7 +13,7 @@ from affectspace.cli.tell import next_commands, quoted
 from affectspace.files import json_text
 
 if TYPE_CHECKING:  # --help has no use for them
-    from affectspace.studies.execute import Outcome
+    from affectspace.studies.outcome import Outcome
     from affectspace.studies.results import StudyResults
     from affectspace.studies.summary import SplitSummary
 
@@ -48,7 +48,8 @@ def study(
     as_json
         Print the results as JSON, for machines.
     """
-    from affectspace.studies.execute import FullDisk, run_study
+    from affectspace.studies.execute import run_study
+    from affectspace.studies.outcome import FullDisk
 
     if out is not None:
         new_folder(out)

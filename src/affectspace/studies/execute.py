@@ -4,17 +4,17 @@ import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from affectspace.errors import AffectspaceError, DivergedError, InputError
+from affectspace.errors import InputError
 from affectspace.files import held, write_text
 from affectspace.studies.data import Question, StudyData, open_data
+from affectspace.studies.forecast import Forecast
+from affectspace.studies.outcome import Failure, FullDisk, Outcome
 from affectspace.studies.plan import Choice, Planned, PointNumbers, plan_final, plan_grid, plan_own
 from affectspace.studies.pool import Answer, Job, Pool
-from affectspace.studies.prediction import Costs, finished_costs, measure, opened, worth_it
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import Selection, outcomes, stand_in
@@ -31,66 +31,8 @@ from affectspace.studies.status import (
     versions,
 )
 from affectspace.studies.study import Study, dump_study, load_study, slug
-from affectspace.studies.words import counted, duration
 
-__all__ = ["Failure", "FullDisk", "Outcome", "run_study"]
-
-
-class FullDisk(AffectspaceError):
-    """The disk is full: nothing can go on, and nothing that is finished is lost."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that failed by itself: where it lies, why, the exit code of such a fault, and the trace of one of ours."""
-
-    folder: Path
-    error: str
-    code: int
-    trace: str = ""
-
-
-@dataclass
-class Outcome:
-    """How a call of a study ended.
-
-    Args:
-        study: what was asked for.
-        folder: where it lies.
-        planned: how many runs it has, those of folds and grids counted one by one.
-        finished: how many of them are, now.
-        ran: how many this call has trained.
-        diverged: runs of the grid that diverged, now or before; what they tried is not chosen.
-        failures: other runs that failed in this call.
-        blocked: what could not be run, as runs failed that were to choose for it.
-        unplanned: folders of runs that the study no longer plans.
-        replaced: how many runs of other recipes were moved away.
-        taken_up: runs whose process ended under them, and with which another went on.
-        versions: of packages of which the runs have seen several.
-        seconds: of this call.
-        predicted: what was predicted for all of it before it began to train; None where too little was known.
-    """
-
-    study: Study
-    folder: Path
-    planned: int = 0
-    finished: int = 0
-    ran: int = 0
-    diverged: list[Path] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    blocked: list[str] = field(default_factory=list)
-    unplanned: list[Path] = field(default_factory=list)
-    replaced: int = 0
-    taken_up: list[Path] = field(default_factory=list)
-    versions: dict[str, list[str]] = field(default_factory=dict)
-    seconds: float = 0.0
-    predicted: float | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """0, or that of the gravest failure; settings of which all diverged are one."""
-        diverged = DivergedError.exit_code if self.blocked else 0
-        return max((failure.code for failure in self.failures), default=diverged)
+__all__ = ["run_study"]
 
 
 def run_study(
@@ -156,12 +98,10 @@ class _Call:
     ):
         self.recipes, self.data, self.folder, self.pool, self.replace = recipes, data, folder, pool, replace
         self.clock, self.console = clock, console
+        self.forecast = Forecast(folder, pool, clock, console)
         self.outcome = Outcome(recipes.study, folder)
         self.selection = Selection(recipes, data, folder)
         self.numbers = PointNumbers.read(folder / "grid" / "points.json")
-        self.costs = Costs({})
-        self.later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known
-        self.told = False  # how long it will take
         self.may: set[Path] = set()  # finished runs that hold only if what is chosen is what they were trained by
 
     def run(self) -> Outcome:
@@ -173,7 +113,7 @@ class _Call:
         self.numbers.write(self.folder / "grid" / "points.json")
         try:
             if self._left(everything):
-                self._predict(everything, at_most)
+                self._tell(everything, at_most)
             done = len(everything) - len(self._to_do(everything))
             with Bar(self.console, done, len(everything)) as bar:
                 self._stages(bar)
@@ -252,39 +192,13 @@ class _Call:
             status = status_of(self.folder, planned, self.data)
         return status
 
-    def _predict(self, everything: Sequence[Planned], at_most: bool) -> None:
-        left = self._to_do(everything)
+    def _tell(self, everything: Sequence[Planned], at_most: bool) -> None:
+        """What is to be done, and how long it will take."""
         done = [run for run in everything if self._settled(run)]
-        known = finished_costs(self.folder, done)
-        self.costs = Costs(known)
-        probed, longest = worth_it(left, known, self.pool.processes)
-        if probed:
-            with self.console.status(f"measuring {counted(len(probed), 'kind')} of runs ..."):
-                measured = measure(self.pool, probed, self.folder / ".probe", longest)
-            self.costs = Costs({**known, **measured.runs}, measured.items, measured.split)
-        elif known:
-            with self.console.status("opening the data in all processes ..."):
-                self.costs = Costs(known, *opened(self.pool, [run for run in left if run.stage == left[0].stage]))
-        by_stage = [[run for run in left if run.stage == stage] for stage in ("grid", "own", "final")]
-        seconds = self.costs.wall(by_stage, self.pool.held)
-        self.later, self.told = by_stage, seconds is not None
-        whole = self.outcome.predicted = None if seconds is None else self.clock.seconds + seconds
-        self.clock.predict(seconds, len(everything), bool(done) and not self.outcome.replaced)
-        grid = sum(run.stage != "final" for run in everything)
-        parts = [f"{grid:,} grid, {len(everything) - grid:,} final"] if grid else []
-        hold = len(done) - len(self.may)
-        parts += [f"{hold:,} already finished"] if hold else []
-        parts += [f"{len(self.may):,} finished that may not hold once settings are chosen"] if self.may else []
-        of = f" ({'; '.join(parts)})" if parts else ""
-        on = f"on {self.pool.processes} process{'es' if self.pool.processes > 1 else ''}"
-        if whole is not None:
-            told = f": {'at most' if at_most and self.costs.bounds(left) else 'about'} {duration(whole)} {on}"
-        elif len(left) > self.pool.processes:
-            told = f" {on}; how long they take is told after the first of them"
-        else:
-            told = f" {on}, all at once"
-        self.console.print(f"{counted(len(everything), 'run')}{of}{told}")
-        if self.may and not self.replace:
+        going_on = bool(done) and not self.outcome.replaced
+        left, may = self._to_do(everything), len(self.may)
+        self.outcome.predicted = self.forecast.begin(everything, left, done, may, at_most, going_on)
+        if may and not self.replace:
             self.console.print("where the choice does not suit them --replace will be asked for; runs of the grid stay")
 
     def _stages(self, bar: Bar) -> None:
@@ -306,7 +220,7 @@ class _Call:
         """What became of these runs."""
         status = self._cleared(planned)
         refuse_stale(status, self.folder)
-        self.later = self.later[1:]
+        self.forecast.next_stage()
         for run in planned:
             if self.replace and run.folder in self.may and self._settled(run):
                 bar.advance()  # it does hold
@@ -322,13 +236,10 @@ class _Call:
                 )
             if answer.seconds is not None:
                 self.outcome.ran += 1
-                self.costs.saw(run, answer.seconds)
+                self.forecast.saw(run, answer.seconds)
             elif not self._settled(run):
                 self.outcome.failures.append(Failure(run.folder, answer.error, answer.code, answer.trace))
-            first = not self.told and self.outcome.ran >= self.pool.processes
-            if self.clock.due() or first:
-                self.clock.keep()
-                self._expect([list(waiting.values()), *self.later], bar)
+            self.forecast.again(list(waiting.values()), self.outcome.ran, bar)
             bar.advance()
 
         if waiting:
@@ -336,16 +247,6 @@ class _Call:
             order = [run.folder for run in planned]
             self.outcome.failures.sort(key=lambda failed: order.index(failed.folder) if failed.folder in order else -1)
         return status_of(self.folder, planned, self.data) if status.left else status
-
-    def _expect(self, left: list[list[Planned]], bar: Bar) -> None:
-        """Tell how long the rest takes, by what is known now."""
-        seconds = self.costs.wall(left, self.pool.held, guess=True)
-        if seconds is None:
-            return
-        bar.expect(self.clock.seconds, seconds)
-        if not self.told and any(left):
-            self.console.print(f"judging by the first, about {duration(seconds)} are left")
-        self.told = True
 
     def _pool_folds(self, final: Sequence[Planned]) -> None:
         """The pooled figures of every seed whose folds are all there, where they are not those of these folds."""
