@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from affectspace.studies.costs import Cost, Costs, finished_costs, measure, opened, worth_it
 from affectspace.studies.plan import Planned
 from affectspace.studies.pool import Answer, Held, Pool
-from affectspace.studies.prediction import Cost, Costs, finished_costs, measure, opened, worth_it
 from affectspace.studies.progress import Clock
 from affectspace.training.recipe import make_recipe
 

@@ -1,4 +1,4 @@
-"""How long a study will take, told before it begins: measured on short runs, or taken from finished ones."""
+"""What the runs of a study cost: measured on short ones, or taken from finished ones; and how long all take by that."""
 
 import heapq
 import json
