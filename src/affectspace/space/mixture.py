@@ -1,21 +1,13 @@
 """Items to groups by a mixture of Gaussians, where items are few and dimensions many too."""
 
-import warnings
-from typing import Literal
-
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
+
+from affectspace.space.em import Covariance, fitted, from_k_means, k_means
 
 __all__ = ["Covariance", "grouped", "number_by_bic"]
 
-Covariance = Literal["full", "tied", "diag", "spherical"]
-
-STARTS = 4  # EM only climbs to the next hill, so the best of some starts is taken
 ITEMS_A_DIMENSION = 5  # fewer of a component's items than this for each dimension do not tell its covariance
 FEWEST = 10  # items a component, below which k-means groups them
-FLOOR = 1e-3  # added to every variance, as a share of the items' mean variance, so that none is singular
 FITTED = 20_000  # items that a mixture is fitted to; more change nothing but the time
 ROWS = 65_536
 MOST_BY_BIC = 8
@@ -29,6 +21,7 @@ def grouped(vectors: np.ndarray, groups: int, seed: int = 0, covariance: Covaria
     dimension. Groups that lie apart are what spreads items most, so these directions keep them. Where a group
     would have fewer than ten items, k-means in all dimensions takes its place (all covariances one circle).
     A 1000th of the mean variance is added to every variance, so a component that shrinks to one item does not fail.
+    EM begins as :func:`~affectspace.space.em.fitted` tells.
 
     Args:
         vectors: ``(items, dimensions)``.
@@ -54,12 +47,9 @@ def grouped(vectors: np.ndarray, groups: int, seed: int = 0, covariance: Covaria
     if not few:
         axes = _axes(sample, len(sample) // groups // ITEMS_A_DIMENSION)
         sample, points = sample @ axes, points @ axes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the last step still is a grouping
-        state = int(rng.integers(2**31))
-        model = _k_means(groups, state) if few else _mixture(groups, covariance, state)
-        model.fit(sample)
-        blocks = [model.predict(points[start : start + ROWS]) for start in range(0, len(points), ROWS)]
+    state = int(rng.integers(2**31))
+    model = k_means(groups, state).fit(sample) if few else fitted(sample, groups, covariance, state)
+    blocks = [model.predict(points[start : start + ROWS]) for start in range(0, len(points), ROWS)]
     return _by_size(np.concatenate(blocks))
 
 
@@ -85,19 +75,9 @@ def number_by_bic(vectors: np.ndarray, most: int = MOST_BY_BIC, seed: int = 0, c
         points = points[np.sort(rng.choice(len(points), FITTED, replace=False))]
     points = points @ _axes(points, min(most, len(points) // most // ITEMS_A_DIMENSION))
     most = min(most, len(np.unique(points, axis=0)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        state = int(rng.integers(2**31))
-        costs = [_mixture(k, covariance, state).fit(points).bic(points) for k in range(1, most + 1)]
+    state = int(rng.integers(2**31))
+    costs = [from_k_means(points, k, covariance, state).bic(points) for k in range(1, most + 1)]
     return int(np.argmin(costs)) + 1
-
-
-def _k_means(groups: int, state: int) -> KMeans:
-    return KMeans(groups, n_init=STARTS, random_state=state)  # pyright: ignore[reportArgumentType]
-
-
-def _mixture(components: int, covariance: Covariance, state: int) -> GaussianMixture:
-    return GaussianMixture(components, covariance_type=covariance, reg_covar=FLOOR, n_init=STARTS, random_state=state)
 
 
 def _scaled(vectors: np.ndarray) -> np.ndarray | None:
