@@ -38,8 +38,8 @@ def fitted(points: np.ndarray, components: int, covariance: Covariance = "full",
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> places = np.arange(300) % 2  # told by the first number, four standard deviations apart
-        >>> points = np.stack([places * 4 - 2 + rng.normal(size=300), *4 * rng.normal(size=(3, 300))], 1) / 3
+        >>> places = np.arange(300) % 2  # told by the first number, eight standard deviations apart
+        >>> points = np.stack([places * 8 - 4 + rng.normal(size=300), *4 * rng.normal(size=(3, 300))], 1) / 3
         >>> found = fitted(points, 2).predict(points)
         >>> bool(max((found == places).mean(), (found != places).mean()) > 0.95)
         True
