@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 from affectspace.errors import InputError
 from affectspace.losses import GuidedEMDLoss
 from affectspace.report import write_report
-from affectspace.report.heat_map import heat_map, learned_distances
+from affectspace.report.compare import Comparison
+from affectspace.report.heat_map import distance_panels, heat_map, learned_distances
 from affectspace.training.run import Run
 
 CLASSES = ("angry", "happy", "neutral", "sad")
@@ -69,6 +70,19 @@ def test_every_cell_has_its_number_up_to_twelve_classes():
         assert [text.get_text() for text in ax.texts] == ([f"{v:.2f}" for v in distance.flat] if numbered else [])
         assert len(ax.patches) == count**2
         assert [label.get_text() for label in ax.get_xticklabels()] == [f"c{row}" for row in range(count)]
+
+
+def test_long_names_stand_within_the_picture(run, monkeypatch):
+    figures = []
+    monkeypatch.setattr("affectspace.report.heat_map.inline_svg", lambda figure, *_: figures.append(figure))
+    monkeypatch.setattr(Run, "classes", ("below 2.8", "2.8 to 3.9", "3.9 to 8.3", "8.3 and above"))
+    distance_panels(Comparison((run,)))
+    [figure] = figures
+    figure.draw_without_rendering()
+    inside = figure.get_tightbbox()
+    assert inside.x0 >= 0
+    assert inside.x1 <= figure.get_figwidth()
+    assert inside.y0 >= 0
 
 
 def test_equal_distances_have_equal_shades_and_farther_is_darker():

@@ -120,7 +120,7 @@ def distance_panels(comparison: Comparison) -> list[Panel]:
             title = name if len(found) == 1 else f"{name}, {each.term}"
             with figure_style():
                 side = 3.6 if len(run.classes) <= 5 else 5.2
-                figure = Figure(figsize=(side, 0.86 * side))
+                figure = Figure(figsize=(side, 0.86 * side), layout="compressed")  # long names beside square axes
                 ax = figure.add_subplot()
                 bar = figure.colorbar(heat_map(ax, each.distance, run.classes), ax=ax, fraction=0.045, pad=0.03)
                 bar.set_label("ground distance (0 nearest, 1 farthest)")
