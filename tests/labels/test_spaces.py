@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError
-from affectspace.labels import Classes, Levels, Poles, Targets, ground_distance
+from affectspace.labels import Classes, Levels, Poles, Targets, Uncut, ground_distance
 
 
 def labelled(*labels):
@@ -201,6 +201,33 @@ class TestLevels:
         found = space.targets(pd.DataFrame({"id": ["a"]}), votes(("a", "1"), ("a", "4"), dimension="v"), "v")
         assert found.values.tolist() == [[1, 0]]
         assert space.names == ("below 3", "3 and above")
+
+    def test_a_column_of_the_items_may_be_cut_where_nobody_rates_it(self):
+        items = labelled("x", "y", "z").assign(age=[31.5, None, 70.0])
+        found = Levels(thresholds=(40,)).targets(items, None, "age")
+        assert found.values[[0, 2]].tolist() == [[1, 0], [0, 1]]
+        assert found.numbers[[0, 2]].tolist() == [31.5, 70]
+        assert found.left_out == {"no age": 1}
+        assert found.source == "label"
+        rated = Levels(thresholds=(40,)).targets(items, votes(("i0", "50"), dimension="age"), "age")
+        assert rated.numbers[0] == 50  # people come first
+        assert rated.source == "ratings"
+        with pytest.raises(InputError, match="no ratings of 'height'"):
+            Levels(thresholds=(40,)).targets(items, None, "height")
+
+    def test_a_scale_that_is_not_cut_is_one_level(self):
+        found = Uncut().targets(labelled("3", None, "1e3"))
+        assert found.values[[0, 2]].tolist() == [[1], [1]]
+        assert found.numbers[[0, 2]].tolist() == [3, 1000]
+        assert found.left_out == {"no label": 1}
+
+    def test_names_have_as_many_digits_as_tell_them_apart(self):
+        assert Levels(thresholds=(1000000.25, 1000000.5)).names == (
+            "below 1000000.2",
+            "1000000.2 to 1000000.5",
+            "1000000.5 and above",
+        )
+        assert Levels(thresholds=(0.1 + 0.2, 0.5)).names[0] == "below 0.3"
 
     def test_own_labels_may_be_numbers(self):
         found = Levels(("young", "old"), thresholds=(40,)).targets(labelled("39", "40", None))

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from affectspace.labels import expected_value
-from affectspace.metrics import accuracy, exact_match, expected_level, mean_absolute_error, spearman, within_one
+from affectspace.metrics import (
+    accuracy,
+    exact_match,
+    expected_level,
+    mean_absolute_error,
+    r_squared,
+    spearman,
+    within_one,
+)
 
 seeds = st.integers(0, 10_000)
 quick = settings(deadline=None, max_examples=30)
@@ -106,6 +114,19 @@ def test_a_torn_item_is_as_near_as_its_nearest_leading_level():
     assert [exact_match(torn, [k]) for k in range(4)] == [1, 0, 0, 1]
     assert mean_absolute_error(torn, [0], by="argmax") == 0
     assert mean_absolute_error(torn, [0]) == 1.5  # the raters' mean lies between
+
+
+def test_the_variance_that_is_explained():
+    truth = np.random.default_rng(0).normal(size=30)
+    guess = np.random.default_rng(1).normal(size=30)
+    left = sum((a - b) ** 2 for a, b in zip(truth, guess))
+    assert r_squared(truth, guess) == pytest.approx(1 - left / sum((a - truth.mean()) ** 2 for a in truth))
+    assert r_squared(truth, truth) == 1
+    assert r_squared(truth, np.full(30, truth.mean())) == pytest.approx(0)
+    assert np.isnan(r_squared([2.0, 2.0], [1.0, 3.0]))
+    assert r_squared([0, 1], [[0.5, 0.5], [0.0, 1.0]], centres=[10, 20]) == pytest.approx(0.5)
+    with pytest.raises(ValueError, match="truth has 2 items and predicted 1"):
+        r_squared([1.0, 2.0], [1.0])
 
 
 def test_a_level_missed_by_two_is_not_within_one_whatever_the_centres():

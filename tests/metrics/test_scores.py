@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from affectspace.losses import level_logits
-from affectspace.metrics import FIGURES, scores
-from affectspace.metrics.scores import LEVEL_FIGURES
+from affectspace.metrics import FIGURES, scores, value_scores
+from affectspace.metrics.scores import LEVEL_FIGURES, VALUE_FIGURES
 
 
 def test_every_declared_figure_in_its_range():
@@ -29,6 +29,20 @@ def test_perfect_predictions_reach_the_better_end():
 
 def test_without_similarities_their_figures_are_left_out():
     assert set(FIGURES) - set(scores([0, 1], np.eye(2))) == {"similarity_rho", "similarity_error"}
+
+
+def test_predicted_numbers_are_judged_in_their_unit():
+    truth = np.random.default_rng(0).normal(30, 10, 50)
+    guess = truth + np.random.default_rng(1).normal(0, 5, 50)
+    found = value_scores(truth, guess)
+    assert list(found) == list(VALUE_FIGURES)
+    assert found["value_mean_absolute_error"] == pytest.approx(np.mean([abs(a - b) for a, b in zip(truth, guess)]))
+    in_months = value_scores(12 * truth, 12 * guess)
+    assert in_months["value_mean_absolute_error"] == pytest.approx(12 * found["value_mean_absolute_error"])
+    for name in ("value_spearman", "value_r2"):
+        assert in_months[name] == pytest.approx(found[name])
+    for name, figure in VALUE_FIGURES.items():
+        assert value_scores(truth, truth)[name] == pytest.approx(1 if figure.better == "higher" else 0)
 
 
 @pytest.mark.parametrize("levels", [[0, 5], [0, 0, 1, 2, 3, 4, 5, 5]])

@@ -9,6 +9,7 @@ import soundfile
 
 from affectspace.errors import InputError
 from affectspace.features import LogMel
+from affectspace.labels import Cut
 from affectspace.media import write_audio
 from affectspace.space.embed import _media, embed
 
@@ -31,6 +32,7 @@ class Model(SimpleNamespace):
     frontend = LogMel(bands=8)
     scope = "speaker"
     recipe = None
+    cut = None
 
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         return (
@@ -75,6 +77,13 @@ def test_every_row_that_cannot_be_heard_is_told_with_its_reason(tmp_path):
     assert set(reasons.index) == {f"corpus/{name}" for name in told}
     for name, words in told.items():
         assert words in reasons[f"corpus/{name}"]
+
+
+def test_levels_of_numbers_are_led_back_to_numbers(tmp_path):
+    found = embed(Model(asked={}, cut=Cut((18.0,), (10.0, 30.0))), [sound(tmp_path / "a.wav")], quiet=True)
+    assert found.table["predicted_value"].tolist() == [25.0]  # a quarter of 10 and three of 30
+    assert found.space(tmp_path).items["predicted_value"].tolist() == [25.0]
+    assert "predicted_value" not in embed(Model(asked={}), [tmp_path / "a.wav"], quiet=True).table
 
 
 def test_a_broken_table_is_an_error_and_not_a_folder_of_loose_files(tmp_path):

@@ -2,6 +2,8 @@
 
 import copy
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from affectspace.corpora import make_synthetic_world
@@ -73,3 +75,38 @@ def broken_off(monkeypatch):
                 train(recipe, folder, quiet=True)
 
     return begin
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    """``numbers(labels={...}, protocol={...})``: a recipe of numbers (``value``, 0 to 10) in two small corpora."""
+    generator = np.random.default_rng(0)
+    vectors = []
+    for name, count in (("mine", 60), ("other", 20)):
+        x = generator.normal(size=(count, 3))
+        value = np.clip(5 + 2 * x[:, 0] + x[:, 1] ** 2, 0, 10).round(2)
+        ids = [f"{name}{place}" for place in range(count)]
+        (tmp_path / name).mkdir()
+        table = pd.DataFrame({"id": ids, "speaker": [f"{name}{place % 6}" for place in range(count)], "value": value})
+        table.to_csv(tmp_path / name / "items.csv", index=False)
+        vectors.append(pd.DataFrame(x, columns=["a", "b", "c"]).assign(id=ids))
+    pd.concat(vectors).to_parquet(tmp_path / "vectors.parquet")
+
+    def make(**changes):
+        values = {
+            "name": "numbers",
+            "data": str(tmp_path),
+            "corpora": [{"path": "mine"}],
+            "labels": {"kind": "levels", "dimension": "value", "bins": 4},
+            "features": {"kind": "vectors", "path": "vectors.parquet", "id_column": "id"},
+            "protocol": {"kind": "grouped_folds", "by": "speaker", "folds": 3, "fold": 0},
+            "encoder": {"kind": "mlp", "hidden": 8},
+            "terms": [{"kind": "ordered_emd"}],
+            "training": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "checkpoint_seconds": 100},
+        }
+        for key, change in changes.items():
+            changed = isinstance(change, dict) and "kind" not in change
+            values[key] = values.get(key, {}) | change if changed else change
+        return make_recipe(values)
+
+    return make

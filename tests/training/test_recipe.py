@@ -74,6 +74,19 @@ def changed(**values):
         ({"labels": {"kind": "classes", "names": "ab"}}, "labels.names is 'ab'; legal: a list, in [ ]"),
         ({"labels": {"kind": "classes", "names": ["a", 2]}}, "labels.names.1 is 2; legal: a text"),
         ({"labels": {"kind": "classes", "names": ["a", "b"], "soft": "?"}}, "labels.soft is '?'; legal: true or false"),
+        (
+            {"labels": {"kind": "levels", "names": ["a"]}},
+            "labels: names is ['a']; give two names or more, the lowest first, or cut numbers by thresholds or bins",
+        ),
+        (
+            {"labels": {"kind": "levels", "bins": 3, "thresholds": [1]}},
+            "labels: bins learns thresholds, and thresholds gives them; keep one of the two",
+        ),
+        (
+            {"labels": {"kind": "levels", "bins": 3, "names": ["a", "b"]}},
+            "labels: bins makes 3 levels, and 2 are named; name 3, or none",
+        ),
+        ({"labels": {"kind": "levels", "bins": 1}}, "labels.bins is 1; legal: at least 2"),
         ({"labels": {"kind": "poles", "dimension": "v", "names": ["a"]}}, "labels.names is ['a']; legal: a list of 2"),
         ({"terms": []}, "terms is []; legal: a list of at least 1"),
         (

@@ -1,7 +1,7 @@
 """What several commands print: a table of scores, and what to type next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,14 @@ COLUMNS = {
     "F1 %": ("macro_f1", 100),
     "JS": ("jensen_shannon", 1),
     "sim ρ": ("similarity_rho", 1),
+}
+# where every run predicts numbers
+VALUE_COLUMNS = {
+    "UAR %": ("uar", 100),
+    "chance": ("chance_uar", 100),
+    "MAE": ("value_mean_absolute_error", 1),
+    "ρ": ("value_spearman", 1),
+    "R²": ("value_r2", 1),
 }
 
 
@@ -42,7 +50,11 @@ def comparison(runs: "Sequence[Run]") -> None:
             console.print(_table(f"scores on {corpus}, of which training saw nothing", tested, corpus))
     if len(tables) > 1 or any(run.unseen for run in runs):
         console.print("Figures of different tables answer different questions and are not to be ranked.")
-    if any(len({run.metrics.get("geometry") for _, run in rows}) > 1 for rows in tables.values()):
+    shown = [_columns(rows) for rows in tables.values()]
+    if any(
+        columns is COLUMNS and len({run.metrics.get("geometry") for _, run in rows}) > 1
+        for columns, rows in zip(shown, tables.values())
+    ):
         console.print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
     kinds = {run.selection for run in runs}
     chosen = {
@@ -51,27 +63,47 @@ def comparison(runs: "Sequence[Run]") -> None:
         "given": "no epoch was chosen: the recipe names it",
     }
     told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
-    console.print(
-        "UAR unweighted average recall; chance that of random answers, above 1 / classes where raters are tied and "
-        "either answer is right; JS Jensen-Shannon from the raters, less is better; sim ρ rank correlation of label "
-        f"and embedding similarity; valid. the validation UAR, by which {told}."
-    )
+    words = [
+        "UAR unweighted average recall",
+        "chance that of random answers, above 1 / classes where raters are tied and either answer is right",
+    ]
+    if COLUMNS in shown:
+        words += [
+            "JS Jensen-Shannon from the raters, less is better",
+            "sim ρ rank correlation of label and embedding similarity",
+        ]
+    if VALUE_COLUMNS in shown:
+        words += [
+            "MAE mean absolute error of the predicted value, in the unit of the labels, less is better",
+            "ρ its rank correlation with the true one",
+            "R² the share of variance explained",
+        ]
+    console.print("; ".join([*words, f"valid. the validation UAR, by which {told}."]))
     if any(len(rows) > 1 and len(model_groups([run for _, run in rows])) == len(rows) for rows in tables.values()):
         console.print(
             "One seed each: differences of a few points are chance; compare several seeds before believing them."
         )
 
 
+def _columns(rows: "Sequence[tuple[str, Run]]", unseen: str | None = None) -> dict[str, tuple[str, int]]:
+    return VALUE_COLUMNS if all("value_r2" in _scores(run, unseen) for _, run in rows) else COLUMNS
+
+
+def _scores(run: "Run", unseen: str | None) -> Mapping[str, float]:
+    return run.unseen[unseen] if unseen else run.scores("test")
+
+
 def _table(title: str, rows: "Sequence[tuple[str, Run]]", unseen: str | None = None) -> Table:
     """Figures of the test items, or of an unseen corpus."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold", min_width=14)
-    for heading in (*COLUMNS, "valid.", "epoch"):
+    columns = _columns(rows, unseen)
+    for heading in (*columns, "valid.", "epoch"):
         table.add_column(heading, justify="right", no_wrap=True)
     geometry = rows[0][1].metrics.get("geometry")
     for name, run in rows:
-        test, alike = run.unseen[unseen] if unseen else run.scores("test"), run.metrics.get("geometry") == geometry
-        cells = [_cell(test.get(key), by) if alike or key != "similarity_rho" else "" for key, by in COLUMNS.values()]
+        test, alike = _scores(run, unseen), run.metrics.get("geometry") == geometry
+        cells = [_cell(test.get(key), by) if alike or key != "similarity_rho" else "" for key, by in columns.values()]
         epochs = sorted(set(run.selected_epochs))
         shown = f"{epochs[0]}..{epochs[-1]}" if len(epochs) > 1 else "".join(map(str, epochs)) or "-"
         table.add_row(name, *cells, _cell(run.scores("validate").get("uar"), 100), shown)

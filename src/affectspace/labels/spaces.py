@@ -10,12 +10,14 @@ space        from                                              classes
 ``Poles``    a numeric scale, read as votes for its two ends   two, ordered
 ``Levels``   own labels or votes, or a scale cut at thresholds  ordered
 ===========  ================================================  ==================================
+
+A scale whose thresholds are yet to be learned is :class:`Uncut`.
 """
 
 import difflib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -24,9 +26,9 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.labels.naming import class_of, lookup_of, refuse, resolve
-from affectspace.labels.votes import Targets, judgements, mean_ratings, rows_of, texts, vote_shares
+from affectspace.labels.votes import Targets, column_numbers, judgements, mean_ratings, rows_of, texts, vote_shares
 
-__all__ = ["Classes", "LabelSpace", "Levels", "Poles", "ground_distance"]
+__all__ = ["Classes", "LabelSpace", "Levels", "Poles", "Uncut", "ground_distance"]
 
 OWN_LABEL = "label"  # the dimension that asks for the item's own label, whatever was voted
 
@@ -211,10 +213,12 @@ class Levels:
     Without thresholds the levels are named labels, read as :class:`Classes` reads them (votes as
     shares, else the own label). With thresholds a numeric dimension is cut: the mean rating ``r``
     belongs to level ``k`` when ``thresholds[k-1] <= r < thresholds[k]``, one-hot. The dimension
-    ``"label"`` cuts the item's own label, read as a number, such as an age.
+    ``"label"`` cuts the item's own label, read as a number; where nobody rates a dimension, it is the
+    column of the items that bears its name, such as an age.
 
     Args:
-        names: the levels; may be left out with thresholds.
+        names: the levels; may be left out with thresholds, by which they then are named, in as many digits as tell
+            them apart.
         thresholds: strictly increasing, one fewer than the levels.
 
     Raises:
@@ -241,8 +245,9 @@ class Levels:
                     f"thresholds are {list(cuts)}; give finite numbers that increase strictly, at least one"
                 )
             if not self.names:
-                between = [f"{a:g} to {b:g}" for a, b in pairwise(cuts)]
-                object.__setattr__(self, "names", (f"below {cuts[0]:g}", *between, f"{cuts[-1]:g} and above"))
+                told = _in_digits(cuts)
+                between = [f"{a} to {b}" for a, b in pairwise(told)]
+                object.__setattr__(self, "names", (f"below {told[0]}", *between, f"{told[-1]} and above"))
             if len(self.names) != len(cuts) + 1:
                 raise InputError(
                     f"{len(cuts)} thresholds cut a scale into {len(cuts) + 1} levels, but {len(self.names)} are named: "
@@ -260,26 +265,59 @@ class Levels:
         """Targets of the items of one corpus, in their order.
 
         Raises:
-            InputError: as :meth:`Classes.targets`; with thresholds, a value that is no number, or no
-                ratings of ``dimension``.
+            InputError: as :meth:`Classes.targets`; with thresholds as :meth:`Uncut.targets`.
         """
         if self.thresholds is None:
             return Classes(self.names).targets(items, ratings, dimension, label_map)
-        if own := dimension in (None, OWN_LABEL):
-            dimension = OWN_LABEL
-            ratings = pd.DataFrame(
-                {"item": items["id"], "rater": OWN_LABEL, "dimension": OWN_LABEL, "value": items["label"]}
-            )
-        mean, skipped = _scale_means(items, ratings, dimension)
-        level = np.searchsorted(self.thresholds, mean, side="right")
-        rated = ~np.isnan(mean)
+        whole = Uncut().targets(items, ratings, dimension)
+        assert whole.numbers is not None
+        level = np.searchsorted(self.thresholds, whole.numbers, side="right")
         values = np.full((len(items), len(self.names)), np.nan)
-        values[rated] = np.eye(len(self.names))[level[rated]]
-        why = _reasons("no label" if own else f"no rating of {dimension!r}", rated)
-        return Targets(values, why, "label" if own else "ratings", 0 if own else skipped)
+        values[whole.usable] = np.eye(len(self.names))[level[whole.usable]]
+        return replace(whole, values=values)
 
 
-LabelSpace = Classes | Poles | Levels
+@dataclass(frozen=True)
+class Uncut:
+    """A numeric label or rating that is not cut into levels yet: a single level, which holds every value.
+
+    Thresholds that are learned come of training items alone, and which items train is known only once it is known
+    which have a target.
+
+    Example:
+        >>> items = pd.DataFrame({"id": ["a", "b"], "label": ["1.5", "40"]})
+        >>> found = Uncut().targets(items)
+        >>> found.values.tolist(), found.numbers.tolist()
+        ([[1.0], [1.0]], [1.5, 40.0])
+    """
+
+    names: tuple[str, ...] = ("any value",)
+
+    def targets(
+        self,
+        items: pd.DataFrame,
+        ratings: pd.DataFrame | None = None,
+        dimension: str | None = OWN_LABEL,
+        label_map: Mapping[str, str] | None = None,
+    ) -> Targets:
+        """Targets of the items of one corpus, in their order; ``label_map`` plays no part in a scale.
+
+        Raises:
+            InputError: a value that is no number, or neither ratings nor a column of items of the name ``dimension``.
+        """
+        column, skipped = dimension or OWN_LABEL, 0
+        own = column == OWN_LABEL or (column in items and column not in _dimensions(ratings))
+        if own:
+            numbers = column_numbers(items, column)
+        else:
+            numbers, skipped = _scale_means(items, ratings, column)
+        known = ~np.isnan(numbers)
+        why = _reasons(f"no {column}" if own else f"no rating of {column!r}", known)
+        values = np.where(known, 1.0, np.nan)[:, None]
+        return Targets(values, why, "label" if own else "ratings", skipped, numbers)
+
+
+LabelSpace = Classes | Poles | Levels | Uncut
 
 
 def ground_distance(space: LabelSpace) -> np.ndarray:
@@ -309,8 +347,16 @@ def _check_names(names) -> tuple[str, ...]:
     return names
 
 
+def _in_digits(cuts: Sequence[float]) -> list[str]:
+    """Numbers in six digits, or in as many more as it takes to tell them apart."""
+    for digits in range(6, 17):
+        if len(set(told := [f"{cut:.{digits}g}" for cut in cuts])) == len(cuts):
+            return told
+    return [repr(cut) for cut in cuts]
+
+
 def _has_votes(ratings: pd.DataFrame | None, dimension: str) -> bool:
-    present = [] if ratings is None else ratings["dimension"].dropna().unique().tolist()
+    present = _dimensions(ratings)
     if dimension in present:
         return True
     if near := difflib.get_close_matches(dimension, present, 3, 0.6):
@@ -322,10 +368,14 @@ def _has_votes(ratings: pd.DataFrame | None, dimension: str) -> bool:
     return False
 
 
+def _dimensions(ratings: pd.DataFrame | None) -> list[str]:
+    return [] if ratings is None else sorted(ratings["dimension"].dropna().unique().tolist())
+
+
 def _scale_means(
     items: pd.DataFrame, ratings: pd.DataFrame | None, dimension: str | None, low: float = -np.inf, high: float = np.inf
 ) -> tuple[np.ndarray, int]:
-    present = [] if ratings is None else sorted(ratings["dimension"].dropna().unique().tolist())
+    present = _dimensions(ratings)
     if ratings is None or dimension is None or dimension not in present:
         near = difflib.get_close_matches(dimension or "", present, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -8,7 +8,17 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["Judgements", "Targets", "judgements", "mean_ratings", "numbers", "rows_of", "texts", "vote_shares"]
+__all__ = [
+    "Judgements",
+    "Targets",
+    "column_numbers",
+    "judgements",
+    "mean_ratings",
+    "numbers",
+    "rows_of",
+    "texts",
+    "vote_shares",
+]
 
 
 @dataclass(frozen=True)
@@ -21,12 +31,14 @@ class Targets:
         reasons: one string an item, by position: why it has no target; missing where it has one.
         source: ``"ratings"`` when raters' judgements were used, ``"label"`` for the item's own label.
         skipped: how many judgements were skipped since their value is missing.
+        numbers: ``(items,)`` the number of which each row was made, NaN where there is none; None of categories.
     """
 
     values: np.ndarray
     reasons: pd.Series
     source: Literal["ratings", "label"]
     skipped: int = 0
+    numbers: np.ndarray | None = None
 
     @property
     def usable(self) -> np.ndarray:
@@ -104,6 +116,31 @@ def numbers(judged: Judgements, dimension: str, low: float = -np.inf, high: floa
             f"item {judged.items[first]!r}: {rater} gave {dimension!r} the value {judged.values[first]!r}{others}; "
             + (f"the scale runs from {low:g} to {high:g}; " if known else "a rating here is a finite number; ")
             + "correct or remove the rating, or state the true scale"
+        )
+    return values
+
+
+def column_numbers(items: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of the items as float64 ``(items,)``, NaN where a cell is empty or says so.
+
+    Raises:
+        InputError: a cell that is no finite number; it names the item and the cell.
+
+    Example:
+        >>> column_numbers(pd.DataFrame({"id": ["a", "b", "c"], "age": ["31.5", None, "NaN"]}), "age")
+        array([31.5,  nan,  nan])
+    """
+    cells = texts(items, column)
+    known = np.array([cell is not None and cell.strip().lower() not in ("", "nan") for cell in cells], bool)
+    values = np.full(len(cells), np.nan)
+    values[known] = np.asarray(pd.to_numeric(cells[known], errors="coerce"), float)
+    illegal = np.flatnonzero(known & ~np.isfinite(values))
+    if len(illegal):
+        first = illegal[0]
+        others = f" (and {len(illegal) - 1:,} more cells are illegal)" if len(illegal) > 1 else ""
+        raise InputError(
+            f"item {items['id'].iloc[first]!r}: {column} has the value {cells[first]!r}{others}; levels are cut "
+            "of finite numbers, so correct it, or leave the cell empty"
         )
     return values
 

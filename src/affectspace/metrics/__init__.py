@@ -19,9 +19,16 @@ from affectspace.metrics.clustering import (
     silhouette,
 )
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
-from affectspace.metrics.ordered import exact_match, expected_level, mean_absolute_error, spearman, within_one
+from affectspace.metrics.ordered import (
+    exact_match,
+    expected_level,
+    mean_absolute_error,
+    r_squared,
+    spearman,
+    within_one,
+)
 from affectspace.metrics.retrieval import accuracy_at_k, recall_at_k
-from affectspace.metrics.scores import FIGURES, Figure, scores
+from affectspace.metrics.scores import FIGURES, Figure, scores, value_scores
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
 
 __all__ = [
@@ -44,6 +51,7 @@ __all__ = [
     "normalised_mutual_information",
     "pairwise_f1",
     "precision",
+    "r_squared",
     "recall_at_k",
     "recalls",
     "scores",
@@ -51,6 +59,7 @@ __all__ = [
     "similarity_preservation",
     "spearman",
     "uar",
+    "value_scores",
     "weighted_f1",
     "within_one",
 ]

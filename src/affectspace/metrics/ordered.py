@@ -24,7 +24,7 @@ from affectspace.labels.bins import expected_value
 from affectspace.metrics._inputs import class_count, distributions, leading_classes, predicted_classes
 from affectspace.metrics.classification import accuracy
 
-__all__ = ["exact_match", "expected_level", "mean_absolute_error", "spearman", "within_one"]
+__all__ = ["exact_match", "expected_level", "mean_absolute_error", "r_squared", "spearman", "within_one"]
 
 DIGITS = 6  # far coarser than what float32 rounding parts, as for tied classes
 
@@ -135,6 +135,25 @@ def spearman(truth: ArrayLike, predicted: ArrayLike, centres: ArrayLike | None =
     y -= y.mean()
     spread = np.sqrt(x @ x) * np.sqrt(y @ y)
     return float(np.clip(x @ y / spread, -1, 1)) if spread > 0 else float("nan")
+
+
+def r_squared(truth: ArrayLike, predicted: ArrayLike, centres: ArrayLike | None = None) -> float:
+    r"""The share of the true values' variance that predictions explain (R²).
+
+    .. math:: 1 - \sum_n (y_n - f_n)^2 \Big/ \sum_n (y_n - \bar y)^2
+
+    At most 1, higher is better; 0 is what always predicting the mean of these very items gives, and worse predictions
+    are below it. Both sides are read as by :func:`spearman`. NaN where all true values are equal.
+
+    Example:
+        >>> r_squared([20.0, 30.0, 40.0], [25.0, 30.0, 35.0])
+        0.75
+    """
+    count = _count(truth, predicted, centres)
+    true, guess = (_values(side, centres, count, name) for side, name in ((truth, "truth"), (predicted, "predicted")))
+    _same_items(len(true), len(guess))
+    spread = float(np.square(true - true.mean()).sum())
+    return 1 - float(np.square(true - guess).sum()) / spread if np.ptp(true) > 0 else float("nan")
 
 
 def _levels_away(truth: ArrayLike, predicted: ArrayLike, classes: int | None) -> np.ndarray:

@@ -10,10 +10,19 @@ from affectspace.metrics._inputs import distributions
 from affectspace.metrics.chance import chance_uar
 from affectspace.metrics.classification import accuracy, f1_of_macro, macro_f1, precision, uar, weighted_f1
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
-from affectspace.metrics.ordered import mean_absolute_error, spearman, within_one
+from affectspace.metrics.ordered import mean_absolute_error, r_squared, spearman, within_one
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
 
-__all__ = ["FIGURES", "LEVEL_FIGURES", "SPACE_FIGURES", "Figure", "scores"]
+__all__ = [
+    "FIGURES",
+    "LEARNED_FIGURES",
+    "LEVEL_FIGURES",
+    "SPACE_FIGURES",
+    "VALUE_FIGURES",
+    "Figure",
+    "scores",
+    "value_scores",
+]
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,19 @@ level (:func:`affectspace.losses.level_logits`) are a bell of a fixed width, cut
 half a level off where the regression is perfect. Its order is the right one, so the rank correlation, which sees finer
 than whole levels, may take it.
 """
+
+VALUE_FIGURES = {
+    "value_mean_absolute_error": Figure("mean distance of predicted from true value", 0, float("inf"), "lower"),
+    "value_spearman": Figure("rank correlation of predicted and true value", -1, 1, "higher"),
+    "value_r2": Figure("R² of predicted and true value", float("-inf"), 1, "higher"),
+}
+"""Those of :func:`value_scores`, for levels that numbers were cut into, in the unit of the numbers."""
+
+LEARNED_FIGURES = {
+    "relation_strength": Figure("standard deviation of the distances between classes (SDD)", 0, float("inf"), None),
+    "distance_order": Figure("rank correlation of learned distances and steps between levels", -1, 1, "higher"),
+}
+"""Those of distances between classes that a term has learned; a run puts the term's name and a dot before each."""
 
 RETRIEVED = (1, 2, 4, 8, 16, 32)
 VOTED = {
@@ -136,3 +158,25 @@ def scores(
         figures["similarity_rho"] = similarity_preservation(label_similarity, embedding_similarity)
         figures["similarity_error"] = mean_similarity_error(label_similarity, embedding_similarity)
     return figures
+
+
+def value_scores(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
+    """The figures of predicted numbers, such as ages or ratings.
+
+    Args:
+        truth: ``(items,)`` finite numbers.
+        predicted: ``(items,)`` in the same unit, such as by :meth:`affectspace.labels.Cut.values`.
+
+    Raises:
+        ValueError: no items, numbers of items that differ, or what is not finite.
+
+    Example:
+        >>> {name: round(value, 3) for name, value in value_scores([20, 30, 40], [26, 30, 34]).items()}
+        {'value_mean_absolute_error': 4.0, 'value_spearman': 1.0, 'value_r2': 0.64}
+    """
+    true, guess = (np.asarray(side, dtype=np.float64) for side in (truth, predicted))
+    return {
+        "value_mean_absolute_error": mean_absolute_error(true, guess),
+        "value_spearman": spearman(true, guess),
+        "value_r2": r_squared(true, guess),
+    }

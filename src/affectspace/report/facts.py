@@ -32,6 +32,12 @@ ORDERED = (  # figures of classes that stand in an order, for which the weighted
     ("mean_absolute_error", "levels off", "lower", False),
     ("spearman", "order ρ", "higher", False),
 )
+VALUES = (  # of classes that numbers were cut into: in the numbers' own unit, which levels off would only repeat
+    ("within_one", "within one", "higher", True),
+    ("value_mean_absolute_error", "mean absolute error", "lower", False),
+    ("value_spearman", "rank correlation", "higher", False),
+    ("value_r2", "R²", "higher", False),
+)
 QUARANTINE_SHOWN = 200
 APART = {"audio": "identical recordings or pictures"}  # the word of recipes, for people
 
@@ -58,8 +64,10 @@ class Cell:
 def score_table(comparison: Comparison) -> dict[str, Any]:
     """Headings with their direction, and a row of cells a run."""
     figures = [run.scores(split) for run, split in zip(comparison.runs, comparison.splits)]
+    of_values = any("value_r2" in scores for scores in figures)
     ordered = any(key in scores for scores in figures for key, *_ in ORDERED)
-    columns = (*COLUMNS[:4], *ORDERED, *COLUMNS[5:]) if ordered else COLUMNS
+    in_order = VALUES if of_values else ORDERED
+    columns = (*COLUMNS[:4], *in_order, *COLUMNS[5:]) if ordered else COLUMNS
     geometries = {run.metrics.get("geometry") for run in comparison.runs}
     best = {}
     for key, _, better, _ in columns:
@@ -91,6 +99,7 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
         "rows": rows,
         "any_best": bool(best),
         "ordered": ordered,
+        "of_values": of_values,
         "geometries": sorted(str(g) for g in geometries if g is not None),
     }
 

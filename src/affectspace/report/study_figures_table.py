@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from affectspace.metrics.scores import FIGURES, LEVEL_FIGURES, SPACE_FIGURES
+from affectspace.metrics.scores import FIGURES, LEARNED_FIGURES, LEVEL_FIGURES, SPACE_FIGURES, VALUE_FIGURES
 from affectspace.report.phrases import NONE
 from affectspace.studies.results import PLACES, StudyResults
 from affectspace.studies.study import slug
@@ -92,10 +92,10 @@ def _rows(
 ) -> Iterator[tuple[str, str, tuple[tuple[str, bool], ...]]]:
     names = [str(key) for key in runs.columns if key not in PLACES]
     keys = [key for key in names if np.isfinite(runs[key].to_numpy(float)).any()]
-    all_known = FIGURES | LEVEL_FIGURES | SPACE_FIGURES
+    all_known = FIGURES | LEVEL_FIGURES | VALUE_FIGURES | LEARNED_FIGURES | SPACE_FIGURES
     order = {key: place for place, key in enumerate(all_known)}
-    for key in sorted(keys, key=lambda key: order.get(key, len(order))):
-        known = all_known.get(key)
+    for key in sorted(keys, key=lambda key: order.get(_figure_of(key), len(order))):
+        known = all_known.get(_figure_of(key))
         by_recipe = [runs[runs["recipe"] == name][key].to_numpy(float) for name in recipes]
         means = [values[np.isfinite(values)].mean() if np.isfinite(values).any() else np.nan for values in by_recipe]
         shares = known is not None and (known.low, known.high) == (0, 1) and "bits" not in known.title
@@ -110,7 +110,13 @@ def _rows(
             for name, values, mean, value in zip(recipes, by_recipe, means, shown)
         )
         unit = " %" if shares else ""
-        yield (known.title if known is not None else key) + unit, better or "", cells
+        whose = "" if known is None or key in all_known else f", {key.rpartition('.')[0]}"
+        yield (known.title if known is not None else key) + unit + whose, better or "", cells
+
+
+def _figure_of(key: str) -> str:
+    """Of a figure that a term has learned, the part behind the term's name."""
+    return key.rpartition(".")[2]
 
 
 def _rounded(value: float, share: bool) -> float:

@@ -33,8 +33,9 @@ class Embedded:
 
     Args:
         table: one row an item: ``id``, ``vector`` (list of float), ``probabilities`` (list of float, in
-            the order of the model's classes), ``prediction`` (the most probable class), and what is known of it
-            besides: the other columns of :class:`~affectspace.space.space.Space`.
+            the order of the model's classes), ``prediction`` (the most probable class), ``predicted_value`` where the
+            classes are levels of numbers, and what is known of it besides: the other columns of
+            :class:`~affectspace.space.space.Space`.
         quarantine: ``id`` and ``reason`` of every item left out.
         classes: of the model.
         about: the name of its ``recipe`` and the fingerprint of its ``features``.
@@ -98,6 +99,8 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
         "probabilities": chances,
         "prediction": [model.classes[int(np.argmax(chance))] for chance in chances if chance is not None],
     }
+    if model.cut is not None:
+        columns["predicted_value"] = model.cut.values(np.stack([chance for chance in chances if chance is not None]))
     known = media.drop(columns="path").set_index("id").loc[list(features.ids)]
     known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
     about = {"recipe": recipe.name, "features": frontend.fingerprint} if recipe is not None else {}

@@ -71,7 +71,7 @@ def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> dict[str, Any]:
     except InputError:
         return {}  # a corpus labelled otherwise can be embedded all the same
     target = [row if np.isfinite(row).all() else None for row in made]
-    return {"label": sole_label(made, recipe.labels.names), "target": target}
+    return {"label": sole_label(made, space.names), "target": target}
 
 
 def _absolute(root: Path, path: Any) -> str | None:

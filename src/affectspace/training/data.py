@@ -13,6 +13,7 @@ from torch import Tensor
 from affectspace.encoders import Batch, pad
 from affectspace.errors import InputError
 from affectspace.features import Normaliser, Views
+from affectspace.labels import Cut
 from affectspace.protocols import (
     PARTS,
     Split,
@@ -25,8 +26,10 @@ from affectspace.protocols import (
     refuse_leaks,
 )
 from affectspace.samplers import TripletIndices
+from affectspace.training.bins import in_bins
 from affectspace.training.gather import Clips, Gathered, Hearing, gather, make_views
 from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
 
 __all__ = ["GROUPS", "Data", "Measured", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
@@ -67,6 +70,8 @@ class Data:
         samples: each item's waveform, where training items are augmented by it.
         views: how training sees pictures; None: as they are, or there are none.
         whole: where ``targets`` and ``classes`` are those of sub-classes, the classes that they lie in.
+        numbers: ``(items,)`` of which levels were made, None of other labels.
+        cut: where they were cut, and what number each level stands for, by training items alone.
         scales: mean and scale of the items met so far.
     """
 
@@ -81,6 +86,8 @@ class Data:
     samples: Clips | None = None
     views: Views | None = None
     whole: Measured | None = None
+    numbers: np.ndarray | None = None
+    cut: Cut | None = None
     scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @property
@@ -209,20 +216,26 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     """Split the recipe's items, and prove that nothing leaks.
 
     Raises:
-        InputError: a class without training items, a protocol that these corpora cannot fill, or
-            what :func:`gather` raises.
+        InputError: a class without training items, more bins than they have values, a protocol that these corpora
+            cannot fill, or what :func:`gather` raises.
         LeakError: a group that must stay apart crosses over.
     """
     gathered = gathered or gather(recipe, quiet=quiet)
-    items, soft = gathered.items, gathered.targets
+    items = gathered.items
     split = make_split(recipe, items, hard_labels(gathered))
     refuse_leaks(items, split, recipe.protocol.allow)
+    if isinstance(recipe.labels, LevelLabels) and recipe.labels.bins:
+        gathered = in_bins(gathered, recipe.labels, split.train)
+    soft = gathered.targets
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
             f"class {', '.join(empty)} has no training item in the split {split.name!r}; leave it out of labels.names, "
             "or choose a protocol and corpora that leave some to train on"
         )
+    cut = None
+    if gathered.numbers is not None and gathered.thresholds is not None:
+        cut = Cut.learned(gathered.numbers[split.train], gathered.thresholds)
     normalise = recipe.features.normalise
     groups = _normalised_by(split, normalised_groups(items, normalise.scope))
     normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
@@ -238,6 +251,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         "normalise": normalise.model_dump(),
         **protocol,
     }
+    if cut is not None:
+        about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}
     return Data(
         items,
         soft,
@@ -249,11 +264,16 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         about,
         gathered.samples,
         make_views(recipe),
+        numbers=gathered.numbers,
+        cut=cut,
     )
 
 
 def hard_labels(gathered: Gathered) -> np.ndarray:
-    """``(items,)`` the most likely class of each item, by which splits keep classes in proportion."""
+    """``(items,)`` the most likely class of each item, by which splits keep classes in proportion.
+
+    Numbers that are not cut yet are all of one class: how they lie may not be known before it is known who trains.
+    """
     return gathered.targets.argmax(1).numpy()
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 import torch
 from torch import nn
 
+from affectspace.labels import Cut
 from affectspace.labels.geometry import geometry
-from affectspace.metrics import mean_similarity_error, scores, similarity_preservation
+from affectspace.metrics import mean_similarity_error, scores, similarity_preservation, value_scores
 from affectspace.training.answers import answers
 from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
@@ -33,12 +34,23 @@ class Predictions:
         targets: ``(n, classes)``, by the classes that the net is measured by.
         probabilities: ``(n, classes)``.
         embeddings: ``(n, dimensions)``.
+        numbers: ``(n,)`` of which the targets were made, where they are levels of numbers.
+        cut: of these levels.
     """
 
     rows: np.ndarray
     targets: np.ndarray
     probabilities: np.ndarray
     embeddings: np.ndarray
+    numbers: np.ndarray | None = None
+    cut: Cut | None = None
+
+    @property
+    def values(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """``(n,)`` the numbers, and those that the net predicts of them; None of other labels."""
+        if self.numbers is None or self.cut is None:
+            return None
+        return self.numbers, self.cut.values(self.probabilities)
 
 
 @torch.inference_mode()
@@ -62,17 +74,23 @@ def predict(encoder: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
             embeddings = torch.empty(len(rows), found.shape[-1])
         embeddings[part] = found
     assert embeddings is not None, "predict is never asked about no rows"
-    return Predictions(rows, measured.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy())
+    numbers = None if data.numbers is None else data.numbers[rows]
+    return Predictions(
+        rows, measured.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy(), numbers, data.cut
+    )
 
 
 def figures(predictions: Predictions, similarity: str | None = None, ordered: bool = False) -> dict[str, float]:
     """The scores of :func:`affectspace.metrics.scores`; with a geometry named, those of similarity too.
 
-    ``ordered``: whether the classes stand in an order, the lowest first.
+    ``ordered``: whether the classes stand in an order, the lowest first. Levels of numbers are judged as numbers, too,
+    by :func:`affectspace.metrics.value_scores`.
 
     Similarity is measured over the pairs of at most ``PAIRED_ITEMS`` items, the same ones each time.
     """
     found = scores(predictions.targets, predictions.probabilities, ordered=ordered)
+    if values := predictions.values:
+        found |= value_scores(*values)
     if similarity is None:
         return found
     picked = np.random.default_rng(0).permutation(len(predictions.targets))[:PAIRED_ITEMS]
@@ -117,7 +135,10 @@ def by_corpus(predictions: Predictions, data: Data) -> dict[str, Predictions]:
 
 
 def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:
-    """One row an item: item, split, speaker, target, probabilities, embedding."""
+    """One row an item: item, split, speaker, target, probabilities, embedding.
+
+    Of levels of numbers also ``value``, the number itself, and ``predicted_value``.
+    """
     tables = []
     for part, found in parts.items():
         items = data.items.iloc[found.rows]
@@ -129,6 +150,8 @@ def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:
             "probabilities": list(found.probabilities),
             "embedding": list(found.embeddings),
         }
+        if values := found.values:
+            columns |= dict(zip(("value", "predicted_value"), values))
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 

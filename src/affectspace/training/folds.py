@@ -8,7 +8,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
-from affectspace.metrics import scores
+from affectspace.metrics import scores, value_scores
 from affectspace.protocols import group_names, inner_groups
 from affectspace.training.data import hard_labels, outer_split, prepare
 from affectspace.training.folder import hold
@@ -20,6 +20,8 @@ from affectspace.training.run import Run
 from affectspace.training.train import train
 
 __all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]
+
+MEASURED = ("validate", "learned")  # by each fold for itself, so that the pooled figure is their mean
 
 
 def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, quiet: bool = False) -> Run:
@@ -86,16 +88,22 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     probabilities = np.concatenate([np.stack(list(test["probabilities"])) for test in tests])
     per_fold = [run.metrics["test"] for run in runs]
     pooled: dict[str, float | None] = {**scores(truth, probabilities, ordered=recipe.labels.ordered)}
+    if all("value" in test for test in tests):  # each fold's own levels, led back to one unit
+        values = pd.concat(tests)
+        pooled |= value_scores(values["value"], values["predicted_value"])
     # Each fold has a space of its own, so what is measured across folds means nothing: their mean stands for it.
     for name in (name for name in per_fold[0] if name not in pooled):
         pooled[name] = _mean([figures[name] for figures in per_fold])
     first = runs[0].metrics
-    watched = [run.metrics["validate"] for run in runs if "validate" in run.metrics]
-    validation = {name: _mean([figures[name] for figures in watched]) for name in (watched or [{}])[0]}
-    kept = ("name", "seed", "allowed", "selection", "classes", "geometry")
+    validation, learned = (_means([run.metrics[part] for run in runs if part in run.metrics]) for part in MEASURED)
+    kept = ("name", "seed", "allowed", "selection", "geometry")
     apart = [set(run.metrics["keeps_apart"]) for run in runs]
+    classes = [run.metrics["classes"] for run in runs]
+    if any(names != classes[0] for names in classes):  # by their bounds, which each fold has learned for itself
+        classes[0] = [f"bin {place}" for place in range(1, len(classes[0]) + 1)]
     return {
         **{key: first[key] for key in kept},
+        "classes": classes[0],
         "protocol": _told(recipe, len(runs)),
         "keeps_apart": [group for group in first["keeps_apart"] if all(group in fold for fold in apart)],
         "transductive": any(run.metrics["transductive"] for run in runs),
@@ -103,6 +111,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         "counts": {"test": len(truth)},
         "test": pooled,
         **({"validate": validation} if validation else {}),
+        **({"learned": learned} if learned else {}),
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
@@ -111,6 +120,10 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
 def _told(recipe: Recipe, folds: int) -> str:
     by = getattr(recipe.protocol, "by", "")
     return f"leave one {by} out" if isinstance(recipe.protocol, LeaveOneOut) else f"{folds} folds by {by}"
+
+
+def _means(folds: list[dict[str, float | None]]) -> dict[str, float | None]:
+    return {name: _mean([figures.get(name) for figures in folds]) for name in (folds or [{}])[0]}
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -30,7 +30,7 @@ from affectspace.features import (
     Views,
     Waveform,
 )
-from affectspace.labels import Classes, LabelSpace, Levels, Poles, agreement
+from affectspace.labels import Classes, LabelSpace, Levels, Poles, Targets, Uncut, agreement
 from affectspace.training.finder_file import finder_file
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import (
@@ -83,7 +83,9 @@ class Clips(Sequence[np.ndarray]):
 class Gathered:
     """The usable items of a recipe's corpora, before they are split; folds of one protocol share it.
 
-    ``samples`` are what the items sound like, where the recipe changes that in training.
+    ``samples`` are what the items sound like, where the recipe changes that in training. ``numbers`` ``(items,)`` are
+    those of which levels are made, None of other labels; where ``thresholds`` are None too, as they are to be learned,
+    all lie in a single level so far.
     """
 
     items: pd.DataFrame
@@ -93,6 +95,8 @@ class Gathered:
     about: list[dict[str, Any]]
     fingerprint: str
     samples: Clips | None = None
+    numbers: np.ndarray | None = None
+    thresholds: tuple[float, ...] | None = None
 
 
 def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
@@ -105,8 +109,9 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         InputError: nothing usable, labels outside the space, or too many items at fault.
     """
     frontend = make_frontend(recipe)
-    tables, targets, features, places, about = [], [], [], [], []
+    tables, targets, numbers, features, places, about = [], [], [], [], [], []
     sounds, sound_places = [], []
+    names: tuple[str, ...] = ()
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
         if any(corpus.name == other["name"] for other in about):
@@ -114,7 +119,9 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         if not len(corpus):
             raise InputError(f"corpus {corpus.name} has no items: its table is empty")
         space = make_label_space(recipe, corpus)
-        usable, values, ratings, left_out, quarantine = _labelled(corpus, space, recipe)
+        names = space.names
+        usable, made, ratings, left_out, quarantine = _labelled(corpus, space, recipe)
+        values = made.values[made.usable]
         if not len(usable):
             why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
             raise InputError(
@@ -128,6 +135,8 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         _refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
         held = {item: row for row, item in enumerate(found.ids)}
         rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
+        if made.numbers is not None:
+            numbers.append(made.numbers[made.usable][rows >= 0])
         usable, values, rows = usable[rows >= 0], values[rows >= 0], rows[rows >= 0]
         usable = usable.assign(key=corpus.name + "/" + usable["id"], audio_sha=np.asarray(found.audio_sha)[rows])
         if recipe.augment.reads_samples:
@@ -149,13 +158,17 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     if len(set(widths.values())) > 1:
         raise InputError(f"the corpora's features differ in size: {widths}; a run needs one")
     samples = Clips(sounds, np.concatenate(sound_places)) if sounds else None
-    return Gathered(items, soft, recipe.labels.names, clips, about, frontend.fingerprint, samples)
+    thresholds = getattr(recipe.labels, "thresholds", None)
+    return Gathered(
+        items, soft, names, clips, about, frontend.fingerprint, samples,
+        np.concatenate(numbers) if numbers else None, thresholds,
+    )  # fmt: skip
 
 
 def _labelled(
     corpus: Corpus, space: LabelSpace, recipe: Recipe
-) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
-    """Items with a target, their targets, the ratings, why others have no target, and what is at fault."""
+) -> tuple[pd.DataFrame, Targets, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
+    """Items with a target, the targets of all, the ratings, why some have no target, and what is at fault."""
     column = None if isinstance(recipe.features, VectorFeatures) else medium(recipe)
     faults = check(corpus, read_media=False)
     bad_ratings = {}
@@ -171,10 +184,8 @@ def _labelled(
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
     made = space.targets(items, ratings, recipe.labels.dimension, label_map)
-    has = np.isfinite(made.values).all(1)
-    left_out = Counter(str(reason) for reason in np.asarray(made.reasons, dtype=object)[~has])
     quarantine = [*bad_items.values(), *bad_ratings.values()]
-    return items.iloc[np.flatnonzero(has)].reset_index(drop=True), made.values[has], ratings, dict(left_out), quarantine
+    return items.iloc[np.flatnonzero(made.usable)].reset_index(drop=True), made, ratings, made.left_out, quarantine
 
 
 def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dict[int, str]:
@@ -302,7 +313,7 @@ def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
                 )
             return Poles(labels.names, low=scale.low, high=scale.high)
         case LevelLabels() as labels:
-            return Levels(labels.names, thresholds=labels.thresholds)
+            return Uncut() if labels.bins else Levels(labels.names, thresholds=labels.thresholds)
 
 
 def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable | Faces:

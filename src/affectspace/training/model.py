@@ -17,6 +17,7 @@ from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, PretrainedI
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
+from affectspace.labels import Cut
 from affectspace.training.answers import answers
 from affectspace.training.data import Data, normalised_groups
 from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
@@ -31,7 +32,7 @@ from affectspace.training.recipe import (
     Recipe,
     make_recipe,
 )
-from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures
+from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures, Labels, LevelLabels
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
@@ -89,6 +90,7 @@ class Model:
         normaliser: the statistics that new items are given.
         parents: ``(sub-classes,)`` int64, the class of each sub-class that the net tells apart, where it was trained
             on sub-classes; None: it tells the classes themselves apart.
+        cut: where its classes are levels of numbers, how these were cut and what each level stands for.
     """
 
     encoder: nn.Module
@@ -96,6 +98,7 @@ class Model:
     recipe: Recipe
     normaliser: Normaliser
     parents: torch.Tensor | None = None
+    cut: Cut | None = None
 
     @property
     def frontend(self) -> Frontend:
@@ -153,7 +156,7 @@ def save_model(
             "affectspace train --resume"
         )
     own = keep_architecture(own, encoder, folder)
-    public = own.model_copy(update={"data": ".", "corpora": names})
+    public = own.model_copy(update={"data": ".", "corpora": names, "labels": _known_labels(recipe, data)})
     config = {
         "format": FORMAT,
         "classes": list(data.measured.classes),
@@ -163,6 +166,8 @@ def save_model(
     }
     if (parents := data.measured.parents) is not None:
         config["parents"] = parents.tolist()  # sub-class -> class
+    if data.cut is not None:
+        config["level_means"] = list(data.cut.means)
     if digest:
         config["finder_sha256"] = digest
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -199,11 +204,22 @@ def load_model(folder: str | Path) -> Model:
         classes = len(config["classes"] if parents is None else parents)
         encoder = make_encoder(recipe, config["dimensions"], classes, normaliser, kept=folder)
         encoder.load_state_dict(load_file(folder / "model.safetensors"))
+        cut = None
+        if isinstance(recipe.labels, LevelLabels) and recipe.labels.thresholds and "level_means" in config:
+            cut = Cut(recipe.labels.thresholds, tuple(float(mean) for mean in config["level_means"]))
     except InputError:
         raise
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}") from error
-    return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser, parents)
+    return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser, parents, cut)
+
+
+def _known_labels(recipe: Recipe, data: Data) -> Labels:
+    """The recipe's labels with the thresholds that training has learned, so that other items get the same levels."""
+    labels = recipe.labels
+    if isinstance(labels, LevelLabels) and labels.bins and data.cut is not None:
+        return labels.model_copy(update={"bins": None, "names": data.classes, "thresholds": data.cut.thresholds})
+    return labels
 
 
 def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
@@ -248,8 +264,14 @@ def _augmented(recipe: Recipe) -> str:
 def _tested(test: dict[str, float], count: int) -> str:
     if not test:
         return "Not tested: this run chose settings, with the test items put aside."
+    values = (
+        f"\nOf the numbers behind the levels: mean absolute error {test['value_mean_absolute_error']:.3f}, rank "
+        f"correlation {test['value_spearman']:.3f}, R² {test['value_r2']:.3f}."
+        if "value_r2" in test
+        else ""
+    )
     return (
         f"UAR {test['uar']:.3f} (random predictions: {test['chance_uar']:.3f}), macro F1 {test['macro_f1']:.3f},\n"
         f"Jensen-Shannon divergence from the raters {test['jensen_shannon']:.3f}, calibration error {test['ece']:.3f}; "
-        f"{count} items."
+        f"{count} items.{values}"
     )

@@ -175,7 +175,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
         case LevelRegressionEntry():
             return LogitsTerm(LevelRegressionLoss())
         case EntropicEMDEntry() as e:
-            given = e.ground_distance or _ground_distance(recipe)
+            given = e.ground_distance or _ground_distance(recipe, data)
             return LogitsTerm(EntropicEMDLoss(torch.tensor(given), e.regulariser))
         case GuidedEMDEntry() as e:
             features = _size(e.kind, e.layer, sizes)
@@ -221,9 +221,8 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
     raise AssertionError(f"no term is made of {entry.kind}")
 
 
-def _ground_distance(recipe: Recipe) -> list[list[float]]:
-    names = recipe.labels.names
-    return ground_distance(Levels(names) if recipe.labels.ordered else Classes(names)).tolist()
+def _ground_distance(recipe: Recipe, data: Data) -> list[list[float]]:
+    return ground_distance((Levels if recipe.labels.ordered else Classes)(data.classes)).tolist()
 
 
 def _size(term: str, layer: str, sizes: Mapping[str, int]) -> int:

@@ -17,6 +17,7 @@ from affectspace.training.recipe_data import (
     LogMelFeatures,
     VectorFeatures,
     Views,
+    class_count,
 )
 from affectspace.training.recipe_protocol import Protocol
 from affectspace.training.recipe_terms import CrossEntropyEntry, FSimilarityEntry, GuidedEMDEntry, Term
@@ -275,7 +276,7 @@ class Recipe(Section):
             )
 
     def _knows_its_classes(self, term: Term) -> None:
-        count = len(self.labels.names)
+        count = class_count(self.labels)
         if term.kind in ("ordered_emd", "level_regression") and not self.labels.ordered:
             raise ValueError(
                 f'{term.kind} needs classes that have an order, and those of labels.kind = "classes" have none; use '

@@ -22,6 +22,7 @@ __all__ = [
     "PoleLabels",
     "VectorFeatures",
     "Views",
+    "class_count",
     "stand_in_order",
 ]
 
@@ -70,14 +71,34 @@ class PoleLabels(Section):
 
 
 class LevelLabels(Section):
-    """Ordered classes, lowest first: named labels, or a scale cut at thresholds."""
+    """Ordered classes, lowest first: named labels, or a scale cut at thresholds or into equally filled bins.
+
+    The thresholds of ``bins`` are learned from the training items of each split. Levels of a scale may go without
+    names; they then are named by their bounds.
+    """
 
     ordered: ClassVar[bool] = True
 
     kind: Literal["levels"]
-    names: tuple[str, ...] = Field(min_length=2)
+    names: tuple[str, ...] = ()
     dimension: str = "label"
-    thresholds: tuple[float, ...] | None = None
+    thresholds: tuple[float, ...] | None = Field(default=None, min_length=1)
+    bins: int | None = Field(default=None, ge=2)
+
+    @model_validator(mode="after")
+    def _are_named_or_cut(self) -> Self:
+        if self.bins is not None and self.thresholds is not None:
+            raise ValueError("bins learns thresholds, and thresholds gives them; keep one of the two")
+        if self.bins is None and self.thresholds is None and len(self.names) < 2:
+            raise ValueError(
+                f"names is {list(self.names)}; give two names or more, the lowest first, or cut numbers by thresholds "
+                "or bins"
+            )
+        count = class_count(self)
+        if self.names and len(self.names) != count:
+            cut = "bins" if self.bins is not None else "thresholds"
+            raise ValueError(f"{cut} makes {count} levels, and {len(self.names)} are named; name {count}, or none")
+        return self
 
 
 class Normalise(Section):
@@ -259,6 +280,20 @@ class Views(Section):
 
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
 Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures | FaceFeatures, Field(discriminator="kind")]
+
+
+def class_count(labels: ClassLabels | PoleLabels | LevelLabels) -> int:
+    """How many classes a section ``labels`` has, named or not.
+
+    Example:
+        >>> [class_count(LevelLabels(kind="levels", **cut)) for cut in ({"bins": 8}, {"thresholds": (18, 60)})]
+        [8, 3]
+    """
+    if isinstance(labels, LevelLabels) and labels.bins is not None:
+        return labels.bins
+    if isinstance(labels, LevelLabels) and labels.thresholds is not None:
+        return len(labels.thresholds) + 1
+    return len(labels.names)
 
 
 def stand_in_order(labels: Mapping[str, Any]) -> bool:

@@ -32,8 +32,10 @@ def evaluate_on(
         InputError: no finished model, a corpus without usable items, or an unknown word in ``allow``.
     """
     model = load_model(run.path)
+    entry = CorpusEntry(path=str(Path(corpus).resolve()), adapter=adapter)
+    # the model's labels, since it knows the thresholds that training has learned
     recipe = load_recipe(run.path / "recipe.toml").model_copy(
-        update={"corpora": (CorpusEntry(path=str(Path(corpus).resolve()), adapter=adapter),)}
+        update={"corpora": (entry,), "labels": model.recipe.labels}
     )
     if finder_file(recipe):  # the one that the model has kept, wherever the data have gone
         recipe = recipe.model_copy(update={"data": model.recipe.data, "features": model.recipe.features})
@@ -45,12 +47,14 @@ def evaluate_on(
         parts.append(model([gathered.clips[row] for row in rows], groups and [groups[row] for row in rows]))
     embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
     rows = np.arange(len(gathered.items))
-    predictions = Predictions(rows, gathered.targets.numpy(), probabilities, embeddings)
+    targets = gathered.targets.numpy()
+    predictions = Predictions(rows, targets, probabilities, embeddings, gathered.numbers, model.cut)
     scores = figures(predictions, run.metrics["geometry"], recipe.labels.ordered)
     if len(known := run.predictions.query("split == 'train'")):  # kept where the run has measured its space
-        trained = (np.stack(list(known[name])) for name in ("target", "probabilities", "embedding"))
+        trained = [np.stack(list(known[name])) for name in ("target", "probabilities", "embedding")]
         k = (run.metrics.get("neighbours") or {}).get("k")
-        scores |= figures_of_space(predictions, Predictions(np.arange(len(known)), *trained), k)
+        before = Predictions(np.arange(len(known)), trained[0], trained[1], trained[2])
+        scores |= figures_of_space(predictions, before, k)
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
