@@ -1,7 +1,7 @@
 """``affectspace evaluate``"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -9,12 +9,16 @@ from affectspace.cli.tell import comparison, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
+if TYPE_CHECKING:
+    from affectspace.training.run import Run
+
 
 def evaluate(
     *runs: Path,
     corpus: Path | None = None,
     adapter: str | None = None,
     allow: tuple[str, ...] = (),
+    ensemble: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Show the scores of finished runs, or measure them on a labelled corpus that they never saw.
@@ -29,6 +33,8 @@ def evaluate(
         Read the corpus as this one, where the layout does not tell.
     allow
         Groups that may be shared with training: speaker, script, audio.
+    ensemble
+        Measure the mean of the numbers that the runs predict, too, such as of runs with 3 to 10 bins.
     as_json
         Print the scores as JSON, for machines.
     """
@@ -37,12 +43,18 @@ def evaluate(
     if not runs:
         raise InputError("name at least one run folder: affectspace evaluate runs/NAME")
     opened = open_runs(list(runs))
+    if ensemble and corpus is not None:
+        raise InputError("--ensemble averages the answers for the runs' own test items; leave out --corpus")
+    together = _ensemble(opened) if ensemble else {}
     if corpus is None:
         if adapter or allow:
             raise InputError("--adapter and --allow speak of another corpus; name it with --corpus")
         figures = [{"run": str(run.path), **run.metrics} for run in opened]
         if not as_json:
             comparison(opened)
+            if together:
+                print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
+                print(_told(together["scores"]))
     else:
         from affectspace.training.transfer import evaluate_on  # loads torch, for which finished figures have no use
 
@@ -50,11 +62,23 @@ def evaluate(
         if not as_json:
             for row in figures:
                 print(f"{row['run']} on {row['corpus']}: {row['items']} items{_left_out(row['data'])}")
-                print("\n".join(f"  {name:18s} {value:.4f}" for name, value in row["scores"].items()))
+                print(_told(row["scores"]))
     if as_json:
-        print(json_text(figures))
+        print(json_text({"runs": figures, "ensemble": together} if together else figures))
         return
     next_commands(f"affectspace report {quoted(*runs)}")
+
+
+def _ensemble(runs: "list[Run]") -> dict[str, Any]:
+    from affectspace.metrics import value_scores
+    from affectspace.training.ensemble import averaged
+
+    table = averaged(runs)
+    return {"items": len(table), "scores": value_scores(table["value"], table["predicted_value"])}
+
+
+def _told(scores: dict[str, float]) -> str:
+    return "\n".join(f"  {name:26s} {value:.4f}" for name, value in scores.items())
 
 
 def _left_out(data: dict[str, Any]) -> str:
