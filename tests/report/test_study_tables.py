@@ -1,5 +1,6 @@
 """The printed table says what the summaries say, in Markdown, in HTML that can stand alone, and tidy."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -164,3 +165,20 @@ def test_folds_have_a_list_of_epochs(make_study):
     paths = write_tables(open_study(folder := make_study({"CE": 0.5}, seeds=1, folds=2, items=20)))
     assert paths["runs.parquet"].parent == folder
     assert pd.read_parquet(paths["runs.parquet"]).loc[0, "selected_epoch"].tolist() == [12, 12]
+
+
+def test_figures_of_what_terms_have_learned_and_of_numbers_have_words(make_study, tmp_path):
+    folder = make_study({"XEMD1": 0.5, "XEMD2": 0.6}, seeds=2, items=20)
+    for path in sorted(folder.glob("runs/*/*/*/metrics.json")):
+        metrics = json.loads(path.read_text())
+        metrics["test"] |= {"value_mean_absolute_error": 4.5, "value_r2": 0.5}
+        order = 0.9 if "XEMD1" in path.parts else 0.8
+        metrics["learned"] = {"guided_emd.relation_strength": 0.0335, "guided_emd.distance_order": order}
+        path.write_text(json.dumps(metrics))
+    told = write_tables(open_study(folder), tmp_path)["figures.md"].read_text()
+    strength = "standard deviation of the distances between classes (SDD), guided_emd"
+    assert f"| {strength} | 0.034 (0.000) | 0.034 (0.000) |" in told
+    order = "rank correlation of learned distances and steps between levels, guided_emd (higher is better)"
+    assert f"| {order} | **0.900 (0.000)** | 0.800 (0.000) |" in told
+    assert "| mean distance of predicted from true value (lower is better) | **4.500 (0.000)** |" in told
+    assert "| R² of predicted and true value (higher is better) |" in told

@@ -7,19 +7,21 @@ import tomllib
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from scipy.stats import spearmanr
 
 from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
 from affectspace.losses.guide import GUIDE
-from affectspace.training import make_recipe, train
+from affectspace.training import make_recipe, train, train_folds
 from affectspace.training.data import prepare
 from affectspace.training.objective import make_objective
 from affectspace.training.recipe_terms import Term
 from affectspace.training.remarks import remarks
-from affectspace.training.terms import MajorityTerm
+from affectspace.training.terms import MajorityTerm, distance_order
 from affectspace.training.terms import Term as TrainedTerm
 
 KINDS = [get_args(entry.model_fields["kind"].annotation)[0] for entry in get_args(get_args(Term)[0])]
@@ -102,6 +104,42 @@ def test_what_terms_have_learned_is_recorded_and_saved(tiny, tmp_path):
     held = load_file(tmp_path / "run/model/terms.safetensors")
     distances = next(value for name, value in held.items() if name.endswith("ground_distance"))
     assert distances.shape == (4, 4)
+
+
+def test_learned_distances_are_told_in_figures_of_the_run(numbers, tmp_path):
+    guided = {"kind": "guided_emd", "warm_up": 1, "targets": "majority"}
+    given = {**guided, "ground_distance": [[abs(i - j) / 3 for j in range(4)] for i in range(4)]}
+    recipe = numbers(terms=[guided, given], protocol={"fold": "all"})
+    run = train_folds(recipe, tmp_path / "run")
+    assert list(run.metrics["learned"]) == ["guided_emd.relation_strength", "guided_emd.distance_order"]
+    for name, figure in run.scores("learned").items():  # what was given has learned nothing
+        assert figure == pytest.approx(np.mean([fold.scores("learned")[name] for fold in run.folds]))
+    for fold in run.folds:
+        held = load_file(fold.path / "model/terms.safetensors")
+        found = {name.rpartition(".")[2]: value for name, value in held.items() if "guided_emd." in name}
+        pairs = [(j - i, round(float(found["ground_distance"][i, j]), 6)) for i in range(4) for j in range(i + 1, 4)]
+        assert fold.scores("learned") == pytest.approx(
+            {
+                "guided_emd.relation_strength": float(found["strength"]),
+                "guided_emd.distance_order": spearmanr(*zip(*pairs)).statistic,
+            }
+        )
+
+
+def test_classes_without_an_order_have_no_order_to_find(tiny, tmp_path):
+    classes = {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]}
+    run = train(with_terms(tiny, "guided_emd", labels=classes), tmp_path / "run")
+    assert list(run.metrics["learned"]) == ["guided_emd.relation_strength"]
+    assert "learned" not in train(with_terms(tiny, "hsic"), tmp_path / "other").metrics
+
+
+def test_the_order_of_distances():
+    steps = (torch.arange(6)[:, None] - torch.arange(6)).abs()
+    assert distance_order(steps / 6) == pytest.approx(1)
+    assert distance_order(steps.float().square()) == pytest.approx(1)  # ranks alone count
+    assert distance_order((6 - steps) / 6) == pytest.approx(-1)
+    assert distance_order(steps / 6 + 1e-8 * torch.rand(6, 6)) == pytest.approx(1)  # rounding makes no order
+    assert np.isnan(distance_order(torch.ones(6, 6)))
 
 
 def test_two_terms_of_a_kind_are_told_apart(tiny, tmp_path):

@@ -145,6 +145,9 @@ def _told(name: str, distance: np.ndarray, classes: Sequence[str]) -> str:
 def _note(run: Run, each: LearnedDistance) -> str:
     learned = np.isfinite(each.strength)
     told = [f"learned, relation strength {each.strength:.4f}" if learned else "given by the recipe, or not learned yet"]
+    order = run.parts[0].scores("learned").get(f"{each.term}.distance_order", np.nan)
+    if np.isfinite(order):
+        told.append(f"rank correlation {order:.2f} with steps between levels")
     if np.isfinite(each.weight):
         told.append(f"weight {each.weight:.3g}" if each.weight else "still warming up: it had no say")
     if run.folds:

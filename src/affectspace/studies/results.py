@@ -108,10 +108,10 @@ class StudyResults:
     def runs(self) -> pd.DataFrame:
         """One row a finished run, in the order of the study file.
 
-        ``recipe``, ``split``, ``seed``; the figures of the test items as in ``metrics.json``, NaN where
-        undefined, ``FIGURES`` first and then whatever else some run has, those of an unseen corpus under
-        ``unseen.CORPUS.FIGURE``; ``selected_epoch``, a number, or
-        a list with one a fold; ``seconds``, NaN where not recorded; ``folder``, within the study's.
+        ``recipe``, ``split``, ``seed``; the figures of the test items, and of what terms have learned, as in
+        ``metrics.json``, NaN where undefined, ``FIGURES`` first and then whatever else some run has, those of an
+        unseen corpus under ``unseen.CORPUS.FIGURE``; ``selected_epoch``, a number, or a list with one a fold;
+        ``seconds``, NaN where not recorded; ``folder``, within the study's.
         """
         rows, figures = [], dict.fromkeys(FIGURES)
         for recipe, split, seed, run in self._finished():
@@ -256,7 +256,7 @@ class StudyResults:
         return {key: Run(folder) for key, folder in folders.items() if (folder / "metrics.json").is_file()}
 
     def _test_figures(self, run: Run) -> dict[str, float]:
-        figures = run.scores("test")
+        figures = run.scores("test") | run.scores("learned")
         if "uar" not in figures:
             raise InputError(
                 f"metrics.json of run {run.path} has no UAR of test items; remove that run's folder and go on with the "

@@ -1,6 +1,6 @@
 """A net's answers for many items, and the figures and tables made of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -128,10 +128,12 @@ def chosen_neighbours(validated: Predictions, trained: Predictions) -> dict[str,
 def by_corpus(predictions: Predictions, data: Data) -> dict[str, Predictions]:
     """The same answers, those of each corpus apart."""
     corpora = data.items["corpus"].iloc[predictions.rows].astype(str).to_numpy()
-    return {
-        name: Predictions(*(each[corpora == name] for each in vars(predictions).values()))
-        for name in sorted(set(corpora))
-    }
+    return {name: _kept(predictions, corpora == name) for name in sorted(set(corpora))}
+
+
+def _kept(predictions: Predictions, which: np.ndarray) -> Predictions:
+    columns = {name: each[which] for name, each in vars(predictions).items() if isinstance(each, np.ndarray)}
+    return replace(predictions, **columns)
 
 
 def prediction_table(data: Data, parts: dict[str, Predictions]) -> pd.DataFrame:

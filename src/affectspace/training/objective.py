@@ -121,6 +121,14 @@ class Objective(nn.Module):
             told |= {f"{name}.{figure}": value for figure, value in term.epoch_end().items()}
         return told
 
+    def learned_figures(self, ordered: bool) -> dict[str, float]:
+        """Figures of what the terms have learned, by term and figure; ``ordered``: whether the classes are."""
+        told: dict[str, float] = {}
+        for name, term in self.terms.items():
+            assert isinstance(term, Term)
+            told |= {f"{name}.{figure}": value for figure, value in term.learned_figures(ordered).items()}
+        return told
+
 
 def make_objective(recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Objective:
     """The recipe's terms, for the training items of ``data`` and a net whose layers have these ``sizes``.

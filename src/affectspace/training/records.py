@@ -63,6 +63,7 @@ class _Metrics(BaseModel):
     test: Figures | None = None
     unseen: dict[str, Figures] | None = None
     neighbours: _Neighbours | None = None
+    learned: Figures | None = None
 
 
 class _Timing(BaseModel):

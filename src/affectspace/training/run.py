@@ -213,7 +213,10 @@ class Run:
         return tuple(selected) if isinstance(selected, list) else () if selected is None else (int(selected),)
 
     def scores(self, split: str = "test") -> dict[str, float]:
-        """Final figures of ``"test"`` or ``"validate"``; empty where there was no such split, NaN for none."""
+        """Final figures of ``"test"`` or ``"validate"``, or of what terms have ``"learned"``.
+
+        Empty where there was no such split, or nothing to learn; NaN for none.
+        """
         return {key: _number(value) for key, value in (self.metrics.get(split) or NO_SCORES).items()}
 
     @property

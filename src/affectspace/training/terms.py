@@ -19,6 +19,7 @@ from affectspace.losses import (
     reversal_schedule,
 )
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
+from affectspace.metrics import spearman
 
 __all__ = [
     "AcrossGroupsTerm",
@@ -32,6 +33,7 @@ __all__ = [
     "MatchingTerm",
     "Term",
     "TripletTerm",
+    "distance_order",
     "majority",
 ]
 
@@ -47,6 +49,10 @@ class Term(nn.Module):
 
     def epoch_end(self) -> dict[str, float]:
         """Called after every epoch; figures to be recorded with it, by name."""
+        return {}
+
+    def learned_figures(self, ordered: bool) -> dict[str, float]:
+        """Of what it has learned by the kept epoch, by name; ``ordered``: whether the classes stand in an order."""
         return {}
 
 
@@ -113,6 +119,9 @@ class MajorityTerm(Term):
     def epoch_end(self) -> dict[str, float]:
         return self.term.epoch_end()
 
+    def learned_figures(self, ordered: bool) -> dict[str, float]:
+        return self.term.learned_figures(ordered)
+
 
 class TripletTerm(Term):
     """f-SPL of the triplets that the sampler drew."""
@@ -141,6 +150,14 @@ class GuidedEMDTerm(Term):
         self.loss.epoch_end()
         told = {"weight": float(self.loss.emd_weight), "relation_strength": float(self.loss.strength)}
         return {name: value for name, value in told.items() if value == value}  # a given distance has no strength
+
+    def learned_figures(self, ordered: bool) -> dict[str, float]:
+        if bool(self.loss.strength.isnan()):
+            return {}
+        figures = {"relation_strength": float(self.loss.strength)}
+        if ordered and len(self.loss.ground_distance) > 2:  # of a single pair there is no order
+            figures["distance_order"] = distance_order(self.loss.ground_distance)
+        return figures
 
 
 class AcrossGroupsTerm(Term):
@@ -216,6 +233,24 @@ class AdversaryTerm(Term):
         self.right.zero_()
         self.asked.zero_()
         return {"accuracy": accuracy}
+
+
+def distance_order(ground_distance: Tensor) -> float:
+    """Spearman's rank correlation, over pairs of classes, of their distance and of the steps ``|i - j|`` between them.
+
+    1 where a net has found the order of its levels by itself; NaN where all pairs are equally far apart.
+
+    Args:
+        ground_distance: ``(classes, classes)``, symmetric, of classes in their order.
+
+    Example:
+        >>> distance_order(torch.tensor([[0.0, 0.2, 0.9], [0.2, 0.0, 0.4], [0.9, 0.4, 0.0]])) > 0.8
+        True
+    """
+    lower, upper = torch.triu_indices(*ground_distance.shape, offset=1)
+    # mean ranks that are equal but for the rounding of their sums are equal
+    distances = ground_distance.cpu()[lower, upper].double().round(decimals=6)
+    return spearman((upper - lower).double().numpy(), distances.numpy())
 
 
 def majority(targets: Tensor) -> Tensor:

@@ -227,6 +227,8 @@ def train(
         if "unseen" in answers:
             corpora = by_corpus(answers["unseen"], data)
             final["unseen"] = {corpus: told(found) for corpus, found in corpora.items()}
+        if learned := objective.learned_figures(recipe.labels.ordered):
+            final["learned"] = learned
         with atomic_directory(folder / "model") as path:
             save_model(path, model, objective, recipe, data, final.get("test", {}))
         seconds = seconds_before + time.monotonic() - started
