@@ -26,7 +26,7 @@ def test_photographs_to_a_corpus_that_is_checked(run, photographs, tmp_path):
     code, out, err = run("faces", "people")
     assert (code, err) == (0, "")  # no bar in a pipe
     folder = tmp_path / "people-faces"
-    assert "4 pictures and videos: 2 faces -> people-faces/items.csv" in out
+    assert "2 faces in 4 sources -> people-faces/items.csv" in out
     assert "left out: calm/empty.jpg: calm/empty.jpg is an empty file of 0 bytes; copy it anew" in out
     assert "left out: glad/cup.png: no face found in glad/cup.png" in out
     assert "not looked at: files 1 .heic" in out
@@ -51,6 +51,16 @@ def test_as_json_and_again(run, photographs):
     code, _, err = run("faces", "people", "--out", "found")
     assert code == 2
     assert "found holds faces made with faces = 'all', not 'largest'; choose another folder with --out" in err
+
+
+def test_one_file_without_a_label(run, photographs):
+    code, out, _ = run("faces", "people/calm/a.jpg")
+    assert code == 0
+    assert "1 face in 1 source -> people/calm/a-faces/items.csv" in out
+    code, out, _ = run("check", "people/calm/a-faces")
+    assert code == 0
+    assert "note: no item has a label or a rating" in out
+    assert out.endswith("\nnext:\n  affectspace embed RUN people/calm/a-faces\n")
 
 
 def test_without_out_the_folder_stands_beside_the_source(tmp_path, monkeypatch):

@@ -46,6 +46,7 @@ def faces(
     folder = new_folder(out or _beside(source))
 
     from affectspace.faces import make_faces
+    from affectspace.studies.words import counted
 
     try:
         made = make_faces(source, folder, faces=find, finder=finder, side=side, quiet=as_json)
@@ -58,7 +59,7 @@ def faces(
         counts = {"sources": made.sources, "faces": len(made.items), "frames": len(frames), "carried": carried}
         print(json_text({"out": str(folder), **counts, "quarantine": aside, "not_looked_at": made.others}))
         return
-    print(f"{made.sources} pictures and videos: {len(made.items)} faces -> {folder / 'items.csv'}")
+    print(f"{counted(len(made.items), 'face')} in {counted(made.sources, 'source')} -> {folder / 'items.csv'}")
     if len(frames):
         print(f"{carried} of {len(frames)} frames of videos have no face of their own and take over another's")
     for row in aside[:SHOWN]:

@@ -11,19 +11,17 @@ import tomli_w
 from rich.console import Console
 from rich.progress import track
 
-from affectspace.corpora import RATING_COLUMNS
-from affectspace.corpora.corpus import ITEM_COLUMNS
 from affectspace.errors import InputError
 from affectspace.faces.cropping import Cropping, crop_source
 from affectspace.faces.journal import Journal
 from affectspace.faces.sources import Sources, open_sources
+from affectspace.faces.tables import crops_of, face_card, face_items, face_ratings
 from affectspace.features.in_order import in_order
 from affectspace.files import atomic_path, held, sweep, write_json, write_text
 
 __all__ = ["FacesMade", "make_faces"]
 
 ABOUT, CROPS, JOURNAL = "faces.json", "faces", "faces.jsonl"
-OWN = ("id", "image", "source", "source_time", "source_box", "carried")
 
 
 @dataclass(frozen=True)
@@ -124,51 +122,23 @@ def _claim(out: Path, about: dict) -> None:
 
 
 def _write(out: Path, found: Sources, journal: Journal, source: Path) -> FacesMade:
-    rows, aside = [], list(found.unusable)
-    for each in found.sources:
-        cropped = journal.done[each.id]
-        rows += [{**row, "of": each.id, "source": each.told} for row in cropped.rows]
-        if not cropped.rows:
-            aside.append((each.stem, cropped.reason))
+    aside = [*found.unusable, *((each.stem, why) for each in found.sources if (why := journal.done[each.id].reason))]
     quarantine = pd.DataFrame(aside, columns=["source", "reason"])
     _table(quarantine, out / "quarantine.csv")
-    if not rows:
+    made = crops_of(found, journal.done, CROPS)
+    if not len(made):
         first = f"; the first: {aside[0][0]}: {aside[0][1]}" if aside else ""
         raise InputError(f"no face in any of the {len(aside)} pictures and videos of {source}{first}")
-    made = pd.DataFrame(rows)
-    made["image"] = CROPS + "/" + made["image"]
-    known = found.items.reindex(made["of"]).reset_index(drop=True)
-    known = known[[name for name in known if name not in OWN and known[name].notna().any()]]
-    several = made["of"].duplicated(keep=False)
-    session = known["session"] if "session" in known else pd.Series(pd.NA, index=made.index, dtype="string")
-    session = session.fillna(made["of"].where(several))
-    if session.notna().any():
-        known["session"] = session
-    items = made[["id", "image"]].join(known).join(made[list(OWN[2:])])
-    order = [name for name in ITEM_COLUMNS if name in items]
-    items = items[[*order, *(name for name in items if name not in order)]]
-    ratings = found.ratings.merge(made[["of", "id"]], left_on="item", right_on="of").assign(item=lambda all: all["id"])
+    items, ratings = face_items(found, made), face_ratings(found, made)
     if len(ratings):
-        _table(ratings[list(RATING_COLUMNS)], out / "ratings.csv")
-    write_text(out / "corpus.toml", tomli_w.dumps(_card(out, found, source, len(aside))))
+        _table(ratings, out / "ratings.csv")
+    else:
+        (out / "ratings.csv").unlink(missing_ok=True)
+    name, shown = out.resolve().name, source.resolve().name
+    note = f"Faces found in {shown}; pictures and videos without any: {len(aside)}."
+    write_text(out / "corpus.toml", tomli_w.dumps(face_card(found.card, name, note)))
     _table(items.assign(carried=items["carried"].map({True: "yes", False: "no"})), out / "items.csv")
     return FacesMade(out, len(found.sources) + len(found.unusable), items, quarantine, found.others)
-
-
-def _card(out: Path, found: Sources, source: Path, aside: int) -> dict:
-    card = found.card
-    note = f"Faces found in {source.name or source.resolve().name}; {aside} pictures or videos gave none."
-    told = {
-        "name": out.resolve().name,
-        "licence": card.licence,
-        "citation": card.citation,
-        "language": card.language,
-        "note": f"{note} {card.note}".strip(),
-        "columns": {"audio": ""},  # paths of the source are not to be taken for sound
-        "scales": {name: {"low": scale.low, "high": scale.high} for name, scale in card.scales.items()},
-        "label_map": card.label_map,
-    }
-    return {key: value for key, value in told.items() if value}
 
 
 def _table(table: pd.DataFrame, path: Path) -> None:
