@@ -1,6 +1,7 @@
 """A function of many items, one after another or in several processes, with the same result."""
 
 import os
+import threading
 import time
 import warnings
 from collections import deque
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 import torch
@@ -78,7 +79,7 @@ def _as_it_pays(function: Callable[[Given], Made], items: Sequence[Given]) -> It
 
 
 def _in_processes(function: Callable[[Given], Made], items: Sequence[Given], workers: int) -> Iterator[Made]:
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin)
     waiting: deque[Future[list[Made]]] = deque()
     try:
         for start in range(0, len(items), BATCH):
@@ -89,6 +90,18 @@ def _in_processes(function: Callable[[Given], Made], items: Sequence[Given], wor
             yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    """What a worker does first: keep to one thread, and end with its parent, for whose death nothing else wakes it."""
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _batch(function: Callable[[Given], Made], items: Sequence[Given]) -> list[Made]:
