@@ -43,16 +43,31 @@ def test_planted_errors_come_first_with_what_they_should_be(seed):
 def test_votes_of_neighbours_agree_with_a_plain_loop():
     space, _, _ = planted(1, items=40)
     k, targets = 6, space.targets.astype(float)
-    agreed, near, posterior = consensus(space.vectors, targets, k)
+    said = consensus(space.vectors, targets, k)
     for item in range(40):
         away = {row: np.linalg.norm(space.vectors[item] - space.vectors[row]) for row in range(40) if row != item}
         nearest = sorted(away, key=away.get)[:k]
-        assert near[item].tolist() == nearest
+        assert said.near[item].tolist() == nearest
         weights = [np.exp(-((away[row] / away[nearest[-1]]) ** 2)) for row in nearest]
         shares = sum(weight * targets[row] for weight, row in zip(weights, nearest)) / sum(weights)
         others = np.mean([targets[row] for row in away], axis=0)
         votes = (k * shares + 2 * others) / (k + 2)
-        assert np.allclose(agreed[item], (votes + posterior[item]) / 2, atol=1e-5)
+        assert np.allclose(said.votes[item], votes, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 1000), apart=st.floats(0, 4), k=st.integers(1, 12))
+def test_no_other_mixture_makes_the_labels_likelier(seed, apart, k):
+    space, _, _ = planted(seed, items=60, apart=apart)
+    targets = space.targets.astype(float)
+    said = consensus(space.vectors, targets, k)
+
+    def likelihood(weight):
+        mixed = weight * said.votes + (1 - weight) * said.posterior
+        return np.log(mixed[targets > 0]).sum()
+
+    assert max(map(likelihood, np.linspace(0, 1, 101))) <= likelihood(said.weight) + 0.05
+    assert np.allclose(said.agreed.sum(1), 1)
 
 
 @settings(deadline=None, max_examples=15)
@@ -60,11 +75,11 @@ def test_votes_of_neighbours_agree_with_a_plain_loop():
 def test_an_items_own_label_has_no_part_in_what_is_said_of_it(seed, item, label, k):
     space, _, _ = planted(seed, items=30)
     targets = space.targets.astype(float)
-    before, *_ = consensus(space.vectors, targets, k, seed=seed)
+    before = consensus(space.vectors, targets, k, seed=seed)
     targets[item] = np.eye(4)[label]
-    after, *_ = consensus(space.vectors, targets, k, seed=seed)
-    assert np.array_equal(before[item], after[item])
-    assert np.allclose(after.sum(1), 1)
+    after = consensus(space.vectors, targets, k, seed=seed)
+    assert np.array_equal(before.votes[item], after.votes[item])
+    assert np.array_equal(before.posterior[item], after.posterior[item])
 
 
 def test_items_without_a_label_are_neither_suspects_nor_neighbours():
@@ -108,7 +123,7 @@ def test_a_tie_is_named_by_both_classes():
 def test_probabilities_of_a_model_that_has_not_seen_the_item_are_heard():
     space, _, _ = planted(3, share=0)
     sure = np.tile([0.0, 0.0, 0.0, 1.0], (len(space), 1))
-    held = consensus(space.vectors, space.targets.astype(float), probabilities=sure)[2]
+    held = consensus(space.vectors, space.targets.astype(float), probabilities=sure).posterior
     assert np.array_equal(held, sure)
     split = np.where(np.arange(len(space)) % 2 == 0, "test", "train")
     own = Space(space.items.assign(split=split, probabilities=list(sure)), space.vectors, CLASSES)
@@ -145,10 +160,10 @@ def test_items_with_one_vector_are_one_neighbour_and_in_one_fold():
     targets = twice.targets.astype(float)
     changed = targets.copy()
     changed[60] = np.eye(4)[3]
-    before, near, told = consensus(twice.vectors, targets, 6)
-    after, _, retold = consensus(twice.vectors, changed, 6)
-    assert np.array_equal(told[3], retold[3])  # no posterior is fitted on a twin
-    assert np.allclose(before[3], after[3], atol=0.02)  # which has but its share in all items
+    before, after = consensus(twice.vectors, targets, 6), consensus(twice.vectors, changed, 6)
+    near = before.near
+    assert np.array_equal(before.posterior[3], after.posterior[3])  # no posterior is fitted on a twin
+    assert np.allclose(before.votes[3], after.votes[3], atol=0.02)  # which has but its share in all items
     assert not np.isin(near[[3, 60]], [3, 60]).any()
     assert (near < 60).all()
     assert all(len(set(row)) == 6 for row in near)

@@ -1,9 +1,11 @@
 """Labels that the rest of a space speaks against: suspected errors, the likeliest first."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize_scalar
 
 from affectspace.errors import InputError
 from affectspace.metrics._inputs import TIE
@@ -11,7 +13,7 @@ from affectspace.neighbours.nearest import Neighbours
 from affectspace.space.posterior import out_of_fold, twins
 from affectspace.space.space import Space
 
-__all__ = ["consensus", "suspects"]
+__all__ = ["Consensus", "consensus", "suspects"]
 
 PRIOR = 2.0  # neighbours that vote as all items do, so that a few cannot rule a class out
 COLUMNS = ["id", "label", "suggested", "score", "reasons", "neighbours"]
@@ -36,7 +38,9 @@ def suspects(
       ``unseen``, from which its model has not learned, and by which it was not chosen; for all others, softmax
       regression on the vectors of other items, in five folds.
 
-    The consensus c is the mean of both, and the score of a target t, at least 0,
+    The consensus c is the mixture of both under which the targets of all items are likeliest: in the space of a trained
+    net a posterior that is linear says nearly all, elsewhere neighbours have up to half of the say. The score of a
+    target t, at least 0, is
 
     .. math:: 1 - \exp\left(-\mathrm{KL}(t \,\|\, c)\right) / \max_j c_j
 
@@ -61,8 +65,9 @@ def suspects(
     Raises:
         InputError: fewer than two items with a label, k below 1, or probabilities that are none.
 
-    Source: the posterior's part is the self-confidence of Northcutt, Jiang & Chuang, "Confident Learning", 2021;
-    that both together find more, and the ratio too, was measured: ``benchmarks/label_errors.py``.
+    Source: the posterior's part is the self-confidence of Northcutt, Jiang & Chuang, "Confident Learning", 2021; the
+    mixture is the stacking of Wolpert, "Stacked Generalization", 1992. That both together find more, and the ratio
+    too, was measured: ``benchmarks/label_errors.py``.
 
     Example:
         >>> rows = np.arange(20)
@@ -83,7 +88,8 @@ def suspects(
     target = targets[rows].astype(np.float64)
     target /= target.sum(1, keepdims=True)
     told = _told(space, probabilities)[rows]
-    agreed, near, posterior = consensus(space.vectors[rows], target, k, told, metric, seed)
+    said = consensus(space.vectors[rows], target, k, told, metric, seed)
+    agreed, near, posterior = said.agreed, said.near, said.posterior
     score = np.maximum(1 - np.exp(-_divergence(target, agreed)) / agreed.max(1), 0)
     suggested = agreed.argmax(1)
     own = target >= target.max(1, keepdims=True) - TIE
@@ -99,6 +105,29 @@ def suspects(
     return pd.DataFrame(found, columns=COLUMNS)
 
 
+@dataclass(frozen=True)
+class Consensus:
+    """What items' labels should be, by others that never see them.
+
+    Args:
+        votes: ``(items, classes)`` of the neighbours.
+        posterior: ``(items, classes)``.
+        weight: of the votes, in [0, 1]; the posterior has the rest.
+        near: ``(items, k)`` rows of the neighbours, nearest first, -1 where there are fewer; of items with one vector
+            the first.
+    """
+
+    votes: np.ndarray
+    posterior: np.ndarray
+    weight: float
+    near: np.ndarray
+
+    @property
+    def agreed(self) -> np.ndarray:
+        """``(items, classes)``."""
+        return self.weight * self.votes + (1 - self.weight) * self.posterior
+
+
 def consensus(
     vectors: np.ndarray,
     targets: np.ndarray,
@@ -106,18 +135,16 @@ def consensus(
     probabilities: np.ndarray | None = None,
     metric: Literal["euclidean", "cosine"] = "euclidean",
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What an item's label should be by its neighbours and by a posterior; its own label has no part in it.
+) -> Consensus:
+    """What an item's label should be by its neighbours and by a posterior.
+
+    Its own label has no part in either, and only that of one among all items in the weight of one against the other.
 
     Args:
         vectors: ``(items, dimensions)``.
         targets: ``(items, classes)`` distributions.
         probabilities: ``(items, classes)``, NaN where the posterior is to be made here.
         k, metric, seed: as for :func:`suspects`.
-
-    Returns:
-        The consensus ``(items, classes)``, the neighbours' rows ``(items, k)`` (-1 where there are fewer; of items
-        with one vector the first), and the posterior ``(items, classes)``.
 
     Raises:
         InputError: k is below 1.
@@ -146,7 +173,17 @@ def consensus(
     missing = np.isnan(posterior).any(1)
     if missing.any():
         posterior[missing] = out_of_fold(vectors, targets, seed=seed)[missing]
-    return (neighbours + posterior) / 2, np.where(there, first[near], -1), posterior
+    return Consensus(neighbours, posterior, _weight(targets, neighbours, posterior), np.where(there, first[near], -1))
+
+
+def _weight(targets: np.ndarray, votes: np.ndarray, posterior: np.ndarray) -> float:
+    """The share of the votes in the mixture under which the targets are likeliest; concave, so there is one."""
+
+    def cost(weight: float) -> float:
+        mixed = weight * votes + (1 - weight) * posterior
+        return -float((targets * np.log(np.maximum(mixed, np.finfo(np.float64).tiny))).sum())
+
+    return float(minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-3}).x)
 
 
 def _told(space: Space, given: np.ndarray | None) -> np.ndarray:
