@@ -1,6 +1,7 @@
 """All folds of a protocol: every item tested once, by a net that never trained on it; the answers pooled."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
@@ -40,6 +41,17 @@ def test_figures_of_order_are_those_of_ordered_labels_in_a_run_and_over_folds(ti
         if ordered:  # of two poles all but the rank correlation say the same
             assert figures["within_one"] == 1.0
             assert figures["mean_absolute_error"] == pytest.approx(1 - figures["accuracy"])
+
+
+def test_a_fold_of_a_single_item_takes_no_part_in_the_figures_of_the_space(numbers, tmp_path):
+    recipe = numbers(protocol={"kind": "leave_one_out", "by": "speaker"}, monitor={"space": True})
+    path = f"{recipe.data}/mine/items.csv"
+    speakers = ["a", *["b"] * 20, *["c"] * 20, *["d"] * 19]
+    pd.read_csv(path).assign(speaker=speakers).to_csv(path, index=False)
+    run = train_folds(recipe, tmp_path / "run", quiet=True)
+    folds = [fold.metrics["test"] for fold in run.folds]
+    assert ["knn_macro_f1" in figures for figures in folds] == [False, True, True, True]
+    assert run.scores()["knn_macro_f1"] == pytest.approx(np.mean([fold["knn_macro_f1"] for fold in folds[1:]]))
 
 
 def test_folds_go_on_where_they_were(tiny, tmp_path):

@@ -107,10 +107,12 @@ def figures(predictions: Predictions, similarity: str | None = None, ordered: bo
 def figures_of_space(tested: Predictions, trained: Predictions, k: int | None = None) -> dict[str, float]:
     """The figures of :func:`affectspace.neighbours.space_figures`: k neighbours vote that were trained on.
 
-    k is 11, as in the source of these figures, where no other is given.
+    k is 11, as in the source of these figures, where no other is given. A single item makes no space: it has none.
     """
     from affectspace.neighbours.quality import K_NN, space_figures  # loads faiss, which most runs have no use for
 
+    if len(tested.rows) < 2:
+        return {}
     classes = tested.targets.shape[1]
     known = (trained.embeddings, trained.targets)
     return space_figures(tested.embeddings, tested.targets, classes, *known, k_nn=k or K_NN)

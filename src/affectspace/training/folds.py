@@ -92,8 +92,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         values = pd.concat(tests)
         pooled |= value_scores(values["value"], values["predicted_value"])
     # Each fold has a space of its own, so what is measured across folds means nothing: their mean stands for it.
-    for name in (name for name in per_fold[0] if name not in pooled):
-        pooled[name] = _mean([figures[name] for figures in per_fold])
+    pooled = _means(per_fold) | pooled
     first = runs[0].metrics
     validation, learned = (_means([run.metrics[part] for run in runs if part in run.metrics]) for part in MEASURED)
     kept = ("name", "seed", "allowed", "selection", "geometry")
@@ -123,10 +122,11 @@ def _told(recipe: Recipe, folds: int) -> str:
 
 
 def _means(folds: list[dict[str, float | None]]) -> dict[str, float | None]:
-    return {name: _mean([figures.get(name) for figures in folds]) for name in (folds or [{}])[0]}
+    """Every figure's mean over the folds that have it, such as one with several items; none where it exists in none."""
+    names = dict.fromkeys(name for figures in folds for name in figures)
+    return {name: _mean([figures.get(name) for figures in folds]) for name in names}
 
 
 def _mean(values: list[float | None]) -> float | None:
-    """The mean of the folds in which the figure exists; none where it exists in none."""
     there = [value for value in values if value is not None]
     return float(np.mean(there)) if there else None
