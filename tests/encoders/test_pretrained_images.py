@@ -113,6 +113,39 @@ def test_the_encoder_learns_in_bfloat16(tmp_path):
 
 
 @needs_transformers
+def test_a_model_in_half_precision_is_taken_in_float32(tmp_path):
+    save(tmp_path, "resnet", RESNET).half().save_pretrained(tmp_path)
+    for weights in (True, False):
+        trunk = PretrainedTrunk(tmp_path, channels=3, weights=weights)
+        assert {value.dtype for value in trunk.state_dict().values() if value.is_floating_point()} == {torch.float32}
+        assert trunk(torch.rand(2, 3, 32, 32)).dtype == torch.float32
+
+
+@needs_transformers
+def test_weights_that_are_damaged_or_of_another_architecture(tmp_path):
+    save(tmp_path, "resnet", RESNET)
+    weights, config = tmp_path / "model.safetensors", tmp_path / "config.json"
+    whole = config.read_text()
+    config.write_text(json.dumps({**json.loads(whole), "hidden_sizes": [8, 24]}))
+    with pytest.raises(InputError, match="cannot be opened as a model with safetensors"):
+        PretrainedTrunk(tmp_path, channels=3)
+    config.write_text(whole)
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(InputError, match=r"cannot be opened as a model with safetensors: .*invalid header"):
+        PretrainedTrunk(tmp_path, channels=3)
+
+
+@needs_transformers
+@pytest.mark.parametrize("wrong", [{"image_mean": [0.1, 0.2]}, {"image_std": "x"}, {"size": "big"}])
+def test_settings_that_no_picture_can_be_seen_by(tmp_path, wrong):
+    save(tmp_path, "resnet", {**RESNET, **wrong})
+    with pytest.raises(
+        InputError, match=r"cannot see pictures as its preprocessor_config\.json says: .*image processor"
+    ):
+        PretrainedTrunk(tmp_path, channels=3)
+
+
+@needs_transformers
 def test_a_model_without_safetensors_is_refused(tmp_path):
     save(tmp_path, "vit", VIT)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +21,8 @@ from affectspace.errors import InputError
 __all__ = ["PretrainedImages", "PretrainedTrunk"]
 
 CONFIG = "preprocessor_config.json"
+# What transformers and torch raise of a file that is damaged, or of another kind of model.
+FAULTS = (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError)
 RESAMPLING = {0: "nearest-exact", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which these files use
 
 
@@ -122,7 +125,26 @@ class PretrainedTrunk(nn.Module):
             raise InputError(
                 f"images have {channels} channels, and {source} sees {inputs}; give images of 1 or {inputs}"
             )
-        self.settings = settings = _settings(source)
+        self.settings = _settings(source)
+        self.gain: Tensor
+        self.shift: Tensor
+        try:
+            self._prepare(self.settings, inputs, mean, scale)
+            with torch.no_grad():
+                self.model.eval()
+                self.features = self._features(torch.zeros(1, inputs, self.cropped, self.cropped)).shape[1]
+        except FAULTS as error:
+            told = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise InputError(
+                f"{source} cannot see pictures as its {CONFIG} says: {told}; give a model of pictures, with the image "
+                "processor that it was saved with"
+            ) from error
+        self.model.train()  # as any module that was just made
+
+    def _prepare(
+        self, settings: dict[str, Any], inputs: int, mean: float | Sequence[float], scale: float | Sequence[float]
+    ) -> None:
+        """How pictures are resized and normalised for the model, which sees so many channels."""
         self.resized, self.cropped = _sides(settings, getattr(self.model.config, "image_size", 224))
         self.mode = RESAMPLING.get(settings.get("resample", 2), "bilinear")
         # One multiplication and one addition: back to grey levels, to the model's range, by its mean and deviation.
@@ -132,14 +154,8 @@ class PretrainedTrunk(nn.Module):
         own_scale = torch.tensor(settings.get("image_std", 0.5) if normalise else 1.0).expand(inputs)
         gain = torch.as_tensor(scale, dtype=torch.float32) * factor / own_scale
         shift = (torch.as_tensor(mean, dtype=torch.float32) * factor - own_mean) / own_scale
-        self.gain: Tensor
-        self.shift: Tensor
         self.register_buffer("gain", gain.expand(inputs).contiguous()[:, None, None])
         self.register_buffer("shift", shift.expand(inputs).contiguous()[:, None, None])
-        with torch.no_grad():
-            self.model.eval()
-            self.features = self._features(torch.zeros(1, inputs, self.cropped, self.cropped)).shape[1]
-        self.model.train()  # as any module that was just made
 
     def forward(self, images: Tensor) -> Tensor:
         images = functional.interpolate(images.float(), (self.resized,) * 2, mode=self.mode, **_smooth(self.mode))
@@ -180,11 +196,13 @@ def _model(source: str | Path, weights: bool) -> nn.Module:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, num_labels=0)
         classifies = type(config) in AutoModelForImageClassification._model_mapping  # pyright: ignore[reportAttributeAccessIssue]
         kind = AutoModelForImageClassification if classifies else AutoModel
-        if not weights:
-            return kind.from_config(config, trust_remote_code=False)
-        return kind.from_pretrained(source, config=config, **own)
-    except (OSError, ValueError, KeyError) as error:
-        told = str(error).strip().splitlines()[0]
+        if weights:
+            made = kind.from_pretrained(source, config=config, **own)
+        else:
+            made = kind.from_config(config, trust_remote_code=False)
+        return made.float()  # pictures come in float32, and many models are published in half precision
+    except FAULTS as error:
+        told = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{source} cannot be opened as a model with safetensors: {told}") from error
 
 
