@@ -54,6 +54,15 @@ def test_an_unseen_corpus_has_a_table_of_its_own_with_the_spread_over_seeds(make
     assert "**alva -> boro, unseen: cirin**" in told
 
 
+def test_corpora_whose_names_begin_alike_have_a_table_each(make_study, tables):
+    folder = also_tested(make_study({"CE": 0.2}, seeds=2, items=60))
+    _, (_, *unseen) = tables(also_tested(folder, "cirin.48"))
+    assert [table.split for table in unseen] == ["alva -> boro, unseen: cirin", "alva -> boro, unseen: cirin.48"]
+    titles = [[title for title, *_ in table.rows] for table in unseen]
+    assert titles[0] == titles[1]
+    assert len(set(titles[0])) == len(titles[0])
+
+
 def test_recipes_of_other_unseen_items_are_not_ranked_on_them(make_study, tables):
     folder = also_tested(make_study({"CE": 0.2, "KL": 3.0}, seeds=2, items=60), items=20, without=("KL",))
     also_tested(folder, items=10, without=("CE",))

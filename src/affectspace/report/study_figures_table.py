@@ -52,8 +52,7 @@ def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list
         tables.append(FigureTable(split.split, results.recipes, tuple(_rows(tested, results.recipes, ranked))))
         alike = _judged_alike(results, split.split, ranked, own)
         for corpus in _unseen(own):
-            start = f"{UNSEEN}{corpus}."
-            keys = {key: key.removeprefix(start) for key in own.columns if key.startswith(start)}
+            keys = {key: figure for key in own.columns for name, figure in [_of_unseen(key)] if name == corpus}
             figures = own[["recipe", *keys]].rename(columns=keys)
             name = f"{split.split}, unseen: {corpus}"
             tables.append(FigureTable(name, results.recipes, tuple(_rows(figures, results.recipes, alike))))
@@ -76,7 +75,13 @@ def figures_markdown(tables: Sequence[FigureTable]) -> str:
 def _unseen(runs: pd.DataFrame) -> list[str]:
     """The unseen corpora of which some of these runs have figures."""
     known = [str(key) for key in runs.columns if key.startswith(UNSEEN) and runs[key].notna().any()]
-    return list(dict.fromkeys(key.removeprefix(UNSEEN).rpartition(".")[0] for key in known))
+    return list(dict.fromkeys(_of_unseen(key)[0] for key in known))
+
+
+def _of_unseen(key: str) -> tuple[str, str]:
+    """The unseen corpus, whose name may have dots, and the figure of a column; no corpus of other columns."""
+    corpus, _, figure = key.removeprefix(UNSEEN).rpartition(".")
+    return (corpus, figure) if key.startswith(UNSEEN) else ("", key)
 
 
 def _judged_alike(results: StudyResults, split: str, ranked: Sequence[str], runs: pd.DataFrame) -> tuple[str, ...]:
