@@ -27,3 +27,9 @@ def test_predictions_lie_between_the_ends_and_move_with_the_unit():
 def test_a_level_without_values_stands_for_nothing():
     with pytest.raises(ValueError, match=r"bin 1 of 0\.\.1 holds no value"):
         Cut.learned([1.0, 2.0], [5.0])
+
+
+@pytest.mark.parametrize("means", [(1.0,), (1.0, 2.0, 3.0), (1.0, float("nan"))])
+def test_every_level_has_a_mean(means):
+    with pytest.raises(ValueError, match=r"thresholds \[5\.0\] make 2 levels, which need a finite mean each"):
+        Cut((5.0,), means)

@@ -86,6 +86,14 @@ def test_a_run_predicts_numbers_and_its_model_knows_how(numbers, tmp_path):
     assert model.classes == run.classes == model.recipe.labels.names
 
 
+def test_a_model_whose_levels_lack_means_is_damaged(numbers, tmp_path):
+    path = train(numbers(), tmp_path / "run").path / "model/config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "level_means": config["level_means"][:-1]}))
+    with pytest.raises(InputError, match=r"the model in .* is damaged: means are .* make 4 levels"):
+        load_model(path.parent)
+
+
 def test_another_corpus_is_cut_as_the_model_was_trained(numbers, tmp_path):
     recipe = numbers()
     run = train(recipe, tmp_path / "run")

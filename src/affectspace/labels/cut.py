@@ -18,6 +18,9 @@ class Cut:
         thresholds: ``(levels - 1,)``, strictly increasing: each begins the level above it.
         means: ``(levels,)`` the mean of the training values in each level.
 
+    Raises:
+        ValueError: not as many means as levels, or what is not finite.
+
     Source: Hou, Yu & Samaras, "Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks", 2016,
     Sec. 4.6.
 
@@ -31,6 +34,14 @@ class Cut:
 
     thresholds: tuple[float, ...]
     means: tuple[float, ...]
+
+    def __post_init__(self):
+        levels = len(self.thresholds) + 1
+        if len(self.means) != levels or not np.isfinite([*self.thresholds, *self.means]).all():
+            raise ValueError(
+                f"means are {list(self.means)}; thresholds {list(self.thresholds)} make {levels} levels, which need a "
+                "finite mean each"
+            )
 
     @classmethod
     def learned(cls, values: ArrayLike, thresholds: ArrayLike) -> "Cut":

@@ -35,7 +35,7 @@ def averaged(runs: Sequence[Run]) -> pd.DataFrame:
     names, tables = run_names(runs), []
     for run, name in zip(runs, names):
         table = run.predictions
-        if "predicted_value" not in table:
+        if not {"value", "predicted_value"} <= set(table):
             raise InputError(
                 f"{name} predicts no numbers, which an ensemble averages; give runs with labels.bins or "
                 "labels.thresholds"
