@@ -197,6 +197,17 @@ def test_unseen_corpora_have_tables_of_their_own(compare, tmp_path):
     assert "not to be ranked" in apart
 
 
+def test_all_columns_are_told_that_any_table_has(compare, tmp_path):
+    of_values = {"uar": 0.3, "value_mean_absolute_error": 1.234, "value_spearman": 0.5, "value_r2": 0.2}
+    first = write_run(tmp_path / "a", "aaa", unseen={"cirin": of_values})
+    out = compare(first, write_run(tmp_path / "b", "bbb"))
+    tested, _, apart = out.partition("scores on cirin, of which training saw nothing")
+    assert "1.234" in apart
+    assert "MAE mean absolute error" in " ".join(apart.split())
+    assert "JS Jensen-Shannon" in " ".join(apart.split())
+    assert "MAE" not in tested
+
+
 def test_runs_of_one_name_are_told_apart(compare, tmp_path):
     out = compare(
         write_run(tmp_path / "a", "same"), write_run(tmp_path / "b", "same", recipe="[training]\nepochs = 2\n")

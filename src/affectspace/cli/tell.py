@@ -43,17 +43,20 @@ def comparison(runs: "Sequence[Run]") -> None:
     console = Console(markup=False, highlight=False)
     if console.width < 72:  # cells would be cut; a table may be wider than a narrow window
         console.width = 72
+    shown: list[tuple[str, list[tuple[str, Run]], str | None]] = []  # title, rows, and of which unseen corpus
     for (protocol, transductive), rows in tables.items():
-        console.print(_table(f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows))
+        shown.append((f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows, None))
         for corpus in sorted({corpus for _, run in rows for corpus in run.unseen}):
             tested = [(name, run) for name, run in rows if corpus in run.unseen]
-            console.print(_table(f"scores on {corpus}, of which training saw nothing", tested, corpus))
-    if len(tables) > 1 or any(run.unseen for run in runs):
+            shown.append((f"scores on {corpus}, of which training saw nothing", tested, corpus))
+    for title, rows, unseen in shown:
+        console.print(_table(title, rows, unseen))
+    if len(shown) > 1:
         console.print("Figures of different tables answer different questions and are not to be ranked.")
-    shown = [_columns(rows) for rows in tables.values()]
+    columns = [_columns(rows, unseen) for _, rows, unseen in shown]
     if any(
-        columns is COLUMNS and len({run.metrics.get("geometry") for _, run in rows}) > 1
-        for columns, rows in zip(shown, tables.values())
+        each is COLUMNS and len({run.metrics.get("geometry") for _, run in rows}) > 1
+        for each, (_, rows, _) in zip(columns, shown)
     ):
         console.print("sim ρ is left blank where it is measured in another geometry than in the table's first row.")
     kinds = {run.selection for run in runs}
@@ -67,12 +70,12 @@ def comparison(runs: "Sequence[Run]") -> None:
         "UAR unweighted average recall",
         "chance that of random answers, above 1 / classes where raters are tied and either answer is right",
     ]
-    if COLUMNS in shown:
+    if COLUMNS in columns:
         words += [
             "JS Jensen-Shannon from the raters, less is better",
             "sim ρ rank correlation of label and embedding similarity",
         ]
-    if VALUE_COLUMNS in shown:
+    if VALUE_COLUMNS in columns:
         words += [
             "MAE mean absolute error of the predicted value, in the unit of the labels, less is better",
             "ρ its rank correlation with the true one",
