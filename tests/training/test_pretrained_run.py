@@ -87,6 +87,15 @@ def test_the_model_of_a_run_answers_without_its_source(place):
 
 
 @needs_transformers
+@pytest.mark.parametrize(("frozen", "told"), [(True, "kept as they were"), (False, "trained further")])
+def test_the_card_names_whose_weights_they_are(place, frozen, told):
+    run = train(recipe(place, source=str(place / "tiny"), frozen=frozen), place / "run", quiet=True)
+    card = (run.path / "model/README.md").read_text()
+    assert f"Weights of others: tiny, {told}; its licence" in card
+    assert str(place) not in card
+
+
+@needs_transformers
 def test_what_the_model_sees_does_not_depend_on_the_normalisation(place):
     found = []
     for scope in ("train", "none"):

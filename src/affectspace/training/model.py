@@ -244,7 +244,7 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 Features: {data.about["features"]}{licence}
-{_augmented(recipe)}
+{_borrowed(recipe)}{_augmented(recipe)}
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
 
@@ -253,6 +253,16 @@ Made by affectspace for research on expressed emotion. It says how {thing} would
 by people like the raters of these corpora, not what anybody feels. Expect lower scores on {unlike}
 than the test gave. Do not use it to judge individuals.
 """
+
+
+def _borrowed(recipe: Recipe) -> str:
+    """Whose weights training began with; of a folder elsewhere its name alone."""
+    if not isinstance(recipe.encoder, PretrainedImageEntry):
+        return ""
+    source = Path(recipe.encoder.source)
+    name = source.name if source.is_absolute() else recipe.encoder.source
+    kept = "kept as they were" if recipe.encoder.frozen else "trained further"
+    return f"Weights of others: {name}, {kept}; its licence and the data that it was trained on count here too\n"
 
 
 def _augmented(recipe: Recipe) -> str:
