@@ -326,6 +326,30 @@ def test_files_that_are_not_what_their_names_say(tmp_path, save, film, scene):
     assert check(open_corpus(tmp_path / "out")) == []
 
 
+@pytest.mark.parametrize("find", ["largest", "all"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_item_whose_id_lies_below_that_of_another_keeps_its_crops(tmp_path, save, film, scene, find, reverse):
+    pixels = save(tmp_path / "in/a.png", 0, HERE)
+    film(tmp_path / "in/b.mov", [scene(1, HERE)])
+    rows = [{"id": "s/x", "image": "a.png", "label": "sad"}, {"id": "s", "video": "b.mov", "label": "sad"}]
+    pd.DataFrame(rows[::-1] if reverse else rows).to_csv(tmp_path / "in/items.csv", index=False)
+    made(tmp_path / "in", tmp_path / "out", faces=find)
+    corpus = open_corpus(tmp_path / "out")
+    assert check(corpus) == []
+    assert len(corpus) == 2
+    (image,) = corpus.items["image"][corpus.items["id"].str.startswith("s/x")]
+    assert np.array_equal(read_image(corpus.root / image), cropped(pixels, HERE))
+
+
+def test_names_as_long_as_file_systems_allow(tmp_path, save):
+    for seed, name in enumerate(["顔" * 80, "a" * 251]):
+        save(tmp_path / "in" / f"{name}.png", seed, HERE)
+    for find in ("largest", "all"):
+        made(tmp_path / "in", tmp_path / find, faces=find)
+        assert len(open_corpus(tmp_path / find)) == 2
+        assert check(open_corpus(tmp_path / find)) == []
+
+
 def test_names_of_every_kind(tmp_path, save):
     names = ["ü \n\t'x\".png", " blank .png", "a,b;c.png", "-r.png", "#1.png", "a.b.png", "日本.png", "=1+2.png"]
     for seed, name in enumerate(names):

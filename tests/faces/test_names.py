@@ -6,19 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affectspace.faces.names import file_stem
+from affectspace.faces.names import file_folder, file_stem
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=100), min_size=2, max_size=30, unique=True))
 def test_every_id_has_a_place_of_its_own_below_the_folder(items):
     stems = [file_stem(item) for item in items]
     assert len(set(stems)) == len(stems)
-    files = {f"{stem}.png" for stem in stems}
-    folders = {str(folder) for file in files for folder in Path(file).parents}
+    files, own = {f"{stem}.png" for stem in stems}, {file_folder(item) for item in items}
+    assert len(own) == len(items)
+    folders = {str(folder) for path in files | own for folder in Path(path).parents}
     assert not files & folders
+    assert not own & (files | folders)
     for stem in stems:
         parts = stem.split("/")
-        assert all(part and len(part.encode()) < 400 and not part.startswith(".") for part in parts)
+        assert all(part and len(part.encode()) < 190 and not part.startswith(".") for part in parts)
         assert not any(ord(letter) < 32 for letter in stem)
 
 
@@ -28,7 +30,8 @@ def test_what_can_be_a_name_stays(item):
 
 
 @pytest.mark.parametrize(
-    "item", ["../a", "/etc/a", "a//b", ".", "..", "", "a\0b", "a\\b", "a.png/b", "x" * 81, " a", "a "]
+    "item",
+    ["../a", "/etc/a", "a//b", ".", "..", "", "a\0b", "a\\b", "a.png/b", "x" * 161, "顔" * 60, "a.faces/b", " a", "a "],
 )
 def test_what_cannot_is_put_right(item):
     stem = file_stem(item)

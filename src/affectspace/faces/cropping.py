@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from affectspace.errors import InputError, MediaError
-from affectspace.faces.names import file_stem
+from affectspace.faces.names import file_folder, file_stem
 from affectspace.faces.sources import FaceSource
 from affectspace.features import Face, FaceFinder, crop_face, follow_faces, named_finder
 from affectspace.files import atomic_directory, atomic_path
@@ -87,7 +87,7 @@ def crop_source(settings: Cropping, folder: Path, source: FaceSource) -> Cropped
     Args:
         settings: how.
         folder: the largest face of a picture becomes ``ID.png`` there; all faces of one, and those of the frames of a
-            video, become ``STEM/NUMBER.png``. Crops of one source that are alike to the bit share a file.
+            video, become ``STEM.faces/NUMBER.png``. Crops of one source that are alike to the bit share a file.
         source: which.
     """
     try:
@@ -99,17 +99,16 @@ def crop_source(settings: Cropping, folder: Path, source: FaceSource) -> Cropped
             with atomic_path(folder / f"{stem}.png") as path:
                 _write(path, only.crops[0])
             return Cropped([_row(source.id, f"{stem}.png", only, 0, corner)])
-        # Only beside crops that are no folders could one of them bear the name of a folder.
-        stem = file_stem(source.stem) if settings.find == "all" else file_stem(f"{source.stem}/1").rpartition("/")[0]
-        shutil.rmtree(folder / stem, ignore_errors=True)  # of an earlier state of the file
-        with atomic_directory(folder / stem) as inner:
-            return Cropped(list(_rows(settings, source, shown, inner, stem, corner)))
+        own = file_folder(source.stem)
+        shutil.rmtree(folder / own, ignore_errors=True)  # of an earlier state of the file
+        with atomic_directory(folder / own) as inner:
+            return Cropped(list(_rows(settings, source, shown, inner, own, corner)))
     except InputError as error:
         return Cropped([], str(error).replace(source.path, source.told), isinstance(error, MediaError))
 
 
 def _rows(
-    settings: Cropping, source: FaceSource, shown: Iterator[_Shown], inner: Path, stem: str, corner: tuple[int, int]
+    settings: Cropping, source: FaceSource, shown: Iterator[_Shown], inner: Path, own: str, corner: tuple[int, int]
 ) -> Iterator[dict[str, Any]]:
     files: dict[str, str] = {}  # hash of a crop -> its file
     for frame, each in enumerate(shown, start=1):
@@ -118,7 +117,7 @@ def _rows(
             name = "-".join(numbers)
             key = pixels_sha256(crop)
             if key not in files:
-                files[key] = f"{stem}/{name}.png"
+                files[key] = f"{own}/{name}.png"
                 _write(inner / f"{name}.png", crop)
             yield _row(f"{source.stem}/{name}", files[key], each, place, corner)
 
