@@ -224,6 +224,57 @@ def test_what_may_come_another_time_is_tried_again(tmp_path, film, scene, save, 
     assert len(made(tmp_path / "in", tmp_path / "out").items) == 2
 
 
+def test_what_could_not_be_opened_is_tried_again(tmp_path, save, monkeypatch):
+    save(tmp_path / "in/a.png", 0, HERE)
+    save(tmp_path / "in/b.png", 1, HERE)
+    with monkeypatch.context() as locked:
+
+        def refuse(path, *words):
+            if str(path).endswith("in/a.png"):
+                raise PermissionError(13, "Permission denied")
+            return open(path, *words)
+
+        locked.setattr("affectspace.media.images.open", refuse, raising=False)
+        done = made(tmp_path / "in", tmp_path / "out")
+    assert done.quarantine.values.tolist() == [["a.png", "a.png cannot be opened: Permission denied"]]
+    assert len(made(tmp_path / "in", tmp_path / "out").items) == 2
+
+
+def test_no_table_names_crops_that_are_gone(tmp_path, save, scene, monkeypatch):
+    save(tmp_path / "in/a.png", 0, HERE)
+    save(tmp_path / "in/b.png", 1, HERE)
+    made(tmp_path / "in", tmp_path / "out")
+    for seed, name in enumerate("ab"):
+        save(tmp_path / f"in/{name}.png", 10 + seed)
+    with monkeypatch.context() as ended:
+
+        def end(*words):
+            raise KeyboardInterrupt
+
+        ended.setattr(make, "crop_source", end)
+        with pytest.raises(KeyboardInterrupt):
+            made(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out/items.csv").exists()
+    with pytest.raises(InputError, match="no face in any of the 2"):
+        made(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out/items.csv").exists()
+
+
+def test_a_journal_that_others_have_written_removes_nothing_of_theirs(tmp_path, save):
+    save(tmp_path / "in/a.png", 0, HERE)
+    save(tmp_path / "mine.png", 1)
+    made(tmp_path / "in", tmp_path / "out")
+    lines = [
+        {"id": "z", "state": "", "rows": [{"image": "../../mine.png"}], "reason": ""},
+        {"id": "y", "state": "", "rows": [{"image": str(tmp_path / "mine.png")}], "reason": ""},
+        {"id": "a"}, 3, ["a"],
+    ]  # fmt: skip
+    with open(tmp_path / "out/faces.jsonl", "a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+    assert len(made(tmp_path / "in", tmp_path / "out").items) == 1
+    assert (tmp_path / "mine.png").is_file()
+
+
 # ---- refusals
 
 

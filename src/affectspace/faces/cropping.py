@@ -104,7 +104,14 @@ def crop_source(settings: Cropping, folder: Path, source: FaceSource) -> Cropped
         with atomic_directory(folder / own) as inner:
             return Cropped(list(_rows(settings, source, shown, inner, own, corner)))
     except InputError as error:
-        return Cropped([], str(error).replace(source.path, source.told), isinstance(error, MediaError))
+        return Cropped([], str(error).replace(source.path, source.told), _lasts(error))
+
+
+def _lasts(error: InputError) -> bool:
+    """Whether it is the file that is at fault, and not a package, the rights to it, its disk or the memory."""
+    cause = error.__cause__
+    passing = isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)
+    return isinstance(error, MediaError) and not passing
 
 
 def _rows(

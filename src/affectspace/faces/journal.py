@@ -3,12 +3,13 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from affectspace.errors import InputError
 from affectspace.faces.cropping import Cropped
 from affectspace.faces.sources import FaceSource
-from affectspace.files import json_text, packed, write_text
+from affectspace.files import inside, json_text, packed, write_text
 
 __all__ = ["Journal"]
 
@@ -20,21 +21,25 @@ class Journal:
         path: of the journal.
         folder: below which the crops lie.
         sources: those that are wanted now.
+        table: of the crops; it goes before the first of them does, as it would name what is no more.
     """
 
-    def __init__(self, path: Path, folder: Path, sources: Sequence[FaceSource]):
+    def __init__(self, path: Path, folder: Path, sources: Sequence[FaceSource], table: Path):
         self.path = path
         self.done: dict[str, Cropped] = {}
         self._states = {source.id: _state(source) for source in sources}
         lines = []
         for line, item, state, cropped in _lines(path):
-            files = [folder / row["image"] for row in cropped.rows]
-            if self._states.get(item) == state and all(file.is_file() for file in files):
+            images = [row["image"] for row in cropped.rows]
+            if self._states.get(item) == state and all((folder / image).is_file() for image in images):
                 self.done[item] = cropped
                 lines.append(line)
-            else:
-                for file in files:
-                    file.unlink(missing_ok=True)
+                continue
+            if images:
+                table.unlink(missing_ok=True)
+            for image in images:
+                with suppress(InputError):  # a path that this journal has never written
+                    inside(folder, image).unlink(missing_ok=True)
         write_text(path, "".join(f"{line}\n" for line in lines))
 
     @contextmanager
@@ -58,9 +63,10 @@ def _lines(path: Path) -> Iterator[tuple[str, str, str, Cropped]]:
     for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             told = json.loads(line)
-        except ValueError:  # a killed run's last line, and what is behind the last one
+            known = told["id"], told["state"], Cropped(told["rows"], told["reason"])
+        except (ValueError, TypeError, KeyError):  # a killed run's last line, what is behind it, or another's words
             continue
-        yield line, told["id"], told["state"], Cropped(told["rows"], told["reason"])
+        yield line, *known
 
 
 def _state(source: FaceSource) -> str:

@@ -21,7 +21,7 @@ from affectspace.files import atomic_path, held, sweep, write_json, write_text
 
 __all__ = ["FacesMade", "make_faces"]
 
-ABOUT, CROPS, JOURNAL = "faces.json", "faces", "faces.jsonl"
+ABOUT, CROPS, ITEMS, JOURNAL = "faces.json", "faces", "items.csv", "faces.jsonl"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def make_faces(
     with held(out, f"another process makes faces in {out}; wait for it, or choose another folder with --out"):
         _claim(out, {"source": str(source.resolve()), **settings.told})
         sweep(out)
-        journal = Journal(out / JOURNAL, out / CROPS, found.sources)
+        journal = Journal(out / JOURNAL, out / CROPS, found.sources, out / ITEMS)
         todo = [each for each in found.sources if each.id not in journal.done]
         made = in_order(partial(crop_source, settings, out / CROPS), todo, workers)
         console = Console(stderr=True)
@@ -137,7 +137,7 @@ def _write(out: Path, found: Sources, journal: Journal, source: Path) -> FacesMa
     name, shown = out.resolve().name, source.resolve().name
     note = f"Faces found in {shown}; pictures and videos without any: {len(aside)}."
     write_text(out / "corpus.toml", tomli_w.dumps(face_card(found.card, name, note)))
-    _table(items.assign(carried=items["carried"].map({True: "yes", False: "no"})), out / "items.csv")
+    _table(items.assign(carried=items["carried"].map({True: "yes", False: "no"})), out / ITEMS)
     return FacesMade(out, len(found.sources) + len(found.unusable), items, quarantine, found.others)
 
 
