@@ -70,6 +70,15 @@ def test_an_image_larger_than_all_that_is_kept(tmp_path, small):
     assert [images.cell(row) for row in (0, 1, 2, 0)] == [*cells, cells[0]]
 
 
+def test_an_image_that_many_rows_share_is_not_unpacked_for_all_at_once(tmp_path):
+    cells = [random.bytes(20_000) for _ in range(10)]
+    pq.write_table(pa.table({"image": [cells[row % 10] for row in range(2_000)]}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 1_000_000  # each of them is stored once
+    images = ParquetImages(tmp_path / "a.parquet")
+    assert images.cell(1) == cells[1]
+    assert sum(each.nbytes for each in images._kept.values()) < packed_parquet.WINDOW
+
+
 def test_rows_before_the_damage_are_read_whatever_was_asked_for_first(tmp_path, small):
     cells = table(tmp_path / "a.parquet", use_dictionary=False, data_page_size=2_000, compression="zstd")
     content = bytearray((tmp_path / "a.parquet").read_bytes())

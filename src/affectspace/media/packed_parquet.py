@@ -15,6 +15,7 @@ from affectspace.errors import MediaError
 __all__ = ["ParquetImages", "holds_bytes"]
 
 WINDOW = 8 << 20  # bytes of rows that are unpacked at once
+TALLEST = 256  # rows at once: a file that stores an image once for all its rows says nothing of their size
 KEPT = 64 << 20  # bytes of rows of a table that are kept: the windows last used
 BUFFER = 1 << 16  # bytes read from the file at a time; without a buffer a whole group of rows is
 
@@ -56,7 +57,8 @@ class ParquetImages:
             raise MediaError(f"{table} has {found}; images are encoded bytes, or structs with a field bytes")
         self._starts = np.cumsum([0, *(group.num_rows for group in groups)])
         # Of all columns: what is told of a single one ends the whole process where the file is broken.
-        self._heights = [max(1, WINDOW * group.num_rows // max(group.total_byte_size, 1)) for group in groups]
+        sizes = [max(group.total_byte_size, 1) for group in groups]
+        self._heights = [min(max(1, WINDOW * group.num_rows // size), TALLEST) for group, size in zip(groups, sizes)]
         self._kept: OrderedDict[int, pa.Array] = OrderedDict()  # first row -> images
         self._ahead: Iterator[Any] = iter(())  # of the group that is gone through
         self._group, self._at = -1, 0  # that group, and the row up to which it is unpacked
@@ -79,7 +81,7 @@ class ParquetImages:
             return images[row - start].as_py()
 
     def _held(self, row: int) -> tuple[int, pa.Array] | None:
-        for start, images in self._kept.items():
+        for start, images in reversed(self._kept.items()):  # the next row mostly lies in the last window
             if start <= row < start + len(images):
                 self._kept.move_to_end(start)
                 return start, images
