@@ -1,5 +1,7 @@
 """EM from starts: groups that are not what spreads items most are found, in data and in the space of a net."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,14 @@ def test_every_covariance_has_a_start(covariance):
     assert adjusted_rand_score(truth, model.predict(points)) > 0.9
     assert np.array_equal(model.predict(points), fitted(points, 3, covariance).predict(points))
     assert fitted(points, 1, covariance).weights_.tolist() == [1.0]
+
+
+def test_fewer_places_than_components_are_no_warning():
+    points = np.repeat([[-1.0, 0], [1, 0], [0, 1]], 20, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fitted(points, 5).predict(points)
+    assert adjusted_rand_score(np.arange(60) // 20, found) == 1
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -73,7 +74,9 @@ def _starts(points: np.ndarray, components: int, state: int) -> Iterator[np.ndar
     """Groupings ``(items,)`` to begin with."""
     rng = np.random.default_rng(state)
     for _ in range(TRIED // 2):
-        yield k_means(components, int(rng.integers(2**31)), 1).fit_predict(points)
+        with _unconverged():  # fewer places than components are fewer components
+            assignment = k_means(components, int(rng.integers(2**31)), 1).fit_predict(points)
+        yield assignment
         centres = points[rng.choice(len(points), components, replace=False)]
         yield ((centres**2).sum(1) / 2 - points @ centres.T).argmin(1)
 
@@ -100,9 +103,16 @@ def _from(
 
 
 def _climbed(points: np.ndarray, components: int, covariance: Covariance, **given: Any) -> GaussianMixture:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the last step still is a mixture
+    with _unconverged():  # the last step still is a mixture
         return GaussianMixture(components, covariance_type=covariance, reg_covar=FLOOR, **given).fit(points)
+
+
+@contextmanager
+def _unconverged() -> Iterator[None]:
+    """Without scikit-learn's warnings of what has not converged, or has fewer groups than were asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _likelihood(mixture: GaussianMixture) -> float:
