@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import Future
 
 import numpy as np
 import pandas as pd
@@ -193,6 +194,29 @@ def test_a_run_that_was_ended_goes_on_to_the_same_bytes(tmp_path, save, film, sc
     made(source, tmp_path / "out")
     assert contents(tmp_path / "out") == whole
     assert finder.asked == 8  # each picture and frame once
+
+
+def test_each_source_is_written_down_as_soon_as_it_is_done(tmp_path, save, monkeypatch):
+    for number in range(9):
+        save(tmp_path / f"in/{number}.png", number, HERE)
+    taken = []
+
+    class Pool:
+        def __init__(self, *words):
+            pass
+
+        def submit(self, function, crop, sources):
+            taken.append(len(sources))
+            done = Future()
+            done.set_result(function(crop, sources))
+            return done
+
+        def shutdown(self, **words):
+            pass
+
+    monkeypatch.setattr("affectspace.features.in_order.ProcessPoolExecutor", Pool)
+    assert len(make_faces(tmp_path / "in", tmp_path / "out", side=32, workers=2, quiet=True).items) == 9
+    assert taken == [1] * 9
 
 
 def test_only_what_is_new_or_changed_is_looked_at(tmp_path, save, film, scene, finder):

@@ -325,7 +325,7 @@ def test_chosen_workers_take_over_when_much_is_left(tmp_path, media, monkeypatch
     """The first item is made here; what is left goes to others, in its order."""
     taken = []
 
-    def others(function, items, workers):
+    def others(function, items, workers, batch):
         taken.append(len(items))
         yield from map(function, items)
 

@@ -86,7 +86,7 @@ def make_faces(
         sweep(out)
         journal = Journal(out / JOURNAL, out / CROPS, found.sources, out / ITEMS)
         todo = [each for each in found.sources if each.id not in journal.done]
-        made = in_order(partial(crop_source, settings, out / CROPS), todo, workers)
+        made = in_order(partial(crop_source, settings, out / CROPS), todo, workers, batch=1)
         console = Console(stderr=True)
         with journal.writing() as note:
             bar = track(made, "Faces", len(todo), console=console, disable=quiet or not console.is_terminal)

@@ -18,7 +18,7 @@ from affectspace.errors import AffectspaceError, InputError
 
 __all__ = ["in_order"]
 
-BATCH = 16  # items that a worker takes at a time
+BATCH = 16  # items that a worker takes at a time, where they are small
 PROBE_SECONDS = 1.0  # of work, from which the time that is left can be estimated
 WORTH_SECONDS = 20.0  # of work left, from which on processes that must first import torch end sooner
 
@@ -26,7 +26,9 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def in_order(function: Callable[[Given], Made], items: Sequence[Given], workers: int | None = None) -> Iterator[Made]:
+def in_order(
+    function: Callable[[Given], Made], items: Sequence[Given], workers: int | None = None, batch: int | None = None
+) -> Iterator[Made]:
     """``function(item)`` of every item, in their order, on one thread in each process.
 
     Args:
@@ -34,6 +36,7 @@ def in_order(function: Callable[[Given], Made], items: Sequence[Given], workers:
         items: picklable, likewise.
         workers: processes; 1: this process alone. None: this process, and a process for every core it may use as soon
             as the work that is left is worth their start.
+        batch: items that a worker takes, and gives back, at a time: 1 where one can be as long as a video. None: 16.
 
     Raises:
         InputError: fewer than one worker.
@@ -45,14 +48,15 @@ def in_order(function: Callable[[Given], Made], items: Sequence[Given], workers:
     """
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}; give at least 1, or None to have it chosen")
+    batch = batch or BATCH
     with _one_thread():
         if workers is None:
-            yield from _as_it_pays(function, items)
+            yield from _as_it_pays(function, items, batch)
         elif workers == 1:
             yield from map(function, items)
         else:
             try:
-                yield from _in_processes(function, items, workers)
+                yield from _in_processes(function, items, workers, batch)
             except BrokenProcessPool as error:
                 raise AffectspaceError(f"a worker process died ({error}); {_GUARD}, or use workers=1") from error
 
@@ -60,7 +64,7 @@ def in_order(function: Callable[[Given], Made], items: Sequence[Given], workers:
 _GUARD = 'a script that starts workers needs: if __name__ == "__main__":'
 
 
-def _as_it_pays(function: Callable[[Given], Made], items: Sequence[Given]) -> Iterator[Made]:
+def _as_it_pays(function: Callable[[Given], Made], items: Sequence[Given], batch: int) -> Iterator[Made]:
     cores = _cores()
     began, done, alone = time.monotonic(), 0, cores == 1
     while done < len(items):
@@ -71,19 +75,21 @@ def _as_it_pays(function: Callable[[Given], Made], items: Sequence[Given]) -> It
             continue
         alone = True
         try:
-            for made in _in_processes(function, items[done:], cores):
+            for made in _in_processes(function, items[done:], cores, batch):
                 yield made
                 done += 1
         except BrokenProcessPool:
             warnings.warn(f"worker processes cannot run here, so one process does all; {_GUARD}", stacklevel=2)
 
 
-def _in_processes(function: Callable[[Given], Made], items: Sequence[Given], workers: int) -> Iterator[Made]:
+def _in_processes(
+    function: Callable[[Given], Made], items: Sequence[Given], workers: int, batch: int
+) -> Iterator[Made]:
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin)
     waiting: deque[Future[list[Made]]] = deque()
     try:
-        for start in range(0, len(items), BATCH):
-            waiting.append(pool.submit(_batch, function, items[start : start + BATCH]))
+        for start in range(0, len(items), batch):
+            waiting.append(pool.submit(_batch, function, items[start : start + batch]))
             if len(waiting) > 4 * workers:  # so that results never pile up
                 yield from waiting.popleft().result()
         while waiting:
