@@ -1,4 +1,4 @@
-"""Pictures and videos as they are to a corpus of crops of faces."""
+"""Pictures and videos to a corpus of crops of faces, as files; :mod:`affectspace.features` finds and crops."""
 
 from affectspace.faces.make import FacesMade, make_faces
 
