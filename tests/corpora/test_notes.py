@@ -61,7 +61,8 @@ def test_pictures_show_somebody_and_ages_are_no_classes(tmp_path):
     assert notes(open_corpus(tmp_path)) == [
         "no item names its speaker, so no split can keep speakers apart; add a column speaker (the person who is "
         'shown), or split by = "item"',
-        "most labels are numbers and 'about 40' not, so they cannot be cut into levels; correct them",
+        "most labels are numbers and 'about 40' not, so they cannot be cut into levels; correct them, leave "
+        "them empty, or declare [scales.label] with low and high in corpus.toml, which sets them aside",
     ]
 
 

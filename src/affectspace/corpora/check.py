@@ -70,16 +70,25 @@ def _content(corpus: Corpus) -> Iterator[Fault]:
 
 
 def _labels(corpus: Corpus) -> Iterator[Fault]:
-    """Labels that are numbers, such as ages, off the scale that corpus.toml declares for them."""
-    scale, labels = corpus.card.scales.get("label"), corpus.items["label"]
-    if scale is None:
-        return
-    numbers = pd.to_numeric(labels, errors="coerce").astype("float64")
-    for at in np.flatnonzero(labels.notna() & ~numbers.between(scale.low, scale.high)):
-        name, value = corpus.items["id"].iloc[at], labels.iloc[at]
+    """Labels that are numbers, such as ages, off the scale that corpus.toml declares for them.
+
+    They are the items' own label, or another column that training can read as one, as nobody rates its dimension.
+    """
+    rated = set(corpus.ratings["dimension"].dropna())
+    for column, scale in corpus.card.scales.items():
+        if column == "label" or (column in corpus.items and column not in rated):
+            yield from _column(corpus.items, column, scale)
+
+
+def _column(items: pd.DataFrame, column: str, scale: Scale) -> Iterator[Fault]:
+    cells = items[column].astype("string")
+    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
+    legal = f"{'labels run' if column == 'label' else f'{column} runs'} from {scale.low:g} to {scale.high:g}"
+    for at in np.flatnonzero(cells.notna() & ~numbers.between(scale.low, scale.high)):
+        name, value = items["id"].iloc[at], cells.iloc[at]
         problem = "not-a-number" if np.isnan(numbers.iloc[at]) else "off-scale"
-        message = f"the label is {value!r}; labels run from {scale.low:g} to {scale.high:g}"
-        yield Fault(int(at) + 1, "" if pd.isna(name) else name, "label", value, problem, message)
+        message = f"the {column} is {value!r}; {legal}"
+        yield Fault(int(at) + 1, "" if pd.isna(name) else name, column, value, problem, message)
 
 
 def _ratings(corpus: Corpus) -> Iterator[Fault]:

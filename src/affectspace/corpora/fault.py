@@ -24,8 +24,8 @@ PROBLEMS = {
     "unknown-item": "a rating is of an item that is not in the table",
     "missing-value": "a rating has no value",
     "repeated-rating": "a rater gives one item two ratings on a scale, or the same category twice",
-    "not-a-number": "a rating on a scale is no number",
-    "off-scale": "a rating lies outside its scale",
+    "not-a-number": "a rating or label on a scale is no number",
+    "off-scale": "a rating or label lies outside its scale",
 }
 """The codes of ``Fault.problem`` and what each means."""
 

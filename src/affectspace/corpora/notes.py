@@ -44,10 +44,11 @@ def notes(corpus: Corpus) -> list[str]:
     counts = items["label"].value_counts()
     single = sorted(counts.index[counts == 1])
     numbers = pd.to_numeric(pd.Series(counts.index), errors="coerce")
-    if numbers.isna().any() and numbers.notna().mean() > 0.5:
+    if "label" not in corpus.card.scales and numbers.isna().any() and numbers.notna().mean() > 0.5:
         odd = [repr(label) for label in counts.index[numbers.isna().to_numpy()]][:3]
         told.append(
-            f"most labels are numbers and {', '.join(odd)} not, so they cannot be cut into levels; correct them"
+            f"most labels are numbers and {', '.join(odd)} not, so they cannot be cut into levels; correct them, leave "
+            "them empty, or declare [scales.label] with low and high in corpus.toml, which sets them aside"
         )
     if single and numbers.notna().mean() <= 0.5:  # numbers are cut into levels
         others = f" (and {len(single) - 3} more labels)" if len(single) > 3 else ""

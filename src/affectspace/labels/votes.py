@@ -140,7 +140,8 @@ def column_numbers(items: pd.DataFrame, column: str) -> np.ndarray:
         others = f" (and {len(illegal) - 1:,} more cells are illegal)" if len(illegal) > 1 else ""
         raise InputError(
             f"item {items['id'].iloc[first]!r}: {column} has the value {cells[first]!r}{others}; levels are cut "
-            "of finite numbers, so correct it, or leave the cell empty"
+            f"of finite numbers, so correct it, leave the cell empty, or declare [scales.{column}] with low and high "
+            "in corpus.toml, which sets such items aside"
         )
     return values
 

@@ -15,10 +15,11 @@ from affectspace.features import FeatureStore
 from affectspace.files import inside
 from affectspace.space.of_corpus import known_of
 from affectspace.space.space import Space
-from affectspace.training.gather import cache_folder, unusable
+from affectspace.training.gather import cache_folder
 from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run, holds_run
+from affectspace.training.set_aside import unusable
 
 __all__ = ["Embedded", "embed"]
 

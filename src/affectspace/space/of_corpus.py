@@ -11,6 +11,7 @@ from affectspace.errors import InputError
 from affectspace.files import inside
 from affectspace.metrics._inputs import TIE
 from affectspace.training.recipe import Recipe
+from affectspace.training.set_aside import without_wrong_labels
 
 __all__ = ["known_of", "media_of", "sole_label"]
 
@@ -62,12 +63,14 @@ def sole_label(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
 def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> dict[str, Any]:
     from affectspace.training.gather import make_label_space  # loads torch, which reading a finished run has no use for
 
-    wrong = [fault.row - 1 for fault in check(corpus, read_media=False) if fault.column.startswith("ratings.")]
+    faults = check(corpus, read_media=False)
+    wrong = [fault.row - 1 for fault in faults if fault.column.startswith("ratings.")]
     ratings = corpus.ratings.drop(index=corpus.ratings.index[sorted(set(wrong))])
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
     try:
         space = make_label_space(recipe, corpus)
-        made = space.targets(corpus.items, ratings, recipe.labels.dimension, label_map).values[rows]
+        items = without_wrong_labels(corpus, faults, recipe.labels)
+        made = space.targets(items, ratings, recipe.labels.dimension, label_map).values[rows]
     except InputError:
         return {}  # a corpus labelled otherwise can be embedded all the same
     target = [row if np.isfinite(row).all() else None for row in made]

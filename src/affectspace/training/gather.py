@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affectspace.corpora import Corpus, Fault, check, open_corpus
+from affectspace.corpora import Corpus, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import (
     Augmentation,
@@ -42,6 +41,7 @@ from affectspace.training.recipe_data import (
     PoleLabels,
     VectorFeatures,
 )
+from affectspace.training.set_aside import RATING_FAULT, mislabelled, refuse_too_many, unusable
 
 __all__ = [
     "Clips",
@@ -53,14 +53,7 @@ __all__ = [
     "make_label_space",
     "make_views",
     "medium",
-    "unusable",
 ]
-
-# What keeps an item from being used; other faults that check finds, such as clipping, do not.
-TABLE_FAULTS = {"missing-id", "duplicate-id"}
-RATING_FAULT = "rating left out"
-MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times", "bad-box"}  # of the medium that is read
-PARTS = {"audio": ("start", "end"), "image": ("box",)}  # medium -> columns that say which part of it an item is
 
 
 class Clips(Sequence[np.ndarray]):
@@ -132,7 +125,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         quarantine += [
             {"id": i, "reason": str(set_aside[ask])} for i, ask in zip(usable["id"], asked) if ask in set_aside
         ]
-        _refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
+        refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
         held = {item: row for row, item in enumerate(found.ids)}
         rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
         if made.numbers is not None:
@@ -176,9 +169,8 @@ def _labelled(
         if fault.column.startswith("ratings."):
             bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
     names = corpus.items["id"].fillna("")
-    bad_items = {
-        row: {"id": names.iloc[row], "reason": reason} for row, reason in unusable(corpus, faults, column).items()
-    }
+    reasons = mislabelled(corpus, faults, recipe.labels) | unusable(corpus, faults, column)
+    bad_items = {row: {"id": names.iloc[row], "reason": reason} for row, reason in reasons.items()}
     items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
     ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
@@ -186,35 +178,6 @@ def _labelled(
     made = space.targets(items, ratings, recipe.labels.dimension, label_map)
     quarantine = [*bad_items.values(), *bad_ratings.values()]
     return items.iloc[np.flatnonzero(made.usable)].reset_index(drop=True), made, ratings, made.left_out, quarantine
-
-
-def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dict[int, str]:
-    """The rows of items, from 0, that cannot be used, and the first reason of each.
-
-    Args:
-        corpus: whose items are asked for.
-        faults: what :func:`~affectspace.corpora.check` has found in it.
-        column: the medium that is read; None where nothing is, as of precomputed vectors.
-    """
-    reasons: dict[int, str] = {}
-    for fault in faults:
-        if fault.problem in TABLE_FAULTS or (
-            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *PARTS[column]}
-        ):
-            reasons.setdefault(fault.row - 1, fault.message)
-    for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
-        reasons.setdefault(int(row), f"the item has no {column}")
-    return reasons
-
-
-def _refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
-    bad = [row for row in quarantine if not row["reason"].startswith(RATING_FAULT)]
-    if len(bad) > share * len(corpus):
-        first = "; ".join(f"{row['id']}: {row['reason']}" for row in bad[:3])
-        raise InputError(
-            f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
-            f"allowed (features.max_bad_share): {first}; see all by: affectspace check {shlex.quote(str(corpus.root))}"
-        )
 
 
 def _refuse_shared_vectors(tables: list[pd.DataFrame], features: list[Features], places: list[np.ndarray]) -> None:

@@ -1,0 +1,92 @@
+"""Which items training sets aside: those of whose faults check tells, as far as the recipe reads what is at fault."""
+
+import shlex
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora import Corpus, Fault
+from affectspace.errors import InputError
+from affectspace.training.recipe_data import Labels, LevelLabels, PoleLabels
+
+__all__ = ["RATING_FAULT", "mislabelled", "refuse_too_many", "unusable", "without_wrong_labels"]
+
+# What keeps an item from being used; other faults that check finds, such as clipping, do not.
+TABLE_FAULTS = {"missing-id", "duplicate-id"}
+LABEL_FAULTS = {"not-a-number", "off-scale"}
+RATING_FAULT = "rating left out"
+MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times", "bad-box"}  # of the medium that is read
+PARTS = {"audio": ("start", "end"), "image": ("box",)}  # medium -> columns that say which part of it an item is
+
+
+def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dict[int, str]:
+    """The rows of items, from 0, that cannot be used, and the first reason of each.
+
+    Args:
+        corpus: whose items are asked for.
+        faults: what :func:`~affectspace.corpora.check` has found in it.
+        column: the medium that is read; None where nothing is, as of precomputed vectors.
+    """
+    reasons: dict[int, str] = {}
+    for fault in faults:
+        if fault.problem in TABLE_FAULTS or (
+            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *PARTS[column]}
+        ):
+            reasons.setdefault(fault.row - 1, fault.message)
+    for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
+        reasons.setdefault(int(row), f"the item has no {column}")
+    return reasons
+
+
+def mislabelled(corpus: Corpus, faults: Iterable[Fault], labels: Labels) -> dict[int, str]:
+    """The rows of items, from 0, whose own label lies off the scale that is declared for it, and why.
+
+    Such an item can be embedded, but nothing is to be learned of it; none is told where labels are read from ratings.
+
+    Args:
+        corpus: whose items are asked for.
+        faults: what :func:`~affectspace.corpora.check` has found in it.
+        labels: what a recipe reads.
+    """
+    column = own_label(corpus, labels)
+    wrong = (fault for fault in faults if fault.column == column and fault.problem in LABEL_FAULTS)
+    return {fault.row - 1: fault.message for fault in wrong}
+
+
+def without_wrong_labels(corpus: Corpus, faults: Iterable[Fault], labels: Labels) -> pd.DataFrame:
+    """All items, none of them with a label that :func:`mislabelled` tells of; the cell is missing instead."""
+    column, wrong = own_label(corpus, labels), np.zeros(len(corpus), bool)
+    if not (rows := list(mislabelled(corpus, faults, labels))):
+        return corpus.items
+    wrong[rows] = True
+    return corpus.items.assign(**{str(column): corpus.items[column].mask(wrong)})
+
+
+def own_label(corpus: Corpus, labels: Labels) -> str | None:
+    """The column of items that holds the labels which a recipe reads; None where ratings do."""
+    dimension = labels.dimension
+    if isinstance(labels, PoleLabels) or (dimension != "label" and corpus.ratings["dimension"].eq(dimension).any()):
+        return None
+    cut = isinstance(labels, LevelLabels) and (labels.bins is not None or labels.thresholds is not None)
+    return dimension if cut else "label"
+
+
+def refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
+    """Stop where more than a share of a corpus's items are at fault.
+
+    Args:
+        corpus: they are of.
+        quarantine: ``id`` and ``reason`` of what was set aside, ratings among it, which do not count.
+        share: 0 to 1.
+
+    Raises:
+        InputError: there are more; it names the first of them.
+    """
+    bad = [row for row in quarantine if not row["reason"].startswith(RATING_FAULT)]
+    if len(bad) > share * len(corpus):
+        first = "; ".join(f"{row['id']}: {row['reason']}" for row in bad[:3])
+        raise InputError(
+            f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
+            f"allowed (features.max_bad_share): {first}; see all by: affectspace check {shlex.quote(str(corpus.root))}"
+        )

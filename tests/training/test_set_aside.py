@@ -1,0 +1,86 @@
+"""What check says is set aside is: counted, named, and in no target; and what is not declared stops with a remedy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affectspace.corpora import check, notes, open_corpus
+from affectspace.errors import InputError
+from affectspace.space.of_corpus import known_of
+from affectspace.training import make_recipe
+from affectspace.training.data import prepare
+
+SCALE = "[scales.{}]\nlow = 0\nhigh = 10\n"
+
+
+@pytest.fixture
+def written(numbers):
+    """``written(values, card, **changes)``: a recipe of numbers whose first items have other values."""
+
+    def write(values, card="", **changes):
+        recipe = numbers(**changes)
+        table = pd.read_csv(f"{recipe.data}/mine/items.csv", dtype={"value": str})
+        table.loc[: len(values) - 1, "value"] = values
+        table.to_csv(f"{recipe.data}/mine/items.csv", index=False)
+        with open(f"{recipe.data}/mine/corpus.toml", "w") as file:
+            file.write(card)
+        return recipe
+
+    return write
+
+
+@pytest.mark.parametrize("cut", [{"bins": 4}, {"bins": None, "thresholds": [3, 6]}])
+@pytest.mark.parametrize(("dimension", "card"), [("label", '[columns]\nlabel = "value"\n'), ("value", "")])
+def test_numbers_off_their_scale_are_set_aside_and_named(written, cut, dimension, card):
+    recipe = written(
+        ["-3", "412", "about 4", "inf"], card + SCALE.format(dimension), labels={"dimension": dimension, **cut}
+    )
+    faults = check(open_corpus(f"{recipe.data}/mine"), read_media=False)
+    told = {fault.item: fault.message for fault in faults if fault.column == dimension}
+    assert [fault.problem for fault in faults if fault.column == dimension] == [
+        "off-scale", "off-scale", "not-a-number", "off-scale",
+    ]  # fmt: skip
+    data = prepare(recipe)
+    assert len(data.items) == 56
+    assert data.numbers.min() >= 0
+    assert data.numbers.max() <= 10
+    (about,) = data.about["corpora"]
+    assert {row["id"]: row["reason"] for row in about["quarantine"]} == told
+    assert told["mine1"].endswith("is '412'; labels run from 0 to 10" if dimension == "label" else "from 0 to 10")
+
+
+def test_without_a_scale_a_label_that_is_no_number_stops_with_its_remedies(written):
+    recipe = written(["-3", "about 4"], '[columns]\nlabel = "value"\n', labels={"dimension": "label"})
+    corpus = open_corpus(f"{recipe.data}/mine")
+    assert not [fault for fault in check(corpus, read_media=False) if fault.column == "label"]
+    remedy = r"leave .* empty, or declare \[scales\.label\] with low and high in corpus\.toml, which sets .* aside"
+    with pytest.raises(InputError, match=rf"item 'mine1': label has the value 'about 4'; .*{remedy}"):
+        prepare(recipe)
+    (note,) = [note for note in notes(corpus) if "about 4" in note]
+    assert pd.Series([note]).str.contains(remedy).all()
+
+
+def test_a_scale_says_nothing_of_labels_that_are_not_read(written):
+    voted = written(["400"], '[columns]\nlabel = "value"\n' + SCALE.format("label") + SCALE.format("age"))
+    ratings = pd.DataFrame({"item": [f"mine{n}" for n in range(60)], "dimension": "age", "value": range(60)})
+    ratings["value"] = (ratings["value"] / 6).astype(str)
+    ratings.to_csv(f"{voted.data}/mine/ratings.csv", index=False)
+    read = make_recipe(voted.model_dump(mode="json") | {"labels": {"kind": "levels", "dimension": "age", "bins": 4}})
+    data = prepare(read)
+    assert len(data.items) == 60
+    assert not data.about["corpora"][0]["quarantine"]
+
+
+def test_too_many_off_their_scale_stop_the_run(written):
+    recipe = written(["400"] * 7, SCALE.format("value"))
+    with pytest.raises(
+        InputError, match=r"7 of 60 items of corpus mine are at fault.*mine0: the value is '400'; value"
+    ):
+        prepare(recipe)
+
+
+def test_items_off_their_scale_can_be_embedded_and_have_no_label(written):
+    recipe = written(["412", "about 4"], SCALE.format("value"), labels={"bins": None, "thresholds": [3, 6]})
+    known = known_of(open_corpus(f"{recipe.data}/mine"), recipe)
+    assert len(known) == 60
+    assert np.flatnonzero(known["label"].isna()).tolist() == [0, 1]
