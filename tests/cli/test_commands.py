@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,12 @@ def test_planted_faults_are_found_and_training_goes_on_with_the_rest(run, tmp_pa
     assert found == planted
     code, out, err = run("train", "own.toml", "features.level=-26.0", "features.max_bad_share=0.2")
     assert code == 0, err
+    (line,) = [line for line in out.splitlines() if "set aside" in line]
+    assert re.match(
+        r"\d+ of \d+ items are used; set aside: \d+ x .*All are named in runs/own/data.json, and by: aff", line
+    )
+    code, out, _ = run("train", "--resume", "runs/own", "--json")
+    unused = json.loads(out)["unused"]
     code, out, _ = run("report", "runs/own")
     page = Path("runs/own/report.html").read_text(encoding="utf-8")
     about = json.loads(Path("runs/own/data.json").read_text())
@@ -72,6 +79,8 @@ def test_planted_faults_are_found_and_training_goes_on_with_the_rest(run, tmp_pa
     used = {"sample-rate", "identical-audio"}  # told by check, and trained on all the same
     expected = set(truth.faults["id"][~truth.faults["fault"].isin(used)])
     assert told == expected
+    assert sum(unused["set_aside"].values()) == len(about["corpora"][0]["quarantine"])
+    assert unused["used"] == about["corpora"][0]["used"]
     assert all(item in page for item in expected)
 
 

@@ -9,6 +9,7 @@ from affectspace.errors import InputError
 from affectspace.space.of_corpus import known_of
 from affectspace.training import make_recipe
 from affectspace.training.data import prepare
+from affectspace.training.unused import reason_kind, unused, unused_told
 
 SCALE = "[scales.{}]\nlow = 0\nhigh = 10\n"
 
@@ -84,3 +85,25 @@ def test_items_off_their_scale_can_be_embedded_and_have_no_label(written):
     known = known_of(open_corpus(f"{recipe.data}/mine"), recipe)
     assert len(known) == 60
     assert np.flatnonzero(known["label"].isna()).tolist() == [0, 1]
+
+
+def test_what_is_not_used_is_counted_by_reason(written):
+    recipe = written(["-3", "412", "about 4", None], SCALE.format("value"))
+    found = unused(prepare(recipe).about)
+    assert found == {"items": 60, "used": 56, "set_aside": {"the value is …": 3}, "left_out": {"no value": 1}}
+    assert unused_told(found) == ("56 of 60 items are used; set aside: 3 x the value is …; left out: 1 x no value")
+    assert unused_told(unused({"corpora": [{"items": 2, "used": 2}]})) == unused_told(unused({})) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("/a/b c.png is not an image that can be read; convert it", "… is not an image that can be read"),
+        ("there is no file a/b.wav; restore it", "there is no file …"),
+        ("rating left out: rater r2 gave '0.9'; valence runs from 1 to 5", "rating left out"),
+        ("0.0010 s of sound are too short: one frame needs 0.0250 s", "… s of sound are too short"),
+        ("'a' is also the id of row 1; ids must be unique", "… is also the id of row …"),
+    ],
+)
+def test_reasons_are_counted_without_what_is_particular_to_an_item(reason, kind):
+    assert reason_kind(reason) == kind

@@ -37,6 +37,7 @@ def train(
     """
     from affectspace.training import load_recipe, train_recipe
     from affectspace.training.remarks import remarks
+    from affectspace.training.unused import unused, unused_told
 
     if (recipe is None) == (resume is None):
         raise InputError("name one recipe, or one run folder with --resume: affectspace train RECIPE.toml")
@@ -57,9 +58,11 @@ def train(
         how = f"go on with: affectspace train --resume {quoted(folder)}" if kept else "nothing was begun; run it again"
         raise KeyboardInterrupt(how) from None
     if as_json:
-        print(json_text({"run": str(folder), **run.metrics}))
+        print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data)}))
         return
     comparison([run])
+    if told := unused_told(unused(run.data)):
+        print(f"{told}. All are named in {run.data_file}, and by: affectspace report {quoted(folder)}")
     for sentence in remarks(run):
         print(f"note: {sentence}")
     if run.recipe.get("features", {}).get("kind") == "vectors":

@@ -127,10 +127,14 @@ class Run:
     @cached_property
     def data(self) -> dict[str, Any]:
         """What the run was given: corpora, counts, what was left out and why. Empty where there is no record."""
-        for part in (self, *self.folds[:1]):
-            if (part.path / "data.json").is_file():
-                return part._json("data.json")
-        return {}
+        path = self.data_file
+        return Run(path.parent)._json("data.json") if path else {}
+
+    @property
+    def data_file(self) -> Path | None:
+        """Where :attr:`data` stands: of several folds, which share their corpora, in the first."""
+        files = (part.path / "data.json" for part in (self, *self.folds[:1]))
+        return next((file for file in files if file.is_file()), None)
 
     @cached_property
     def split(self) -> pd.DataFrame:

@@ -1,0 +1,56 @@
+"""Which items of its corpora a run did not use, counted by reason."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["reason_kind", "unused", "unused_told"]
+
+# Quoted values, paths and numbers, which differ from item to item where the reason is one.
+_PARTICULAR = re.compile(r"(?<!\w)'[^']*'(?!\w)|\S*[/\\]\S*|\S+\.[A-Za-z]\w+\b|(?<![\w.])-?\d[\w.,]*")
+
+
+def reason_kind(reason: str) -> str:
+    """A reason without what is particular to its item, and without the remedy.
+
+    Example:
+        >>> reason_kind("no face found in /faces/a.png; leave the item out")
+        'no face found in …'
+        >>> reason_kind("the label is '-3'; labels run from 0 to 120")
+        'the label is …'
+    """
+    head = re.split(r"[;:]\s", reason, maxsplit=1)[0]
+    return re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
+
+
+def unused(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts over all corpora of a run: ``items``, ``used``, and by reason ``set_aside`` and ``left_out``.
+
+    What is set aside is at fault; what is left out has no target.
+
+    Args:
+        data: the content of the run's ``data.json``.
+
+    Example:
+        >>> unused({"corpora": [{"items": 3, "used": 1, "left_out": {"no label": 1},
+        ...                      "quarantine": [{"id": "a", "reason": "the label is '-3'; labels run from 0 to 9"}]}]})
+        {'items': 3, 'used': 1, 'set_aside': {'the label is …': 1}, 'left_out': {'no label': 1}}
+    """
+    items, used, aside, left = 0, 0, Counter(), Counter()
+    for corpus in data.get("corpora") or []:
+        items += corpus.get("items") or 0
+        used += corpus.get("used") or 0
+        aside.update(reason_kind(row["reason"]) for row in corpus.get("quarantine") or [])
+        left.update(corpus.get("left_out") or {})
+    return {"items": items, "used": used, "set_aside": dict(aside.most_common()), "left_out": dict(left.most_common())}
+
+
+def unused_told(found: Mapping[str, Any]) -> str:
+    """What :func:`unused` has counted as one sentence; empty where nothing was set aside or left out."""
+    parts = [
+        f"{words}: {', '.join(f'{count:,} x {reason}' for reason, count in found[key].items())}"
+        for key, words in (("set_aside", "set aside"), ("left_out", "left out"))
+        if found[key]
+    ]
+    return f"{found['used']:,} of {found['items']:,} items are used; {'; '.join(parts)}" if parts else ""
