@@ -3,12 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from affectspace.corpora import check, notes, open_corpus
 from affectspace.errors import InputError
+from affectspace.features.crops import NO_FACE
 from affectspace.space.of_corpus import known_of
 from affectspace.training import make_recipe
 from affectspace.training.data import prepare
+from affectspace.training.set_aside import refuse_too_many
 from affectspace.training.unused import reason_kind, unused, unused_told
 
 SCALE = "[scales.{}]\nlow = 0\nhigh = 10\n"
@@ -107,3 +110,42 @@ def test_what_is_not_used_is_counted_by_reason(written):
 )
 def test_reasons_are_counted_without_what_is_particular_to_an_item(reason, kind):
     assert reason_kind(reason) == kind
+
+
+@pytest.fixture
+def blanks(tmp_path):
+    """A recipe of pictures of two classes, of which one is blank pictures."""
+    for number in range(12):
+        folder = tmp_path / "mine" / ("face", "none")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.full((9, 9), 7) if number % 2 else np.random.default_rng(number).integers(0, 255, (9, 9))
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    return {
+        "name": "pictures",
+        "data": str(tmp_path),
+        "corpora": [{"path": "mine"}],
+        "labels": {"kind": "classes", "names": ["face", "none"]},
+        "features": {"kind": "faces", "side": 8, "max_bad_share": 1},
+        "protocol": {"kind": "grouped_folds", "by": "item", "fold": 0},
+        "encoder": {"kind": "image"},
+    }
+
+
+def test_a_class_whose_items_were_all_set_aside_is_said_to_be(blanks):
+    told = r"class none has no training item in the split .* \(6 of its items were set aside: 6 x … is blank\); leave"
+    with pytest.raises(InputError, match=told):
+        prepare(make_recipe(blanks))
+
+
+def test_too_many_pictures_without_a_face_are_no_matter_of_check(written):
+    corpus = open_corpus(f"{written([]).data}/mine")
+    faceless = [{"id": f"mine{n}", "reason": f"{NO_FACE} in /a/{n}.png; leave the item out"} for n in range(8)]
+    with pytest.raises(InputError, match=r"leave features\.finder out; else .* affectspace faces .*/mine$") as stopped:
+        refuse_too_many(corpus, faceless, 0.1)
+    assert "in 8 pictures no face is found, which check does not look for" in str(stopped.value)
+    assert "affectspace check" not in str(stopped.value)
+    other = {"id": "mine9", "reason": "9.png is an empty file of 0 bytes"}
+    with pytest.raises(InputError, match=r"see the others by: affectspace check .*/mine; in 8 pictures no face"):
+        refuse_too_many(corpus, [other, *faceless], 0.1)
+    with pytest.raises(InputError, match=r"see all by: affectspace check .*/mine$"):
+        refuse_too_many(corpus, [other] * 9, 0.1)

@@ -9,8 +9,9 @@ from affectspace.errors import MediaError
 from affectspace.features.face import Face, FaceFinder
 from affectspace.media import as_colour
 
-__all__ = ["crop_face", "find_and_crop", "fit_square", "in_colour"]
+__all__ = ["NO_FACE", "crop_face", "find_and_crop", "fit_square", "in_colour"]
 
+NO_FACE = "no face found"  # how the reason begins why a picture, or a video, has no crop
 MARGIN = 0.1  # of the face's size, added on every side
 LEFT_EYE, RIGHT_EYE = (0.31, 0.37), (0.69, 0.37)  # of a crop's side: where eyes lie in FER2013 and CK+, on average
 CORNERS = ((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5))  # of a crop: along its upper edge, and down from it
@@ -132,7 +133,7 @@ def find_and_crop(pixels: np.ndarray, finder: FaceFinder, side: int, where: str)
     """
     faces = finder(pixels)
     if not faces:
-        raise MediaError(f"no face found in {where}; leave the item out, or crop its face yourself")
+        raise MediaError(f"{NO_FACE} in {where}; leave the item out, or crop its face yourself")
     return crop_face(pixels, faces[0], side)
 
 

@@ -1,5 +1,6 @@
 """Items split into those to train on and those to test on: batches of them, and the proof that nothing leaks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +32,7 @@ from affectspace.training.gather import Clips, Gathered, Hearing, gather, make_v
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
+from affectspace.training.unused import reason_kind
 
 __all__ = ["GROUPS", "Data", "Measured", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
 
@@ -230,8 +232,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
-            f"class {', '.join(empty)} has no training item in the split {split.name!r}; leave it out of labels.names, "
-            "or choose a protocol and corpora that leave some to train on"
+            f"class {', '.join(empty)} has no training item in the split {split.name!r}{_unread(gathered, empty)}; "
+            "leave it out of labels.names, or choose a protocol and corpora that leave some to train on"
         )
     cut = None
     if gathered.numbers is not None and gathered.thresholds is not None:
@@ -267,6 +269,13 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         numbers=gathered.numbers,
         cut=cut,
     )
+
+
+def _unread(gathered: Gathered, classes: Sequence[str]) -> str:
+    """How many items of some classes were set aside, and why, for an error; empty where none was."""
+    reasons = Counter(reason_kind(reason) for name, reason in gathered.unread if name in classes)
+    told = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
+    return f" ({reasons.total()} of its items were set aside: {told})" if reasons else ""
 
 
 def hard_labels(gathered: Gathered) -> np.ndarray:

@@ -78,7 +78,8 @@ class Gathered:
 
     ``samples`` are what the items sound like, where the recipe changes that in training. ``numbers`` ``(items,)`` are
     those of which levels are made, None of other labels; where ``thresholds`` are None too, as they are to be learned,
-    all lie in a single level so far.
+    all lie in a single level so far. ``unread`` are the class and the reason of every item with a target that was set
+    aside, as no features can be made of it.
     """
 
     items: pd.DataFrame
@@ -90,6 +91,7 @@ class Gathered:
     samples: Clips | None = None
     numbers: np.ndarray | None = None
     thresholds: tuple[float, ...] | None = None
+    unread: tuple[tuple[str, str], ...] = ()
 
 
 def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
@@ -102,7 +104,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         InputError: nothing usable, labels outside the space, or too many items at fault.
     """
     frontend = make_frontend(recipe)
-    tables, targets, numbers, features, places, about = [], [], [], [], [], []
+    tables, targets, numbers, features, places, about, unread = [], [], [], [], [], [], []
     sounds, sound_places = [], []
     names: tuple[str, ...] = ()
     for entry in recipe.corpora:
@@ -128,6 +130,10 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
         held = {item: row for row, item in enumerate(found.ids)}
         rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
+        unread += [
+            (names[best], str(set_aside.get(ask, "it has no features")))
+            for best, ask, row in zip(values.argmax(1), asked, rows) if row < 0
+        ]  # fmt: skip
         if made.numbers is not None:
             numbers.append(made.numbers[made.usable][rows >= 0])
         usable, values, rows = usable[rows >= 0], values[rows >= 0], rows[rows >= 0]
@@ -154,7 +160,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     thresholds = getattr(recipe.labels, "thresholds", None)
     return Gathered(
         items, soft, names, clips, about, frontend.fingerprint, samples,
-        np.concatenate(numbers) if numbers else None, thresholds,
+        np.concatenate(numbers) if numbers else None, thresholds, tuple(unread),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from affectspace.corpora import Corpus, Fault
 from affectspace.errors import InputError
+from affectspace.features.crops import NO_FACE
 from affectspace.training.recipe_data import Labels, LevelLabels, PoleLabels
 
 __all__ = ["RATING_FAULT", "mislabelled", "refuse_too_many", "unusable", "without_wrong_labels"]
@@ -86,7 +87,16 @@ def refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: flo
     bad = [row for row in quarantine if not row["reason"].startswith(RATING_FAULT)]
     if len(bad) > share * len(corpus):
         first = "; ".join(f"{row['id']}: {row['reason']}" for row in bad[:3])
+        root = shlex.quote(str(corpus.root))
+        faceless = sum(row["reason"].startswith(NO_FACE) for row in bad)
+        where = [f"see {'the others' if faceless else 'all'} by: affectspace check {root}"] * (faceless < len(bad))
+        if faceless:
+            where.append(
+                f"in {faceless} {'pictures' if faceless > 1 else 'picture'} no face is found, which check does not "
+                "look for: if the pictures are crops of faces already, leave features.finder out; else see which have "
+                f"none by: affectspace faces {root}"
+            )
         raise InputError(
             f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
-            f"allowed (features.max_bad_share): {first}; see all by: affectspace check {shlex.quote(str(corpus.root))}"
+            f"allowed (features.max_bad_share): {first}; {'; '.join(where)}"
         )
