@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.protocols import group_names, groups_of
+from affectspace.protocols import cross_corpus, group_names, groups_of
 
 
 def table(**columns):
@@ -76,7 +76,8 @@ def test_no_such_group_names_the_nearest():
 
 def test_items_without_a_group_are_counted_named_and_another_group_is_shown():
     items = table(speaker=["x", None, None], session=["1", "2", "3"])
-    with pytest.raises(
-        InputError, match=r"2 of 3 items have no speaker, such as 'a/i1'; fill the column .*group by session"
-    ):
+    told = r"2 of 3 items have no speaker, such as 'a/i1'; fill the column 'speaker', or write into the recipe: "
+    with pytest.raises(InputError, match=told + 'protocol.by = "session" or "item"'):
         group_names(items, "speaker")
+    with pytest.raises(InputError, match=told + 'protocol.validate_by = "session" or "item"'):
+        cross_corpus(pd.concat([items, items.assign(corpus="b")]), ["a"], ["b"])

@@ -63,8 +63,13 @@ def group_names(items: pd.DataFrame, by: str, rows: np.ndarray | None = None) ->
     return list(number_groups(items, by, rows)[1])
 
 
-def number_groups(items: pd.DataFrame, by: str, rows: np.ndarray | None) -> tuple[np.ndarray, list[str]]:
-    """The place of each row's group among the group names, and these."""
+def number_groups(
+    items: pd.DataFrame, by: str, rows: np.ndarray | None, key: str = "by"
+) -> tuple[np.ndarray, list[str]]:
+    """The place of each row's group among the group names, and these.
+
+    ``key`` of a recipe's protocol is what asks for this kind of group, for the error.
+    """
     groups = groups_of(items, by)
     chosen = groups if rows is None else groups.iloc[rows]
     if not len(chosen):
@@ -73,7 +78,8 @@ def number_groups(items: pd.DataFrame, by: str, rows: np.ndarray | None) -> tupl
         nameless = np.flatnonzero(chosen.isna())
         row = int(nameless[0] if rows is None else rows[nameless[0]])
         others = [kind for kind in SPLIT_BY if kind != by and not groups_of(items, kind).isna().any()]
-        instead = f", or group by {' or '.join(others)}" if others else ""
+        legal_ones = " or ".join(f'"{kind}"' for kind in others)
+        instead = f", or write into the recipe: protocol.{key} = {legal_ones}" if others else ""
         raise InputError(
             f"{len(nameless)} of {len(chosen)} items have no {by}, such as {item_name(items, row)}; "
             f"fill the column {by!r}{instead}"

@@ -17,7 +17,7 @@ def inner_groups(items: pd.DataFrame, split: Split, by: str = "speaker") -> list
         InputError: items that name no group, or no such kind of group.
     """
     legal(by, SPLIT_BY, "group to leave out,")
-    return number_groups(items, by, _known(split))[1]
+    return number_groups(items, by, _known(split), "inner.by")[1]
 
 
 def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: int = 0) -> Split:
@@ -47,7 +47,7 @@ def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: in
     """
     legal(by, SPLIT_BY, "group to leave out,")
     rows = _known(split)
-    codes, groups = number_groups(items, by, rows)
+    codes, groups = number_groups(items, by, rows, "inner.by")
     if len(groups) < 2:
         raise InputError(
             f"the training items of split {split.name!r} are all of {by} {groups[0]!r}; "

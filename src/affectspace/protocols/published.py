@@ -97,7 +97,7 @@ def published(
         name += f"; unseen: {', '.join(dict.fromkeys(unseen))}"
     if len(validate) or not validate_share:
         return Split(name, train, validate, test, unseen=others)
-    codes, groups = number_groups(items, validate_by, train)
+    codes, groups = number_groups(items, validate_by, train, "validate_by")
     if len(groups) < 2:
         raise InputError(
             f"all training items are of one {validate_by}, {groups[0]!r}, so none can be kept for validation; "

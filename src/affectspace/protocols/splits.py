@@ -77,7 +77,7 @@ def cross_corpus(
 
     validate = [np.empty(0, np.int64)]
     for name in sorted({*train}) if validate_share else ():
-        codes, groups = number_groups(items, validate_by, of[name])
+        codes, groups = number_groups(items, validate_by, of[name], "validate_by")
         if len(groups) < 2:
             raise InputError(
                 f"corpus {name!r} has one {validate_by}, {groups[0]!r}, so none can be kept for validation; "
