@@ -295,6 +295,25 @@ def test_frames_of_a_session_may_share_a_picture_but_not_have_copies_of_it(tmp_p
     assert seen(corpus) == [(row, "image", "identical-image") for row in (3, 4, 6)]
 
 
+def test_copies_with_different_labels_contradict(tmp_path, picture):
+    for number in range(5):
+        (tmp_path / f"{number}.png").write_bytes(picture(0))
+        soundfile.write(tmp_path / f"{number}.wav", tone(), RATE)
+    labels = ["sad", "sad", "happy", "", "sad "]
+    told = "has the same {} as row 1 (0), which is labelled 'sad' and this 'happy'; one must be wrong: correct it, or "
+    for column, ending, shared in (("image", "png", "pixels"), ("audio", "wav", "samples")):
+        rows = [f"{number},{number}.{ending},{label}" for number, label in enumerate(labels)]
+        faults = [fault for fault in check(corpus_of(tmp_path, rows, f"id,{column},label")) if fault.column == column]
+        copy = f"identical-{column}"
+        assert [fault.problem for fault in faults] == [copy, "contradicting-copy", copy, copy]
+        assert faults[1].message.startswith(f"2.{ending} {told.format(shared)}")
+        assert "contradicting-copy" in PROBLEMS
+        votes = [f"{number},r,emotion,sad" for number in range(5)]  # raters may disagree about one picture
+        rated = corpus_of(tmp_path, rows, f"id,{column},label", ratings=votes)
+        assert {fault.problem for fault in check(rated)} == {copy}
+        (tmp_path / "ratings.csv").unlink()
+
+
 def test_a_box_says_nothing_of_an_item_without_an_image(tmp_path):
     assert seen(corpus_of(tmp_path, ["a,Hello,sad,1 2"], header="id,text,label,box")) == []
 

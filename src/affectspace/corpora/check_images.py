@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affectspace.corpora.check_files import decoder_words, missing_file
-from affectspace.corpora.fault import Fault
+from affectspace.corpora.fault import Fault, of_copy
 from affectspace.errors import MediaError
 from affectspace.files import packed
 from affectspace.media import crop_box, pixels_sha256, read_box, read_image
@@ -23,6 +23,7 @@ class View:
     image: str
     box: str
     session: str
+    label: str
 
     def __str__(self) -> str:
         return f"box {self.box!r} of {self.image}" if self.box else self.image
@@ -83,8 +84,8 @@ class Eyes:
         twin = self.seen.setdefault(pixels_sha256(pixels), view)
         if twin is view or view.shares_file(twin):
             return None
-        message = f"{view} has the same pixels as row {twin.row} ({twin.item}); "
-        return "identical-image", message + "keep one, or keep them on one side of a split"
+        labels = (twin.label, view.label)
+        return of_copy("identical-image", f"{view} has the same pixels", twin.row, twin.item, labels)
 
     def _missing_file(self, image: str) -> tuple[str, str] | None:
         return missing_file(self.root, image)

@@ -11,7 +11,7 @@ import pandas as pd
 from affectspace.corpora.check_files import decoder_words, missing_file
 from affectspace.corpora.check_images import Eyes, View
 from affectspace.corpora.corpus import Corpus
-from affectspace.corpora.fault import Fault
+from affectspace.corpora.fault import Fault, of_copy
 from affectspace.errors import MediaError
 from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio, samples_sha256
 
@@ -31,6 +31,7 @@ class _Part:
     audio: str
     start: float | None
     end: float | None
+    label: str
 
     def fault(self, problem: str, message: str, column: str = "audio", value: str | None = None) -> Fault:
         return Fault(self.row, self.item, column, self.audio if value is None else value, problem, message)
@@ -40,19 +41,21 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     """Paths, times and, if they are to be read, recordings and images; see :func:`affectspace.corpora.check`."""
     ears, eyes = _Ears(), Eyes(corpus.root, read_media)
     items = corpus.items
+    rated = items["id"].isin(corpus.ratings["item"].dropna())  # whose label is what most say: copies may differ in it
+    labels = items["label"].mask(rated)
     columns = ("id", "audio", "image", "start", "end", "session")
     boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)
-    for row, (name, audio, image, start, end, session, box) in enumerate(
-        zip(*(items[column] for column in columns), boxes), start=1
+    for row, (name, audio, image, start, end, session, label, box) in enumerate(
+        zip(*(items[column] for column in columns), labels, boxes), start=1
     ):
         name = "" if pd.isna(name) else name
         if not pd.isna(image):
-            texts = ("" if pd.isna(cell) else str(cell).strip() for cell in (box, session))
+            texts = ("" if pd.isna(cell) else str(cell).strip() for cell in (box, session, label))
             yield from eyes.faults(View(row, name, image, *texts))
         if pd.isna(audio):
             continue
         start, end = (None if pd.isna(second) else float(second) for second in (start, end))
-        part = _Part(row, name, audio, start, end)
+        part = _Part(row, name, audio, start, end, "" if pd.isna(label) else str(label).strip())
         found = missing_file(corpus.root, audio)
         fault = part.fault(*found) if found else _bad_times(part)
         if fault is None and read_media:
@@ -102,8 +105,9 @@ class _Ears:
         twin = self.heard.setdefault(samples_sha256(samples), part)
         if twin is part:
             return None
-        message = f"{part.audio} has the same samples as row {twin.row} ({twin.item}); "
-        return part.fault("identical-audio", message + "keep one, or keep them on one side of a split")
+        labels = (twin.label, part.label)
+        found = of_copy("identical-audio", f"{part.audio} has the same samples", twin.row, twin.item, labels)
+        return part.fault(*found)
 
     def odd_rates(self) -> Iterator[Fault]:
         """Recordings whose rate is not that of most."""

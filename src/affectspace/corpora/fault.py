@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["PROBLEMS", "Fault"]
+__all__ = ["PROBLEMS", "Fault", "of_copy"]
 
 PROBLEMS = {
     "missing-id": "an item has no id",
@@ -19,6 +19,7 @@ PROBLEMS = {
     "identical-audio": "two items have the same samples",
     "blank-image": "all pixels of an image have one value",
     "identical-image": "two items have the same pixels, and do not share a file within one session on purpose",
+    "contradicting-copy": "two items have the same pixels or samples and, without ratings, different labels",
     "bad-times": "start or end lies outside the recording, or the end is not after the start",
     "bad-box": "a box is not left, top, width and height, has no pixel, or lies outside the image",
     "unknown-item": "a rating is of an item that is not in the table",
@@ -51,3 +52,19 @@ class Fault:
     value: str
     problem: str
     message: str
+
+
+def of_copy(kind: str, what: str, row: int, item: str, labels: tuple[str, str]) -> tuple[str, str]:
+    """Problem and message of an item that is a copy of an earlier one: harmless, but for labels that contradict.
+
+    Args:
+        kind: ``identical-image`` or ``identical-audio``.
+        what: the copy and what it shares, as in ``b.png has the same pixels``.
+        row: of the earlier item, from 1.
+        item: its id.
+        labels: its own label and that of the copy, empty where there is none.
+    """
+    if all(labels) and labels[0] != labels[1]:
+        told = f"{what} as row {row} ({item}), which is labelled {labels[0]!r} and this {labels[1]!r}"
+        return "contradicting-copy", f"{told}; one must be wrong: correct it, or leave both out"
+    return kind, f"{what} as row {row} ({item}); keep one, or keep them on one side of a split"
