@@ -199,6 +199,18 @@ def test_the_table_of_items_may_hold_the_votes(tmp_path):
     assert open_corpus(tmp_path).ratings["value"].tolist() == ["sad", "happy", "happy"]
 
 
+@pytest.mark.parametrize("where", [".", "items.csv"])
+def test_so_it_may_where_items_are_named_by_their_files(tmp_path, where):
+    write(
+        tmp_path,
+        items__csv="image,sad,happy\nx/a.b.png,1,0\nb.png,0,2\n",
+        corpus__toml='ratings = "items.csv"\nvote_counts = {sad = "sad", happy = "happy"}\n',
+    )
+    corpus = open_corpus(tmp_path / where)
+    assert corpus.items["id"].tolist() == ["x/a.b", "b"]
+    assert corpus.ratings[["item", "value"]].values.tolist() == [["x/a.b", "sad"], ["b", "happy"], ["b", "happy"]]
+
+
 ITEMS = "id,audio,label\na,a.wav,sad\n"
 
 

@@ -19,7 +19,9 @@ _RATING_ALIASES = {
 _MOST_VOTES = 10_000  # of an item for a category; each becomes a row, and more than this is no count of votes
 
 
-def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are_paths: bool) -> pd.DataFrame:
+def judgements(
+    rows: pd.DataFrame, description: Description, where: str, ids_are_paths: bool, own_ids: pd.Series | None = None
+) -> pd.DataFrame:
     """A table of ratings as one row a judgement, however it is laid out.
 
     Args:
@@ -27,6 +29,7 @@ def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are
         description: which of their columns mean what.
         where: what to call the table in an error.
         ids_are_paths: items are called by their path without its ending, so ratings may name the path.
+        own_ids: of the items that the rows are, where the table of items holds the ratings too.
 
     Raises:
         InputError: no column of items or values, two layouts at once, or a count that is none.
@@ -45,9 +48,11 @@ def judgements(rows: pd.DataFrame, description: Description, where: str, ids_are
     long = rename_columns(
         rows.drop(columns=set(layout.values())), named, ours, _RATING_ALIASES, where, "ratings_columns"
     )
-    if "item" not in long:
+    if own_ids is not None and "item" not in named:
+        long["item"] = own_ids
+    elif "item" not in long:
         raise InputError(f'{where} has no column that names the item; say which one: [ratings_columns] item = "..."')
-    if ids_are_paths:
+    elif ids_are_paths:
         long["item"] = without_ending(long["item"])
     for column, default in (("rater", pd.NA), ("dimension", "emotion")):
         if column not in long:

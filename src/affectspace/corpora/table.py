@@ -154,7 +154,9 @@ def read(path: str | Path) -> Corpus:
     ratings = [means(rows, renamed["id"], description, where)]
     if rating_files := _tables(description, "ratings", RATING_TABLES):
         judged = pd.concat([read_table(file) for file in rating_files], ignore_index=True)
-        ratings.append(judgements(judged, description, " + ".join(file.name for file in rating_files), ids_are_paths))
+        own = renamed["id"] if [f.resolve() for f in rating_files] == [f.resolve() for f in files] else None
+        told = " + ".join(file.name for file in rating_files)
+        ratings.append(judgements(judged, description, told, ids_are_paths, own))
     elif description.ratings_columns or description.vote_counts:
         raise InputError(
             f"corpus {card.name!r} has [ratings_columns] or [vote_counts], but no ratings table; "
