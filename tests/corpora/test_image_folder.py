@@ -20,6 +20,15 @@ def test_folders_are_classes(plant_images):
     assert corpus.card.note.startswith("Left out are files beside the folders of the classes (1, such as cover.png);")
 
 
+def test_classes_one_level_down_are_told(plant_images):
+    root = plant_images("folders/happy/1.png", "folders/sad/2.png", "scenes/3.png", "scenes/deep/4.png")
+    corpus = open_corpus(root)
+    assert set(corpus.items["label"]) == {"folders", "scenes"}
+    told = "The class folders is 2 folders of images (happy, sad); if these are the classes, name the corpus "
+    assert notes(corpus)[0] == f"{told}{root / 'folders'}."
+    assert set(open_corpus(root / "folders").items["label"]) == {"happy", "sad"}
+
+
 @pytest.mark.parametrize("name", ["validate", "val", "valid", "Validation"])
 def test_splits_above_the_classes(plant_images, name):
     root = plant_images("train/happy/1.png", "train/sad/2.png", f"{name}/happy/1.png", "test/sad/9.png")

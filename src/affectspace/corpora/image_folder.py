@@ -61,7 +61,24 @@ def read(path: Path) -> Corpus:
     items.insert(0, "id", without_ending(items["image"]))
     twice = items["id"].duplicated(keep=False)  # a.png beside a.jpg
     items["id"] = items["id"].mask(twice, items["image"])
-    return make_corpus(path, items, Card(path.resolve().name, note=_not_read(path, folders)))
+    return make_corpus(path, items, Card(path.resolve().name, note=" ".join(_notes(path, folders))))
+
+
+def _notes(path: Path, folders: list[Path]) -> list[str]:
+    return [told for told in (_not_read(path, folders), _deeper(folders)) if told]
+
+
+def _deeper(folders: list[Path]) -> str:
+    """A sentence on a folder that holds nothing but folders of images, which look like the classes themselves."""
+    for folder in folders:
+        within = [inner for inner in _folders(folder) if any(image_files(inner))]
+        if len(within) > 1 and not any(_is_image(file) for file in folder.iterdir()):
+            names = ", ".join(inner.name for inner in within[:3]) + (", ..." if len(within) > 3 else "")
+            return (
+                f"The class {folder.name} is {len(within)} folders of images ({names}); if these are the classes, "
+                f"name the corpus {folder}."
+            )
+    return ""
 
 
 def _not_read(path: Path, folders: list[Path]) -> str:
