@@ -227,6 +227,49 @@ def test_errors_name_what_is_legal(run, toy, words, message):
     assert sorted(path.name for path in Path().iterdir()) == ["note.txt", "toy.parquet"]
 
 
+def test_an_unlabelled_space_is_coloured_by_prediction_and_not_discovered(run, toy):
+    space = Space.open(toy)
+    Space(space.items.assign(label=None), space.vectors, CLASSES).save("bare.parquet")
+    code, out, err = run("map", "bare.parquet", "--out", "bare.svg")
+    assert code == 0, err
+    assert "No item has a label, so colour is the prediction" in out
+    assert "affectspace summarise bare.parquet" in out
+    assert "discover" not in out
+    assert "unknown" not in Path("bare.svg").read_text()
+    assert "affectspace summarise bare.parquet" in run("search", "bare.parquet", "--query", "toy/04")[1]
+    code, out, err = run("map", "toy.parquet")
+    assert "No item has a label" not in out
+    assert "affectspace discover toy.parquet" in out
+
+
+def test_a_space_that_does_not_hold_its_classes_apart_is_said_not_to(run, toy):
+    space = Space.open(toy)
+    told = "So many say more of the space, which does not hold the classes apart, than of the labels."
+    assert told not in run("discover", "toy.parquet", "--errors")[1]
+    shuffled = np.random.default_rng(3).permutation(space.items["label"].to_numpy())
+    Space(space.items.assign(label=shuffled), space.vectors, CLASSES).save("mixed.parquet")
+    assert told in run("discover", "mixed.parquet", "--errors")[1]
+
+
+def test_a_file_of_the_space_finds_itself_and_a_copy_of_it_too(run, toy, tmp_path, embedding):
+    space = Space.open(toy)
+    (tmp_path / "run").mkdir()
+    Space(space.items, space.vectors, CLASSES, {"model": "run"}).save("own.parquet")
+    embedding(space.vectors[7])
+    file = space.items["image"][7]
+    code, out, err = run("search", "own.parquet", "--query", file)
+    assert code == 0, err
+    assert "The first, toy/07, is the query itself: the space holds this file." in out
+    shutil.copy(file, "copy.png")
+    assert (
+        "The first, toy/07, is a copy of the query: both files are the same."
+        in run("search", "own.parquet", "--query", "copy.png")[1]
+    )
+    assert json.loads(run("search", "own.parquet", "--query", "copy.png", "--json")[1])["itself"] == "toy/07"
+    Image.new("RGB", (30, 20), "red").save("new.png")
+    assert "The first" not in run("search", "own.parquet", "--query", "new.png")[1]
+
+
 def test_maps_of_strangers_are_refused(run, toy):
     space = Space.open(toy)
     Space(space.items.assign(id="x/" + space.items["id"]), space.vectors, CLASSES).save("strangers.parquet")

@@ -105,7 +105,7 @@ def _subclasses(space: "Space", components: 'int | Literal["bic"]', folder: Path
 
 
 def _suspects(space: "Space", folder: Path, quiet: bool) -> dict[str, Any]:
-    from affectspace.report.space_pages import suspects_page
+    from affectspace.report.space_pages import suspects_page, too_many
     from affectspace.space.label_errors import suspects
 
     with working("looking for labels in doubt", quiet):
@@ -113,7 +113,7 @@ def _suspects(space: "Space", folder: Path, quiet: bool) -> dict[str, Any]:
         _write(found.assign(neighbours=found["neighbours"].map("|".join)), folder / "suspects.csv")
         suspects_page(space, found, folder / "suspects.html", rest="suspects.csv")
     first = found.head(5)[["id", "label", "suggested", "score"]]
-    return {"count": len(found), "first": first.to_dict("records")}
+    return {"count": len(found), "first": first.to_dict("records"), "caution": too_many(len(found), len(space))}
 
 
 def _lines(told: dict[str, Any], folder: Path) -> list[str]:
@@ -131,6 +131,7 @@ def _lines(told: dict[str, Any], folder: Path) -> list[str]:
         ]
         count = told["suspects"]["count"]
         lines.append(f"{count:,} labels in doubt -> {folder / 'suspects.csv'}, {folder / 'suspects.html'}")
+        lines += [told["suspects"]["caution"]] if told["suspects"]["caution"] else []
     return lines
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_file
-from affectspace.cli.spaces import beside, chosen, working
-from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.spaces import beside, chosen, onwards, working
+from affectspace.cli.tell import next_commands
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def map(
     *spaces: Path,
-    by: str = "label",
+    by: str | None = None,
     new: Path | None = None,
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -32,7 +32,8 @@ def map(
     spaces
         Parquet files that affectspace embed wrote, or finished run folders.
     by
-        The column that gives the colours, such as label, prediction, corpus or speaker.
+        The column that gives the colours, such as label, prediction, corpus or speaker [default: label; where no item
+        has one, prediction].
     new
         Another space, whose items are placed into the map of the first without moving it.
     out
@@ -50,6 +51,8 @@ def map(
         raise InputError(f"--out {path} ends in {path.suffix!r}; a picture is .png, .svg or .pdf")
     opened = _same_items(paths, [chosen(each) for each in paths])
     added = None if new is None else chosen(new)
+    told_by = by is not None
+    by = by or _telling(opened[0])
     column = _column(opened[0], by, paths[0])
     placed_column = None if added is None or new is None else _column(added, by, new)
     if added is not None and added.dimensions != opened[0].dimensions:
@@ -83,7 +86,9 @@ def map(
         print(json_text(told))
         return
     print(f"map of {len(column):,} items{'' if added is None else f' and {len(added):,} new ones'}: {path}")
-    next_commands(f"open it: {path.resolve().as_uri()}", f"affectspace discover {quoted(paths[0])}")
+    if not told_by and by != "label":
+        print(f"No item has a label, so colour is the {by}; --by names another column.")
+    next_commands(f"open it: {path.resolve().as_uri()}", onwards(opened[0], paths[0]))
 
 
 def _same_items(paths: list[Path], spaces: "list[Space]") -> "list[Space]":
@@ -101,6 +106,12 @@ def _same_items(paths: list[Path], spaces: "list[Space]") -> "list[Space]":
             "same items, or draw each by itself"
         )
     return [each.take(pd.Index(each.items["id"]).get_indexer(pd.Index(common))) for each in spaces]
+
+
+def _telling(space: "Space") -> str:
+    """The column that tells most of the items: their labels, else what a model or their source says of them."""
+    columns = [name for name in ("label", "prediction", "corpus") if space.items[name].notna().any()]
+    return next(iter(columns), "label")
 
 
 def _column(space: "Space", name: str, path: Path) -> "pd.Series":

@@ -1,6 +1,7 @@
 """``affectspace search``"""
 
 import difflib
+import filecmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from affectspace.cli.outputs import new_file
-from affectspace.cli.spaces import Where, chosen, working
+from affectspace.cli.spaces import Where, chosen, onwards, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
@@ -67,6 +68,7 @@ def search(
     if not kept:
         raise InputError("the query is the only item to be searched; leave out --where, or embed more items")
     found = whole.items.iloc[[row for row, _ in kept]]
+    itself = _itself(query, found.iloc[0].to_dict())
     if out is not None:
         from affectspace.report.space_pages import search_page
 
@@ -74,7 +76,12 @@ def search(
     if as_json:
         told = found[["id", "label", "prediction"]].assign(distance=[distance for _, distance in kept])
         rows_told = told.astype(object).where(told.notna(), None).to_dict("records")
-        print(json_text({"query": asked["id"], "searched": searched, "page": out and str(out), "found": rows_told}))
+        same = {"itself": found["id"].iloc[0] if itself else None}
+        print(
+            json_text(
+                {"query": asked["id"], "searched": searched, "page": out and str(out), **same, "found": rows_told}
+            )
+        )
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading, how in (("", "right"), ("distance", "right"), ("label", "left"), ("model", "left"), ("id", "left")):
@@ -83,11 +90,13 @@ def search(
         table.add_row(str(place), f"{distance:.3g}", *(_cell(item[name]) for name in ("label", "prediction", "id")))
     print(f"nearest to {asked['id']}, of {searched:,} items:")
     Console(markup=False, highlight=False).print(table)
+    if itself:
+        print(itself)
     if out is None:
         again = ["--query", query, "--count", str(count), *(["--where", *where] if where else [])]
         next_commands(
             f"affectspace search {quoted(space, *again, '--out', 'found.html')}",
-            f"affectspace discover {quoted(space)}",
+            onwards(whole, space),
         )
     else:
         print(f"page: {out}")
@@ -132,6 +141,23 @@ def _embedded(space: "Space", file: Path, quiet: bool) -> "tuple[dict[str, Any],
             "trained anew since, so embed the items again"
         )
     return item, vector
+
+
+def _itself(query: str, first: dict[Any, Any]) -> str:
+    """A sentence where the query is the file of the first item that was found, or a copy of it; else empty."""
+    import pandas as pd
+
+    file = Path(query)
+    media = [str(first[kind]) for kind in ("image", "audio") if not pd.isna(first[kind])]
+    if not file.is_file() or not media:
+        return ""
+    whole = all(pd.isna(first.get(part)) for part in ("start", "end", "box"))
+    if whole and str(file.resolve()) in media:
+        return f"The first, {first['id']}, is the query itself: the space holds this file."
+    held = [Path(path) for path in media if Path(path).is_file()]
+    if whole and any(filecmp.cmp(file, path, shallow=False) for path in held):
+        return f"The first, {first['id']}, is a copy of the query: both files are the same."
+    return ""
 
 
 def _apart(kept: "list[tuple[int, float]]") -> "tuple[np.ndarray, np.ndarray]":

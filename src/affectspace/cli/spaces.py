@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from affectspace.cli.tell import quoted
+
 if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.space import Space
 
-__all__ = ["Where", "beside", "chosen", "working"]
+__all__ = ["Where", "beside", "chosen", "onwards", "working"]
 
 Where = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)]
 """Conditions on the columns of a space, several after one ``--where``; see :mod:`affectspace.space.conditions`."""
@@ -27,6 +29,11 @@ def chosen(path: Path, where: Sequence[str] = ()) -> "Space":
 
     space = Space.open(path)
     return space.where(*where) if where else space
+
+
+def onwards(space: "Space", path: Path) -> str:
+    """What to look at next: discovering starts from labels, and summarising does without."""
+    return f"affectspace {'discover' if (space.labels >= 0).any() else 'summarise'} {quoted(path)}"
 
 
 def beside(space: Path, what: str) -> Path:

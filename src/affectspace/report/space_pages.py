@@ -14,7 +14,7 @@ from affectspace.space import Space
 from affectspace.space.subclasses import SubClasses
 from affectspace.space.summary import Summary
 
-__all__ = ["search_page", "subclasses_page", "summary_page", "suspects_page"]
+__all__ = ["search_page", "subclasses_page", "summary_page", "suspects_page", "too_many"]
 
 TYPICAL = 8  # items of a sub-class: one line of a page
 MANY = 0.2  # of the items in doubt: raters disagree about fewer
@@ -107,6 +107,13 @@ def subclasses_page(found: SubClasses, path: str | Path, rest: str = "") -> Path
     )
 
 
+def too_many(suspects: int, items: int) -> str:
+    """What to think of more labels in doubt than raters put there; empty where there are not so many."""
+    if suspects <= MANY * items:
+        return ""
+    return "So many say more of the space, which does not hold the classes apart, than of the labels."
+
+
 def suspects_page(
     space: Space, suspects: pd.DataFrame, path: str | Path, rest: str = "", most: int = MOST_TILES
 ) -> Path:
@@ -134,8 +141,8 @@ def suspects_page(
         "The posterior is what a classifier says of the item that has not learned from it.",
         "A label in doubt need not be wrong: a rare expression has few neighbours of its own class. Look, then decide.",
     ]
-    if len(suspects) > MANY * len(space):
-        cautions.insert(0, "So many say more of the space, which does not hold the classes apart, than of the labels.")
+    if told := too_many(len(suspects), len(space)):
+        cautions.insert(0, told)
     if len(strips) < len(suspects):
         where = f"; {rest} has all" if rest else ""
         cautions.append(f"The {len(strips)} most doubtful of {len(suspects):,} are shown{where}.")
