@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from affectspace.report.compare import Comparison
+from affectspace.report.feature_words import feature_words
 from affectspace.report.phrases import NONE, counted, percent
 from affectspace.training.run import Run
 
@@ -171,7 +172,7 @@ def features(run: Run) -> list[tuple[str, str]]:
     data = run.data
     changes = ", ".join(f"{name} {value}" for name, value in (data.get("augment") or {}).items())
     lines = (
-        ("Features", data.get("features")),
+        ("Features", feature_words(str(data.get("features") or ""))),
         ("Licence of the features", data.get("features_licence")),
         ("Training items augmented", changes),
     )

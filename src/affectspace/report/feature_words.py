@@ -1,0 +1,52 @@
+"""What a model reads of its items, in words, from the fingerprint of its features."""
+
+import re
+
+__all__ = ["feature_words"]
+
+
+def feature_words(fingerprint: str) -> str:
+    """A sentence that says what features are, and in brackets the versions that made them.
+
+    Args:
+        fingerprint: as a front end of :mod:`affectspace.features` gives it; of an unknown one it is given back.
+
+    Example:
+        >>> feature_words("faces/1 pillow=11.0 side=48 colour=grey finder=None")
+        'pictures of 48 x 48 pixels in grey, each taken for a crop of a face as it is (faces/1, Pillow 11.0)'
+        >>> feature_words("log_mel/2 bands=40 sample_rate=16000 frame_ms=25.0 step_ms=10.0 low_hz=20.0 level=None")
+        '40 log-Mel energies of frames of 25 ms, every 10 ms, of sound at 16000 Hz (log_mel/2)'
+    """
+    made, _, settings = fingerprint.partition(" ")
+    given = dict(re.findall(r"(\w+)=(\[.*\]|\S+)", settings))
+    try:
+        match made.partition("/")[0]:
+            case "faces":
+                finder = "" if given["finder"] == "None" else f"; {given['finder'].strip('[]')}"
+                return f"{_faces(given)} ({made}, Pillow {given['pillow']}{finder})"
+            case "log_mel":
+                frame, step = (float(given[name]) for name in ("frame_ms", "step_ms"))
+                sound = f"sound at {given['sample_rate']} Hz{_loudness(given)}"
+                every = f"of frames of {frame:g} ms, every {step:g} ms"
+                return f"{given['bands']} log-Mel energies {every}, of {sound} ({made})"
+            case "functionals":
+                told = f"functionals {given['set']} of openSMILE, of sound at {given['sample_rate']} Hz"
+                return f"{told}{_loudness(given)} ({made}, openSMILE {given['opensmile']})"
+    except (KeyError, ValueError):  # of another version, whose settings have other names
+        pass
+    return fingerprint
+
+
+def _faces(given: dict[str, str]) -> str:
+    colour = {"grey": "grey", "rgb": "colour"}[given["colour"]]
+    pictures = f"of {given['side']} x {given['side']} pixels in {colour}"
+    if given["finder"] == "None":
+        return f"pictures {pictures}, each taken for a crop of a face as it is"
+    who = {"cascade": "the cascade of scikit-image", "yunet": "a YuNet network"}
+    name = given["finder"].strip("[]").partition("/")[0]
+    return f"crops {pictures}, of the face that {who.get(name, name)} finds"
+
+
+def _loudness(given: dict[str, str]) -> str:
+    level = given.get("level", "None")
+    return "" if level == "None" else f", scaled to {float(level):g} dB of full scale"

@@ -1,0 +1,32 @@
+"""Features are told in words, whatever their settings, and unknown ones as they are."""
+
+import pytest
+
+from affectspace.features import Faces, LogMel
+from affectspace.report.feature_words import feature_words
+
+
+def test_every_front_end_of_this_version_is_told_in_words():
+    assert feature_words(LogMel(bands=24, level=-20).fingerprint).startswith(
+        "24 log-Mel energies of frames of 25 ms, every 10 ms, of sound at 16000 Hz, scaled to -20 dB of full scale ("
+    )
+    assert feature_words(Faces(side=32, colour="rgb").fingerprint).startswith(
+        "pictures of 32 x 32 pixels in colour, each taken for a crop of a face as it is (faces/"
+    )
+    told = "functionals/1 opensmile=2.6.0 set=eGeMAPSv02 level=None sample_rate=16000"
+    assert feature_words(told) == (
+        "functionals eGeMAPSv02 of openSMILE, of sound at 16000 Hz (functionals/1, openSMILE 2.6.0)"
+    )
+
+
+def test_the_finder_is_named():
+    found = "faces/1 pillow=11.0 side=48 colour=grey finder=[yunet/2 onnxruntime=1.19 model=ab find=largest]"
+    assert feature_words(found) == (
+        "crops of 48 x 48 pixels in grey, of the face that a YuNet network finds "
+        "(faces/1, Pillow 11.0; yunet/2 onnxruntime=1.19 model=ab find=largest)"
+    )
+
+
+@pytest.mark.parametrize("unknown", ["vectors/1 id_column=id columns=None content=ab", "faces/9 side=48", "", "x"])
+def test_what_is_not_known_is_left_as_it_is(unknown):
+    assert feature_words(unknown) == unknown
