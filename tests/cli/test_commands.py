@@ -247,7 +247,11 @@ def test_all_folds_are_trained_pooled_and_reported(run, mine):
 def test_doctor(run):
     code, out, _ = run("doctor", "--json")
     assert code == 0
-    assert json.loads(out)["well"]
+    told = json.loads(out)
+    assert told["well"]
+    found = {each["what"]: each for each in told["findings"]}
+    assert found["pictures"]["found"].startswith("pillow ")
+    assert {"videos", "face finder cascade", "face finder YuNet"} <= found.keys()
 
 
 def test_check_tells_the_most_of_many_faults_and_what_is_no_fault(run, mine):

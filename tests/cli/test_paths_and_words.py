@@ -324,6 +324,21 @@ def test_a_demo_that_cannot_be_makes_nothing(run, tmp_path, words, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_doctor_says_how_to_find_faces_where_it_cannot(run, monkeypatch):
+    from affectspace.cli import doctor
+
+    def version(name):
+        if name == "scikit-image":
+            raise doctor.PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(doctor, "version", version)
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert 'scikit-image is not installed (finds faces in pictures: finder = "cascade"): pip install "aff' in out
+    assert "onnxruntime 1: runs a YuNet file" in out
+
+
 def test_doctor_says_whether_functionals_can_be_made(run, monkeypatch):
     import importlib.util
 

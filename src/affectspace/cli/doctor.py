@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +36,7 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     product = torch.ones(2, 2) @ torch.ones(2, 2)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; training runs on the CPU"
     formats = [name for name in ("WAV", "FLAC", "OGG", "MP3") if name in soundfile.available_formats()]
-    extra = [name for name in ("torchaudio", "torchvision") if importlib.util.find_spec(name)]
+    unused = [name for name in ("torchaudio", "torchvision") if importlib.util.find_spec(name)]
     findings = [
         ("python", sys.version_info >= (3, 11), f"{platform.python_version()} (3.11 or later is needed)"),
         ("torch", bool((product == 2).all()), f"{version('torch')}, {torch.get_num_threads()} threads by default"),
@@ -50,8 +50,9 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     functionals = importlib.util.find_spec("opensmile") is not None
     told = f"openSMILE {version('opensmile')}, not for commercial use" if functionals else _NO_FUNCTIONALS
     findings.append(("functionals", None, told))
-    if extra:
-        findings.append((", ".join(extra), None, "installed, not used; affectspace needs neither"))
+    findings += [(what, None, _found(package, uses, extra)) for what, package, uses, extra in _PICTURES]
+    if unused:
+        findings.append((", ".join(unused), None, "installed, not used; affectspace needs neither"))
     well = all(ok is not False for _, ok, _ in findings)
     if as_json:
         rows = [{"what": what, "ok": ok, "found": found} for what, ok, found in findings]
@@ -64,6 +65,22 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
 
 
 _NO_FUNCTIONALS = 'openSMILE is not installed; only functionals need it: pip install "affectspace[functionals]"'
+
+
+# what it reads, the package that does, what for, and the extra that installs it
+_PICTURES = (
+    ("pictures", "pillow", "reads PNG, JPEG and others; crops of faces need no more", ""),
+    ("videos", "av", "PyAV reads videos, for affectspace faces", "video"),
+    ("face finder cascade", "scikit-image", 'finds faces in pictures: finder = "cascade"', "faces"),
+    ("face finder YuNet", "onnxruntime", "runs a YuNet file of your own: finder = its path", "yunet"),
+)
+
+
+def _found(package: str, uses: str, extra: str) -> str:
+    try:
+        return f"{package} {version(package)}: {uses}"
+    except PackageNotFoundError:
+        return f'{package} is not installed ({uses}): pip install "affectspace[{extra}]"'
 
 
 def _try(cache: Path) -> tuple[str, float]:
