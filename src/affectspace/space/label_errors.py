@@ -183,7 +183,8 @@ def _weight(targets: np.ndarray, votes: np.ndarray, posterior: np.ndarray) -> fl
         mixed = weight * votes + (1 - weight) * posterior
         return -float((targets * np.log(np.maximum(mixed, np.finfo(np.float64).tiny))).sum())
 
-    return float(minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-3}).x)
+    found = minimize_scalar(cost, bounds=(0, 1), method="bounded", options={"xatol": 1e-3})
+    return float(found["x"])  # pyright: ignore[reportIndexIssue]
 
 
 def _told(space: Space, given: np.ndarray | None) -> np.ndarray:
