@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from affectspace.errors import InputError
-from affectspace.features import Face, faces
+from affectspace.features import Face, finders
 from affectspace.files import sha256
 from affectspace.space.embed import embed
 from affectspace.training import load_model, make_recipe, model, train
@@ -29,7 +29,7 @@ RECIPE = {
 class Finder:
     """Finds a face where its file says."""
 
-    def __init__(self, path):
+    def __init__(self, path, find="largest"):
         self.face = Face(*map(float, Path(path).read_text().split()), 1.0)
         self.fingerprint = f"stand-in {sha256(path)}"
 
@@ -40,7 +40,7 @@ class Finder:
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     monkeypatch.setenv("AFFECTSPACE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(faces, "YuNetFinder", Finder)
+    monkeypatch.setattr(finders, "YuNetFinder", Finder)
     root = tmp_path / "data"
     (root / "nets").mkdir(parents=True)
     (root / "nets" / "mine.onnx").write_text("4 4 20 20")
