@@ -54,9 +54,9 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
         InputError: every split that these corpora cannot fill, with the recipes that it would stop.
     """
     from affectspace.training.cache import DataCache  # loads torch; a fault in the study file is told before
+    from affectspace.training.device import make_fabric
     from affectspace.training.folds import fold_count, inner_count, one_fold
     from affectspace.training.objective import triplet_geometry
-    from affectspace.training.train import make_fabric
 
     cache = DataCache()
     prepared: set[str] = set()

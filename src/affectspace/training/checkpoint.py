@@ -13,7 +13,15 @@ from torch import Tensor
 
 from affectspace.files import atomic_directory, sha256
 
-__all__ = ["Checkpoint", "load_optimiser", "newest_checkpoint", "optimiser_state", "save_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "load_optimiser",
+    "newest_checkpoint",
+    "optimiser_state",
+    "random_state",
+    "save_checkpoint",
+    "set_random_state",
+]
 
 KEPT = 2  # the newest may be lost with a disk; the one before it is then still there
 
@@ -96,3 +104,18 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
             value = torch.empty_like(own, dtype=value.dtype, device=value.device).copy_(value)
         states.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def random_state() -> dict[str, Tensor]:
+    """Where the random numbers of this process stand, by device."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def set_random_state(states: Mapping[str, Tensor]) -> None:
+    """Put back what :func:`random_state` gave."""
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

@@ -1,0 +1,39 @@
+"""The batches of training: the sampler that a recipe asks for, and what it draws."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from affectspace.encoders import Batch
+from affectspace.samplers import BalancedTriplets, ClassBatches, LengthBuckets, ShuffledBatches
+from affectspace.training.ahead import ahead
+from affectspace.training.data import Data
+from affectspace.training.gather import Hearing
+from affectspace.training.objective import triplet_geometry
+from affectspace.training.recipe import Recipe
+
+__all__ = ["Sampler", "epoch_batches", "make_sampler"]
+
+Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches
+
+
+def make_sampler(recipe: Recipe, data: Data) -> Sampler:
+    """The sampler over the training items: of triplets where a term reads them, else as ``[training]`` asks."""
+    settings, targets = recipe.training, data.targets.numpy()[data.split.train]
+    if geometry := triplet_geometry(recipe):
+        return BalancedTriplets(targets, settings.batch_size, geometry, recipe.seed)
+    if each := settings.items_per_class:
+        return ClassBatches(targets.argmax(1), settings.batch_size // each, each, recipe.seed)
+    if settings.length_pool > 1:
+        lengths = data.clips.lengths[data.split.train]
+        return LengthBuckets(lengths, settings.batch_size, settings.length_pool, recipe.seed)
+    return ShuffledBatches(len(targets), settings.batch_size, recipe.seed)
+
+
+def epoch_batches(
+    sampler: Sampler, data: Data, hear: Hearing | None, seed: int
+) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
+    """The rest of an epoch: the sampler's state once a batch has been trained on, what is drawn, and its batch."""
+    epoch = sampler.epoch
+    made = ((sampler.state_dict(), indices, data.training_batch(indices, hear, epoch, seed)) for indices in sampler)
+    # A vector is there at once; sequences are put together while the step before is at work.
+    return made if data.vectors else ahead(made)

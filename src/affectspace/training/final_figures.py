@@ -1,0 +1,53 @@
+"""The final figures of a run: what the kept net says of every part, and the ``metrics.json`` made of it."""
+
+from typing import Any
+
+from torch import nn
+
+from affectspace.protocols import PARTS
+from affectspace.training.data import Data
+from affectspace.training.evaluate import (
+    Predictions,
+    by_corpus,
+    chosen_neighbours,
+    figures,
+    figures_of_space,
+    predict,
+)
+from affectspace.training.objective import reported_geometry
+from affectspace.training.recipe import Recipe
+
+__all__ = ["final_answers", "final_figures"]
+
+
+def final_answers(model: nn.Module, data: Data, recipe: Recipe) -> dict[str, Predictions]:
+    """The net's answers by part; those to training items come first, where the space is measured by them."""
+    parts = [part for part in PARTS if part != "train" and len(getattr(data.split, part))]
+    answers = {part: predict(model, data, getattr(data.split, part)) for part in parts}
+    known = {"train": predict(model, data, data.split.train)} if recipe.monitor.space else {}
+    return known | answers
+
+
+def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -> dict[str, Any]:
+    """The figures of validation and test items, and of each unseen corpus, by what :func:`final_answers` gives.
+
+    Where training items answer too, their neighbours are voted with: as many as validation items choose, if there
+    are any.
+    """
+    # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
+    similarity = None if recipe.protocol.inner else reported_geometry(recipe)
+    known = answers.get("train")
+    neighbours = chosen_neighbours(answers["validate"], known) if known and "validate" in answers else None
+
+    def told(found: Predictions) -> dict[str, float]:
+        scored = figures(found, similarity, recipe.labels.ordered)
+        k = neighbours["k"] if neighbours else None
+        return scored | figures_of_space(found, known, k) if known else scored
+
+    final: dict[str, Any] = {part: told(answers[part]) for part in ("validate", "test") if part in answers}
+    if neighbours:
+        final["neighbours"] = neighbours
+    if "unseen" in answers:
+        corpora = by_corpus(answers["unseen"], data)
+        final["unseen"] = {corpus: told(found) for corpus, found in corpora.items()}
+    return final
