@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from affectspace.training import load_recipe, train, train_folds
-from affectspace.training.data import prepare
 from affectspace.training.gather import gather
+from affectspace.training.prepare import prepare
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 F_SPL = '{{kind = "f_similarity", pairs = "{pairs}", geometry = "{geometry}", weight = {weight}}}'

@@ -12,8 +12,8 @@ from pathlib import Path
 from affectspace.corpora import make_synthetic_world
 from affectspace.report import compare_spaces
 from affectspace.training import make_recipe, train
-from affectspace.training.data import prepare
 from affectspace.training.gather import gather
+from affectspace.training.prepare import prepare
 
 MODELS = {
     "cross-entropy": [{"kind": "cross_entropy"}],

@@ -20,8 +20,8 @@ from affectspace.space import Space
 from affectspace.space.rounds import _labels, _on_subclasses, _save, _space, train_rounds
 from affectspace.space.subclasses import find_subclasses
 from affectspace.training import Run, load_model, make_recipe
-from affectspace.training.data import prepare
 from affectspace.training.evaluate import predict
+from affectspace.training.prepare import prepare
 from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.train import train
 from affectspace.training.transfer import evaluate_on

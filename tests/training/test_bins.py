@@ -12,8 +12,8 @@ from affectspace.labels import Cut, bin_of, equal_mass_thresholds
 from affectspace.metrics import value_scores
 from affectspace.metrics.scores import VALUE_FIGURES
 from affectspace.training import load_model, train, train_folds
-from affectspace.training.data import prepare
 from affectspace.training.folds import one_fold
+from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
 ACROSS = [{"path": "mine"}, {"path": "other"}]

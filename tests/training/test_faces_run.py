@@ -12,8 +12,8 @@ from PIL import Image
 from affectspace.errors import InputError
 from affectspace.features import Views
 from affectspace.training import load_model, make_recipe, train
-from affectspace.training.data import prepare
 from affectspace.training.evaluate import predict
+from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
 SIDE, CROP = 16, 12

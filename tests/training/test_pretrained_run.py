@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from affectspace.errors import InputError
 from affectspace.training import load_model, make_recipe, train
-from affectspace.training.data import prepare
 from affectspace.training.model import make_encoder
+from affectspace.training.prepare import prepare
 
 needs_transformers = pytest.mark.skipif(
     importlib.util.find_spec("transformers") is None, reason="transformers is not installed"

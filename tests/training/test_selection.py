@@ -9,8 +9,8 @@ import pytest
 from affectspace.errors import InputError
 from affectspace.training import make_recipe, train
 from affectspace.training.cache import DataCache
-from affectspace.training.data import prepare
 from affectspace.training.folds import fold_count, inner_count, one_fold
+from affectspace.training.prepare import prepare
 
 
 def test_the_epoch_of_a_number_is_that_epoch_of_a_longer_run(tiny, tmp_path):

@@ -10,7 +10,7 @@ from affectspace.errors import InputError
 from affectspace.features.crops import NO_FACE
 from affectspace.space.of_corpus import known_of
 from affectspace.training import make_recipe
-from affectspace.training.data import prepare
+from affectspace.training.prepare import prepare
 from affectspace.training.set_aside import refuse_too_many
 from affectspace.training.unused import reason_kind, unused, unused_told
 

@@ -17,8 +17,8 @@ from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
 from affectspace.losses.guide import GUIDE
 from affectspace.training import make_recipe, train, train_folds
-from affectspace.training.data import prepare
 from affectspace.training.objective import make_objective
+from affectspace.training.prepare import prepare
 from affectspace.training.recipe_terms import Term
 from affectspace.training.remarks import remarks
 from affectspace.training.terms import MajorityTerm, distance_order

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 
 from affectspace.errors import DivergedError, InputError, LeakError
 from affectspace.training import Run, load_model, load_recipe, train
-from affectspace.training.data import Data, prepare
+from affectspace.training.data import Data
+from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
 

@@ -10,7 +10,7 @@ from affectspace.metrics import scores, value_scores
 from affectspace.neighbours import space_figures
 from affectspace.report import write_report
 from affectspace.training import train
-from affectspace.training.data import prepare
+from affectspace.training.prepare import prepare
 from affectspace.training.recipe_protocol import Inner
 
 UNSEEN = ("other", "third", "lone")

@@ -91,8 +91,8 @@ def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path(
 
 def _train(recipes: "list[Recipe]", out: Path) -> "list[Run]":
     from affectspace.training import train
-    from affectspace.training.data import prepare
     from affectspace.training.gather import gather
+    from affectspace.training.prepare import prepare
 
     gathered = gather(recipes[0])
     runs = []

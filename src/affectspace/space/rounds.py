@@ -17,9 +17,10 @@ from affectspace.protocols import PARTS
 from affectspace.space.of_corpus import sole_label
 from affectspace.space.space import Space
 from affectspace.space.subclasses import SubClasses, find_subclasses, stability
-from affectspace.training.data import Data, Measured, prepare
+from affectspace.training.data import Data, Measured
 from affectspace.training.evaluate import predict
 from affectspace.training.model import load_model
+from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
 from affectspace.training.train import train
 

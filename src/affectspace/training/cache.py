@@ -4,9 +4,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-from affectspace.training.data import Data, prepare
+from affectspace.training.data import Data
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key
+from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
 
 __all__ = ["DataCache"]
@@ -17,7 +18,7 @@ Made = TypeVar("Made")
 class DataCache:
     """Opens corpora and prepares splits once, for all recipes that ask for the same.
 
-    What a recipe is given by its cache is what :func:`affectspace.training.data.prepare` gives. Recipes
+    What a recipe is given by its cache is what :func:`affectspace.training.prepare.prepare` gives. Recipes
     that differ in terms, encoder, training or seed share everything; those that differ in the protocol
     share the gathered items. The least recently used is forgotten first.
 
@@ -33,7 +34,7 @@ class DataCache:
         """The prepared data of a recipe.
 
         Raises:
-            InputError, LeakError: as :func:`affectspace.training.data.prepare`.
+            InputError, LeakError: as :func:`affectspace.training.prepare.prepare`.
         """
         return _kept(
             self._data, split_key(recipe), KEPT_SPLITS, lambda: prepare(recipe, self.gathered(recipe, quiet=quiet))

@@ -1,6 +1,5 @@
-"""Items split into those to train on and those to test on: batches of them, and the proof that nothing leaks."""
+"""The items of a run, by row, and the batches made of them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,29 +11,13 @@ import torch
 from torch import Tensor
 
 from affectspace.encoders import Batch, pad
-from affectspace.errors import InputError
 from affectspace.features import Normaliser, Views
 from affectspace.labels import Cut
-from affectspace.protocols import (
-    PARTS,
-    Split,
-    cross_corpus,
-    grouped_k_fold,
-    inner_split,
-    kept_apart,
-    leave_one_group_out,
-    published,
-    refuse_leaks,
-)
+from affectspace.protocols import PARTS, Split
 from affectspace.samplers import TripletIndices
-from affectspace.training.bins import in_bins
-from affectspace.training.gather import Clips, Gathered, Hearing, gather, make_views
-from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import LevelLabels
-from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
-from affectspace.training.unused import reason_kind
+from affectspace.training.gather import Clips, Hearing
 
-__all__ = ["GROUPS", "Data", "Measured", "hard_labels", "make_split", "normalised_groups", "outer_split", "prepare"]
+__all__ = ["GROUPS", "Data", "Measured"]
 
 
 GROUPS = ("corpus", "language", "speaker")  # what a term may know of a training item besides its label
@@ -214,139 +197,7 @@ class Data:
         return pd.concat(tables, ignore_index=True)
 
 
-def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = False) -> Data:
-    """Split the recipe's items, and prove that nothing leaks.
-
-    Raises:
-        InputError: a class without training items, more bins than they have values, a protocol that these corpora
-            cannot fill, or what :func:`gather` raises.
-        LeakError: a group that must stay apart crosses over.
-    """
-    gathered = gathered or gather(recipe, quiet=quiet)
-    items = gathered.items
-    split = make_split(recipe, items, hard_labels(gathered))
-    refuse_leaks(items, split, recipe.protocol.allow)
-    if isinstance(recipe.labels, LevelLabels) and recipe.labels.bins:
-        gathered = in_bins(gathered, recipe.labels, split.train)
-    soft = gathered.targets
-    empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
-    if empty:
-        raise InputError(
-            f"class {', '.join(empty)} has no training item in the split {split.name!r}{_unread(gathered, empty)}; "
-            "leave it out of labels.names, or choose a protocol and corpora that leave some to train on"
-        )
-    cut = None
-    if gathered.numbers is not None and gathered.thresholds is not None:
-        cut = Cut.learned(gathered.numbers[split.train], gathered.thresholds)
-    normalise = recipe.features.normalise
-    groups = _normalised_by(split, normalised_groups(items, normalise.scope))
-    normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
-    protocol = {
-        "protocol": split.name,
-        "keeps_apart": list(kept_apart(items, split)),
-        "allowed": list(recipe.protocol.allow),
-        "transductive": normalise.transductive and groups is not None and _uses_own(split, groups),
-    }
-    about = {
-        "corpora": gathered.about,
-        "features": gathered.fingerprint,
-        "normalise": normalise.model_dump(),
-        **protocol,
-    }
-    if cut is not None:
-        about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}
-    return Data(
-        items,
-        soft,
-        gathered.names,
-        split,
-        gathered.clips,
-        normaliser,
-        protocol,
-        about,
-        gathered.samples,
-        make_views(recipe),
-        numbers=gathered.numbers,
-        cut=cut,
-    )
-
-
-def _unread(gathered: Gathered, classes: Sequence[str]) -> str:
-    """How many items of some classes were set aside, and why, for an error; empty where none was."""
-    reasons = Counter(reason_kind(reason) for name, reason in gathered.unread if name in classes)
-    told = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common())
-    return f" ({reasons.total()} of its items were set aside: {told})" if reasons else ""
-
-
-def hard_labels(gathered: Gathered) -> np.ndarray:
-    """``(items,)`` the most likely class of each item, by which splits keep classes in proportion.
-
-    Numbers that are not cut yet are all of one class: how they lie may not be known before it is known who trains.
-    """
-    return gathered.targets.argmax(1).numpy()
-
-
-def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
-    """Whose statistics each item is given, by the scope of normalisation; None where it has no groups."""
-    corpora = items["corpus"].astype(str)
-    match scope:
-        case "corpus":
-            return corpora.tolist()
-        case "speaker":
-            return (corpora + "/" + items["speaker"].fillna("").astype(str)).tolist()
-    return None
-
-
 def _named(items: pd.DataFrame, column: str) -> pd.Series:
     names = items[column].astype("string")
     names = names.mask(names.str.strip() == "")
     return items["corpus"].astype("string") + "/" + names if column == "speaker" else names
-
-
-def _normalised_by(split: Split, groups: list[str] | None) -> list[str | None] | None:
-    """Items that are put aside belong to no group, so that not even their mean is used."""
-    if groups is None:
-        return None
-    used = {row for part in PARTS for row in getattr(split, part).tolist()}
-    return [group if row in used else None for row, group in enumerate(groups)]
-
-
-def _uses_own(split: Split, groups: list[str | None]) -> bool:
-    """Whether a group without training items is normalised by its own."""
-    trained = {groups[row] for row in split.train.tolist()}
-    return any(group is not None and group not in trained for group in groups)
-
-
-def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
-    """The recipe's protocol on these items; ``labels`` ``(items,)`` help to keep classes in validation."""
-    split = outer_split(recipe, items, labels)
-    inner = recipe.protocol.inner
-    return split if inner is None else inner_split(items, split, inner.by, inner.fold)
-
-
-def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
-    """The recipe's protocol, whatever is chosen within it."""
-    match recipe.protocol:
-        case CrossCorpus() as p:
-            return cross_corpus(
-                items, train=p.train, test=p.test, validate_share=p.validate_share, validate_by=p.validate_by,
-                seed=p.seed, labels=labels,
-            )  # fmt: skip
-        case LeaveOneOut() as p:
-            return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold), validate=p.validate_groups)
-        case GroupedFolds() as p:
-            return grouped_k_fold(
-                items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), validate_share=p.validate_share, seed=p.seed,
-                labels=labels,
-            )  # fmt: skip
-        case Published() as p:
-            return published(
-                items, p.validate_share, p.validate_by, p.seed, labels, keep_identical="audio" in p.allow,
-                unseen=p.unseen,
-            )  # fmt: skip
-
-
-def _one_fold(fold: int | str) -> int:
-    if not isinstance(fold, int):
-        raise InputError('protocol.fold is "all", and one run trains one fold; name one, or train all with train_folds')
-    return fold

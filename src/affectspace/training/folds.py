@@ -10,13 +10,14 @@ from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores, value_scores
 from affectspace.protocols import group_names, inner_groups
-from affectspace.training.data import hard_labels, outer_split, prepare
 from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
+from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.recipe_protocol import GroupedFolds, LeaveOneOut
 from affectspace.training.run import Run
+from affectspace.training.split import hard_labels, outer_split
 from affectspace.training.train import train
 
 __all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]

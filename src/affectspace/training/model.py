@@ -19,9 +19,10 @@ from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.labels import Cut
 from affectspace.training.answers import answers
-from affectspace.training.data import Data, normalised_groups
+from affectspace.training.data import Data
 from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
 from affectspace.training.gather import make_frontend, make_views, medium
+from affectspace.training.normalised import normalised_groups
 from affectspace.training.objective import Objective
 from affectspace.training.pretrained_source import keep_architecture, make_pretrained
 from affectspace.training.recipe import (

@@ -20,7 +20,7 @@ from affectspace.training.checkpoint import (
     save_checkpoint,
     set_random_state,
 )
-from affectspace.training.data import Data, prepare
+from affectspace.training.data import Data
 from affectspace.training.device import make_fabric
 from affectspace.training.diverged import diverged
 from affectspace.training.epoch_figures import add_batch, epoch_row
@@ -31,6 +31,7 @@ from affectspace.training.gather import make_hearing
 from affectspace.training.model import make_encoder, save_model
 from affectspace.training.objective import make_objective, reported_geometry
 from affectspace.training.optimiser import make_optimiser, set_rate
+from affectspace.training.prepare import prepare
 from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run

@@ -1,0 +1,32 @@
+"""Whose mean and scale each item is given."""
+
+import pandas as pd
+
+from affectspace.protocols import PARTS, Split
+
+__all__ = ["normalised_groups", "uses_own", "without_put_aside"]
+
+
+def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
+    """Whose statistics each item is given, by the scope of normalisation; None where it has no groups."""
+    corpora = items["corpus"].astype(str)
+    match scope:
+        case "corpus":
+            return corpora.tolist()
+        case "speaker":
+            return (corpora + "/" + items["speaker"].fillna("").astype(str)).tolist()
+    return None
+
+
+def without_put_aside(groups: list[str] | None, split: Split) -> list[str | None] | None:
+    """The same groups, without items that are put aside: not even their mean is used."""
+    if groups is None:
+        return None
+    used = {row for part in PARTS for row in getattr(split, part).tolist()}
+    return [group if row in used else None for row, group in enumerate(groups)]
+
+
+def uses_own(groups: list[str | None], split: Split) -> bool:
+    """Whether a group without training items is normalised by its own."""
+    trained = {groups[row] for row in split.train.tolist()}
+    return any(group is not None and group not in trained for group in groups)

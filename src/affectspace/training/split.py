@@ -1,0 +1,62 @@
+"""Who trains, who validates and who is tested: the protocol of a recipe on its items."""
+
+import numpy as np
+import pandas as pd
+
+from affectspace.errors import InputError
+from affectspace.protocols import (
+    Split,
+    cross_corpus,
+    grouped_k_fold,
+    inner_split,
+    leave_one_group_out,
+    published,
+)
+from affectspace.training.gather import Gathered
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
+
+__all__ = ["hard_labels", "make_split", "outer_split"]
+
+
+def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
+    """The recipe's protocol on these items; ``labels`` ``(items,)`` help to keep classes in validation."""
+    split = outer_split(recipe, items, labels)
+    inner = recipe.protocol.inner
+    return split if inner is None else inner_split(items, split, inner.by, inner.fold)
+
+
+def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
+    """The recipe's protocol, whatever is chosen within it."""
+    match recipe.protocol:
+        case CrossCorpus() as p:
+            return cross_corpus(
+                items, train=p.train, test=p.test, validate_share=p.validate_share, validate_by=p.validate_by,
+                seed=p.seed, labels=labels,
+            )  # fmt: skip
+        case LeaveOneOut() as p:
+            return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold), validate=p.validate_groups)
+        case GroupedFolds() as p:
+            return grouped_k_fold(
+                items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), validate_share=p.validate_share, seed=p.seed,
+                labels=labels,
+            )  # fmt: skip
+        case Published() as p:
+            return published(
+                items, p.validate_share, p.validate_by, p.seed, labels, keep_identical="audio" in p.allow,
+                unseen=p.unseen,
+            )  # fmt: skip
+
+
+def _one_fold(fold: int | str) -> int:
+    if not isinstance(fold, int):
+        raise InputError('protocol.fold is "all", and one run trains one fold; name one, or train all with train_folds')
+    return fold
+
+
+def hard_labels(gathered: Gathered) -> np.ndarray:
+    """``(items,)`` the most likely class of each item, by which splits keep classes in proportion.
+
+    Numbers that are not cut yet are all of one class: how they lie may not be known before it is known who trains.
+    """
+    return gathered.targets.argmax(1).numpy()
