@@ -6,7 +6,7 @@ from scipy import stats
 
 from affectspace.metrics import confusion_matrix, uar
 from affectspace.studies.speakers import SpeakerInterval, Tally, _freedom, lead_interval, speaker_interval, tally
-from affectspace.training.run import Evaluated
+from affectspace.training.evaluated import Evaluated
 
 
 def evaluated(right: np.ndarray, speakers: list[str]) -> Evaluated:

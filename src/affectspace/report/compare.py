@@ -7,8 +7,9 @@ import numpy as np
 
 from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
 from affectspace.studies.speakers import lead_interval
+from affectspace.training.evaluated import Evaluated
 from affectspace.training.remarks import remarks
-from affectspace.training.run import Evaluated, Run
+from affectspace.training.run import Run
 from affectspace.training.runs import model_names, run_names
 
 __all__ = ["Comparison"]

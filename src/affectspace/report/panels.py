@@ -14,8 +14,9 @@ from affectspace.report.phrases import counted, percent
 from affectspace.report.style import class_colours, figure_style, marker_of, polygon
 from affectspace.report.svg import inline_svg
 from affectspace.space.maps import bounded_perplexity, tsne_maps
+from affectspace.training.evaluated import Evaluated
 from affectspace.training.recipe_data import stand_in_order
-from affectspace.training.run import Evaluated, Run
+from affectspace.training.run import Run
 
 __all__ = [
     "Panel",

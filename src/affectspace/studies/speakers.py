@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from affectspace.metrics import confusion_matrix
-from affectspace.training.run import Evaluated
+from affectspace.training.evaluated import Evaluated
 
 __all__ = ["FEWEST_SPEAKERS", "SpeakerInterval", "Tally", "lead_interval", "speaker_interval", "tally"]
 
