@@ -2,12 +2,15 @@
 
 from affectspace.labels.agreement import Agreement, agreement
 from affectspace.labels.bins import bin_centres, bin_of, ensemble_value, equal_mass_thresholds, expected_value
+from affectspace.labels.classes import Classes
 from affectspace.labels.cut import Cut
 from affectspace.labels.distribution import as_distribution
 from affectspace.labels.emotions import shared_emotion
 from affectspace.labels.geometry import GEOMETRIES, Geometry, fisher_rao_angle, total_variation
-from affectspace.labels.spaces import Classes, LabelSpace, Levels, Poles, Uncut, ground_distance
-from affectspace.labels.votes import Targets
+from affectspace.labels.levels import Levels, Uncut
+from affectspace.labels.poles import Poles
+from affectspace.labels.spaces import LabelSpace, ground_distance
+from affectspace.labels.targets import Targets
 
 __all__ = [
     "GEOMETRIES",

@@ -1,5 +1,6 @@
 """Which class a corpus's own label means."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from affectspace.errors import InputError
 from affectspace.labels.emotions import shared_emotion
 
-__all__ = ["class_of", "lookup_of", "refuse", "resolve"]
+__all__ = ["check_names", "class_of", "lookup_of", "refuse", "resolve"]
 
 
 def resolve(labels: Iterable[str], names: Sequence[str], mapping: Mapping[str, str]) -> tuple[np.ndarray, list[int]]:
@@ -78,3 +79,21 @@ def _number(label: str) -> str:
         return f"{float(label):g}"
     except ValueError:
         return label
+
+
+def check_names(names: str | Iterable[object]) -> tuple[str, ...]:
+    """The names of classes as a tuple of strings; a single string is one name.
+
+    Raises:
+        InputError: fewer than two, one twice, or an empty one.
+
+    Example:
+        >>> check_names([1, 2])
+        ('1', '2')
+    """
+    names = (names,) if isinstance(names, str) else tuple(str(name) for name in names)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if len(names) < 2 or twice or "" in names:
+        fault = f"{twice[0]!r} is named twice" if twice else "give two names or more, none of them empty"
+        raise InputError(f"the classes are {', '.join(map(repr, names)) or 'none'}; {fault}")
+    return names

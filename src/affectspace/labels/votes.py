@@ -1,7 +1,6 @@
-"""Ratings counted and averaged item by item, and the targets that come of it."""
+"""Ratings counted and averaged item by item."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,6 @@ from affectspace.errors import InputError
 
 __all__ = [
     "Judgements",
-    "Targets",
     "column_numbers",
     "judgements",
     "mean_ratings",
@@ -19,36 +17,6 @@ __all__ = [
     "texts",
     "vote_shares",
 ]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What training sees of each item.
-
-    Args:
-        values: float64, shape ``(items, classes)``; a row sums to one, or is all NaN where the item
-            has no target.
-        reasons: one string an item, by position: why it has no target; missing where it has one.
-        source: ``"ratings"`` when raters' judgements were used, ``"label"`` for the item's own label.
-        skipped: how many judgements were skipped since their value is missing.
-        numbers: ``(items,)`` the number of which each row was made, NaN where there is none; None of categories.
-    """
-
-    values: np.ndarray
-    reasons: pd.Series
-    source: Literal["ratings", "label"]
-    skipped: int = 0
-    numbers: np.ndarray | None = None
-
-    @property
-    def usable(self) -> np.ndarray:
-        """Which items have a target: bool, shape ``(items,)``."""
-        return ~np.isnan(self.values[:, 0])
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """How many items have no target, by reason, the most frequent first."""
-        return {str(reason): int(count) for reason, count in self.reasons.value_counts().items()}
 
 
 @dataclass(frozen=True)
