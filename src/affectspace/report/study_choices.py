@@ -193,7 +193,7 @@ def _chosen(record: dict[str, Any]) -> list[Choice]:
 def _settled(whose: str, settings: dict[str, Any], tried: Sequence[dict[str, Any]]) -> list[Choice]:
     """Choices of settings, and whether each is at the edge of what was tried together with them."""
     return [
-        Choice(whose, key, _value(value), _edge(value, [each["set"][key] for each in tried]))
+        Choice(whose, key, _value(value), _edge(value, [each["set"][key] for each in tried if key in each["set"]]))
         for key, value in settings.items()
     ]
 

@@ -14,7 +14,9 @@ import pandas as pd
 from affectspace.errors import InputError
 from affectspace.studies.answers import Judged, judge, tested_items
 from affectspace.studies.choices import Choices
+from affectspace.studies.records import RECORDS
 from affectspace.studies.study import CHOSEN, slug
+from affectspace.training.records import fault_in
 from affectspace.training.run import Run
 
 __all__ = ["FIGURES", "PLACES", "StudyResults", "open_study"]
@@ -274,6 +276,8 @@ class StudyResults:
             raise self._damaged(name, error) from error
         if not isinstance(value, dict):
             raise self._damaged(name, f"it holds a {type(value).__name__} where a table is expected")
+        if fault := fault_in(RECORDS[name], value):
+            raise self._damaged(name, fault)
         return value
 
     def _damaged(self, name: str, why: object) -> InputError:

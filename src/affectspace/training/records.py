@@ -73,19 +73,19 @@ class _Timing(BaseModel):
 RECORDS: dict[str, type[BaseModel]] = {"data.json": _Data, "metrics.json": _Metrics, "timing.json": _Timing}
 
 
-def fault_in(name: str, value: Any) -> str:
+def fault_in(record: type[BaseModel], value: Any) -> str:
     """What is not as expected in the content of a record, in words; empty where nothing is.
 
     What is absent or unknown is no fault: folders outlive versions.
 
     Example:
-        >>> fault_in("timing.json", {"seconds": "soon"})
+        >>> fault_in(RECORDS["timing.json"], {"seconds": "soon"})
         'seconds: input should be a valid number, unable to parse string as a number'
-        >>> fault_in("timing.json", {})
+        >>> fault_in(RECORDS["timing.json"], {})
         ''
     """
     try:
-        RECORDS[name].model_validate(value)
+        record.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.tables import read_table
-from affectspace.training.records import fault_in
+from affectspace.training.records import RECORDS, fault_in
 
 __all__ = ["RunFiles", "number"]
 
@@ -49,7 +49,7 @@ class RunFiles:
             raise self.damaged(name, error) from error
         if not isinstance(value, dict):
             raise self.damaged(name, f"it holds a {type(value).__name__} where a table is expected")
-        if fault := fault_in(name, value):
+        if fault := fault_in(RECORDS[name], value):
             raise self.damaged(name, fault)
         return value
 
