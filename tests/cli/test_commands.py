@@ -211,7 +211,13 @@ def test_a_trained_run_is_evaluated_on_strangers_only(run, tmp_path):
     assert run("train", "own.toml")[0] == 0
     code, out, _ = run("evaluate", "runs/own", "--corpus", "boro", "--json")
     assert code == 0
-    assert json.loads(out)[0]["items"] == 48
+    told = json.loads(out)
+    assert [*told] == ["runs"]
+    assert [(row["run"], row["items"]) for row in told["runs"]] == [("runs/own", 48)]
+    code, out, _ = run("evaluate", "runs/own", "--json")
+    own = json.loads(out)
+    assert [*own] == ["runs"]
+    assert own["runs"] == [{"run": "runs/own", **json.loads(Path("runs/own/metrics.json").read_text())}]
     code, _, err = run("evaluate", "runs/own", "--corpus", "alva")
     assert code == 2
     assert "this corpus is no test of runs/own" in err

@@ -36,7 +36,7 @@ def evaluate(
     ensemble
         Measure the mean of the numbers that the runs predict, too, such as of runs with 3 to 10 bins.
     as_json
-        Print the scores as JSON, for machines.
+        Print the scores as JSON, for machines: under "runs" a table a run, and under "ensemble" that of their mean.
     """
     from affectspace.training.runs import open_runs
 
@@ -64,7 +64,7 @@ def evaluate(
                 print(f"{row['run']} on {row['corpus']}: {row['items']} items{_left_out(row['data'])}")
                 print(_told(row["scores"]))
     if as_json:
-        print(json_text({"runs": figures, "ensemble": together} if together else figures))
+        print(json_text({"runs": figures, **({"ensemble": together} if together else {})}))
         return
     next_commands(f"affectspace report {quoted(*runs)}")
 
