@@ -141,7 +141,26 @@ def test_a_round_is_selected_and_measured_by_the_classes_of_the_recipe(voted):
     rows = pd.read_parquet(voted / "round-01" / "subclasses.parquet")
     assert rows["subclass"].nunique() == 4  # on which it was trained
     told = json.loads((voted / "rounds.json").read_text())[1]
+    assert told["knn_k"] == run.metrics["neighbours"]["k"] == run.metrics["test"]["knn_k"]
     assert run.metrics["test"]["knn_accuracy"] == pytest.approx(told["knn_accuracy"])
+
+
+def test_validation_items_choose_how_many_vote_though_the_run_has_not_measured_its_space(recipe, tmp_path):
+    values = recipe.model_dump()
+    values["protocol"] |= {"validate_share": 0.25, "validate_by": "item"}
+    values["training"]["epochs"] = 1
+    measured = {**values, "monitor": {"space": True}}
+    (here,) = train_rounds(make_recipe(values), tmp_path / "here", 1, quiet=True)
+    train_rounds(make_recipe(measured), tmp_path / "run", 1, quiet=True)
+    run = Run(tmp_path / "run" / "round-01")
+    assert Run(here.folder).neighbours is None
+    assert here.figures["knn_k"] == run.neighbours[0]
+    assert here.figures["knn_macro_f1"] == pytest.approx(run.metrics["test"]["knn_macro_f1"])
+
+
+def test_eleven_vote_where_nothing_validates(recipe, tmp_path):
+    (only,) = train_rounds(recipe, tmp_path / "rounds", 1, quiet=True)
+    assert only.figures["knn_k"] == 11
 
 
 def test_an_item_of_votes_is_measured_by_them_though_its_class_has_more_parts(recipe, tmp_path):
@@ -273,7 +292,7 @@ def test_what_the_rounds_have_learned_and_found_is_told(recipe, tmp_path, capsys
     told = " ".join(capsys.readouterr().out.split())
     assert "The net of round 2 has learned 4 sub-classes" in told
     assert "The 6 found in its space" in told
-    assert "trained on kNN acc. % kNN F1 % NMI % Recall@1 % Acc@8 % raters % found stability" in told
+    assert "trained on k kNN acc. % kNN F1 % NMI % Recall@1 % Acc@8 % raters % found stability" in told
     assert "--subclasses 3" in told  # as many of each class as were found
     assert [(row["trained_on"], row["found"]) for row in json.loads((out / "rounds.json").read_text())] == [
         (2, 4),

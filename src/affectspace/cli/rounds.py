@@ -12,7 +12,7 @@ from rich.table import Table
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.files import json_text
 
-COLUMNS = {
+COLUMNS = {  # besides k, which is no share
     "kNN acc. %": "knn_accuracy",
     "kNN F1 %": "knn_macro_f1",
     "NMI %": "nmi",
@@ -67,14 +67,15 @@ def rounds(
         print(json_text([line for line in lines if line["round"] <= count], indent=1))
         return
     table = Table(title="test items by the original classes", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("round", "trained on", *COLUMNS, "found", "stability"):
+    for heading in ("round", "trained on", "k", *COLUMNS, "found", "stability"):
         table.add_column(heading, justify="right", no_wrap=True)
     for each in done:
         cells = [f"{100 * each.figures[key]:.1f}" if key in each.figures else "-" for key in COLUMNS.values()]
+        voters = f"{each.figures['knn_k']:.0f}" if "knn_k" in each.figures else "-"
         steady = "-" if each.stability != each.stability else f"{each.stability:.2f}"
-        table.add_row(str(each.number), str(each.trained_on), *cells, str(each.found), steady)
+        table.add_row(str(each.number), str(each.trained_on), voters, *cells, str(each.found), steady)
     console = Console(markup=False, highlight=False)
-    console.width = max(console.width, 106)  # all headings whole
+    console.width = max(console.width, 112)  # all headings whole
     console.print(table)
     last = done[-1]
     learned = (
@@ -87,8 +88,9 @@ def rounds(
         f"{last.folder / 'subclasses.parquet'}, are what a next round would be trained on."
     )
     console.print(
-        "kNN: 11 training items vote; raters: how far the votes on neighbours agree with those on the item; stability: "
-        "adjusted Rand index of the sub-classes found in that space from several seeds (1: always the same)."
+        "kNN: k training items vote, as many as tell validation items best (11 where nothing validates); raters: how "
+        "far the votes on neighbours agree with those on the item; stability: adjusted Rand index of the sub-classes "
+        "found in that space from several seeds (1: always the same)."
     )
     space = quoted(last.folder / "space.parquet")
     next_commands(f"affectspace discover {space} --subclasses {count + 1}", f"affectspace map {space}")

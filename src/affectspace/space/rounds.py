@@ -12,16 +12,17 @@ import torch
 
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, held, write_json
-from affectspace.neighbours.quality import space_figures
+from affectspace.neighbours.quality import K_NN, space_figures
 from affectspace.protocols import PARTS
 from affectspace.space.of_corpus import sole_label
 from affectspace.space.space import Space
 from affectspace.space.subclasses import SubClasses, find_subclasses, stability
 from affectspace.training.data import Data, Measured
-from affectspace.training.evaluate import predict
+from affectspace.training.evaluate import chosen_neighbours, predict
 from affectspace.training.model import load_model
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
+from affectspace.training.run import Run
 from affectspace.training.train import train
 
 __all__ = ["Round", "train_rounds"]
@@ -42,7 +43,8 @@ class Round:
         trained_on: how many sub-classes it was trained on, those that the round before has found; in the first round
             the classes.
         found: how many sub-classes were found in its space.
-        figures: of the test items by the original classes, see :func:`affectspace.neighbours.space_figures`.
+        figures: of the test items by the original classes, see :func:`affectspace.neighbours.space_figures`;
+            ``knn_k`` training items vote, as many as in the figures of the run itself.
         stability: mean adjusted Rand index, over classes and pairs of seeds, of the sub-classes found in its space;
             NaN where every class stays whole.
     """
@@ -112,7 +114,7 @@ def train_rounds(
             if done:
                 seen = _on_subclasses(data, done[-1].folder)
                 start = load_model(done[-1].folder).encoder.state_dict()
-            train(own, place, resume=True, data=seen, start=start, quiet=quiet)
+            run = train(own, place, resume=True, data=seen, start=start, quiet=quiet)
             if kept := _kept(place, lines.get(number)):
                 done.append(kept)
                 continue
@@ -121,7 +123,7 @@ def train_rounds(
             found = find_subclasses(space.take(data.split.train), number + 1, recipe.seed)
             _save(found, place)
             agreed = float(stability(found.space, number + 1, STABILITY_SEEDS)["mean"].mean())
-            done.append(Round(number, place, len(seen.classes), len(found), _figures(space, data), agreed))
+            done.append(Round(number, place, len(seen.classes), len(found), _figures(space, data, run), agreed))
             lines[number] = _told(done[-1])
             write_json(folder / "rounds.json", [lines[each] for each in sorted(lines)])
     return done
@@ -152,14 +154,25 @@ def _space(data: Data, embeddings: np.ndarray, labels: np.ndarray, place: Path) 
     return space
 
 
-def _figures(space: Space, data: Data) -> dict[str, float]:
+def _figures(space: Space, data: Data, run: Run) -> dict[str, float]:
     targets = data.targets.numpy()
     train_rows, test_rows = data.split.train, data.split.test
     if not len(test_rows):
         return {}
-    return space_figures(
-        space.vectors[test_rows], targets[test_rows], len(data.classes), space.vectors[train_rows], targets[train_rows]
-    )
+    known = (space.vectors[train_rows], targets[train_rows])
+    k = _voters(space, data, run) or K_NN
+    return space_figures(space.vectors[test_rows], targets[test_rows], len(data.classes), *known, k_nn=k)
+
+
+def _voters(space: Space, data: Data, run: Run) -> int | None:
+    """How many training items vote, as validation items choose; None where nothing validates."""
+    if chosen := run.neighbours:  # where the run has measured its space itself
+        return chosen[0]
+    validate, trained, targets = data.split.validate, data.split.train, data.targets.numpy()
+    if not len(validate):
+        return None
+    vectors = space.vectors
+    return chosen_neighbours(vectors[validate], targets[validate], vectors[trained], targets[trained])["k"]
 
 
 def _save(found: SubClasses, place: Path) -> None:

@@ -118,12 +118,19 @@ def figures_of_space(tested: Predictions, trained: Predictions, k: int | None = 
     return space_figures(tested.embeddings, tested.targets, classes, *known, k_nn=k or K_NN)
 
 
-def chosen_neighbours(validated: Predictions, trained: Predictions) -> dict[str, Any]:
-    """The number ``k`` of training items whose votes tell validation items best, and ``macro_f1`` with each tried."""
+def chosen_neighbours(
+    validated: np.ndarray, targets: np.ndarray, trained: np.ndarray, trained_targets: np.ndarray
+) -> dict[str, Any]:
+    """The number ``k`` of training items whose votes tell validation items best, and ``macro_f1`` with each tried.
+
+    Args:
+        validated: ``(v, dimensions)`` embeddings of the validation items, ``targets`` ``(v, classes)`` theirs.
+        trained: ``(t, dimensions)`` embeddings of the training items, ``trained_targets`` ``(t, classes)`` theirs.
+    """
     from affectspace.neighbours import Neighbours, choose_k  # loads faiss, which most runs have no use for
 
-    _, rows = Neighbours(trained.embeddings).search(validated.embeddings, max(TRIED_K))
-    k, curve = choose_k(rows, trained.targets, validated.targets, trained.targets.shape[1], TRIED_K)
+    _, rows = Neighbours(trained).search(validated, max(TRIED_K))
+    k, curve = choose_k(rows, trained_targets, targets, trained_targets.shape[1], TRIED_K)
     return {"k": k, "macro_f1": {str(each): value for each, value in curve.items()}}
 
 

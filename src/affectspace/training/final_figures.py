@@ -36,8 +36,10 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
     """
     # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
     similarity = None if recipe.protocol.inner else reported_geometry(recipe)
-    known = answers.get("train")
-    neighbours = chosen_neighbours(answers["validate"], known) if known and "validate" in answers else None
+    known, neighbours = answers.get("train"), None
+    if known and "validate" in answers:
+        chooses = answers["validate"]
+        neighbours = chosen_neighbours(chooses.embeddings, chooses.targets, known.embeddings, known.targets)
 
     def told(found: Predictions) -> dict[str, float]:
         scored = figures(found, similarity, recipe.labels.ordered)
