@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.features import VectorTable, vectors
+from affectspace.features import VectorTable, vector_files
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_what_is_no_array_in_an_npz_file_is_passed_over(tmp_path):
 
 
 def test_an_npz_file_that_would_fill_the_memory_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(vectors, "UNPACKED", 1000)
+    monkeypatch.setattr(vector_files, "UNPACKED", 1000)
     np.savez_compressed(tmp_path / "v.npz", id=np.array(["a"]), vectors=np.zeros((1, 1_000_000)))
     with pytest.raises(InputError, match=r"would unpack to 0\.0 GB, over 100 times its size; .*np\.savez"):
         VectorTable(tmp_path / "v.npz").read()
