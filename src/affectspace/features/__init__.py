@@ -17,11 +17,12 @@ from affectspace.features.store import FeatureStore
 from affectspace.features.vectors import VectorTable
 from affectspace.features.views import Views
 from affectspace.features.waveform import Waveform
+from affectspace.features.words import WordVectors
 from affectspace.features.yunet import YuNetFinder
 
 __all__ = [
     "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceTrack", "Faces", "FeatureStore", "Features",
     "FrameFaces", "Frontend", "Functionals", "Hearing", "LogMel", "Masks", "Normaliser", "Statistics", "VectorTable",
-    "Views", "Waveform", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel", "named_finder",
-    "track_face",
+    "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel",
+    "named_finder", "track_face",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from affectspace.errors import InputError
 from affectspace.features.in_order import in_order
 from affectspace.media import samples_sha256
 
-__all__ = ["Extracted", "Frontend", "Source", "extract_all"]
+__all__ = ["Extracted", "Frontend", "Source", "extract_all", "reads_text"]
 
 KEPT = {np.dtype(np.int16): "<i2", np.dtype(np.uint8): "|u1"}  # as they are; everything else becomes float32
 
@@ -20,7 +20,9 @@ class Frontend(Protocol):
 
     A front end that reads something else than sound has one method more, ``sha256(read) -> str``: the hash of what
     there is to see in what :meth:`read` gave, for sound that is :func:`~affectspace.media.samples_sha256`. One that
-    reads pictures is given the item's box as the fourth argument of :meth:`read`, where the item has one.
+    reads pictures is given the item's box as the fourth argument of :meth:`read`, where the item has one. One that
+    reads text says so by a class attribute ``medium = "text"``: it is given the text itself in place of a path, and
+    nobody takes it for the name of a file.
     """
 
     @property
@@ -33,17 +35,20 @@ class Frontend(Protocol):
         """Numbers in a frame."""
         ...
 
-    def read(self, path: str, start: float | None, end: float | None) -> np.ndarray:
-        """The samples of a recording, in [-1, 1], or the pixels of a picture; MediaError where there are none."""
+    def read(self, path: str, start: float | None, end: float | None, /) -> Any:
+        """The samples of a recording, in [-1, 1], the pixels of a picture, or a text; MediaError for want of any."""
         ...
 
-    def compute(self, samples: np.ndarray) -> np.ndarray:
+    def compute(self, samples: Any, /) -> np.ndarray:
         """What was read to features ``(frames, dimensions)``, float32, int16 or uint8; MediaError for want of any."""
         ...
 
 
 class Source(NamedTuple):
-    """Where an item's media lie; the path is empty for an item that has none, the box is of a part of a picture."""
+    """Where an item's media lie; the path is empty for an item that has none, the box is of a part of a picture.
+
+    For a front end that reads text the path is the text.
+    """
 
     path: str
     start: float | None
@@ -64,6 +69,11 @@ class Extracted(NamedTuple):
     reason: str
 
 
+def reads_text(frontend: Frontend) -> bool:
+    """Whether the front end is given texts and not paths."""
+    return getattr(frontend, "medium", None) == "text"
+
+
 def extract_all(frontend: Frontend, sources: Sequence[Source], workers: int | None = None) -> Iterator[Extracted]:
     """The features of every source, in order, to the bit the same for any number of workers.
 
@@ -81,8 +91,10 @@ def extract_all(frontend: Frontend, sources: Sequence[Source], workers: int | No
 
 
 def _extract(frontend: Frontend, source: Source) -> Extracted:
+    text = reads_text(frontend)
     if not source.path:
-        return Extracted(None, "", "the item names no file")
+        return Extracted(None, "", "the item has no text" if text else "the item names no file")
+    where = "the text" if text else source.path
     try:
         samples = frontend.read(*source.told)
         made = frontend.compute(samples)
@@ -92,8 +104,8 @@ def _extract(frontend: Frontend, source: Source) -> Extracted:
     if values.ndim != 2 or values.shape[1] != frontend.dimensions:
         raise ValueError(f"the front end gave shape {values.shape}; it promised (frames, {frontend.dimensions})")
     if not len(values):
-        return Extracted(None, "", f"{source.path} gives no frame")
+        return Extracted(None, "", f"{where} gives no frame")
     if not np.isfinite(values).all():
-        return Extracted(None, "", f"{source.path} gives features that are NaN or infinite")
+        return Extracted(None, "", f"{where} gives features that are NaN or infinite")
     sha256 = getattr(frontend, "sha256", samples_sha256)
     return Extracted(values, sha256(samples), "")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from affectspace.errors import InputError
-from affectspace.features.extract import Extracted, Frontend, Source, extract_all
+from affectspace.features.extract import Extracted, Frontend, Source, extract_all, reads_text
 from affectspace.features.features import Features, refuse_duplicates, refuse_too_many
 from affectspace.files import atomic_directory, packed
 
@@ -29,7 +29,7 @@ class FeatureStore:
     """A folder of features, one entry for each front end and list of files.
 
     An entry is found again by its front end's fingerprint and, for every item, its id, path, size,
-    time of change, start, end and box: touch a file, and its entry is made anew. It appears whole or not
+    time of change, start, end and box (or its text): touch a file, and its entry is made anew. It appears whole or not
     at all, so two runs may make the same entry, and a run may be killed, at any moment.
 
     An entry holds ``values.npy`` (float32, or int16 or uint8 where the front end gives that; frames of all
@@ -66,8 +66,9 @@ class FeatureStore:
 
         Args:
             media: one row an item: ``id`` (unique), ``path`` (absolute; of an image also a row of a table, such
-                as ``/faces.parquet#17``), and where an item is a part of its file ``start`` and ``end`` in seconds,
-                or of its picture ``box``, the text "left top width height" in pixels.
+                as ``/faces.parquet#17``; for a front end that reads text, the text itself), and where an item is a
+                part of its file ``start`` and ``end`` in seconds, or of its picture ``box``, the text "left top width
+                height" in pixels.
             frontend: makes the features; see :class:`~affectspace.features.LogMel`.
             workers: processes; None: as many as pay, 1: none but this one. The result is the same.
             max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in
@@ -79,7 +80,7 @@ class FeatureStore:
                 (or all), a disk that is full, or a damaged entry.
         """
         ids, sources = _read_media(media)
-        key = _key(frontend.fingerprint, ids, sources)
+        key = _key(frontend, ids, sources)
         entry = self.root / key
         if not entry.is_dir():
             try:
@@ -129,17 +130,23 @@ def _seconds(media: pd.DataFrame, column: str) -> list[float | None]:
     return [None if pd.isna(value) else float(value) for value in media[column]]
 
 
-def _key(fingerprint: str, ids: Sequence[str], sources: Sequence[Source]) -> str:
+def _key(frontend: Frontend, ids: Sequence[str], sources: Sequence[Source]) -> str:
     """One hash over what the features depend on."""
-    digest = hashlib.sha256(json.dumps([FORMAT, fingerprint]).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT, frontend.fingerprint]).encode())
+    text = reads_text(frontend)
     for item, source in zip(ids, sources):
-        try:
-            status = os.stat(packed(source.path)[0])
-            state = [status.st_size, status.st_mtime_ns]
-        except OSError:  # the front end says what is wrong; once the file is there, the key is another
-            state = []
+        state = [] if text else _state(source.path)
         digest.update(json.dumps([item, *source.told, *state]).encode())
     return digest.hexdigest()[:32]
+
+
+def _state(path: str) -> list[int]:
+    """What tells whether a file has changed."""
+    try:
+        status = os.stat(packed(path)[0])
+    except OSError:  # the front end says what is wrong; once the file is there, the key is another
+        return []
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _write(folder: Path, ids: Sequence[str], made: Iterable[Extracted], frontend: Frontend) -> pd.DataFrame:
