@@ -1,14 +1,11 @@
 """Image models of ``transformers`` as an encoder: from a folder or by name, safetensors only."""
 
-import importlib.util
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,13 +13,12 @@ from affectspace.encoders.batch import Batch
 from affectspace.encoders.head import EmbeddingHead
 from affectspace.encoders.image_net import as_images
 from affectspace.encoders.outputs import Outputs
+from affectspace.encoders.pretrained import FAULTS, first_line, opening, refuse_source
 from affectspace.errors import InputError
 
 __all__ = ["PretrainedImages", "PretrainedTrunk"]
 
 CONFIG = "preprocessor_config.json"
-# What transformers and torch raise of a file that is damaged, or of another kind of model.
-FAULTS = (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError)
 RESAMPLING = {0: "nearest-exact", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which these files use
 
 
@@ -134,10 +130,9 @@ class PretrainedTrunk(nn.Module):
                 self.model.eval()
                 self.features = self._features(torch.zeros(1, inputs, self.cropped, self.cropped)).shape[1]
         except FAULTS as error:
-            told = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise InputError(
-                f"{source} cannot see pictures as its {CONFIG} says: {told}; give a model of pictures, with the image "
-                "processor that it was saved with"
+                f"{source} cannot see pictures as its {CONFIG} says: {first_line(error)}; give a model of pictures, "
+                "with the image processor that it was saved with"
             ) from error
         self.model.train()  # as any module that was just made
 
@@ -172,26 +167,15 @@ class PretrainedTrunk(nn.Module):
 
 
 def _model(source: str | Path, weights: bool) -> nn.Module:
-    if importlib.util.find_spec("transformers") is None:
-        raise InputError(
-            'pretrained models need transformers, which is not installed; pip install "affectspace[pretrained]"'
-        )
+    refuse_source(source, weights)
     from transformers import (  # pyright: ignore[reportMissingImports]
         AutoConfig,
         AutoModel,
         AutoModelForImageClassification,
     )
 
-    folder = Path(source)
-    if not folder.is_dir() and (folder.is_absolute() or str(source).startswith(".") or str(source).count(os.sep) > 1):
-        raise InputError(f"there is no folder {source}; give one with a saved model, or a model's name on the hub")
-    if weights and folder.is_dir() and not any(folder.glob("*.safetensors")):
-        raise InputError(
-            f"{source} has no safetensors, and other formats of weights may run code; save the model with "
-            "save_pretrained(..., safe_serialization=True)"
-        )
     own: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
-    try:
+    with opening(source):
         # No labels, no classifier: an identity stands in its place, in every architecture.
         config = AutoConfig.from_pretrained(source, trust_remote_code=False, num_labels=0)
         classifies = type(config) in AutoModelForImageClassification._model_mapping  # pyright: ignore[reportAttributeAccessIssue]
@@ -201,9 +185,6 @@ def _model(source: str | Path, weights: bool) -> nn.Module:
         else:
             made = kind.from_config(config, trust_remote_code=False)
         return made.float()  # pictures come in float32, and many models are published in half precision
-    except FAULTS as error:
-        told = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{source} cannot be opened as a model with safetensors: {told}") from error
 
 
 def _settings(source: str | Path) -> dict[str, Any]:
