@@ -13,6 +13,7 @@ from affectspace.features.functionals import Functionals
 from affectspace.features.hearing import Hearing
 from affectspace.features.log_mel import LogMel, log_mel
 from affectspace.features.normalise import Normaliser, Statistics
+from affectspace.features.pretrained_text import PretrainedText
 from affectspace.features.store import FeatureStore
 from affectspace.features.vectors import VectorTable
 from affectspace.features.views import Views
@@ -22,7 +23,7 @@ from affectspace.features.yunet import YuNetFinder
 
 __all__ = [
     "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceTrack", "Faces", "FeatureStore", "Features",
-    "FrameFaces", "Frontend", "Functionals", "Hearing", "LogMel", "Masks", "Normaliser", "Statistics", "VectorTable",
-    "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel",
-    "named_finder", "track_face",
+    "FrameFaces", "Frontend", "Functionals", "Hearing", "LogMel", "Masks", "Normaliser", "PretrainedText", "Statistics",
+    "VectorTable", "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces",
+    "log_mel", "named_finder", "track_face",
 ]  # fmt: skip

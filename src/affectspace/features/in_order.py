@@ -16,7 +16,7 @@ import torch
 
 from affectspace.errors import AffectspaceError, InputError
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "one_thread"]
 
 BATCH = 16  # items that a worker takes at a time, where they are small
 PROBE_SECONDS = 1.0  # of work, from which the time that is left can be estimated
@@ -49,7 +49,7 @@ def in_order(
     if workers is not None and workers < 1:
         raise InputError(f"workers is {workers}; give at least 1, or None to have it chosen")
     batch = batch or BATCH
-    with _one_thread():
+    with one_thread():
         if workers is None:
             yield from _as_it_pays(function, items, batch)
         elif workers == 1:
@@ -120,7 +120,7 @@ def _cores() -> int:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Sums over several threads round differently, and small matrices are slower in them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
