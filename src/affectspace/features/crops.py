@@ -5,17 +5,30 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from affectspace.errors import MediaError
+from affectspace.errors import InputError, MediaError
 from affectspace.features.face import Face, FaceFinder
 from affectspace.media import as_colour
 
-__all__ = ["NO_FACE", "crop_face", "find_and_crop", "fit_square", "in_colour"]
+__all__ = ["CHANNELS", "NO_FACE", "crop_face", "find_and_crop", "fit_square", "in_colour", "refuse_crop"]
 
+CHANNELS = {"grey": 1, "rgb": 3}
 NO_FACE = "no face found"  # how the reason begins why a picture, or a video, has no crop
 MARGIN = 0.1  # of the face's size, added on every side
 LEFT_EYE, RIGHT_EYE = (0.31, 0.37), (0.69, 0.37)  # of a crop's side: where eyes lie in FER2013 and CK+, on average
 CORNERS = ((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5))  # of a crop: along its upper edge, and down from it
 NEAREST_EYES = 2.0  # pixels between eyes, below which their line says nothing
+
+
+def refuse_crop(side: int, colour: str) -> None:
+    """Refuse settings of crops that would show no face.
+
+    Raises:
+        InputError: a side below 8, or another colour.
+    """
+    if side < 8:
+        raise InputError(f"side is {side}; a crop of a face has at least 8 pixels a side")
+    if colour not in CHANNELS:
+        raise InputError(f"colour is {colour!r}; legal: {', '.join(CHANNELS)}")
 
 
 def in_colour(pixels: np.ndarray, colour: Literal["rgb", "grey"]) -> np.ndarray:

@@ -8,15 +8,14 @@ from typing import Literal
 import numpy as np
 import PIL
 
-from affectspace.errors import InputError, MediaError
-from affectspace.features.crops import find_and_crop, fit_square, in_colour
+from affectspace.errors import MediaError
+from affectspace.features.crops import CHANNELS, find_and_crop, fit_square, in_colour, refuse_crop
 from affectspace.features.face import FaceFinder
 from affectspace.features.finders import named_finder
 from affectspace.media import crop_box, pixels_sha256, read_image
 
 __all__ = ["Faces"]
 
-CHANNELS = {"grey": 1, "rgb": 3}
 VERSION = 1  # of the computation; raise it when results change
 
 
@@ -54,10 +53,7 @@ class Faces:
     finder: str | None = None
 
     def __post_init__(self):
-        if self.side < 8:
-            raise InputError(f"side is {self.side}; a crop of a face has at least 8 pixels a side")
-        if self.colour not in CHANNELS:
-            raise InputError(f"colour is {self.colour!r}; legal: {', '.join(CHANNELS)}")
+        refuse_crop(self.side, self.colour)
         if isinstance(self.finder, Path):  # a recipe can only hold text
             object.__setattr__(self, "finder", str(self.finder))
         _ = self._find
