@@ -47,6 +47,17 @@ def test_equal_to_opensmile_itself_on_the_same_file(media, name):
     assert np.array_equal(ours, theirs.to_numpy())
 
 
+@pytest.mark.parametrize(("name", "numbers"), [("IS10", 1582), ("eGeMAPSv02", 88), ("ComParE_2016", 6373)])
+def test_a_part_of_a_recording_is_heard_as_if_it_were_the_whole(tmp_path, name, numbers):
+    sound = voice(1.5)
+    write_audio(tmp_path / "whole.wav", sound, 16000)
+    write_audio(tmp_path / "part.wav", sound[8000:19200], 16000)
+    frontend = Functionals(name)
+    part = frontend(tmp_path / "whole.wav", start=0.5, end=1.2)
+    assert part.shape == (1, numbers)
+    assert np.array_equal(part, frontend(tmp_path / "part.wav"))
+
+
 @pytest.mark.real
 def test_equal_to_opensmile_itself_on_real_speech(real_data):
     path = real_data / "speech/emodb/audio/03a01Fa.flac"
