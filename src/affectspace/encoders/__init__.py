@@ -1,6 +1,6 @@
 """Arrays to embeddings."""
 
-from affectspace.encoders.batch import Batch, pad
+from affectspace.encoders.batch import Batch, Modality, pad
 from affectspace.encoders.conv_pool import ConvPool
 from affectspace.encoders.image_net import IMAGE_NETS, ImageEncoder
 from affectspace.encoders.mlp import MLP
@@ -9,6 +9,6 @@ from affectspace.encoders.pooling import pooled_convolution
 from affectspace.encoders.pretrained_images import PretrainedImages
 
 __all__ = [
-    "IMAGE_NETS", "MLP", "Batch", "ConvPool", "ImageEncoder", "Outputs", "PretrainedImages", "pad",
+    "IMAGE_NETS", "MLP", "Batch", "ConvPool", "ImageEncoder", "Modality", "Outputs", "PretrainedImages", "pad",
     "pooled_convolution",
 ]  # fmt: skip

@@ -6,7 +6,34 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-__all__ = ["Batch", "pad"]
+__all__ = ["Batch", "Modality", "pad"]
+
+
+@dataclass
+class Modality:
+    """One of the modalities of a batch's items, such as their words.
+
+    Args:
+        values: ``(items, frames, dimensions)`` padded sequences, or ``(items, dimensions)`` vectors. What lies in
+            padding, and in the row of an item that lacks the modality, is never looked at.
+        lengths: ``(items,)`` true numbers of frames, 1 for a vector; 0 where the item lacks the modality.
+
+    Example:
+        >>> Modality(torch.randn(2, 5, 3), torch.tensor([4, 0])).present
+        tensor([ True, False])
+    """
+
+    values: Tensor
+    lengths: Tensor
+
+    @property
+    def present(self) -> Tensor:
+        """``(items,)`` bool: which items have it."""
+        return self.lengths > 0
+
+    def to(self, device: torch.device | str) -> "Modality":
+        """The same on a device."""
+        return Modality(self.values.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True))
 
 
 @dataclass
@@ -14,14 +41,16 @@ class Batch:
     """Items side by side, and what a term may need to know of them.
 
     Args:
-        values: ``(items, frames, bands)`` padded sequences, or ``(items, features)`` vectors.
-        lengths: ``(items,)`` true numbers of frames; 1 for vectors.
+        values: ``(items, frames, bands)`` padded sequences, or ``(items, features)`` vectors; ``(items, 0)`` where
+            the items are of several modalities, which lie in ``modalities``.
+        lengths: ``(items,)`` true numbers of frames; 1 for vectors, and for items of several modalities.
         targets: ``(items, classes)`` probabilities, where they are known.
         anchors: how many leading items the classification terms look at; the others are there only
             to be compared with. None: all.
         triplets: ``(triplets, 3)`` rows of anchor, similar and dissimilar item within this batch.
         groups: ``(items,)`` number of each item's corpus, language and speaker, by those names; -1 unknown.
         progress: share of the training that is done, in ``[0, 1]``.
+        modalities: those of the items by name, each with a row for every item; None where there is but ``values``.
     """
 
     values: Tensor
@@ -31,6 +60,7 @@ class Batch:
     triplets: Tensor | None = None
     groups: dict[str, Tensor] | None = None
     progress: float = 0.0
+    modalities: dict[str, Modality] | None = None
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device; this very one where it is there already."""
@@ -39,7 +69,8 @@ class Batch:
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         groups = self.groups and {name: codes.to(device, non_blocking=True) for name, codes in self.groups.items()}
         moved = {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
-        return replace(self, **moved, groups=groups)
+        modalities = self.modalities and {name: modality.to(device) for name, modality in self.modalities.items()}
+        return replace(self, **moved, groups=groups, modalities=modalities)
 
 
 def pad(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

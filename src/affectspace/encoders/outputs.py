@@ -14,9 +14,11 @@ class Outputs:
     Args:
         embedding: ``(items, dimensions)``, the space that losses shape and people search.
         logits: ``(items, classes)``, before the softmax.
-        layers: other layers by name, for a term that reads one.
+        layers: other layers by name, for a term that reads one; the latents ``(items, latent)`` of modalities are.
+        reconstructions: what was made of the latents again, by modality, in the shape of what is to be reconstructed.
     """
 
     embedding: Tensor
     logits: Tensor
     layers: dict[str, Tensor] = field(default_factory=dict)
+    reconstructions: dict[str, Tensor] = field(default_factory=dict)
