@@ -2,13 +2,17 @@
 
 from affectspace.encoders.batch import Batch, Modality, pad
 from affectspace.encoders.conv_pool import ConvPool
+from affectspace.encoders.frames import present_vectors, reversed_frames
 from affectspace.encoders.image_net import IMAGE_NETS, ImageEncoder
+from affectspace.encoders.linear_autoencoder import LinearAutoencoder
 from affectspace.encoders.mlp import MLP
 from affectspace.encoders.outputs import Outputs
 from affectspace.encoders.pooling import pooled_convolution
 from affectspace.encoders.pretrained_images import PretrainedImages
+from affectspace.encoders.sequence_autoencoder import SequenceAutoencoder
 
 __all__ = [
-    "IMAGE_NETS", "MLP", "Batch", "ConvPool", "ImageEncoder", "Modality", "Outputs", "PretrainedImages", "pad",
-    "pooled_convolution",
+    "IMAGE_NETS", "MLP", "Batch", "ConvPool", "ImageEncoder", "LinearAutoencoder", "Modality",
+    "Outputs", "PretrainedImages", "SequenceAutoencoder", "pad", "pooled_convolution",
+    "present_vectors", "reversed_frames",
 ]  # fmt: skip
