@@ -6,13 +6,14 @@ from affectspace.encoders.frames import present_vectors, reversed_frames
 from affectspace.encoders.image_net import IMAGE_NETS, ImageEncoder
 from affectspace.encoders.linear_autoencoder import LinearAutoencoder
 from affectspace.encoders.mlp import MLP
+from affectspace.encoders.multimodal import Autoencoder, MultimodalEncoder
 from affectspace.encoders.outputs import Outputs
 from affectspace.encoders.pooling import pooled_convolution
 from affectspace.encoders.pretrained_images import PretrainedImages
 from affectspace.encoders.sequence_autoencoder import SequenceAutoencoder
 
 __all__ = [
-    "IMAGE_NETS", "MLP", "Batch", "ConvPool", "ImageEncoder", "LinearAutoencoder", "Modality",
-    "Outputs", "PretrainedImages", "SequenceAutoencoder", "pad", "pooled_convolution",
+    "IMAGE_NETS", "MLP", "Autoencoder", "Batch", "ConvPool", "ImageEncoder", "LinearAutoencoder", "Modality",
+    "MultimodalEncoder", "Outputs", "PretrainedImages", "SequenceAutoencoder", "pad", "pooled_convolution",
     "present_vectors", "reversed_frames",
 ]  # fmt: skip
