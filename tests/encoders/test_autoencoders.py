@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -68,6 +69,32 @@ def test_flattened_sizes_are_those_of_the_paper(kind, flat, grid):
 )  # fmt: skip
 def test_parameters_are_those_of_a_count_by_hand(kind, count):
     assert _parameters(_published(kind)) == count
+
+
+def _table() -> str:
+    """The table of ``docs/nets.md``: the autoencoders as published."""
+    lines = [
+        "| autoencoder | takes | flattened | encoder | decoder | parameters |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    with torch.device("meta"):
+        vectors = LinearAutoencoder.acoustic()
+        sequences = {"visual()": SequenceAutoencoder.visual()}
+        sequences |= {"lexical()": SequenceAutoencoder.lexical(), "lexical(12)": SequenceAutoencoder.lexical(12)}
+    rows = [("LinearAutoencoder.acoustic()", "1,582", "", vectors, (vectors.encoder,))]
+    for name, net in sequences.items():
+        takes, encoder = f"{net.frames} x {net.dimensions:,}", (net.attending, net.down, net.encoder)
+        rows.append((f"SequenceAutoencoder.{name}", takes, f"{net.flat:,} ", net, encoder))
+    for name, takes, flat, net, encoder in rows:
+        whole, there = _parameters(net), sum(map(_parameters, encoder))
+        counts = " | ".join(f"{count / 1e6:.2f} M" for count in (there, whole - there, whole))
+        lines.append(f"| `{name}` | {takes} | {flat}| {counts} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_the_documentation_is_the_counted_one():
+    page = (Path(__file__).parents[2] / "docs/nets.md").read_text(encoding="utf-8")
+    assert _table() in page, f"docs/nets.md is to have\n{_table()}"
 
 
 @pytest.mark.parametrize(("net", "frames"), [("visual", 18), ("lexical", 22), ("lexical", 12)])

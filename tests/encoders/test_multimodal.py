@@ -47,7 +47,7 @@ def _reconstruction_loss(net: MultimodalEncoder, batch: Batch, outputs: Outputs)
     loss = outputs.embedding.new_zeros(())
     for name, made in outputs.reconstructions.items():
         modality = batch.modalities[name]
-        target, counts = net.nets[name].target(modality.values, modality.lengths)
+        target, counts = net.autoencoders[name].target(modality.values, modality.lengths)
         if counts.any():
             loss = loss + (made - target)[counts].square().mean()
     return loss
@@ -74,7 +74,7 @@ def test_the_embedding_is_the_latents_side_by_side_and_zeros_where_there_are_non
         latent = outputs.layers[name]
         assert (latent != 0).any(-1).tolist() == [length > 0 for length in lengths]
         modality = batch.modalities[name]
-        own = net.nets[name].encode(modality.values, modality.lengths)
+        own = net.autoencoders[name].encode(modality.values, modality.lengths)
         assert torch.equal(latent[modality.present], own[modality.present])
     assert torch.equal(outputs.logits[4], net.classifier[0].bias)  # an item that has none
 

@@ -81,13 +81,18 @@ class MultimodalEncoder(nn.Module):
         self.classifier = connected((sum(net.latent for net in nets.values()), *hidden, classes))
 
     @property
+    def autoencoders(self) -> dict[str, Autoencoder]:
+        """The autoencoder of each modality."""
+        return {name: cast(Autoencoder, net) for name, net in self.nets.items()}
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Dimensions of the layers that a loss may read, by their names."""
-        latents = {name: net.latent for name, net in self._autoencoders().items()}
+        latents = {name: net.latent for name, net in self.autoencoders.items()}
         return {"embedding": sum(latents.values()), **latents}
 
     def forward(self, batch: Batch) -> Outputs:
-        nets, given = self._autoencoders(), self._modalities(batch)
+        nets, given = self.autoencoders, self._modalities(batch)
         latents = {name: net.encode(given[name].values, given[name].lengths) for name, net in nets.items()}
         latents = {name: latent.masked_fill(~given[name].present[:, None], 0) for name, latent in latents.items()}
         made = {name: net.decode(latents[name]) for name, net in nets.items()} if self.training and self.decode else {}
@@ -115,9 +120,6 @@ class MultimodalEncoder(nn.Module):
             expected = f"expected {', '.join(self.nets)}, with lengths of 0 where an item lacks one"
             raise ValueError(f"the batch {told}; {expected}")
         return {name: given[name] for name in self.nets}
-
-    def _autoencoders(self) -> dict[str, Autoencoder]:
-        return {name: cast(Autoencoder, net) for name, net in self.nets.items()}
 
 
 def hidden_modalities(present: Tensor, chance: float) -> Tensor:
