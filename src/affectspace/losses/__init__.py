@@ -27,6 +27,7 @@ from affectspace.losses.pair_similarity import (
     TripletFSimilarityLoss,
     balanced_pair_weights,
 )
+from affectspace.losses.reconstruction import ReconstructionLoss
 from affectspace.losses.triplet import TripletLoss
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "MemoryBank",
     "NotConvergedWarning",
     "OrderedEMDLoss",
+    "ReconstructionLoss",
     "SoftCrossEntropyLoss",
     "SupervisedContrastiveLoss",
     "TripletFSimilarityLoss",
