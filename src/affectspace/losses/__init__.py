@@ -27,6 +27,7 @@ from affectspace.losses.pair_similarity import (
     TripletFSimilarityLoss,
     balanced_pair_weights,
 )
+from affectspace.losses.pseudo_labels import PseudoLabelLoss, confident
 from affectspace.losses.reconstruction import ReconstructionLoss
 from affectspace.losses.triplet import TripletLoss
 
@@ -51,6 +52,7 @@ __all__ = [
     "MemoryBank",
     "NotConvergedWarning",
     "OrderedEMDLoss",
+    "PseudoLabelLoss",
     "ReconstructionLoss",
     "SoftCrossEntropyLoss",
     "SupervisedContrastiveLoss",
@@ -61,6 +63,7 @@ __all__ = [
     "bregman",
     "cached_backward",
     "class_means",
+    "confident",
     "entropic_emd",
     "f_spl",
     "gather_rows",
