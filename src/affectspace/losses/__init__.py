@@ -6,6 +6,7 @@
 from affectspace.losses.across_processes import AcrossProcesses, gather_rows
 from affectspace.losses.adversary import AdversaryLoss, reversal_schedule, reverse_gradient
 from affectspace.losses.cached_gradients import cached_backward
+from affectspace.losses.consistency import ConsistencyLoss, ramp_up
 from affectspace.losses.contrastive import SupervisedContrastiveLoss
 from affectspace.losses.contrastive_pairs import ContrastivePairsLoss
 from affectspace.losses.cross_entropy import SoftCrossEntropyLoss, balanced_class_weights
@@ -36,6 +37,7 @@ __all__ = [
     "AcrossProcesses",
     "AdversaryLoss",
     "ClassFeatures",
+    "ConsistencyLoss",
     "ContrastivePairsLoss",
     "CrossModalMatchingLoss",
     "DegenerateBatchWarning",
@@ -75,6 +77,7 @@ __all__ = [
     "mmd2",
     "normalised_emd",
     "ordered_emd",
+    "ramp_up",
     "regressed_level",
     "relation_strength",
     "reversal_schedule",
