@@ -11,7 +11,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from affectspace.losses import DegenerateBatchWarning, TripletLoss
-from affectspace.losses.guide import GUIDE
+from affectspace.losses.guide import FOR_LOOPS, GUIDE
 
 PAGE = (Path(__file__).parents[2] / "docs/loops.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(python(?: peers)?)\n(.*?)^```", re.M | re.S)
@@ -21,7 +21,7 @@ NEEDS = {
     "sentence-transformers": ("sentence_transformers", "datasets", "accelerate"),
 }
 SECTIONS = {part.partition("\n")[0]: part.partition("\n")[2] for part in re.split(r"^## ", PAGE, flags=re.M)[1:]}
-TERMS = [row.term for row in GUIDE]
+ROWS = {section: (*GUIDE, *FOR_LOOPS) if section == "Plain PyTorch" else GUIDE for section in NEEDS}
 
 
 def setup(section: str) -> list[str]:
@@ -71,8 +71,8 @@ def test_the_page_has_these_sections_and_no_other_blocks():
 
 @pytest.mark.parametrize("section", NEEDS)
 def test_every_loss_of_the_guide_is_shown(section):
-    assert list(shown(section)) == TERMS
-    for row in GUIDE:
+    assert list(shown(section)) == [row.term for row in ROWS[section]]
+    for row in ROWS[section]:
         assert re.search(rf"\b{row.module}\(", shown(section)[row.term]), row.module
 
 
@@ -82,8 +82,7 @@ def test_no_block_is_longer_than_ten_lines(section):
         assert sum(bool(line.strip()) for line in code.splitlines()) <= 10, code
 
 
-@pytest.mark.parametrize("term", TERMS)
-@pytest.mark.parametrize("section", NEEDS)
+@pytest.mark.parametrize(("section", "term"), [(section, row.term) for section in NEEDS for row in ROWS[section]])
 def test_the_block_trains(section, term, watch, tmp_path, monkeypatch):
     for library in NEEDS[section]:
         pytest.importorskip(library)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from affectspace.cli.tell import next_commands
 from affectspace.files import json_text
 
-Labels = Literal["classes", "votes", "scale", "levels", "groups", "modalities"]
+Labels = Literal["classes", "votes", "scale", "levels", "groups", "modalities", "unlabelled"]
 
 
 def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False):
@@ -20,15 +20,17 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
     ----------
     labels
         What you have: one label an item (classes), several raters' labels (votes), ratings on a scale, ordered
-        levels, groups (speaker, language, corpus), or several modalities. Left out: every loss is shown.
+        levels, groups (speaker, language, corpus), several modalities, or items that nobody labelled. Left out: every
+        loss is shown.
     as_json
         Print the table as JSON, for machines.
     """
-    from affectspace.losses.guide import BEGIN_WITH, GUIDE, LABELS
+    from affectspace.losses.guide import BEGIN_WITH, FOR_LOOPS, GUIDE, LABELS
 
-    rows = [row for row in GUIDE if labels is None or labels in row.labels]
+    rows, in_loops = ([row for row in table if labels is None or labels in row.labels] for table in (GUIDE, FOR_LOOPS))
     if as_json:
-        print(json_text({"labels": LABELS, "losses": [asdict(row) for row in rows]}))
+        told = {"losses": [asdict(row) for row in rows], "losses_for_loops": [asdict(row) for row in in_loops]}
+        print(json_text({"labels": LABELS, **told}))
         return
     width = max(40, min(shutil.get_terminal_size().columns, 110))
 
@@ -36,8 +38,8 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
         return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent + "  ")
 
     print(wrapped("every loss" if labels is None else f"losses for {labels}: {LABELS[labels]}"))
-    for row in rows:
-        print(f"\n{row.term}   {row.module}")
+    for row in [*rows, *in_loops]:
+        print(f"\n{row.term}   {row.module}" + ("   (for a loop of your own)" if row in in_loops else ""))
         print(wrapped(f"for {', '.join(row.labels)}: {row.use}", "  "))
         print(wrapped(f"time {row.time}; memory {row.memory}", "  "))
     print()
@@ -48,9 +50,12 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
     print(wrapped("docs/losses.md shows each of them in a recipe, docs/loops.md in a training loop of your own."))
     if labels is None:
         next_commands("affectspace losses votes")
-    elif labels == "modalities":
+    elif labels in ("modalities", "unlabelled"):
         print(
-            wrapped("A recipe reads one kind of features; for several views of an item write the loop: docs/loops.md.")
+            wrapped(
+                "A recipe reads one kind of features, and labelled items; for several views of an item, and for items "
+                "without labels, write the loop: docs/loops.md."
+            )
         )
         next_commands("affectspace losses")
     else:

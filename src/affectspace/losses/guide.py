@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["BEGIN_WITH", "GUIDE", "LABELS", "GuideRow"]
+__all__ = ["BEGIN_WITH", "FOR_LOOPS", "GUIDE", "LABELS", "GuideRow"]
 
 LABELS = {
     "classes": "one label an item",
@@ -11,6 +11,7 @@ LABELS = {
     "levels": "classes that have an order",
     "groups": "speaker, language or corpus of an item",
     "modalities": "several views of one item, labelled or not",
+    "unlabelled": "items that nobody labelled, beside some that somebody did",
 }
 """What people have, by the word that the command takes."""
 
@@ -21,6 +22,7 @@ BEGIN_WITH = {
     "levels": "ordered_emd",
     "groups": "adversary",
     "modalities": "matching",
+    "unlabelled": "pseudo_labels",
 }
 """The term to try first beside, or in place of, cross-entropy."""
 
@@ -30,7 +32,7 @@ class GuideRow:
     """One loss, and when to use it.
 
     Args:
-        term: its name in a recipe.
+        term: its name, which is the one in a recipe if it is of :data:`GUIDE`.
         module: its class in :mod:`affectspace.losses`.
         labels: what it needs, of :data:`LABELS`.
         use: what it does and when that is wanted.
@@ -118,4 +120,23 @@ GUIDE = (
         "N D H", "N H",
     ),
 )  # fmt: skip
-"""Every loss of the package."""
+"""Every loss that a recipe can name."""
+
+FOR_LOOPS = (
+    GuideRow(
+        "reconstruction", "ReconstructionLoss", ("modalities", "unlabelled"),
+        "what a decoder makes of an embedding is the input again; missing frames and modalities never matter",
+        "N D", "N D",
+    ),
+    GuideRow(
+        "pseudo_labels", "PseudoLabelLoss", ("unlabelled",),
+        "the class that the net itself finds most likely is the label, where it is sure",
+        "N C", "N C",
+    ),
+    GuideRow(
+        "consistency", "ConsistencyLoss", ("unlabelled",),
+        "two views of an item, such as two augmentations, are predicted alike",
+        "N C", "N C",
+    ),
+)  # fmt: skip
+"""Those that need what a recipe does not give (a decoder, items without labels): for a training loop of one's own."""
