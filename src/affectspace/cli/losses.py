@@ -47,7 +47,9 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
     if labels is None:
         for word, told in LABELS.items():
             print(wrapped(f"{word}: {told}"))
-    print(wrapped("docs/losses.md shows each of them in a recipe, docs/loops.md in a training loop of your own."))
+    print(
+        wrapped("docs/losses.md tells what each is called in a recipe, docs/loops.md shows it in a loop of your own.")
+    )
     if labels is None:
         next_commands("affectspace losses votes")
     elif labels in ("modalities", "unlabelled"):
