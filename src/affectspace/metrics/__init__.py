@@ -18,6 +18,7 @@ from affectspace.metrics.clustering import (
     pairwise_f1,
     silhouette,
 )
+from affectspace.metrics.cross_modal import chance_linear_cka, cross_modal_retrieval, linear_cka
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
 from affectspace.metrics.ordered import (
     exact_match,
@@ -38,13 +39,16 @@ __all__ = [
     "accuracy",
     "accuracy_at_k",
     "adjusted_rand",
+    "chance_linear_cka",
     "chance_uar",
     "confusion_matrix",
+    "cross_modal_retrieval",
     "exact_match",
     "expected_calibration_error",
     "expected_level",
     "f1_of_macro",
     "jensen_shannon",
+    "linear_cka",
     "macro_f1",
     "mean_absolute_error",
     "mean_similarity_error",
