@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from affectspace.errors import InputError
 from affectspace.training import load_model, make_recipe, train
@@ -114,6 +114,44 @@ def test_a_run_that_broke_off_goes_on_as_it_was(place, broken_off):
     train(recipe(place, frozen=True), place / "run", resume=True, quiet=True)
     for name in ("metrics.json", "predictions.parquet", "model/model.safetensors"):
         assert (place / "run" / name).read_bytes() == (place / "undisturbed" / name).read_bytes()
+
+
+@pytest.fixture
+def hub(place, monkeypatch):
+    """The model in the cache of a hub that is not reached; changes what is newest there."""
+    from huggingface_hub import constants  # pyright: ignore[reportMissingImports]
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(place / "cache"))
+    cache = place / "cache/models--nobody--tiny"
+    (cache / "refs").mkdir(parents=True)
+
+    def publish(commit, change=0.0):
+        shutil.copytree(place / "tiny", cache / "snapshots" / commit)
+        path = cache / "snapshots" / commit / "model.safetensors"
+        moved = {k: v + change if v.is_floating_point() else v for k, v in load_file(path).items()}
+        save_file(moved, path, {"format": "pt"})
+        (cache / "refs/main").write_text(commit)
+
+    return publish
+
+
+@needs_transformers
+def test_a_run_goes_on_with_the_commit_of_the_hub_that_it_began_with(place, hub, broken_off):
+    first, second = "a" * 40, "b" * 40
+    hub(first)
+    named = recipe(place, source="nobody/tiny", frozen=True)
+    broken_off(named, place / "run", batches=1)
+    hub(second, change=0.5)
+    run = train(named, place / "run", resume=True, quiet=True)
+    assert run.data["pretrained_revision"] == first
+    before = {f"trunk.model.{key}": value for key, value in load_file(place / "tiny/model.safetensors").items()}
+    assert all(torch.equal(value, before[key]) for key, value in weights(run.path).items())
+    newer = train(named, place / "newer", quiet=True)
+    assert newer.data["pretrained_revision"] == second
+    shutil.rmtree(place / "cache")
+    assert load_model(run.path).classes == ("down", "up")
+    assert "pretrained_revision" not in train(recipe(place), place / "folder", quiet=True).data
 
 
 @pytest.mark.parametrize(

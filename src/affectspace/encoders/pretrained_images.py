@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from affectspace.encoders.batch import Batch
 from affectspace.encoders.head import EmbeddingHead
+from affectspace.encoders.hub import hub_revision
 from affectspace.encoders.image_net import as_images
 from affectspace.encoders.outputs import Outputs
 from affectspace.encoders.pretrained import FAULTS, first_line, opening, refuse_source
@@ -42,6 +43,7 @@ class PretrainedImages(nn.Module):
         probe: whether the output layer only reads the embedding, and sends no gradient into it.
         frozen: whether the model stays as it is.
         weights: False: the source's architecture with random weights, where those of a state are to follow.
+        revision: which commit of a model on the hub; None: the newest. ``trunk.revision`` is the one that was taken.
 
     Shape:
         batch values ``(items, side * side, channels)``, ``(grey level - mean) / scale``; embedding
@@ -67,10 +69,11 @@ class PretrainedImages(nn.Module):
         probe: bool = False,
         frozen: bool = False,
         weights: bool = True,
+        revision: str | None = None,
     ):
         super().__init__()
         self.frozen = frozen
-        self.trunk = PretrainedTrunk(source, channels, mean, scale, weights).requires_grad_(not frozen)
+        self.trunk = PretrainedTrunk(source, channels, mean, scale, weights, revision).requires_grad_(not frozen)
         self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout, probe)
 
     @property
@@ -113,15 +116,16 @@ class PretrainedTrunk(nn.Module):
         mean: float | Sequence[float] = 0.0,
         scale: float | Sequence[float] = 1.0,
         weights: bool = True,
+        revision: str | None = None,
     ):
         super().__init__()
-        self.model = _model(source, weights)
+        self.model, self.revision = _model(source, weights, revision)
         inputs = getattr(self.model.config, "num_channels", 3)
         if channels not in (1, inputs):
             raise InputError(
                 f"images have {channels} channels, and {source} sees {inputs}; give images of 1 or {inputs}"
             )
-        self.settings = _settings(source)
+        self.settings = _settings(source, self.revision)
         self.gain: Tensor
         self.shift: Tensor
         try:
@@ -166,7 +170,8 @@ class PretrainedTrunk(nn.Module):
         return hidden.mean((2, 3)) if hidden.ndim == 4 else hidden.mean(1)
 
 
-def _model(source: str | Path, weights: bool) -> nn.Module:
+def _model(source: str | Path, weights: bool, revision: str | None) -> tuple[nn.Module, str | None]:
+    """The model, and of one on the hub the commit that it is of."""
     refuse_source(source, weights)
     from transformers import (  # pyright: ignore[reportMissingImports]
         AutoConfig,
@@ -174,27 +179,29 @@ def _model(source: str | Path, weights: bool) -> nn.Module:
         AutoModelForImageClassification,
     )
 
-    own: dict[str, Any] = {"trust_remote_code": False, "use_safetensors": True}
+    own: dict[str, Any] = {"trust_remote_code": False}
     with opening(source):
+        if commit := hub_revision(source, revision):  # asked once, so that all files are of one commit
+            own["revision"] = commit
         # No labels, no classifier: an identity stands in its place, in every architecture.
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False, num_labels=0)
+        config = AutoConfig.from_pretrained(source, num_labels=0, **own)
         classifies = type(config) in AutoModelForImageClassification._model_mapping  # pyright: ignore[reportAttributeAccessIssue]
         kind = AutoModelForImageClassification if classifies else AutoModel
         if weights:
-            made = kind.from_pretrained(source, config=config, **own)
+            made = kind.from_pretrained(source, config=config, use_safetensors=True, **own)
         else:
             made = kind.from_config(config, trust_remote_code=False)
-        return made.float()  # pictures come in float32, and many models are published in half precision
+        return made.float(), commit  # pictures come in float32, and many models are published in half precision
 
 
-def _settings(source: str | Path) -> dict[str, Any]:
+def _settings(source: str | Path, revision: str | None) -> dict[str, Any]:
     """The model's own preprocessing, read as the JSON that it is: its classes would ask for torchvision."""
     path = Path(source) / CONFIG
     if not Path(source).is_dir():
         from transformers.utils import cached_file  # pyright: ignore[reportMissingImports]
 
         try:
-            path = Path(str(cached_file(str(source), CONFIG)))
+            path = Path(str(cached_file(str(source), CONFIG, revision=revision)))
         except OSError as error:
             raise InputError(f"{source} has no {CONFIG}; save the model's image processor beside it") from error
     if not path.is_file():

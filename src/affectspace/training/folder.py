@@ -22,7 +22,7 @@ from affectspace.training.data import Data
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe, load_recipe
 
-__all__ = ["changes", "hold", "record"]
+__all__ = ["begun_with", "changes", "hold", "record"]
 
 
 @contextmanager
@@ -55,7 +55,14 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
         yield
 
 
-def record(folder: Path, recipe: Recipe, data: Data) -> None:
+def begun_with(folder: Path) -> str | None:
+    """The commit of a pretrained model on the hub with which the run in ``folder`` began; None where none is told."""
+    if not (folder / "recipe.toml").exists():
+        return None
+    return json.loads((folder / "data.json").read_text(encoding="utf-8")).get("pretrained_revision")
+
+
+def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None) -> None:
     """Write down what the run is given; on going on, refuse when that has changed since.
 
     ``recipe.toml`` comes last: a start that failed before it has not begun a run.
@@ -73,7 +80,10 @@ def record(folder: Path, recipe: Recipe, data: Data) -> None:
         return
     write_text(folder / "environment.txt", environment)
     licence = FUNCTIONALS_LICENCE if recipe.features.kind == "functionals" else None
-    write_json(folder / "data.json", {**data.about, "augment": recipe.augment.told, "features_licence": licence})
+    about = {**data.about, "augment": recipe.augment.told, "features_licence": licence}
+    if revision:  # the newest one may be another when the run goes on
+        about["pretrained_revision"] = revision
+    write_json(folder / "data.json", about)
     with atomic_path(folder / "split.parquet") as path:
         split.to_parquet(path)
     write_text(folder / "recipe.toml", dump_recipe(recipe))

@@ -46,7 +46,12 @@ MEDIUM_WORDS = {
 
 
 def make_encoder(
-    recipe: Recipe, bands: int, classes: int, normaliser: Normaliser | None = None, kept: Path | None = None
+    recipe: Recipe,
+    bands: int,
+    classes: int,
+    normaliser: Normaliser | None = None,
+    kept: Path | None = None,
+    revision: str | None = None,
 ) -> ConvPool | MLP | ImageEncoder | PretrainedImages:
     """The net that a recipe names, for features of ``bands`` dimensions.
 
@@ -56,6 +61,7 @@ def make_encoder(
         classes: how many it tells apart.
         normaliser: of these features, which a pretrained model undoes.
         kept: folder of a saved model, where its own weights are to follow.
+        revision: which commit of a pretrained model on the hub; None: the newest.
 
     Raises:
         InputError: a net for pictures that there is not, or that cannot see pictures of this size; a pretrained model
@@ -77,7 +83,7 @@ def make_encoder(
             except ValueError as error:
                 raise InputError(f"encoder: {error}") from None
         case PretrainedImageEntry() as entry:
-            return make_pretrained(recipe, entry, bands, classes, normaliser, kept)
+            return make_pretrained(recipe, entry, bands, classes, normaliser, kept, revision)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from affectspace.encoders import PretrainedImages
 from affectspace.features import Normaliser
 from affectspace.training.recipe import PretrainedImageEntry, Recipe
 
-__all__ = ["FOLDER", "keep_architecture", "make_pretrained"]
+__all__ = ["FOLDER", "keep_architecture", "make_pretrained", "revision_of"]
 
 FOLDER = "pretrained"  # within that of a model, whose file of weights holds all of them
 
 
 def make_pretrained(
     recipe: Recipe, entry: PretrainedImageEntry, channels: int, classes: int, normaliser: Normaliser | None,
-    kept: Path | None,
+    kept: Path | None, revision: str | None,
 ) -> PretrainedImages:  # fmt: skip
     """The net that the recipe names: with the weights that others have trained, or the architecture that was kept.
 
@@ -26,6 +26,7 @@ def make_pretrained(
         classes: number of classes.
         normaliser: of this corpus, which the net undoes; None: a state that follows tells it.
         kept: folder of a saved model; None: the weights come from the source.
+        revision: the commit of a model on the hub with which the run began; None: it begins.
 
     Raises:
         InputError: as :class:`affectspace.encoders.PretrainedImages`.
@@ -35,7 +36,7 @@ def make_pretrained(
     mean, scale = (0.0, 1.0) if normaliser is None or normaliser.pooled is None else vars(normaliser.pooled).values()
     return PretrainedImages(
         source, channels, classes, entry.dimensions, entry.non_negative, entry.dropout, mean, scale,
-        probe=entry.probe, frozen=entry.frozen, weights=kept is None,
+        probe=entry.probe, frozen=entry.frozen, weights=kept is None, revision=None if kept else revision,
     )  # fmt: skip
 
 
@@ -49,3 +50,8 @@ def keep_architecture(recipe: Recipe, encoder: nn.Module, folder: Path) -> Recip
     assert isinstance(encoder, PretrainedImages), "made by this recipe"
     encoder.save_architecture(folder / FOLDER)
     return recipe.model_copy(update={"encoder": recipe.encoder.model_copy(update={"source": FOLDER})})
+
+
+def revision_of(encoder: nn.Module) -> str | None:
+    """The commit of the hub whose weights a net began with; None of any other."""
+    return encoder.trunk.revision if isinstance(encoder, PretrainedImages) else None

@@ -40,6 +40,7 @@ class _Corpus(BaseModel):
 
 class _Data(BaseModel):
     corpora: list[_Corpus] | None = None
+    pretrained_revision: str | None = None
 
 
 class _Neighbours(BaseModel):

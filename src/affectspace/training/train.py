@@ -26,12 +26,13 @@ from affectspace.training.diverged import diverged
 from affectspace.training.epoch_figures import add_batch, epoch_row
 from affectspace.training.evaluate import figures, predict, prediction_table, snapshot_table
 from affectspace.training.final_figures import final_answers, final_figures
-from affectspace.training.folder import hold, record
+from affectspace.training.folder import begun_with, hold, record
 from affectspace.training.gather import make_hearing
 from affectspace.training.model import make_encoder, save_model
 from affectspace.training.objective import make_objective, reported_geometry
 from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
+from affectspace.training.pretrained_source import revision_of
 from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
@@ -86,7 +87,7 @@ def train(
         # ---- model, terms, optimiser, sampler: all seeded by the recipe
         torch.manual_seed(recipe.seed)
         fabric = make_fabric(settings.device, settings.precision)
-        model = make_encoder(recipe, data.dimensions, len(data.classes), data.normaliser)
+        model = make_encoder(recipe, data.dimensions, len(data.classes), data.normaliser, revision=begun_with(folder))
         if start:
             start_with(model, start)
         objective = make_objective(recipe, data, model.sizes)
@@ -96,7 +97,7 @@ def train(
         objective = objective.to(fabric.device)
         hear = make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
         sampler = make_sampler(recipe, data)
-        record(folder, recipe, data)
+        record(folder, recipe, data, revision_of(model))
 
         # ---- where we are: at the beginning, or at the newest whole checkpoint
         state: dict[str, Any] = {"epoch": 0, "step": 0, "sums": {}, "history": [], "best": None, "seconds": 0.0}
