@@ -12,7 +12,7 @@ import numpy as np
 
 from affectspace.errors import InputError, MediaError
 
-__all__ = ["VideoFrame", "read_frames"]
+__all__ = ["VideoFrame", "VideoInfo", "read_frames", "video_info"]
 
 END_SLACK = 0.1  # seconds that a part may end behind its video, whose sound often runs a frame or two longer
 LOST = 0.5  # seconds that may lack of what a header promises before a file counts as truncated
@@ -31,6 +31,35 @@ class VideoFrame(NamedTuple):
 
     seconds: float
     pixels: np.ndarray
+
+
+class VideoInfo(NamedTuple):
+    """What the header of a video says.
+
+    Args:
+        width, height: of the pictures as they are stored, before they are turned.
+        seconds: when the last picture ends, from the beginning of the file; None: the header does not say.
+    """
+
+    width: int
+    height: int
+    seconds: float | None
+
+
+def video_info(path: str | Path) -> VideoInfo:
+    """Size and length of a video from its header, without decoding a picture.
+
+    Raises:
+        InputError: PyAV is not installed.
+        MediaError: no such file, empty, or not video that can be read.
+
+    Example:
+        >>> video_info("clip.mp4")                                           # doctest: +SKIP
+        VideoInfo(width=720, height=480, seconds=2.5)
+    """
+    _refuse_without_av()
+    with _open(Path(path)) as (container, stream):
+        return VideoInfo(stream.width, stream.height, _promised(container, stream))
 
 
 def read_frames(
@@ -71,9 +100,13 @@ def read_frames(
     """
     if not (per_second > 0 and math.isfinite(per_second)):
         raise InputError(f"per_second is {per_second:g}; give pictures a second, above 0")
+    _refuse_without_av()
+    return _frames(Path(path), per_second, start, end, max_frames)
+
+
+def _refuse_without_av() -> None:
     if importlib.util.find_spec("av") is None:
         raise InputError('video is read by PyAV, which is not installed; pip install "affectspace[video]"')
-    return _frames(Path(path), per_second, start, end, max_frames)
 
 
 def _frames(
