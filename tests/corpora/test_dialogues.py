@@ -125,6 +125,28 @@ def test_iemocap_without_transcripts_without_recordings_and_without_both(iemocap
     assert corpus.items["text"].notna().tolist() == [True, True, False]
 
 
+def test_iemocap_films_of_dialogues(iemocap):
+    assert open_corpus(iemocap).items["video"].isna().all()
+    place(iemocap / "Session1/dialog/avi/DivX/Ses01F_impro01.avi")
+    place(iemocap / "Session1/dialog/avi/DivX/._Ses01F_impro01.avi")
+    items = open_corpus(iemocap).items
+    film = "Session1/dialog/avi/DivX/Ses01F_impro01.avi"
+    assert items["video"].fillna("").tolist() == [film, film, ""]
+    assert items["video_start"].fillna(-1).tolist() == [6.2901, 7.5712, -1]
+    assert items["video_end"].fillna(-1).tolist() == [8.2357, 10.475, -1]
+    # the actress wears the markers, so that she is in the left half
+    assert items["box"].fillna("").tolist() == ["0 0 360 480", "360 0 360 480", ""]
+    assert items["start"].isna().all()
+
+
+def test_iemocap_of_films_alone(iemocap):
+    place(iemocap / "Session1/dialog/avi/DivX/Ses01F_impro01.avi")
+    for session in (1, 5):
+        (iemocap / f"Session{session}/dialog/transcriptions").rename(iemocap / f"away{session}")
+        (iemocap / f"Session{session}/sentences").rename(iemocap / f"audio{session}")
+    assert open_corpus(iemocap).items["video"].notna().tolist() == [True, True, False]
+
+
 def test_iemocap_with_a_broken_turn(iemocap):
     place(iemocap / "Session5/dialog/EmoEvaluation/Ses05M_script01_1b.txt", SCRIPT.replace(" - 2.0000", ""))
     with pytest.raises(InputError, match=r"Ses05M_script01_1b\.txt line 3 begins no turn: '\[1\.0000\]"):
@@ -210,7 +232,9 @@ def meld(tmp_path):
     place(tmp_path / "train/train_splits/._dia0_utt0.wav")
     place(tmp_path / "dev/dev_splits_complete/dia0_utt0.wav")
     place(tmp_path / "test/output_repeated_splits_test/dia0_utt0.wav")
+    place(tmp_path / "test/output_repeated_splits_test/dia0_utt0.mp4")
     place(tmp_path / "test/output_repeated_splits_test/final_videos_testdia0_utt0.wav")
+    place(tmp_path / "test/output_repeated_splits_test/final_videos_testdia0_utt0.mp4")
     return tmp_path
 
 
@@ -229,7 +253,13 @@ def test_meld(meld):
         "dev/dev_splits_complete/dia0_utt0.wav",
         "test/output_repeated_splits_test/dia0_utt0.wav",
     ]
-    assert items["start"].isna().all()
+    assert items["video"].fillna("").tolist() == [
+        "train/train_splits/dia0_utt0.mp4",
+        "",
+        "",
+        "test/output_repeated_splits_test/dia0_utt0.mp4",
+    ]
+    assert items[["start", "video_start"]].isna().all(axis=None)
     assert items["episode_start"].iloc[0] == "00:16:16,059"
     assert set(items["label"]) <= corpus.card.label_map.keys()
 

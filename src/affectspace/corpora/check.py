@@ -18,7 +18,8 @@ def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
     Args:
         corpus: what :func:`~affectspace.corpora.open_corpus` gives.
         read_media: decode every recording and image, to find what is unreadable, silent, blank or
-            identical. Without it only tables and the existence of files are looked at.
+            identical, and of every video the first and the last picture, where PyAV is installed. Without it
+            only tables and the existence of files are looked at.
 
     Returns:
         Faults of the items by row, then those of the ratings by row.
@@ -33,7 +34,7 @@ def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
         ...     print(fault.row, fault.problem, fault.message)
         1 missing-file there is no file a.wav below the corpus's folder; restore it or remove the row
         2 duplicate-id 'a' is also the id of row 1; ids must be unique
-        2 no-media the item has neither audio nor image nor text
+        2 no-media the item has neither audio nor image nor video nor text
     """
     faults = [*_ids(corpus.items), *_content(corpus), *_labels(corpus), *media_faults(corpus, read_media)]
     return sorted(faults, key=lambda f: f.row) + sorted(_ratings(corpus), key=lambda f: f.row)
@@ -62,7 +63,8 @@ def _content(corpus: Corpus) -> Iterator[Fault]:
     for row, (name, media, label) in enumerate(zip(items["id"], no_media, no_label), start=1):
         name = "" if pd.isna(name) else name
         if media:
-            yield Fault(row, name, "audio", "", "no-media", "the item has neither audio nor image nor text")
+            message = "the item has neither audio nor image nor video nor text"
+            yield Fault(row, name, "audio", "", "no-media", message)
         if label:
             yield Fault(
                 row, name, "label", "", "no-label", "the item has neither a label nor a rating; it cannot be used"

@@ -1,4 +1,4 @@
-"""What is wrong with the recordings of a corpus, item by item beside its images."""
+"""What is wrong with the recordings of a corpus, item by item beside its images and videos."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from affectspace.corpora.check_files import decoder_words, missing_file
+from affectspace.corpora.check_files import bad_times, decoder_words, missing_file
 from affectspace.corpora.check_images import Eyes, View
-from affectspace.corpora.corpus import Corpus
+from affectspace.corpora.check_videos import Clip, Films
+from affectspace.corpora.corpus import Corpus, video_times
 from affectspace.corpora.fault import Fault, of_copy
 from affectspace.errors import MediaError
 from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio, samples_sha256
@@ -38,17 +39,21 @@ class _Part:
 
 
 def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
-    """Paths, times and, if they are to be read, recordings and images; see :func:`affectspace.corpora.check`."""
-    ears, eyes = _Ears(), Eyes(corpus.root, read_media)
+    """Paths, times and, if they are to be read, all media; see :func:`affectspace.corpora.check`."""
+    ears, eyes, films = _Ears(), Eyes(corpus.root, read_media), Films(corpus.root, read_media)
     items = corpus.items
     rated = items["id"].isin(corpus.ratings["item"].dropna())  # whose label is what most say: copies may differ in it
     labels = items["label"].mask(rated)
-    columns = ("id", "audio", "image", "start", "end", "session")
+    columns = ("id", "audio", "image", "video", "start", "end", "session")
     boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)
-    for row, (name, audio, image, start, end, session, label, box) in enumerate(
-        zip(*(items[column] for column in columns), labels, boxes), start=1
+    shown = video_times(items)
+    for row, (name, audio, image, video, start, end, session, label, box, *times) in enumerate(
+        zip(*(items[column] for column in columns), labels, boxes, shown["start"], shown["end"]), start=1
     ):
         name = "" if pd.isna(name) else name
+        if not pd.isna(video):
+            part = str(box).strip() if pd.isna(image) and not pd.isna(box) else ""
+            yield from films.faults(Clip(row, name, video, part, *times))
         if not pd.isna(image):
             texts = ("" if pd.isna(cell) else str(cell).strip() for cell in (box, session, label))
             yield from eyes.faults(View(row, name, image, *texts))
@@ -66,16 +71,9 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
 
 
 def _bad_times(part: _Part, seconds: float | None = None) -> Fault | None:
-    start, end = part.start, part.end
-    length = "" if seconds is None else f"; the recording has {seconds:g} seconds"
-    if start is not None and (start < 0 or (seconds is not None and start >= seconds)):
-        message = f"start is {start:g}{length or '; it must be 0 or more'}"
-        return part.fault("bad-times", message, "start", f"{start:g}")
-    if end is not None and end <= (start or 0):
-        return part.fault("bad-times", f"end {end:g} is not after start {start or 0:g}", "end", f"{end:g}")
-    if end is not None and seconds is not None and end > seconds + END_SLACK:
-        return part.fault("bad-times", f"end is {end:g}{length}", "end", f"{end:g}")
-    return None
+    has = "" if seconds is None else f"the recording has {seconds:g} seconds"
+    found = bad_times(part.start, part.end, has, seconds, END_SLACK)
+    return found and part.fault("bad-times", found[2], found[0], f"{found[1]:g}")
 
 
 @dataclass

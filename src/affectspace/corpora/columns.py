@@ -3,7 +3,7 @@
 import pandas as pd
 
 from affectspace.corpora.corpus import ITEM_COLUMNS
-from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS
+from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDINGS
 from affectspace.errors import InputError
 from affectspace.files import packed
 
@@ -14,6 +14,7 @@ _ITEM_ALIASES = {
     "id": ("utterance_id", "utt_id"),
     "audio": (*_LOCATIONS, "wav", "audio_path", "audio_file"),
     "image": (*_LOCATIONS, "image_path", "image_file"),
+    "video": (*_LOCATIONS, "video_path", "video_file"),
     "text": ("transcript", "transcription"),
     "label": ("emotion", "class"),
     "speaker": ("speaker_id", "actor", "person", "person_id", "subject", "subject_id"),
@@ -22,7 +23,7 @@ _ITEM_ALIASES = {
     "start": ("start_time",),
     "end": ("end_time",),
 }
-_ENDINGS = {"audio": AUDIO_ENDINGS, "image": IMAGE_ENDINGS}
+_ENDINGS = {"audio": AUDIO_ENDINGS, "image": IMAGE_ENDINGS, "video": VIDEO_ENDINGS}
 _NAMES = ("id", "speaker", "session", "item", "rater")  # identifiers, which are never fractions
 
 

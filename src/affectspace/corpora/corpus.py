@@ -8,7 +8,17 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["ITEM_COLUMNS", "MEDIA_COLUMNS", "RATING_COLUMNS", "Card", "Corpus", "Scale", "spoken_words", "unlabelled"]
+__all__ = [
+    "ITEM_COLUMNS",
+    "MEDIA_COLUMNS",
+    "RATING_COLUMNS",
+    "Card",
+    "Corpus",
+    "Scale",
+    "spoken_words",
+    "unlabelled",
+    "video_times",
+]
 
 ITEM_COLUMNS = (
     "id",  # unique within the corpus
@@ -20,12 +30,16 @@ ITEM_COLUMNS = (
     "script",  # which sentence is spoken; two items with one script say the same words
     "audio",  # path relative to the root
     "image",  # path relative to the root, or a row of a table there: faces.parquet#17
+    "video",  # path relative to the root
     "text",  # the words themselves
     "start",  # seconds within the audio file; missing: from its beginning
     "end",  # seconds within the audio file; missing: to its end
+    "video_start",  # seconds within the video, where it is cut otherwise than the sound; see video_times
+    "video_end",
     "label",  # the corpus's own label
 )
-MEDIA_COLUMNS = ("audio", "image", "text")
+MEDIA_COLUMNS = ("audio", "image", "video", "text")
+SECONDS = ("start", "end", "video_start", "video_end")
 RATING_COLUMNS = ("item", "rater", "dimension", "value")
 
 
@@ -73,7 +87,7 @@ class Corpus:
     Args:
         root: the folder that media paths are relative to.
         items: one row an item, the columns of ``ITEM_COLUMNS`` first (strings, ``start`` and
-            ``end`` floats; what is not known is missing), then any others the source has.
+            ``end`` and those of the video floats; what is not known is missing), then any others the source has.
         ratings: one row a judgement, the columns of ``RATING_COLUMNS`` (all strings; ``value`` is
             a category, or a number in text for a dimension in ``card.scales``). A published mean
             counts as one judgement by the rater ``"mean"``. An unknown rater is missing.
@@ -98,6 +112,26 @@ def unlabelled(corpus: Corpus) -> pd.Series:
     return corpus.items["label"].isna() & ~corpus.items["id"].isin(corpus.ratings["item"].dropna().unique())
 
 
+def video_times(items: pd.DataFrame) -> pd.DataFrame:
+    """Which part of its video each item is.
+
+    Args:
+        items: with ``start``, ``end``, ``video_start`` and ``video_end`` in seconds, as a corpus has them.
+
+    Returns:
+        ``start`` and ``end`` in seconds, indexed as the items: those of the video where at least one of them is given,
+        else those of the sound. A missing start is the video's beginning, a missing end its end.
+
+    Example:
+        >>> items = pd.DataFrame({"start": [1.0, 1.0], "end": [2.0, 2.0], "video_start": [7.5, None]})
+        >>> video_times(items.assign(video_end=[None, None])).values.tolist()
+        [[7.5, None], [1.0, 2.0]]
+    """
+    own = items["video_start"].notna() | items["video_end"].notna()
+    chosen = {end: items[f"video_{end}"].where(own, items[end]) for end in ("start", "end")}
+    return pd.DataFrame(chosen).astype(object).where(lambda cells: cells.notna(), None)
+
+
 def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
     """``rows`` with every column of ``ITEM_COLUMNS``, in order and of its type, other columns after them.
 
@@ -110,7 +144,7 @@ def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
         if column not in items:
             items[column] = pd.NA
         items[column] = items[column].astype("string")
-        if column in {"start", "end"}:
+        if column in SECONDS:
             items[column] = _seconds(items[column], card)
     items["corpus"] = items["corpus"].fillna(card.name)
     items["language"] = items["language"].fillna(card.language or pd.NA)

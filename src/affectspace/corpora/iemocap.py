@@ -5,6 +5,7 @@ Layout (the release's own README and Documentation)::
     Session1/dialog/EmoEvaluation/Ses01F_impro01.txt
     Session1/dialog/transcriptions/Ses01F_impro01.txt      Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
     Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
+    Session1/dialog/avi/DivX/Ses01F_impro01.avi
 
 An evaluation is a block of one turn and every judgement of it::
 
@@ -21,6 +22,9 @@ What is made of it:
   rater ``self-F1`` or ``self-M1``, so that it never mixes with what listeners perceived.
 - The recordings are cut into turns already: ``start`` and ``end`` stay empty, and the times within the
   dialogue are in ``dialog_start`` and ``dialog_end``.
+- ``video`` is the film of the whole dialogue, where it is there, and ``video_start`` and ``video_end`` are those
+  times. It shows both actors side by side, in 720 x 480 pixels; ``box`` is the half of the one who speaks. That the
+  left half is the actor with the markers is not in the release's readme; it is what all tell who have cut the films.
 - The speaker is session and sex, such as ``Ses01F``: the letter in the name of the dialogue says who wore
   the markers, the letter of the turn says who speaks.
 - Scripted dialogues are the same in all sessions, so the script is the text, or the dialogue's script where
@@ -49,6 +53,7 @@ _SPOKEN = re.compile(r"(?P<id>Ses\w+_[FM]\w+)\s+\[[^\]]*\]\s*:\s*(?P<text>.*)")
 _ATTRIBUTES = {"val": "valence", "act": "activation", "dom": "dominance"}
 _VALUE = re.compile(r"(val|act|dom)\s+(\d+(?:\.\d+)?)")
 _SCALES = {name + suffix: Scale(1, 5) for suffix in ("", "_self") for name in _ATTRIBUTES.values()}
+_HALVES = {True: "0 0 360 480", False: "360 0 360 480"}  # of the films, by whether the markers are worn
 _CARD = Card(
     name=NAME,
     licence="signed release form of USC, research only",
@@ -95,7 +100,7 @@ def read(path: Path) -> Corpus:
     """IEMOCAP in ``path``, the folder of ``Session1`` to ``Session5`` (those that are there).
 
     Raises:
-        InputError: no evaluations, or neither recordings nor transcripts.
+        InputError: no evaluations, or neither recordings nor transcripts nor films.
     """
     path = Path(path)
     turns, ratings = [], []
@@ -106,7 +111,7 @@ def read(path: Path) -> Corpus:
     items = pd.DataFrame(turns).drop_duplicates("id")
     spoken = [_SPOKEN.match(line.strip()) for file in _visible(path, _TRANSCRIPTS) for line in read_lines(file)]
     items["text"] = items["id"].map({fit["id"]: fit["text"] for fit in spoken if fit}).astype("string")
-    if items["audio"].isna().all() and items["text"].isna().all():
+    if items[["audio", "video", "text"]].isna().all(axis=None):
         raise InputError(
             f"{path} holds evaluations of IEMOCAP, but neither recordings nor transcripts; "
             f"looked for Session*/sentences/wav and {_TRANSCRIPTS}"
@@ -124,6 +129,8 @@ def _visible(path: Path, pattern: str) -> list[Path]:
 def _read_evaluation(file: Path, root: Path, turns: list[dict], ratings: list[tuple]) -> None:
     recordings = file.parents[2] / "sentences" / "wav"
     below = recordings.relative_to(root).as_posix() if recordings.is_dir() else None
+    film = file.parents[1] / "avi" / "DivX" / f"{file.stem}.avi"
+    video = film.relative_to(root).as_posix() if film.is_file() else None
     turn = ""
     for number, line in enumerate(read_lines(file), start=1):
         if line.startswith("["):
@@ -131,22 +138,26 @@ def _read_evaluation(file: Path, root: Path, turns: list[dict], ratings: list[tu
             if not fit:  # what follows would be taken for judgements of the turn before
                 raise InputError(f"{file} line {number} begins no turn: {line!r}; copy the file again from the release")
             turn = fit["id"]
-            turns.append(_turn(fit, below))
+            turns.append(_turn(fit, below, video))
         elif turn and (fit := _JUDGEMENT.match(line.strip())):
             ratings += [(turn, *judgement) for judgement in _judgements(fit)]
 
 
-def _turn(fit: re.Match[str], recordings: str | None) -> dict:
+def _turn(fit: re.Match[str], recordings: str | None, video: str | None) -> dict:
     turn = fit["id"]
     dialogue, _, who = turn.rpartition("_")
     return {
         "id": turn,
         "audio": None if recordings is None else f"{recordings}/{dialogue}/{turn}.wav",
+        "video": video,
+        "video_start": None if video is None else float(fit["start"]),
+        "video_end": None if video is None else float(fit["end"]),
         "speaker": turn[:5] + who[0],
         "session": turn[:5],
         "script": dialogue.partition("_")[2],
         "label": fit["label"],
         "sex": {"F": "female", "M": "male"}[who[0]],
+        "box": None if video is None else _HALVES[dialogue[5] == who[0]],
         "dialog": dialogue,
         "dialog_start": float(fit["start"]),
         "dialog_end": float(fit["end"]),

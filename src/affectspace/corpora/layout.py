@@ -29,6 +29,7 @@ __all__ = [
     "read_lines",
     "refuse_no_items",
     "require_columns",
+    "video_files",
 ]
 
 AUDIO_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph", ".w64", ".caf")
@@ -47,6 +48,11 @@ def audio_files(root: Path) -> Iterator[Path]:
 def image_files(root: Path) -> Iterator[Path]:
     """Every image file below ``root``, likewise."""
     return files_below(root, IMAGE_ENDINGS)
+
+
+def video_files(root: Path) -> Iterator[Path]:
+    """Every video below ``root``, likewise."""
+    return files_below(root, VIDEO_ENDINGS)
 
 
 def all_files(root: Path) -> Iterator[Path]:

@@ -4,19 +4,21 @@ Layout (github.com/declare-lab/MELD, archive MELD.Raw): ``train_sent_emo.csv`` (
 in it), ``dev_sent_emo.csv``, ``test_sent_emo.csv`` with the columns Sr No., Utterance, Speaker, Emotion,
 Sentiment, Dialogue_ID, Utterance_ID, Season, Episode, StartTime, EndTime, and one video per utterance,
 ``train_splits/dia0_utt0.mp4``, ``dev_splits_complete``, ``output_repeated_splits_test``. Sound must be
-extracted beside the videos under the same name (``dia0_utt0.wav``); utterances without it keep their text.
+extracted beside the videos under the same name (``dia0_utt0.wav``); utterances keep those of sound, video and
+text that are there.
 
 Dialogue numbers start anew in every split, so ids begin with the split's name. ``StartTime`` and
 ``EndTime`` are times within the episode and are kept as ``episode_start`` and ``episode_end``.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from affectspace.corpora.corpus import Card, Corpus
-from affectspace.corpora.layout import audio_files, make_corpus, read_lines, require_columns
+from affectspace.corpora.layout import audio_files, make_corpus, read_lines, require_columns, video_files
 from affectspace.errors import InputError
 from affectspace.tables import parse_csv
 
@@ -61,11 +63,8 @@ def read(path: Path) -> Corpus:
     tables = _tables(path)
     if not tables:
         raise InputError(f"{path} holds no table of MELD; looked for {', '.join(f'{s}_sent_emo.csv' for s in _SPLITS)}")
-    sound = {}
-    for file in audio_files(path):
-        if _NAMES.fullmatch(file.stem):
-            sound.setdefault((_split(file.relative_to(path)), file.stem), file.relative_to(path).as_posix())
-    rows = pd.concat([_read_split(file, split, sound) for split, file in tables.items()], ignore_index=True)
+    sound, sight = (_clips(path, files) for files in (audio_files(path), video_files(path)))
+    rows = pd.concat([_read_split(file, split, sound, sight) for split, file in tables.items()], ignore_index=True)
     return make_corpus(path, rows, _CARD)
 
 
@@ -78,6 +77,15 @@ def _tables(path: Path) -> dict[str, Path]:
     return found
 
 
+def _clips(path: Path, files: Iterable[Path]) -> dict[tuple[str, str], str]:
+    """Split and name of an utterance -> its file, relative to the root."""
+    found: dict[tuple[str, str], str] = {}
+    for file in files:
+        if _NAMES.fullmatch(file.stem):
+            found.setdefault((_split(file.relative_to(path)), file.stem), file.relative_to(path).as_posix())
+    return found
+
+
 def _split(file: Path) -> str:
     """The split whose name a folder on the way to the file bears; the nearest folder counts."""
     for folder in reversed(file.parts[:-1]):
@@ -87,7 +95,9 @@ def _split(file: Path) -> str:
     return ""
 
 
-def _read_split(file: Path, split: str, sound: dict[tuple[str, str], str]) -> pd.DataFrame:
+def _read_split(
+    file: Path, split: str, sound: dict[tuple[str, str], str], sight: dict[tuple[str, str], str]
+) -> pd.DataFrame:
     table = parse_csv("\n".join(read_lines(file)), file)
     require_columns(table, ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID"), file)
     clip = "dia" + table["Dialogue_ID"] + "_utt" + table["Utterance_ID"]
@@ -102,6 +112,7 @@ def _read_split(file: Path, split: str, sound: dict[tuple[str, str], str]) -> pd
             "script": ids,
             "text": table["Utterance"],
             "audio": [sound.get((split, name)) for name in clip],
+            "video": [sight.get((split, name)) for name in clip],
             "label": table["Emotion"],
             **{ours: table[theirs] for theirs, ours in {"Sentiment": "sentiment", **known}.items() if theirs in table},
         }

@@ -1,5 +1,7 @@
 """What is no fault of a corpus, but keeps people from what they may have in mind for it."""
 
+import importlib.util
+
 import pandas as pd
 
 from affectspace.corpora.corpus import ITEM_COLUMNS, Corpus, unlabelled
@@ -26,6 +28,8 @@ def notes(corpus: Corpus) -> list[str]:
         return ["there are no items; the table has a header and nothing below it"]
     if corpus.card.note:
         told.append(corpus.card.note)
+    if items["video"].notna().any() and importlib.util.find_spec("av") is None:
+        told.append('videos are looked for and not opened, since PyAV is missing; pip install "affectspace[video]"')
     if unlabelled(corpus).all():
         return [
             *told,

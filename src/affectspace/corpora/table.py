@@ -15,6 +15,7 @@ ours           also known as
 ``audio``      path, file, filename, file_name, filepath, file_path, wav, audio_path, audio_file,
                name: where the values end like audio files
 ``image``      the same names, image_path and image_file: where the values end like image files
+``video``      the same names, video_path and video_file: where the values end like videos
 ``text``       transcript, transcription
 ``label``      emotion, class
 ``speaker``    speaker_id, actor, person, person_id, subject, subject_id

@@ -12,14 +12,14 @@ from pandas.api.types import is_scalar
 
 from affectspace.corpora import ADAPTERS, Card, Corpus, image_folder, open_corpus, table
 from affectspace.corpora.columns import without_ending
-from affectspace.corpora.corpus import RATING_COLUMNS
+from affectspace.corpora.corpus import RATING_COLUMNS, SECONDS, video_times
 from affectspace.corpora.layout import IMAGE_ENDINGS, VIDEO_ENDINGS, files_below
 from affectspace.errors import InputError
 from affectspace.files import inside
 
 __all__ = ["FaceSource", "Sources", "open_sources"]
 
-PLACES = ("id", "corpus", "audio", "image", "video", "start", "end", "box")  # which are others for a crop
+PLACES = ("id", "corpus", "audio", "image", "video", *SECONDS, "box")  # which are others for a crop
 FACE = re.compile(r"(?P<of>.+)/[\d-]+", re.DOTALL)  # the id of one of several faces
 
 
@@ -164,6 +164,7 @@ def _of_corpus(corpus: Corpus) -> Sources:
     sources, rows, unusable = [], [], []
     first: dict[str, int] = {}
     ids = set(corpus.items["id"].dropna())
+    shown = video_times(corpus.items)
     for row, item in enumerate(corpus.items.to_dict("records")):
         cells = {str(name): None if is_scalar(value) and pd.isna(value) else value for name, value in item.items()}
         name = cells["id"]
@@ -182,9 +183,9 @@ def _of_corpus(corpus: Corpus) -> Sources:
             unusable.append((name or f"row {row + 1}", str(error)))
             continue
         video = bool(cells.get("video"))
-        times = (cells["start"], cells["end"]) if video else (None, None)
+        start, end = shown.iloc[row].tolist() if video else (None, None)
         box = str(cells.get("box") or "").strip()
-        sources.append(FaceSource(name, name, media, path, video, *times, box))
+        sources.append(FaceSource(name, name, media, path, video, start, end, box))
         rows.append(row)
     items = corpus.items.iloc[rows].set_index("id", drop=False)
     items = items.drop(columns=[name for name in PLACES if name in items])

@@ -49,7 +49,7 @@ def face_card(card: Card, name: str, note: str) -> dict[str, Any]:
         "citation": card.citation,
         "language": card.language,
         "note": f"{note} {card.note}".strip(),
-        "columns": {"audio": ""},  # paths of the source are not to be taken for sound
+        "columns": {"audio": "", "video": ""},  # paths of the source are not to be taken for sound or video
         "scales": {dimension: {"low": scale.low, "high": scale.high} for dimension, scale in card.scales.items()},
         "label_map": card.label_map,
     }
