@@ -29,6 +29,7 @@ __all__ = [
     "read_lines",
     "refuse_no_items",
     "require_columns",
+    "video_by_name",
     "video_files",
 ]
 
@@ -86,6 +87,15 @@ def image_by_name(root: Path, below: Path | None = None) -> dict[str, str]:
         InputError: two files have one name, so that nobody can tell which is meant.
     """
     return _by_name(root, image_files(below or root))
+
+
+def video_by_name(root: Path) -> dict[str, str]:
+    """Name without its ending -> path relative to ``root``, of all videos.
+
+    Raises:
+        InputError: two files have one name, so that nobody can tell which is meant.
+    """
+    return _by_name(root, video_files(root))
 
 
 def items_from_names(root: Path, pattern: re.Pattern[str], corpus: str, example: str) -> pd.DataFrame:

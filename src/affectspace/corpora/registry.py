@@ -8,6 +8,7 @@ from affectspace.corpora import (
     aadb,
     adience,
     affectnet,
+    ami,
     ased,
     bu3dfe,
     cafe,
@@ -37,7 +38,7 @@ __all__ = ["ADAPTERS", "open_corpus"]
 # Those that are known by one file come before those whose folders have to be searched for names; any folder of
 # images comes last.
 _MODULES = (
-    *(table, iemocap, msp_improv, crema_d, meld, ravdess, emodb, urdu, ased, cafe, esd),
+    *(table, iemocap, ami, msp_improv, crema_d, meld, ravdess, emodb, urdu, ased, cafe, esd),
     *(ferplus, rafdb, affectnet, adience, images_of_groups, aadb, ordinal_tabular),
     *(ckplus, jaffe, bu3dfe, utkface, image_folder),
 )
