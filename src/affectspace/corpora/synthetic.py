@@ -8,30 +8,26 @@ Files: ``items.csv``, ``ratings.csv`` and ``corpus.toml`` as :mod:`affectspace.c
 ``audio/*.flac`` at 16 kHz, and ``truth.csv``, one row an item in the order of ``items.csv``.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import soundfile
 import tomli_w
-from numpy.typing import NDArray
-from scipy.signal import firwin2, lfilter
 
+from affectspace.corpora.channels import SAMPLE_RATE, make_channel
 from affectspace.corpora.planted import FAULTS, plant
-from affectspace.corpora.raters import EMOTION_CENTRES, Rater
+from affectspace.corpora.raters import EMOTION_CENTRES, Rater, judge_all, make_raters, make_truth
 from affectspace.corpora.speakers import LANGUAGES, make_sentences, make_speaker, utter
+from affectspace.corpora.streams import named_generator
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory
 
-__all__ = ["Truth", "make_synthetic", "make_synthetic_world"]
+__all__ = ["Truth", "make_synthetic", "make_synthetic_world", "refuse_full", "refuse_outside", "synthetic_card"]
 
-SAMPLE_RATE = 16000
 SENTENCES = 6
-
-SPREAD = 0.45  # standard deviation of an item's truth around the centre of its emotion
 
 
 @dataclass(frozen=True)
@@ -111,29 +107,29 @@ def make_synthetic(
     name = name or language
     tongue = LANGUAGES[language]
     items, truth = _items(name, language, speakers, items_per_speaker, seed)
-    _mislabel(truth, wrong_labels, _generator(seed, name, "wrong labels"))
+    _mislabel(truth, wrong_labels, named_generator(seed, name, "wrong labels"))
     items["label"] = [tongue.labels[label] for label in truth["label"]]
-    people = _raters(raters, rater_noise, careless, seed, name)
-    ratings = _ratings(truth, people, tongue.labels, seed, name)
+    people = make_raters(raters, rater_noise, careless, seed, name)
+    ratings = judge_all(truth, people, tongue.labels, seed, name)
     with atomic_directory(root) as folder:
         (folder / "audio").mkdir()
         sentences = make_sentences(tongue, SENTENCES)
         for speaker, rows in truth.groupby("speaker", sort=False):
             number = int(str(speaker)[1:]) - 1
-            voice = make_speaker(number, _generator(seed, name, "speaker", speaker))
-            channel = _channel(_generator(seed, name, "channel"))
+            voice = make_speaker(number, named_generator(seed, name, "speaker", speaker))
+            channel = make_channel(named_generator(seed, name, "channel"))
             for row in rows.index:
-                generator = _generator(seed, name, "audio", truth.at[row, "id"])
+                generator = named_generator(seed, name, "audio", truth.at[row, "id"])
                 valence, activation = (float(truth[column].to_numpy()[row]) for column in ("valence", "activation"))
                 sentence = sentences[int(str(items.at[row, "script"])[1:]) - 1]
                 speech = utter(tongue, voice, sentence, valence, activation, generator)
                 samples = channel.record(speech, generator)
                 soundfile.write(folder / str(items.at[row, "audio"]), samples, SAMPLE_RATE, subtype="PCM_16")
-        items, ratings, truth = plant(folder, items, ratings, truth, faults, _generator(seed, name, "faults"))
+        items, ratings, truth = plant(folder, items, ratings, truth, faults, named_generator(seed, name, "faults"))
         items.to_csv(folder / "items.csv", index=False)
         ratings.to_csv(folder / "ratings.csv", index=False)
         truth.to_csv(folder / "truth.csv", index=False)
-        (folder / "corpus.toml").write_bytes(tomli_w.dumps(_card(name, language, seed)).encode())
+        (folder / "corpus.toml").write_bytes(tomli_w.dumps(synthetic_card(name, language, seed)).encode())
     return Truth(root, name, truth, people)
 
 
@@ -160,36 +156,6 @@ def make_synthetic_world(
     return {language: make_synthetic(Path(root) / language, language, seed=seed, **settings) for language in languages}
 
 
-@dataclass(frozen=True)
-class _Channel:
-    """A room and a microphone: level in dBFS, colour as a filter, background noise in dBFS."""
-
-    level: float
-    colour: NDArray[np.float64]
-    noise: float
-
-    def record(self, speech: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-        before, after = (generator.integers(int(0.05 * SAMPLE_RATE), int(0.15 * SAMPLE_RATE)) for _ in range(2))
-        padded = np.pad(speech, (before, after)) * 10 ** (self.level / 20)
-        hum = np.asarray(lfilter([0.3], [1, -0.7], generator.standard_normal(len(padded)))) * 10 ** (self.noise / 20)
-        heard = np.asarray(lfilter(self.colour, 1, padded)) + hum
-        return heard * min(1.0, 0.98 / np.abs(heard).max())
-
-
-def _channel(generator: np.random.Generator) -> _Channel:
-    level = generator.uniform(-31, -25)
-    frequencies = [0, 80, 300, 1000, 2500, 5000, 8000]
-    gains = 10 ** (np.concatenate([[-30, -10], generator.uniform(-4, 4, 5)]) / 20)
-    colour = firwin2(129, frequencies, gains, fs=SAMPLE_RATE)
-    return _Channel(level, np.asarray(colour, dtype=float), level - generator.uniform(28, 40))
-
-
-def _generator(seed: int, *words: object) -> np.random.Generator:
-    """Its own stream for everything that has a name, so that nothing depends on the order of things."""
-    digest = hashlib.sha256("/".join(map(str, (seed, *words))).encode()).digest()
-    return np.random.default_rng(np.random.SeedSequence(int.from_bytes(digest[:16], "little")))
-
-
 def _items(
     name: str, language: str, speakers: int, items_per_speaker: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -200,7 +166,7 @@ def _items(
             key = f"s{speaker:02}-{k:02}"
             emotion = list(EMOTION_CENTRES)[k % len(EMOTION_CENTRES)]
             sentence = (k // len(EMOTION_CENTRES)) % SENTENCES
-            point = _generator(seed, name, "truth", key).normal(EMOTION_CENTRES[emotion], SPREAD).clip(1, 5).round(3)
+            valence, activation = make_truth(emotion, seed, name, key)
             items.append(
                 {
                     "id": key,
@@ -212,7 +178,7 @@ def _items(
                     "text": sentences[sentence].text,
                 }
             )
-            truth.append({"id": key, "speaker": f"s{speaker:02}", "valence": point[0], "activation": point[1]})
+            truth.append({"id": key, "speaker": f"s{speaker:02}", "valence": valence, "activation": activation})
             truth[-1] |= {"emotion": emotion, "label": emotion, "wrong_label": False}
     return pd.DataFrame(items), pd.DataFrame(truth)
 
@@ -223,25 +189,8 @@ def _mislabel(truth: pd.DataFrame, count: int, generator: np.random.Generator) -
         truth.loc[row, ["label", "wrong_label"]] = [others[generator.integers(len(others))], True]
 
 
-def _raters(count: int, noise: float, careless: int, seed: int, name: str) -> list[Rater]:
-    people = []
-    for k in range(1, count + 1):
-        bias = _generator(seed, name, "rater", k).normal(0, 0.25, 2).round(3)
-        people.append(Rater(f"r{k:02}", float(bias[0]), float(bias[1]), noise, careless=k > count - careless))
-    return people
-
-
-def _ratings(truth: pd.DataFrame, people: list[Rater], labels: dict[str, str], seed: int, name: str) -> pd.DataFrame:
-    rows = []
-    for key, valence, activation in truth[["id", "valence", "activation"]].itertuples(index=False, name=None):
-        for rater in people:
-            seen = rater.judge(valence, activation, _generator(seed, name, "vote", key, rater.name))
-            votes = {"valence": seen.valence, "activation": seen.activation, "emotion": labels[seen.emotion]}
-            rows += [(key, rater.name, dimension, value) for dimension, value in votes.items()]
-    return pd.DataFrame(rows, columns=["item", "rater", "dimension", "value"])
-
-
-def _card(name: str, language: str, seed: int) -> dict:
+def synthetic_card(name: str, language: str, seed: int) -> dict[str, Any]:
+    """What ``corpus.toml`` says of an invented corpus."""
     return {
         "name": name,
         "licence": "CC0-1.0",
@@ -270,17 +219,27 @@ def _refuse(
         raise InputError(f"faults is {faults!r}; legal are 'none', 'media' and 'all'")
     items = speakers * items_per_speaker
     right = 0 if faults == "none" else len(FAULTS) + 1  # and a twin for identical audio
-    for what, value, low, high in (
+    refuse_outside(
         ("speakers", speakers, 1, 99),
         ("items_per_speaker", items_per_speaker, 1, 1000),
         ("raters", raters, 0, 1000),
         ("rater_noise", rater_noise, 0, float("inf")),
         ("careless", careless, 0, raters),
         ("wrong_labels", wrong_labels, 0, max(items - right, 0)),
-    ):
-        if not low <= value <= high:
-            raise InputError(f"{what} is {value}; legal are {low} to {high}")
+    )
     if items < right:
         raise InputError(f"faults={faults!r} needs {right} items, there are {items}; add speakers or items")
+    refuse_full(root)
+
+
+def refuse_outside(*given: tuple[str, float, float, float]) -> None:
+    """Raise for a setting that lies outside its range: name, value, lowest and highest."""
+    for what, value, low, high in given:
+        if not low <= value <= high:
+            raise InputError(f"{what} is {value}; legal are {low} to {high}")
+
+
+def refuse_full(root: Path) -> None:
+    """Raise for a folder that is none, or has files in it."""
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise InputError(f"{root} exists and is not an empty folder; give a new one, or delete it first")
