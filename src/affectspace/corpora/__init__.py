@@ -1,5 +1,6 @@
 """Media and ratings on disk as a :class:`Corpus`: a user's own table, or a corpus as it is published."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from affectspace.corpora.check import check
@@ -11,6 +12,7 @@ from affectspace.corpora.registry import ADAPTERS, open_corpus
 
 if TYPE_CHECKING:
     from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
+    from affectspace.corpora.synthetic_multimodal import make_synthetic_multimodal
 
 __all__ = [
     "ADAPTERS",
@@ -26,18 +28,22 @@ __all__ = [
     "check",
     "ferplus_votes",
     "make_synthetic",
+    "make_synthetic_multimodal",
     "make_synthetic_world",
     "notes",
     "open_corpus",
 ]
 
-SYNTHETIC = {"Truth", "make_synthetic", "make_synthetic_world"}
+SYNTHETIC = {
+    "Truth": "synthetic",
+    "make_synthetic": "synthetic",
+    "make_synthetic_multimodal": "synthetic_multimodal",
+    "make_synthetic_world": "synthetic",
+}
 
 
 def __getattr__(name: str) -> Any:
     # Voices are made with scipy's filters, a fifth of the time that every other command would take to start.
     if name in SYNTHETIC:
-        from affectspace.corpora import synthetic
-
-        return getattr(synthetic, name)
+        return getattr(importlib.import_module(f"affectspace.corpora.{SYNTHETIC[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
