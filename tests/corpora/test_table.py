@@ -371,3 +371,21 @@ def test_real_tables_need_no_code(real_data, tmp_path, folder, toml, items, rati
     assert corpus.items["id"].is_unique
     assert corpus.ratings["item"].isin(corpus.items["id"]).all()
     assert Counter(fault.problem for fault in check(corpus)) == faults
+
+
+@pytest.mark.real
+def test_the_four_classes_of_iemocap_by_session_and_speaker(real_data, tmp_path):
+    toml = f"""
+    name = "iemocap"
+    root = "{real_data / "multimodal/iemocap"}"
+    items = "iemocap_session*.parquet"
+    columns = {{id = "utterance_id", label = "label4"}}
+    label_map = {{ang = "angry", hap = "happy", neu = "neutral"}}
+    """
+    (tmp_path / "corpus.toml").write_text(toml)
+    items = open_corpus(tmp_path).items
+    assert items["label"].value_counts().to_dict() == {"neu": 1708, "hap": 1636, "ang": 1103, "sad": 1084}
+    assert items["session"].value_counts(sort=False).tolist() == [1819, 1811, 2136, 2103, 2170]
+    assert items.groupby("session")["speaker"].nunique().tolist() == [2] * 5
+    assert items[["id", "text", "start", "end"]].notna().all(axis=None)
+    assert items[["audio", "video", "video_start"]].isna().all(axis=None)

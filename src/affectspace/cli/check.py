@@ -38,7 +38,7 @@ def check(
     adapter
         Read it as this corpus, where the layout does not tell.
     media
-        Also decode every recording and picture; --no-media looks at the tables only.
+        Also decode every recording and picture, and both ends of every video; --no-media looks at the tables only.
     as_json
         Print the faults as JSON, for machines.
     """
