@@ -162,7 +162,7 @@ def _head(canvas: _Canvas, look: Look) -> None:
     front = np.sqrt(np.clip(1 - away**2, 0, 1))  # how far the surface looks at the viewer
     light = 0.62 + 0.42 * front - 0.16 * y - 0.04 * x / width
     cover = canvas.edge((away - 1) * width)
-    canvas.pixels += cover[..., None] * (light[..., None] * skin - canvas.pixels)
+    canvas.paint(light[..., None] * skin, cover)
     line = look.fringe + 0.25 * (x / width) ** 2
     canvas.paint(hair, canvas.edge((away - 1.04) * width) * canvas.edge(y - line))
     canvas.pixels += (0.10 * canvas.blob(0, -0.5, 0.4, 0.16) * cover)[..., None]
