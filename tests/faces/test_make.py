@@ -72,7 +72,7 @@ def test_all_faces_of_a_picture_are_kept_together(tmp_path, save):
     corpus = open_corpus(tmp_path / "out")
     assert check(corpus) == []  # no label, which is a note
     assert corpus.items["id"].tolist() == ["group.png/1", "group.png/2", "one.png/1"]
-    assert corpus.items["session"].fillna("-").tolist() == ["group", "group", "-"]
+    assert corpus.items["session"].fillna("-").tolist() == ["group.png", "group.png", "one.png"]
     for image, face in zip(corpus.items["image"], (HERE, THERE)):
         assert np.array_equal(read_image(corpus.root / image), cropped(pixels, face))
 
@@ -88,7 +88,7 @@ def test_frames_of_a_video_carry_the_last_face_over(tmp_path, film, scene):
     assert items["source"].unique().tolist() == ["clip.mov"]
     assert items["source_time"].astype(float).tolist() == pytest.approx([frame / 3 for frame in range(6)], abs=1e-3)
     assert items["carried"].tolist() == ["yes", "no", "no", "yes", "yes", "no"]
-    assert items["session"].unique().tolist() == ["clip"]
+    assert items["session"].unique().tolist() == ["clip.mov"]
     # what is carried over, or shown again, is one file
     files = [int(image.rpartition("/")[2].removesuffix(".png")) for image in items["image"]]
     assert files == [1, 1, 3, 3, 3, 3]

@@ -57,8 +57,8 @@ def make_faces(
 
     Of a video three pictures a second are looked at; one without a face takes those of the last that had any
     (``carried``). Labels, splits, speakers, ratings and the card of a corpus go with its faces, and the names of
-    folders become labels where folders are classes. Several faces of one picture or video have one ``session``, so
-    that splits can keep them together.
+    folders become labels where folders are classes. Where any picture or video gives several faces, every face has a
+    ``session``, that of its file, so that splits can keep them together.
 
     The folder holds ``items.csv``, ``corpus.toml``, ``quarantine.csv`` (source, reason), ``ratings.csv`` where there
     are any, the crops as PNGs in ``faces``, and what it takes to go on: the same call again looks only at what is new,

@@ -1,5 +1,6 @@
 """The tables and the card of a corpus of crops, from those of its sources."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,14 +26,26 @@ def crops_of(found: Sources, done: Mapping[str, Cropped], folder: str) -> pd.Dat
 
 
 def face_items(found: Sources, crops: pd.DataFrame) -> pd.DataFrame:
-    """A table of items, with what is known of each crop's source; several crops of one source are a session."""
+    """A table of items, with what is known of each crop's source.
+
+    Where any picture or video gave several crops, every crop has a session, so that all can be split by it: the one
+    that the corpus tells, else that of other items of the same file, else the file itself.
+    """
     known = found.items.reindex(crops["of"]).reset_index(drop=True)
-    session = known["session"] if "session" in known else pd.Series(pd.NA, index=crops.index, dtype="string")
-    known = known.assign(session=session.fillna(crops["of"].where(crops["of"].duplicated(keep=False))))
+    known = known.assign(session=_sessions(found, crops, known))
     kept = [name for name in known if name not in {"id", "image", *OWN} and known[name].notna().any()]
     items = crops[["id", "image"]].join(known[kept]).join(crops[list(OWN)])
     ours = [name for name in ITEM_COLUMNS if name in items]
     return items[[*ours, *(name for name in items if name not in ours)]]
+
+
+def _sessions(found: Sources, crops: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+    told = known["session"] if "session" in known else pd.Series(pd.NA, index=crops.index, dtype="string")
+    files = crops["of"].map({each.id: os.path.realpath(each.path) for each in found.sources})
+    if not files.duplicated().any():
+        return told
+    of_file = told.groupby(files).transform("first")
+    return told.fillna(of_file).fillna(crops["source"].groupby(files).transform("first"))
 
 
 def face_ratings(found: Sources, crops: pd.DataFrame) -> pd.DataFrame:
