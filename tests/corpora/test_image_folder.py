@@ -47,6 +47,13 @@ def test_one_name_with_two_endings_keeps_them(plant_images):
     assert sorted(open_corpus(root).items["id"]) == ["happy/1.jpg", "happy/1.png", "sad/2"]
 
 
+def test_a_name_with_its_ending_that_is_anothers_without_it(plant_images):
+    root = plant_images(*(f"{folder}/{name}" for folder in "xy" for name in ("a.png", "a.jpg", "a.png.jpg", "b.png")))
+    ids = open_corpus(root).items["id"].tolist()
+    assert ids == ["x/a.jpg", "x/a.png", "x/a.png.jpg", "x/b", "y/a.jpg", "y/a.png", "y/a.png.jpg", "y/b"]
+    assert not [fault for fault in check(open_corpus(root)) if fault.problem == "duplicate-id"]
+
+
 def test_one_class_or_none_is_no_corpus(plant_images):
     root = plant_images("happy/1.png", "train/1.png", "other.png")
     assert not ADAPTERS["image_folder"].matches(root)

@@ -425,6 +425,15 @@ def test_names_as_long_as_file_systems_allow(tmp_path, save):
         assert check(open_corpus(tmp_path / find)) == []
 
 
+def test_pictures_whose_names_differ_by_endings_only_keep_their_crops(tmp_path, save):
+    names = ["a.bmp", "a.png", "a.bmp.png", "b.png"]
+    pixels = {name: save(tmp_path / "in" / name, seed, HERE) for seed, name in enumerate(names)}
+    items = made(tmp_path / "in", tmp_path / "out").items.set_index("source")
+    assert items["id"].to_dict() == {name: name for name in names} | {"b.png": "b"}
+    for name in names:
+        assert np.array_equal(read_image(tmp_path / "out" / items.loc[name, "image"]), cropped(pixels[name], HERE))
+
+
 def test_names_of_every_kind(tmp_path, save):
     names = ["ü \n\t'x\".png", " blank .png", "a,b;c.png", "-r.png", "#1.png", "a.b.png", "日本.png", "=1+2.png"]
     for seed, name in enumerate(names):

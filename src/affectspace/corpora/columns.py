@@ -1,5 +1,8 @@
 """The columns of a table of items under our names, whatever its owner calls them."""
 
+from collections import Counter
+from collections.abc import Callable, Sequence
+
 import pandas as pd
 
 from affectspace.corpora.corpus import ITEM_COLUMNS
@@ -7,7 +10,15 @@ from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDIN
 from affectspace.errors import InputError
 from affectspace.files import packed
 
-__all__ = ["column_list", "ids_from_paths", "refuse_absent", "rename_columns", "rename_items", "without_ending"]
+__all__ = [
+    "column_list",
+    "ids_from_paths",
+    "refuse_absent",
+    "rename_columns",
+    "rename_items",
+    "told_apart",
+    "without_ending",
+]
 
 _LOCATIONS = ("path", "file", "filename", "file_name", "filepath", "file_path", "name")
 _ITEM_ALIASES = {
@@ -110,6 +121,27 @@ def without_ending(paths: pd.Series) -> pd.Series:
         ['a.b/c', 'd', 'faces#17']
     """
     return paths.astype("string").str.replace(r"\.(?:(?:parquet|csv)(?=#\d+$)|[^./\\#]+$)", "", regex=True)
+
+
+def told_apart(short: Sequence[str], long: Sequence[str], alike: Callable[[str], str] = str) -> list[str]:
+    """The short name of each, or the long one where another's is alike: none are in the end, if the long ones differ.
+
+    Args:
+        short: such as files without their endings.
+        long: such as files with them, of which no two are alike.
+        alike: what two names have in common that are not to be told apart, such as ``str.casefold``.
+
+    Example:
+        >>> told_apart(["a", "b", "a", "a.png"], ["a.png", "b.png", "a.jpg", "a.png.jpg"])
+        ['a.png', 'b', 'a.jpg', 'a.png.jpg']
+    """
+    names = list(short)
+    while True:  # a long name may be the short one of another
+        times = Counter(map(alike, names))
+        longer = [full if times[alike(name)] > 1 else name for name, full in zip(names, long, strict=True)]
+        if longer == names:
+            return names
+        names = longer
 
 
 def refuse_absent(rows: pd.DataFrame, named: dict[str, str], section: str, where: str) -> None:

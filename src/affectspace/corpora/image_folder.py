@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from affectspace.corpora.columns import without_ending
+from affectspace.corpora.columns import told_apart, without_ending
 from affectspace.corpora.corpus import Card, Corpus
 from affectspace.corpora.layout import IMAGE_ENDINGS, all_files, image_files, make_corpus, refuse_no_items
 
@@ -58,9 +58,7 @@ def read(path: Path) -> Corpus:
     ]
     refuse_no_items(rows, path, "folders of images", "happy/1.png or train/happy/1.png, the folder being the class")
     items = pd.DataFrame(rows)
-    items.insert(0, "id", without_ending(items["image"]))
-    twice = items["id"].duplicated(keep=False)  # a.png beside a.jpg
-    items["id"] = items["id"].mask(twice, items["image"])
+    items.insert(0, "id", told_apart(without_ending(items["image"]).tolist(), items["image"].tolist()))
     return make_corpus(path, items, Card(path.resolve().name, note=" ".join(_notes(path, folders))))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import is_scalar
 
 from affectspace.corpora import ADAPTERS, Card, Corpus, image_folder, open_corpus, table
-from affectspace.corpora.columns import without_ending
+from affectspace.corpora.columns import told_apart, without_ending
 from affectspace.corpora.corpus import RATING_COLUMNS, SECONDS, video_times
 from affectspace.corpora.layout import IMAGE_ENDINGS, VIDEO_ENDINGS, files_below
 from affectspace.errors import InputError
@@ -139,8 +139,8 @@ def _home(file: Path, classes: Mapping[Path, str | None]) -> Path | None:
 
 def _of_files(root: Path, files: list[Path], classes: Mapping[Path, str | None], others: Mapping[str, int]) -> Sources:
     names = [file.relative_to(root).as_posix() for file in files]
-    ids = without_ending(pd.Series(names, dtype=object).map(_legible))
-    ids = ids.mask(ids.duplicated(keep=False), pd.Series(names, dtype=object).map(_legible))  # a.png beside a.jpg
+    legible = [_legible(name) for name in names]
+    ids = told_apart(without_ending(pd.Series(legible, dtype="string")).tolist(), legible)
     sources, known, unusable = [], {}, []
     for file, name, item in zip(files, names, ids):
         home = _home(file, classes)
