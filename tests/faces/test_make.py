@@ -434,6 +434,25 @@ def test_pictures_whose_names_differ_by_endings_only_keep_their_crops(tmp_path, 
         assert np.array_equal(read_image(tmp_path / "out" / items.loc[name, "image"]), cropped(pixels[name], HERE))
 
 
+def test_pictures_whose_names_differ_by_case_only_keep_their_crops(tmp_path, save):
+    pixels = {name: save(tmp_path / "in" / f"{name}.png", seed, HERE) for seed, name in enumerate(["A", "b", "B"])}
+    assert made(tmp_path / "in", tmp_path / "out").items["image"].tolist()[0] == "faces/A.png"
+    pixels["a"] = save(tmp_path / "in/a.png", 9, HERE)
+    items = made(tmp_path / "in", tmp_path / "out").items.set_index("id")  # for which A is renamed
+    assert items["image"].str.lower().nunique() == 4
+    for name, image in items["image"].items():
+        assert np.array_equal(read_image(tmp_path / "out" / image), cropped(pixels[name], HERE))
+    made(tmp_path / "in", tmp_path / "fresh/out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh/out")
+
+
+def test_videos_whose_names_differ_by_case_only_keep_their_crops(tmp_path, film, scene):
+    for seed, name in enumerate(["Clip.mov", "clip.mov"]):
+        film(tmp_path / "in" / name, [scene(seed, HERE)])
+    images = made(tmp_path / "in", tmp_path / "out").items["image"]
+    assert images.str.lower().nunique() == 2
+
+
 def test_names_of_every_kind(tmp_path, save):
     names = ["ü \n\t'x\".png", " blank .png", "a,b;c.png", "-r.png", "#1.png", "a.b.png", "日本.png", "=1+2.png"]
     for seed, name in enumerate(names):

@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from affectspace.errors import InputError, MediaError
-from affectspace.faces.names import file_folder, file_stem
 from affectspace.faces.sources import FaceSource
 from affectspace.features import Face, FaceFinder, crop_face, follow_faces, named_finder
 from affectspace.files import atomic_directory, atomic_path
@@ -88,21 +87,21 @@ def crop_source(settings: Cropping, folder: Path, source: FaceSource) -> Cropped
         settings: how.
         folder: the largest face of a picture becomes ``ID.png`` there; all faces of one, and those of the frames of a
             video, become ``STEM.faces/NUMBER.png``. Crops of one source that are alike to the bit share a file.
-        source: which.
+        source: which, and how its files are called.
     """
     try:
         corner = read_box(source.box)[:2] if source.box else (0, 0)
         shown = _frames(settings, source) if source.video else _picture(settings, source)
         if not source.video and settings.find == "largest":
             (only,) = shown
-            stem = file_stem(source.id)
-            with atomic_path(folder / f"{stem}.png") as path:
+            image = f"{source.file}.png"
+            with atomic_path(folder / image) as path:
                 _write(path, only.crops[0])
-            return Cropped([_row(source.id, f"{stem}.png", only, 0, corner)])
-        own = file_folder(source.stem)
-        shutil.rmtree(folder / own, ignore_errors=True)  # of an earlier state of the file
-        with atomic_directory(folder / own) as inner:
-            return Cropped(list(_rows(settings, source, shown, inner, own, corner)))
+            return Cropped([_row(source.id, image, only, 0, corner)])
+        own = folder / source.folder
+        shutil.rmtree(own, ignore_errors=True)  # of an earlier state of the file
+        with atomic_directory(own) as inner:
+            return Cropped(list(_rows(settings, source, shown, inner, corner)))
     except InputError as error:
         return Cropped([], str(error).replace(source.path, source.told), _lasts(error))
 
@@ -115,7 +114,7 @@ def _lasts(error: InputError) -> bool:
 
 
 def _rows(
-    settings: Cropping, source: FaceSource, shown: Iterator[_Shown], inner: Path, own: str, corner: tuple[int, int]
+    settings: Cropping, source: FaceSource, shown: Iterator[_Shown], inner: Path, corner: tuple[int, int]
 ) -> Iterator[dict[str, Any]]:
     files: dict[str, str] = {}  # hash of a crop -> its file
     for frame, each in enumerate(shown, start=1):
@@ -124,7 +123,7 @@ def _rows(
             name = "-".join(numbers)
             key = pixels_sha256(crop)
             if key not in files:
-                files[key] = f"{own}/{name}.png"
+                files[key] = f"{source.folder}/{name}.png"
                 _write(inner / f"{name}.png", crop)
             yield _row(f"{source.stem}/{name}", files[key], each, place, corner)
 

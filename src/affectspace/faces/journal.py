@@ -28,10 +28,12 @@ class Journal:
         self.path = path
         self.done: dict[str, Cropped] = {}
         self._states = {source.id: _state(source) for source in sources}
+        places = {source.id: (f"{source.file}.png", f"{source.folder}/") for source in sources}
         lines = []
         for line, item, state, cropped in _lines(path):
             images = [row["image"] for row in cropped.rows]
-            if self._states.get(item) == state and all((folder / image).is_file() for image in images):
+            kept = self._states.get(item) == state and all(image.startswith(places[item]) for image in images)
+            if kept and all((folder / image).is_file() for image in images):
                 self.done[item] = cropped
                 lines.append(line)
                 continue

@@ -2,8 +2,12 @@
 
 import hashlib
 import re
+import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["file_folder", "file_stem"]
+from affectspace.corpora.columns import told_apart
+
+__all__ = ["file_folders", "file_stem", "file_stems"]
 
 LONGEST = (
     160  # bytes of a part between slashes: systems allow 255, and a file that is being written bears a longer name
@@ -31,14 +35,36 @@ def file_stem(item: str) -> str:
     return "/".join([*(_part(each, not each.lower().endswith(OWN)) for each in folders), _part(name)])
 
 
-def file_folder(item: str) -> str:
-    """A path of a folder below another for an id, in which no :func:`file_stem` and no other folder lies.
+def file_stems(items: Sequence[str]) -> list[str]:
+    """:func:`file_stem` of each, with a hash behind those that some system would take for one: by case, or by accents.
+
+    Args:
+        items: ids, of which no two are the same.
 
     Example:
-        >>> file_folder("clip"), file_stem("clip/a"), file_stem("clip.faces/a")
-        ('clip.faces', 'clip/a', 'clip.faces-8d7b30e9/a')
+        >>> file_stems(["happy/A", "happy/a", "b"])
+        ['happy/A-0f2c136b', 'happy/a-d04d0593', 'b']
     """
-    return f"{file_stem(item)}{OWN[1]}"
+    stems = [file_stem(item) for item in items]
+    return told_apart(stems, [f"{stem}-{_hash(item)}" for stem, item in zip(stems, items)], _folded)
+
+
+def file_folders(items: Sequence[str]) -> list[str]:
+    """Paths of folders below another, one for each id, in which no file of :func:`file_stems` and no other lies.
+
+    Example:
+        >>> file_folders(["clip"]), file_stems(["clip/a", "clip.faces/a"])
+        (['clip.faces'], ['clip/a', 'clip.faces-8d7b30e9/a'])
+    """
+    return [f"{stem}{OWN[1]}" for stem in file_stems(items)]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name.casefold())
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _part(part: str, fit: bool = True) -> str:
@@ -46,4 +72,4 @@ def _part(part: str, fit: bool = True) -> str:
     safe = safe.encode()[:LONGEST].decode(errors="ignore").strip(" .")
     if fit and safe == part and part:
         return part
-    return f"{safe or '_'}-{hashlib.sha256(part.encode()).hexdigest()[:8]}"
+    return f"{safe or '_'}-{_hash(part)}"

@@ -15,6 +15,7 @@ from affectspace.corpora.columns import told_apart, without_ending
 from affectspace.corpora.corpus import RATING_COLUMNS, SECONDS, video_times
 from affectspace.corpora.layout import IMAGE_ENDINGS, VIDEO_ENDINGS, files_below
 from affectspace.errors import InputError
+from affectspace.faces.names import file_folders, file_stems
 from affectspace.files import inside
 
 __all__ = ["FaceSource", "Sources", "open_sources"]
@@ -34,6 +35,8 @@ class FaceSource(NamedTuple):
         video: whether it is one.
         start, end: seconds of the video that are the item; None: all of it.
         box: ``"left top width height"``, the part that is the item; empty: all of it.
+        file: of its only face, below the folder of the crops, without the ending.
+        folder: of several, likewise.
     """
 
     id: str
@@ -44,6 +47,8 @@ class FaceSource(NamedTuple):
     start: float | None = None
     end: float | None = None
     box: str = ""
+    file: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def _of_files(root: Path, files: list[Path], classes: Mapping[Path, str | None],
             sources.append(FaceSource(item, name, name, path, name.lower().endswith(VIDEO_ENDINGS)))
             known[item] = {} if home is None else {"label": home.name, "split": classes[home]}
     items = pd.DataFrame.from_dict(known, orient="index")
-    return Sources(sources, items, _no_ratings(), Card(root.resolve().name), unusable, dict(others))
+    return Sources(_placed(sources), items, _no_ratings(), Card(root.resolve().name), unusable, dict(others))
 
 
 def _of_corpus(corpus: Corpus) -> Sources:
@@ -189,7 +194,13 @@ def _of_corpus(corpus: Corpus) -> Sources:
         rows.append(row)
     items = corpus.items.iloc[rows].set_index("id", drop=False)
     items = items.drop(columns=[name for name in PLACES if name in items])
-    return Sources(sources, items, corpus.ratings, corpus.card, unusable)
+    return Sources(_placed(sources), items, corpus.ratings, corpus.card, unusable)
+
+
+def _placed(sources: list[FaceSource]) -> list[FaceSource]:
+    """The same, each with a place for its crops."""
+    files, folders = file_stems([each.id for each in sources]), file_folders([each.stem for each in sources])
+    return [each._replace(file=file, folder=folder) for each, file, folder in zip(sources, files, folders)]
 
 
 def _no_ratings() -> pd.DataFrame:
