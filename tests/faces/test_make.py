@@ -288,15 +288,51 @@ def test_a_journal_that_others_have_written_removes_nothing_of_theirs(tmp_path, 
     save(tmp_path / "in/a.png", 0, HERE)
     save(tmp_path / "mine.png", 1)
     made(tmp_path / "in", tmp_path / "out")
+    row = {"id": "z", "source_time": None, "source_box": "", "carried": False}
     lines = [
-        {"id": "z", "state": "", "rows": [{"image": "../../mine.png"}], "reason": ""},
-        {"id": "y", "state": "", "rows": [{"image": str(tmp_path / "mine.png")}], "reason": ""},
+        {"id": "z", "state": "", "rows": [{**row, "image": "../../mine.png"}], "reason": ""},
+        {"id": "y", "state": "", "rows": [{**row, "image": str(tmp_path / "mine.png")}], "reason": ""},
         {"id": "a"}, 3, ["a"],
     ]  # fmt: skip
     with open(tmp_path / "out/faces.jsonl", "a") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
     assert len(made(tmp_path / "in", tmp_path / "out").items) == 1
     assert (tmp_path / "mine.png").is_file()
+
+
+def test_a_journal_that_was_cut_within_a_letter_goes_on(tmp_path, save, finder):
+    for seed, name in enumerate(["a", "glück"]):
+        save(tmp_path / f"in/{name}.png", seed, HERE)
+    made(tmp_path / "in", tmp_path / "out")
+    whole = contents(tmp_path / "out")
+    journal = tmp_path / "out/faces.jsonl"
+    journal.write_bytes(journal.read_bytes().partition("ü".encode())[0] + "ü".encode()[:1])
+    finder.asked = 0
+    made(tmp_path / "in", tmp_path / "out")
+    assert finder.asked == 1
+    assert contents(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"rows": 5},
+        {"rows": "ab"},
+        {"rows": [3]},
+        {"rows": [{"id": "a", "image": "a.png"}]},
+        {"id": ["a"]},
+        {"reason": 1},
+    ],
+)
+def test_a_line_of_another_shape_is_as_none(tmp_path, save, finder, words):
+    save(tmp_path / "in/a.png", 0, HERE)
+    made(tmp_path / "in", tmp_path / "out")
+    whole, journal = contents(tmp_path / "out"), tmp_path / "out/faces.jsonl"
+    journal.write_text(json.dumps(json.loads(journal.read_text()) | words) + "\n")
+    finder.asked = 0
+    made(tmp_path / "in", tmp_path / "out")
+    assert finder.asked == 1
+    assert contents(tmp_path / "out") == whole
 
 
 # ---- refusals

@@ -13,6 +13,8 @@ from affectspace.files import inside, json_text, packed, write_text
 
 __all__ = ["Journal"]
 
+ROW = ("id", "image", "source_time", "source_box", "carried")  # of a crop
+
 
 class Journal:
     """The sources that have been cropped, and their crops; of those that have changed since, it forgets both.
@@ -62,13 +64,17 @@ class Journal:
 def _lines(path: Path) -> Iterator[tuple[str, str, str, Cropped]]:
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8").split("\n"):
+    for line in path.read_bytes().split(b"\n"):
         try:
-            told = json.loads(line)
-            known = told["id"], told["state"], Cropped(told["rows"], told["reason"])
+            text = line.decode("utf-8")
+            told = json.loads(text)
+            rows = [{name: row[name] for name in ROW} for row in told["rows"]]
+            known = told["id"], told["state"], Cropped(rows, told["reason"])
         except (ValueError, TypeError, KeyError):  # a killed run's last line, what is behind it, or another's words
             continue
-        yield line, *known
+        names = [*known[:2], known[2].reason, *(row[name] for row in rows for name in ("id", "image"))]
+        if all(isinstance(name, str) for name in names):
+            yield text, *known
 
 
 def _state(source: FaceSource) -> str:
