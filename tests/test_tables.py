@@ -1,9 +1,11 @@
 """Every way in which a table that people bring is no table, and what is said of it."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.tables import read_table
+from affectspace.tables import empty_cells, read_table
 
 
 def table(folder, text: str | bytes, name: str = "items.csv"):
@@ -62,3 +64,9 @@ def test_other_files_are_refused(tmp_path):
 
 def test_tabs_separate_a_tsv(tmp_path):
     assert table(tmp_path, "id\ttext\na\tb, c\n", "items.tsv").to_dict("list") == {"id": ["a"], "text": ["b, c"]}
+
+
+def test_what_holds_no_number():
+    assert empty_cells(pd.Series(["", " \t", "nan", " NaN ", None, pd.NA], dtype=object)).all()
+    assert not empty_cells(pd.Series(["0", "na", "inf", "nano", "-"])).any()
+    assert empty_cells(pd.Series([1.5, np.nan])).tolist() == [False, True]

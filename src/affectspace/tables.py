@@ -10,7 +10,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["TABLE_SUFFIXES", "parse_csv", "read_table"]
+__all__ = ["TABLE_SUFFIXES", "empty_cells", "parse_csv", "read_table"]
 
 TABLE_SUFFIXES = {".csv", ".tsv", ".parquet"}
 OTHER_FORMATS = {
@@ -72,6 +72,17 @@ def parse_csv(text: str, path: Path, separator: str = ",") -> pd.DataFrame:
         raise
     except (ValueError, csv.Error) as error:  # pandas' own errors are ValueErrors
         raise InputError(f"{path} cannot be read as a table: {str(error).strip()}") from error
+
+
+def empty_cells(cells: pd.Series) -> pd.Series:
+    """Which cells of a column of numbers hold none, bool: missing, blank, or the word NaN that programs write for it.
+
+    Example:
+        >>> empty_cells(pd.Series(["31.5", None, " ", "NaN", "about 40"])).tolist()
+        [False, True, True, True, False]
+    """
+    words = cells.astype("string").str.strip().str.lower()
+    return words.isna() | words.isin(["", "nan"]).astype(bool)
 
 
 def _check_header(path: Path, text: str, separator: str) -> None:

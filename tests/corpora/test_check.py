@@ -9,6 +9,7 @@ import soundfile
 from PIL import Image
 
 from affectspace.corpora import PROBLEMS, check, notes, open_corpus
+from affectspace.labels.votes import column_numbers
 
 RATE = 16000
 
@@ -327,3 +328,15 @@ def test_ages_off_their_scale(tmp_path):
         (3, "off-scale", "the label is '412'; labels run from 0 to 120"),
         (4, "not-a-number", "the label is 'about 40'; labels run from 0 to 120"),
     ]
+
+
+@pytest.mark.parametrize("cell", ["NaN", "nan", " nan ", '" "', ""])
+def test_an_age_that_is_not_known_is_no_wrong_age(tmp_path, cell):
+    (tmp_path / "items.csv").write_text(f"id,text,age\na,some words,30\nb,some words,{cell}\n")
+    (tmp_path / "corpus.toml").write_text("[scales.age]\nlow = 0\nhigh = 120\n")
+    corpus = open_corpus(tmp_path)
+    assert not {fault.problem for fault in check(corpus)} & {"not-a-number", "off-scale"}
+    assert np.isnan(column_numbers(corpus.items, "age")).tolist() == [False, True]
+    card = '[columns]\nlabel = "age"\n[scales.label]\nlow = 0\nhigh = 120\n'
+    (tmp_path / "corpus.toml").write_text(card)
+    assert seen(open_corpus(tmp_path)) == [(2, "label", "no-label")]

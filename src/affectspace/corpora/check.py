@@ -8,6 +8,7 @@ import pandas as pd
 from affectspace.corpora.check_media import media_faults
 from affectspace.corpora.corpus import MEDIA_COLUMNS, Corpus, Scale, unlabelled
 from affectspace.corpora.fault import Fault
+from affectspace.tables import empty_cells
 
 __all__ = ["check"]
 
@@ -86,7 +87,7 @@ def _column(items: pd.DataFrame, column: str, scale: Scale) -> Iterator[Fault]:
     cells = items[column].astype("string")
     numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
     legal = f"{'labels run' if column == 'label' else f'{column} runs'} from {scale.low:g} to {scale.high:g}"
-    for at in np.flatnonzero(cells.notna() & ~numbers.between(scale.low, scale.high)):
+    for at in np.flatnonzero(~empty_cells(cells) & ~numbers.between(scale.low, scale.high)):
         name, value = items["id"].iloc[at], cells.iloc[at]
         problem = "not-a-number" if np.isnan(numbers.iloc[at]) else "off-scale"
         message = f"the {column} is {value!r}; {legal}"

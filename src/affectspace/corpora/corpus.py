@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from affectspace.errors import InputError
+from affectspace.tables import empty_cells
 
 __all__ = [
     "ITEM_COLUMNS",
@@ -108,8 +109,10 @@ class Corpus:
 
 
 def unlabelled(corpus: Corpus) -> pd.Series:
-    """Which items have neither a label nor a rating, bool."""
-    return corpus.items["label"].isna() & ~corpus.items["id"].isin(corpus.ratings["item"].dropna().unique())
+    """Which items have neither a label nor a rating, bool; a label that is a number on a scale may also be NaN."""
+    labels = corpus.items["label"]
+    none = empty_cells(labels) if "label" in corpus.card.scales else labels.isna()
+    return none & ~corpus.items["id"].isin(corpus.ratings["item"].dropna().unique())
 
 
 def video_times(items: pd.DataFrame) -> pd.DataFrame:

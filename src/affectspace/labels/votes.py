@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
+from affectspace.tables import empty_cells
 
 __all__ = [
     "Judgements",
@@ -89,7 +90,7 @@ def numbers(judged: Judgements, dimension: str, low: float = -np.inf, high: floa
 
 
 def column_numbers(items: pd.DataFrame, column: str) -> np.ndarray:
-    """A column of the items as float64 ``(items,)``, NaN where a cell is empty or says so.
+    """A column of the items as float64 ``(items,)``, NaN where :func:`~affectspace.tables.empty_cells` has none.
 
     Raises:
         InputError: a cell that is no finite number; it names the item and the cell.
@@ -98,8 +99,7 @@ def column_numbers(items: pd.DataFrame, column: str) -> np.ndarray:
         >>> column_numbers(pd.DataFrame({"id": ["a", "b", "c"], "age": ["31.5", None, "NaN"]}), "age")
         array([31.5,  nan,  nan])
     """
-    cells = texts(items, column)
-    known = np.array([cell is not None and cell.strip().lower() not in ("", "nan") for cell in cells], bool)
+    cells, known = texts(items, column), ~empty_cells(items[column]).to_numpy()
     values = np.full(len(cells), np.nan)
     values[known] = np.asarray(pd.to_numeric(cells[known], errors="coerce"), float)
     illegal = np.flatnonzero(known & ~np.isfinite(values))
