@@ -5,8 +5,9 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
-from affectspace.encoders import Batch
+from affectspace.encoders import Batch, pretrained_images
 from affectspace.encoders.pretrained_images import PretrainedImages, PretrainedTrunk
 from affectspace.errors import InputError
 
@@ -189,3 +190,28 @@ def test_without_transformers_the_remedy_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r'not installed; pip install "affectspace\[pretrained\]"'):
         PretrainedTrunk(tmp_path, channels=3)
+
+
+class NormalisedTrunk(nn.Module):
+    """Stands in for a model of others, with statistics that training moves."""
+
+    features = 3
+
+    def __init__(self, *settings):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, images):
+        return self.norm(images).mean((2, 3))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_model_learns_nothing_from_when_it_is_made(monkeypatch, frozen):
+    monkeypatch.setattr(pretrained_images, "PretrainedTrunk", NormalisedTrunk)
+    encoder = PretrainedImages("any", 3, 2, frozen=frozen)
+    assert encoder.training
+    assert encoder.head.training
+    assert encoder.trunk.training is not frozen
+    before = encoder.trunk.norm.running_mean.clone()
+    encoder(Batch(torch.rand(4, 256, 3) + 5, torch.full((4,), 256)))
+    assert torch.equal(before, encoder.trunk.norm.running_mean) is frozen

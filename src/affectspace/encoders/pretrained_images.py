@@ -75,6 +75,7 @@ class PretrainedImages(nn.Module):
         self.frozen = frozen
         self.trunk = PretrainedTrunk(source, channels, mean, scale, weights, revision).requires_grad_(not frozen)
         self.head = EmbeddingHead(self.trunk.features, classes, dimensions, non_negative, dropout, probe)
+        self.train(self.training)
 
     @property
     def sizes(self) -> dict[str, int]:
