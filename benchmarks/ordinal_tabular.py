@@ -9,8 +9,8 @@ from the same start weights on the same batches, by Adam at each of three learni
 the rate and the epoch with the least validation MAE are kept, training stops 12 epochs after it. The ordered logit,
 which has nothing to choose, is fitted to training and validation rows together.
 
-OUT/runs.csv has a row a run, and what it holds is not run again; the tables and the diagram (OUT/ranks.svg,
-OUT/ranks.png) are of its means.
+OUT/runs.csv has a row a run, and splits of which it holds all methods are not run again; the tables and the diagram
+(OUT/ranks.svg, OUT/ranks.png) are of its means.
 """
 
 import math
@@ -30,6 +30,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from torch import Tensor, nn
 
 from affectspace.encoders import MLP, Batch
+from affectspace.files import atomic_path
 from affectspace.losses import (
     EntropicEMDLoss,
     GuidedEMDLoss,
@@ -312,20 +313,33 @@ def tell(runs: pd.DataFrame, out: Path) -> None:
     draw(runs, out)
 
 
+def runs_of(path: Path) -> list[dict]:
+    """The rows of ``runs.csv`` that belong to splits of which all methods are there."""
+    if not path.exists():
+        return []
+    runs = pd.read_csv(path)
+    whole = runs.groupby(["set", "split"])["method"].transform(lambda methods: set(METHODS) <= set(methods))
+    return runs[whole.astype(bool)].to_dict("records")
+
+
+def keep_runs(rows: list[dict], path: Path) -> None:
+    """Write ``runs.csv``; who is stopped meanwhile keeps the one before."""
+    with atomic_path(path) as aside:
+        pd.DataFrame(rows).sort_values(["set", "split"], kind="stable").to_csv(aside, index=False)
+
+
 def main() -> None:
     splits, processes = (int(word) for word in (*sys.argv[1:3], *("20", "2")[len(sys.argv[1:3]) :]))
     out = Path(sys.argv[3] if len(sys.argv) > 3 else "runs/ordinal_tabular")
     out.mkdir(parents=True, exist_ok=True)
     jobs = [(name, split) for split in range(splits) for name in SETS]
-    began, rows = time.perf_counter(), []
-    if (out / "runs.csv").exists():
-        rows = pd.read_csv(out / "runs.csv").to_dict("records")
-        done = {(row["set"], row["split"]) for row in rows}
-        jobs = [job for job in jobs if job not in done]
+    began, rows = time.perf_counter(), runs_of(out / "runs.csv")
+    done = {(row["set"], row["split"]) for row in rows}
+    jobs = [job for job in jobs if job not in done]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         for count, found in enumerate(pool.imap_unordered(run, jobs), 1):
             rows += found
-            pd.DataFrame(rows).sort_values(["set", "split"], kind="stable").to_csv(out / "runs.csv", index=False)
+            keep_runs(rows, out / "runs.csv")
             print(f"{count} of {len(jobs)} splits, {time.perf_counter() - began:.0f} s", flush=True)
     tell(pd.DataFrame(rows), out)
 
