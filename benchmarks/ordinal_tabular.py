@@ -235,6 +235,11 @@ def cell(values: pd.Series, measure: str, best: bool) -> str:
     return f"**{told}**" if best else told
 
 
+def p_told(p: float, digits: int) -> str:
+    """``p = 0.012``, or ``p < 0.001`` of one that would be rounded to nothing."""
+    return f"p = {p:.{digits}f}" if round(p, digits) > 0 else f"p < {10**-digits:.{digits}f}"
+
+
 def tables(runs: pd.DataFrame) -> str:
     """Mean (standard deviation over splits), the best in bold, and what each method's ranks say."""
     parts = []
@@ -250,8 +255,8 @@ def tables(runs: pd.DataFrame) -> str:
         parts.append(f"| *average rank* | {' | '.join(f'{rank:.1f}' for rank in ranks)} |\n")
         test, adjusted = friedman(mean.to_numpy()), wilcoxon_holm(mean.to_numpy())
         parts.append(
-            f"Friedman: χ² = {test.chi_squared:.1f}, p = {test.p:.3f}; Iman-Davenport F = {test.f:.2f}, "
-            f"p = {test.p_f:.4f}. Least p of a pair by Wilcoxon and Holm: {adjusted.min():.2f}.\n"
+            f"Friedman: χ² = {test.chi_squared:.1f}, {p_told(test.p, 3)}; Iman-Davenport F = {test.f:.2f}, "
+            f"{p_told(test.p_f, 4)}. Least p of a pair by Wilcoxon and Holm: {adjusted.min():.2f}.\n"
         )
     return "\n".join(parts)
 

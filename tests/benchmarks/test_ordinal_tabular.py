@@ -45,3 +45,8 @@ def test_who_is_stopped_while_writing_keeps_what_was_there(bench, tmp_path, monk
         bench.keep_runs(rows_of(bench, "a", 1), path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["runs.csv"]
+
+
+@pytest.mark.parametrize(("p", "told"), [(0.0123, "p = 0.012"), (0.0004, "p < 0.001"), (0.0006, "p = 0.001")])
+def test_no_p_is_told_as_nought(bench, p, told):
+    assert bench.p_told(p, 3) == told
