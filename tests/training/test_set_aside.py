@@ -93,9 +93,22 @@ def test_items_off_their_scale_can_be_embedded_and_have_no_label(written):
 def test_what_is_not_used_is_counted_by_reason(written):
     recipe = written(["-3", "412", "about 4", None], SCALE.format("value"))
     found = unused(prepare(recipe).about)
-    assert found == {"items": 60, "used": 56, "set_aside": {"the value is …": 3}, "left_out": {"no value": 1}}
+    by_reason = {"set_aside": {"the value is …": 3}, "left_out": {"no value": 1}}
+    assert found == {"items": 60, "used": 56, **by_reason, "ratings": 0}
     assert unused_told(found) == ("56 of 60 items are used; set aside: 3 x the value is …; left out: 1 x no value")
     assert unused_told(unused({"corpora": [{"items": 2, "used": 2}]})) == unused_told(unused({})) == ""
+
+
+def test_ratings_at_fault_are_no_items(written):
+    recipe = written([], SCALE.format("age"))
+    ids = [f"mine{n}" for n in range(60)]
+    ratings = pd.DataFrame({"item": ids * 2, "rater": ["one"] * 60 + ["two"] * 60, "value": [2.0, 5.0] * 60})
+    ratings.loc[:36, "value"] = 99
+    ratings.assign(dimension="age").to_csv(f"{recipe.data}/mine/ratings.csv", index=False)
+    labels = {"kind": "levels", "dimension": "age", "thresholds": [3]}
+    found = unused(prepare(make_recipe(recipe.model_dump(mode="json") | {"labels": labels})).about)
+    assert found == {"items": 60, "used": 60, "set_aside": {}, "left_out": {}, "ratings": 37}
+    assert unused_told(found) == "60 of 60 items are used; ratings at fault, which are left out: 37"
 
 
 @pytest.mark.parametrize(

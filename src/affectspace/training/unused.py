@@ -1,9 +1,11 @@
-"""Which items of its corpora a run did not use, counted by reason."""
+"""Which items and ratings of its corpora a run did not use, counted by reason."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from affectspace.training.set_aside import RATING_FAULT
 
 __all__ = ["reason_kind", "unused", "unused_told"]
 
@@ -25,9 +27,10 @@ def reason_kind(reason: str) -> str:
 
 
 def unused(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts over all corpora of a run: ``items``, ``used``, and by reason ``set_aside`` and ``left_out``.
+    """Counts over all corpora of a run: ``items``, ``used``, by reason ``set_aside`` and ``left_out``, and ``ratings``.
 
-    What is set aside is at fault; what is left out has no target.
+    Items that are set aside are at fault; those that are left out have no target. ``ratings`` are those at fault, whose
+    items may be used all the same.
 
     Args:
         data: the content of the run's ``data.json``.
@@ -35,15 +38,18 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
     Example:
         >>> unused({"corpora": [{"items": 3, "used": 1, "left_out": {"no label": 1},
         ...                      "quarantine": [{"id": "a", "reason": "the label is '-3'; labels run from 0 to 9"}]}]})
-        {'items': 3, 'used': 1, 'set_aside': {'the label is …': 1}, 'left_out': {'no label': 1}}
+        {'items': 3, 'used': 1, 'set_aside': {'the label is …': 1}, 'left_out': {'no label': 1}, 'ratings': 0}
     """
-    items, used, aside, left = 0, 0, Counter(), Counter()
+    items, used, ratings, aside, left = 0, 0, 0, Counter(), Counter()
     for corpus in data.get("corpora") or []:
         items += corpus.get("items") or 0
         used += corpus.get("used") or 0
-        aside.update(reason_kind(row["reason"]) for row in corpus.get("quarantine") or [])
+        kinds = [reason_kind(row["reason"]) for row in corpus.get("quarantine") or []]
+        ratings += kinds.count(RATING_FAULT)
+        aside.update(kind for kind in kinds if kind != RATING_FAULT)
         left.update(corpus.get("left_out") or {})
-    return {"items": items, "used": used, "set_aside": dict(aside.most_common()), "left_out": dict(left.most_common())}
+    reasons = {"set_aside": dict(aside.most_common()), "left_out": dict(left.most_common())}
+    return {"items": items, "used": used, **reasons, "ratings": ratings}
 
 
 def unused_told(found: Mapping[str, Any]) -> str:
@@ -53,4 +59,6 @@ def unused_told(found: Mapping[str, Any]) -> str:
         for key, words in (("set_aside", "set aside"), ("left_out", "left out"))
         if found[key]
     ]
+    if found["ratings"]:
+        parts.append(f"ratings at fault, which are left out: {found['ratings']:,}")
     return f"{found['used']:,} of {found['items']:,} items are used; {'; '.join(parts)}" if parts else ""
