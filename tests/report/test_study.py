@@ -287,6 +287,15 @@ def test_quarantined_items_are_listed(make_study):
     assert "Quarantine: 2 items that could not be used" in words
     assert "03a the recording holds no samples" in words
     assert f"cannot be read: {EVIL}" in words
+    about["corpora"][0]["quarantine"] = [
+        bad[0],
+        *[{"id": "03a", "reason": "rating left out: one gave '9'; 1 to 5"}] * 3,
+    ]
+    path.write_text(json.dumps(about))
+    words = page(folder).words("basis")
+    assert "Quarantine: 1 item and 3 ratings that could not be used" in words
+    assert "1 left out: quarantined: at fault" in words
+    assert "3 left out: ratings at fault" in words
 
 
 def test_what_it_rests_on(full):

@@ -13,6 +13,7 @@ from affectspace.report.compare import Comparison
 from affectspace.report.feature_words import feature_words
 from affectspace.report.phrases import NONE, counted, percent
 from affectspace.training.run import Run
+from affectspace.training.set_aside import RATING_FAULT
 
 __all__ = ["Cell", "commands", "corpora", "environments", "features", "protocol", "recipe_differences", "score_table"]
 
@@ -196,7 +197,11 @@ def corpora(comparison: Shown) -> list[dict[str, Any]]:
 
 def _card(about: dict[str, Any]) -> dict[str, Any]:
     quarantine = about.get("quarantine") or []
-    left_out = dict(about.get("left_out") or {})
+    ratings = sum(row["reason"].startswith(RATING_FAULT) for row in quarantine)
+    items = len(quarantine) - ratings
+    left_out = dict(about.get("left_out") or {}) | {
+        reason: count for reason, count in (("quarantined: at fault", items), ("ratings at fault", ratings)) if count
+    }
     return {
         "name": about.get("name", "?"),
         "facts": [
@@ -212,12 +217,14 @@ def _card(about: dict[str, Any]) -> dict[str, Any]:
         ],
         "items": about.get("items"),
         "used": about.get("used"),
-        "left_out": [*left_out.items(), *([("quarantined: at fault", len(quarantine))] if quarantine else [])],
+        "left_out": list(left_out.items()),
         "classes": _bars(about.get("classes") or {}),
         "agreement": [_agreement(name, each) for name, each in (about.get("agreement") or {}).items()],
         "quarantine": quarantine[:QUARANTINE_SHOWN],
         "quarantine_more": max(0, len(quarantine) - QUARANTINE_SHOWN),
-        "quarantine_count": len(quarantine),
+        "quarantine_told": " and ".join(
+            counted(count, what) for count, what in ((items, "item"), (ratings, "rating")) if count
+        ),
     }
 
 
