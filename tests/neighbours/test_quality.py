@@ -66,6 +66,16 @@ def test_separate_classes_have_the_best_of_every_figure():
     assert 0.3 < figures["rater_agreement_chance"] < 0.95
 
 
+def test_no_more_neighbours_are_told_than_there_are():
+    points, labels, _ = cast()
+    for reference, k in ((3, 3), (11, 11), (30, 11)):
+        among = points[:reference] + 0.3, labels[:reference]
+        asked, there = (space_figures(points, labels, 2, *among, ks=[1], k_nn=each) for each in (11, k))
+        assert asked["knn_k"] == there["knn_k"] == k
+        assert asked["knn_macro_f1"] == there["knn_macro_f1"]
+    assert space_figures(points[:4], [0, 1, 0, 1], 2, ks=[1])["knn_k"] == 3
+
+
 def test_a_collapsed_space_is_at_chance():
     labels = np.random.default_rng(0).integers(3, size=300)
     figures = space_figures(np.ones((300, 5)), labels, 3, ks=[1, 4])

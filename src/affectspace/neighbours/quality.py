@@ -53,7 +53,7 @@ def space_figures(
     ``knn_f1_of_macro``                          among the other items (each left out in turn)
     ``within_knn_accuracy``, ...                 the same five among the other items, where there is a reference
     ``map_accuracy``, ...                        the same five of the class with the nearest mean of reference items
-    ``knn_k``                                    how many neighbours had a vote
+    ``knn_k``                                    how many neighbours had a vote; never more than there are
     ``recall_at_K``, ``accuracy_at_K``           retrieval among the items themselves
     ``reference_recall_at_K``,                   retrieval from the reference, where there is one
     ``reference_accuracy_at_K``
@@ -104,16 +104,17 @@ def space_figures(
     widest = max([*ks, k_nn, K_NN])
     _, rows = Neighbours(points).of_items(widest)
     retrieved = {"": (rows, labels)}
-    voters, voters_votes = rows, votes
+    voters, voters_votes, available = rows, votes, len(points) - 1
     predicted = {}
     if reference is not None and reference_targets is not None:
         others, voters_votes = _known(reference, reference_targets, classes, metric, "reference", at_least=1)
         _, voters = Neighbours(others).search(points, widest)
+        available = len(others)
         retrieved["reference_"] = (voters, leading_labels(voters_votes, classes))
         predicted["within_knn"] = neighbour_votes(rows, votes, classes, k_nn)[1]
         predicted["map"] = map_classifier(others, voters_votes, classes).predict(torch.from_numpy(points)).numpy()
     predicted["knn"] = neighbour_votes(voters, voters_votes, classes, k_nn)[1]
-    figures: dict[str, float] = {"knn_k": k_nn}
+    figures: dict[str, float] = {"knn_k": min(k_nn, available)}
     for way, guesses in predicted.items():
         figures |= {f"{way}_{name}": figure(votes, guesses, classes) for name, figure in VOTED.items()}
     if (labels >= 0).any():
