@@ -38,9 +38,9 @@ def suspects(
       ``unseen``, from which its model has not learned, and by which it was not chosen; for all others, softmax
       regression on the vectors of other items, in five folds.
 
-    The consensus c is the mixture of both under which the targets of all items are likeliest: in the space of a trained
-    net a posterior that is linear says nearly all, elsewhere neighbours have up to half of the say. The score of a
-    target t, at least 0, is
+    The consensus c is the mixture of both under which the targets of all items are likeliest. In what was measured, a
+    posterior that is linear said nearly all in the space of a trained net, and elsewhere neighbours had two fifths of
+    the say. The score of a target t, at least 0, is
 
     .. math:: 1 - \exp\left(-\mathrm{KL}(t \,\|\, c)\right) / \max_j c_j
 
