@@ -102,3 +102,15 @@ def test_rows_before_the_damage_are_read_whatever_was_asked_for_first(tmp_path, 
     assert [told(row, images) for row in range(0, 300, 29)] == forward[::29]
     fresh = ParquetImages(tmp_path / "a.parquet")
     assert [told(row, fresh) for row in range(299, -1, -29)] == forward[::-29]
+
+
+@pytest.mark.parametrize("row", [-1, 300, 10**9])
+def test_no_row_but_those_that_are_there(tmp_path, small, row):
+    cells = table(tmp_path / "a.parquet", group=100)
+    images = ParquetImages(tmp_path / "a.parquet")
+    for _ in range(2):
+        with pytest.raises(
+            MediaError, match=rf"there is no row {row} in .*a\.parquet, whose rows run from 0 to 299; check"
+        ):
+            images.cell(row)
+        assert images.cell(299) == cells[299]

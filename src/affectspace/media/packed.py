@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 
 from affectspace.errors import MediaError
-from affectspace.media.packed_parquet import ParquetImages
+from affectspace.media.packed_parquet import ParquetImages, refuse_row
 
 __all__ = ["csv_rows", "packed_image", "packed_rows"]
 
@@ -41,11 +41,9 @@ def packed_image(table: Path, row: int) -> bytes | np.ndarray:
         array([[  0,  64],
                [128, 255]], dtype=uint8)
     """
-    rows = packed_rows(table)
-    if row >= rows:
-        raise MediaError(f"there is no row {row} in {table}, whose rows run from 0 to {rows - 1}; check the reference")
     if table.suffix == ".csv":
         column, starts = _good(_places(str(table), _stamp(table)))
+        refuse_row(table, row, len(starts) - 1)
         return _grey_levels(table, row, column, int(starts[row]), int(starts[row + 1]))
     cell = _good(_parquet(str(table), _stamp(table))).cell(row)
     content = cell.get("bytes") if isinstance(cell, dict) else cell

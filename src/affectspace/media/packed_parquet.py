@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from affectspace.errors import MediaError
 
-__all__ = ["ParquetImages", "holds_bytes"]
+__all__ = ["ParquetImages", "holds_bytes", "refuse_row"]
 
 WINDOW = 8 << 20  # bytes of rows that are unpacked at once
 TALLEST = 256  # rows at once: a file that stores an image once for all its rows says nothing of their size
@@ -74,8 +74,9 @@ class ParquetImages:
         """What a row holds: bytes, a dict, or None.
 
         Raises:
-            MediaError: a file that is damaged there, or before, in the same group of rows.
+            MediaError: no such row, or a file that is damaged there, or before, in the same group of rows.
         """
+        refuse_row(self.table, row, self.rows)
         with self._lock:
             start, images = self._held(row) or self._unpacked(row)
             return images[row - start].as_py()
@@ -115,6 +116,22 @@ class ParquetImages:
         self._kept[start] = images
         while len(self._kept) > 1 and sum(each.nbytes for each in self._kept.values()) > KEPT:
             self._kept.popitem(last=False)
+
+
+def refuse_row(table: str | Path, row: int, rows: int) -> None:
+    """Raise for a row that a table of so many does not have.
+
+    Raises:
+        MediaError: it names the rows that there are.
+
+    Example:
+        >>> refuse_row("faces.parquet", 4, 4)
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.MediaError: there is no row 4 in faces.parquet, whose rows run from 0 to 3; ...
+    """
+    if not 0 <= row < rows:
+        raise MediaError(f"there is no row {row} in {table}, whose rows run from 0 to {rows - 1}; check the reference")
 
 
 def holds_bytes(kind: pa.DataType) -> bool:
