@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from affectspace.corpora import open_corpus
+from affectspace.errors import InputError
+
 
 @pytest.fixture
 def photographs(tmp_path):
@@ -56,22 +59,31 @@ def test_as_json_and_again(run, photographs):
 def test_one_file_without_a_label(run, photographs):
     code, out, _ = run("faces", "people/calm/a.jpg")
     assert code == 0
-    assert "1 face in 1 source -> people/calm/a-faces/items.csv" in out
-    code, out, _ = run("check", "people/calm/a-faces")
+    assert "1 face in 1 source -> a-faces/items.csv" in out
+    assert open_corpus("people").items["label"].tolist() == ["calm", "calm", "glad", "glad"]  # no crop is one of them
+    code, out, _ = run("check", "a-faces")
     assert code == 0
     assert "note: no item has a label or a rating" in out
-    assert out.endswith("\nnext:\n  affectspace embed RUN people/calm/a-faces\n")
+    assert out.endswith("\nnext:\n  affectspace embed RUN a-faces\n")
 
 
-def test_without_out_the_folder_stands_beside_the_source(tmp_path, monkeypatch):
-    from affectspace.cli.faces import _beside
+def test_without_out_the_folder_stands_where_no_corpus_counts_its_pictures(tmp_path, monkeypatch):
+    from affectspace.cli.faces import _place
 
     (tmp_path / "my.pictures").mkdir()
     (tmp_path / "clip.one.mp4").touch()
     monkeypatch.chdir(tmp_path / "my.pictures")
-    assert str(_beside(Path("../clip.one.mp4"))) == "../clip.one-faces"
-    assert _beside(Path()) == _beside(tmp_path / "my.pictures") == tmp_path / "my.pictures-faces"
-    assert _beside(Path("..")) == tmp_path.with_name(f"{tmp_path.name}-faces")
+    assert _place(Path()) == _place(tmp_path / "my.pictures") == tmp_path / "my.pictures-faces"
+    assert _place(Path("..")) == tmp_path.with_name(f"{tmp_path.name}-faces")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "my.pictures/a.jpg").touch()
+    (tmp_path / "my.pictures/items.csv").touch()
+    assert _place(Path("../my.pictures/a.jpg")) == Path("a-faces")
+    assert _place(Path("../my.pictures/items.csv")) == Path("../my.pictures/items-faces")  # a table is its own corpus
+    for source in (Path("../clip.one.mp4"), tmp_path / "clip.one.mp4"):
+        with pytest.raises(InputError, match=r"clip\.one-faces would lie among the files beside .*; name another"):
+            _place(source)
 
 
 @pytest.mark.parametrize(

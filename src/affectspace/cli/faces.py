@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.errors import InputError
 from affectspace.files import json_text
 
 SHOWN = 10  # of what is left out; the table has all
@@ -33,7 +34,8 @@ def faces(
     source
         A folder of pictures and videos, one file, or a corpus whose items have an image or a video.
     out
-        The folder for items.csv, corpus.toml, quarantine.csv and the crops [default: NAME-faces beside the source].
+        The folder for items.csv, corpus.toml, quarantine.csv and the crops [default: NAME-faces beside the source; of
+        one picture or video where you are, unless that is in its own folder, which may be that of a class].
     find
         The largest face of each picture or frame, or all of them.
     finder
@@ -43,7 +45,7 @@ def faces(
     as_json
         Print what was done as JSON, for machines.
     """
-    folder = new_folder(out or _beside(source))
+    folder = new_folder(out or _place(source))
 
     from affectspace.faces import make_faces
     from affectspace.studies.words import counted
@@ -72,6 +74,15 @@ def faces(
     next_commands(f"affectspace check {quoted(folder)}")
 
 
-def _beside(source: Path) -> Path:
+def _place(source: Path) -> Path:
+    """Where crops go that nobody has named a folder for: never among pictures that a corpus of folders would count."""
+    from affectspace.corpora.layout import IMAGE_ENDINGS, VIDEO_ENDINGS
+
     named = source if source.name not in {"", ".."} else source.resolve()
-    return named.with_name(f"{named.stem if named.is_file() else named.name}-faces")
+    name = f"{named.stem if named.is_file() else named.name}-faces"
+    if not named.is_file() or not named.name.lower().endswith(IMAGE_ENDINGS + VIDEO_ENDINGS):
+        return named.with_name(name)
+    folder = Path(name)
+    if named.resolve().parent in folder.resolve().parents:
+        raise InputError(f"{folder} would lie among the files beside {source}; name another folder with --out")
+    return folder
