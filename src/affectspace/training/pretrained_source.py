@@ -33,7 +33,8 @@ def make_pretrained(
     """
     local = Path(recipe.data) / entry.source
     source = kept / FOLDER if kept is not None else local if local.is_dir() else entry.source
-    mean, scale = (0.0, 1.0) if normaliser is None or normaliser.pooled is None else vars(normaliser.pooled).values()
+    pooled = None if normaliser is None else normaliser.pooled
+    mean, scale = (0.0, 1.0) if pooled is None else (pooled.mean.tolist(), pooled.scale.tolist())
     return PretrainedImages(
         source, channels, classes, entry.dimensions, entry.non_negative, entry.dropout, mean, scale,
         probe=entry.probe, frozen=entry.frozen, weights=kept is None, revision=None if kept else revision,
