@@ -28,8 +28,22 @@ def test_without_ties_it_is_one_over_the_classes(classes):
     assert chance_uar(np.eye(classes)[truth]) == pytest.approx(1 / classes)
 
 
-def test_a_class_without_items_takes_its_share_of_the_guesses():
-    assert chance_uar([0, 0, 1], classes=4) == pytest.approx(1 / 4)
+def test_a_class_without_items_changes_nothing_as_in_the_uar():
+    assert chance_uar([0, 0, 1], classes=4) == chance_uar([0, 0, 3]) == 1 / 2
+    tied = ties({0}, {1}, {0, 1}, classes=2)
+    assert chance_uar(np.hstack([tied, np.zeros((3, 2))])) == chance_uar(tied)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.integers(0, 3), st.integers(0, 9), st.integers(0, 10_000))
+def test_one_answer_to_everything_is_never_above_chance(present, absent, tied, seed):
+    """As long as each class that occurs has an item of its own; and without ties it is chance to the last bit."""
+    rng, classes = np.random.default_rng(seed), present + absent
+    own = np.concatenate([np.arange(present), rng.integers(present, size=10)])
+    torn = np.eye(classes)[rng.integers(present, size=tied)] + np.eye(classes)[rng.integers(present, size=tied)]
+    truth = np.vstack([np.eye(classes)[own], torn / 2])
+    for answer in range(classes):
+        assert uar(truth, np.full(len(truth), answer)) <= chance_uar(truth) + 1e-12 * bool(tied)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.training.run import Run
 
-__all__ = ["comparison", "next_commands", "quoted"]
+__all__ = ["absences", "comparison", "next_commands", "quoted"]
 
 # heading -> figure of the test items, and by what to multiply it
 COLUMNS = {
@@ -68,7 +68,7 @@ def comparison(runs: "Sequence[Run]") -> None:
     told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
     words = [
         "UAR unweighted average recall",
-        "chance that of random answers, above 1 / classes where raters are tied and either answer is right",
+        "chance that of random answers, above 1 / classes that occur where raters are tied and either answer is right",
     ]
     if COLUMNS in columns:
         words += [
@@ -86,6 +86,16 @@ def comparison(runs: "Sequence[Run]") -> None:
         console.print(
             "One seed each: differences of a few points are chance; compare several seeds before believing them."
         )
+
+
+def absences(runs: "Sequence[Run]") -> None:
+    """A line for each part of each run that has no item of some class."""
+    from affectspace.training.absent import absent_told
+    from affectspace.training.runs import run_names
+
+    for name, run in zip(run_names(runs), runs):
+        for sentence in absent_told(run.metrics.get("absent") or {}, len(run.classes)):
+            print(f"note: {name}: {sentence}" if len(runs) > 1 else f"note: {sentence}")
 
 
 def _columns(rows: "Sequence[tuple[str, Run]]", unseen: str | None = None) -> dict[str, tuple[str, int]]:

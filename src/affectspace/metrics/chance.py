@@ -12,12 +12,13 @@ __all__ = ["chance_uar"]
 
 
 def chance_uar(truth: ArrayLike, classes: int | None = None) -> float:
-    r"""Expected UAR when every item's prediction is drawn uniformly from the classes.
+    r"""Expected UAR when every item's prediction is drawn uniformly from the classes that occur in the truth.
 
-    Without ties it is ``1 / classes``; tied items are right more often, and raise it. In
-    [1 / classes, 1]; it has no direction: it is what to compare a UAR with.
+    These are the classes that the UAR is a mean over, so an answer that is always the same is never above chance where
+    each of them has an item of its own. Without ties it is one over their number; tied items are right more often, and
+    raise it. In [1 / classes, 1]; it has no direction: it is what to compare a UAR with.
 
-    With :math:`C` classes, let class *c* have :math:`U` items of its own and share others with
+    With :math:`C` classes that occur, let class *c* have :math:`U` items of its own and share others with
     :math:`m - 1` tied classes each. Its recall is :math:`(X + B) / (U + B + M)`: own items found,
     tied items predicted *c*, and :math:`1/m` for each tied item missed. The expectation of this
     ratio is not the ratio of the expectations, and is taken exactly, by
@@ -33,7 +34,7 @@ def chance_uar(truth: ArrayLike, classes: int | None = None) -> float:
     Args:
         truth: class indices ``(items,)`` or probabilities ``(items, classes)``; see
             :mod:`affectspace.metrics.classification` for ties.
-        classes: how many classes the predictions are drawn from; default as ``truth`` shows.
+        classes: how many classes are named, where ``truth`` does not show it; those that do not occur change nothing.
 
     Raises:
         ValueError: as :func:`affectspace.metrics.uar`.
@@ -41,17 +42,22 @@ def chance_uar(truth: ArrayLike, classes: int | None = None) -> float:
     Example:
         >>> chance_uar([0, 0, 0, 1])
         0.5
+        >>> chance_uar([0, 0, 0, 2], classes=4)  # two of four occur
+        0.5
         >>> round(chance_uar([[1, 0], [0, 1], [0.5, 0.5]]), 6)  # (1/2 + (1/2 + 1)/2) / 2 for either class
         0.625
     """
     count = class_count([truth], classes)
     leading = leading_classes(truth, count)
+    leading = leading[:, leading.any(0)]
+    count = leading.shape[1]
     sizes = leading.sum(1)
     own = leading[sizes == 1].sum(0)
     tied = {int(m): leading[sizes == m].sum(0) for m in np.unique(sizes[sizes > 1])}
-    occur = np.flatnonzero(leading.any(0))
-    shared = [tuple((m, int(t[c])) for m, t in tied.items() if t[c]) for c in occur]
-    return float(np.mean([_expected_recall(int(own[c]), ties, count) for c, ties in zip(occur, shared)]))
+    if not tied:
+        return 1 / count  # what an answer that is always the same reaches, to the last bit
+    shared = [tuple((m, int(t[c])) for m, t in tied.items() if t[c]) for c in range(count)]
+    return float(np.mean([_expected_recall(int(own[c]), ties, count) for c, ties in enumerate(shared)]))
 
 
 @lru_cache(maxsize=1024)  # the same items are scored after every epoch, and by every run of a study

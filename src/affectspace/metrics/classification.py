@@ -25,7 +25,10 @@ from numpy.typing import ArrayLike
 
 from affectspace.metrics._inputs import class_count, leading_classes, predicted_classes
 
-__all__ = ["accuracy", "confusion_matrix", "f1_of_macro", "macro_f1", "precision", "recalls", "uar", "weighted_f1"]
+__all__ = [
+    "accuracy", "confusion_matrix", "f1_of_macro", "macro_f1", "occurring", "precision", "recalls", "uar",
+    "weighted_f1",
+]  # fmt: skip
 
 
 def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int | None = None) -> np.ndarray:
@@ -55,6 +58,19 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, classes: int | None
     share = leading / leading.sum(1, keepdims=True)
     share[right] = np.eye(count)[guess[right]]
     return share.T @ np.eye(count)[guess]
+
+
+def occurring(truth: ArrayLike, classes: int | None = None) -> np.ndarray:
+    """Which classes have an item, one that is shared with tied classes among them: those that means are taken over.
+
+    Returns:
+        bool, shape ``(classes,)``.
+
+    Example:
+        >>> occurring([[0.5, 0.5, 0.0], [0.9, 0.0, 0.1]]).tolist()
+        [True, True, False]
+    """
+    return np.asarray(leading_classes(truth, class_count([truth], classes)).any(0))
 
 
 def recalls(truth: ArrayLike, predicted: ArrayLike, classes: int | None = None) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from affectspace.protocols import PARTS
+from affectspace.training.absent import absent_classes
 from affectspace.training.data import Data
 from affectspace.training.evaluate import (
     Predictions,
@@ -32,7 +33,7 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
     """The figures of validation and test items, and of each unseen corpus, by what :func:`final_answers` gives.
 
     Where training items answer too, their neighbours are voted with: as many as validation items choose, if there
-    are any.
+    are any. ``absent`` names the classes that a part has no item of, by part; it is left out where there are none.
     """
     # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
     similarity = None if recipe.protocol.inner else reported_geometry(recipe)
@@ -46,10 +47,15 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
         k = neighbours["k"] if neighbours else None
         return scored | figures_of_space(found, known, k) if known else scored
 
-    final: dict[str, Any] = {part: told(answers[part]) for part in ("validate", "test") if part in answers}
+    scored = {part: answers[part] for part in ("validate", "test") if part in answers}
+    final: dict[str, Any] = {part: told(found) for part, found in scored.items()}
     if neighbours:
         final["neighbours"] = neighbours
     if "unseen" in answers:
         corpora = by_corpus(answers["unseen"], data)
         final["unseen"] = {corpus: told(found) for corpus, found in corpora.items()}
+        scored |= {f"unseen.{corpus}": found for corpus, found in corpora.items()}
+    lacking = {part: absent_classes(found.targets, data.measured.classes) for part, found in scored.items()}
+    if absent := {part: names for part, names in lacking.items() if names}:
+        final["absent"] = absent
     return final

@@ -10,6 +10,7 @@ from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores, value_scores
 from affectspace.protocols import group_names, inner_groups
+from affectspace.training.absent import absent_classes
 from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.prepare import prepare
@@ -101,6 +102,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     classes = [run.metrics["classes"] for run in runs]
     if any(names != classes[0] for names in classes):  # by their bounds, which each fold has learned for itself
         classes[0] = [f"bin {place}" for place in range(1, len(classes[0]) + 1)]
+    absent = absent_classes(truth, classes[0])
     return {
         **{key: first[key] for key in kept},
         "classes": classes[0],
@@ -112,6 +114,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         "test": pooled,
         **({"validate": validation} if validation else {}),
         **({"learned": learned} if learned else {}),
+        **({"absent": {"test": absent}} if absent else {}),
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }

@@ -65,6 +65,7 @@ class _Metrics(BaseModel):
     unseen: dict[str, Figures] | None = None
     neighbours: _Neighbours | None = None
     learned: Figures | None = None
+    absent: dict[str, list[str]] | None = None
 
 
 class _Timing(BaseModel):

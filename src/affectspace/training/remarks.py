@@ -1,5 +1,6 @@
-"""What a reader of a run must know of its terms: whether one taught the classifier, and what taught nothing."""
+"""What a reader of a run must know: whether a term taught the classifier, what taught nothing, what was not tested."""
 
+from affectspace.training.absent import absent_told
 from affectspace.training.run import Run
 
 __all__ = ["remarks"]
@@ -10,7 +11,7 @@ CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd",
 def remarks(run: Run) -> list[str]:
     """Sentences, none where all is well."""
     kinds = [str(term.get("kind")) for term in run.recipe.get("terms", ())]
-    told = []
+    told = absent_told(run.metrics.get("absent") or {}, len(run.classes))
     if kinds and not CLASSIFYING & set(kinds):
         told.append(
             "No term taught the classifier, so that its predictions and their UAR are those of random weights; add "

@@ -8,6 +8,7 @@ import pandas as pd
 
 from affectspace.errors import InputError, LeakError
 from affectspace.protocols import Split, audit
+from affectspace.training.absent import absent_classes
 from affectspace.training.evaluate import Predictions, figures, figures_of_space
 from affectspace.training.finder_file import finder_file
 from affectspace.training.gather import gather
@@ -59,6 +60,7 @@ def evaluate_on(
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
         "scores": scores,
+        "absent": absent_classes(targets, model.classes),
         "data": gathered.about[0],
     }
 
