@@ -185,6 +185,21 @@ def test_transduction_is_loud(make_run, tmp_path):
     assert "TRANSDUCTIVE" not in report([clean], tmp_path)[1].words()
 
 
+def test_speakers_are_kept_apart_within_their_corpus_where_names_are_shared(make_run, tmp_path):
+    run = make_run("run")
+    record = json.loads((run / "data.json").read_text())
+    found = {"corpus": "emodb", "train": "ased", "speakers": 2, "of": 10, "example": "03"}
+    apart = "speaker, identical recordings or pictures: none occurs on both sides"
+    told = f"{apart}, a speaker being one of its own corpus whatever the names in others"
+    words = report([run], tmp_path)[1].words()
+    assert apart in words
+    assert told not in words
+    (run / "data.json").write_text(json.dumps({**record, "namesakes": [found]}))
+    words = report([run], tmp_path)[1].words()
+    assert told in words
+    assert "2 of 10 speakers of emodb bear the name of a speaker of ased" in words
+
+
 def test_runs_of_different_classes_are_shown_but_not_ranked(make_run, tmp_path):
     base = make_run("ce", "ce", snapshots=(), items=60)
     path = make_run("other", "other", classes=("angry", "happy", "sad"), snapshots=(), items=60)

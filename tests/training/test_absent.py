@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from affectspace.cli.tell import absences, comparison
+from affectspace.cli.tell import comparison, item_notes
 from affectspace.metrics import chance_uar, uar
 from affectspace.report import write_report
 from affectspace.training import train, train_folds
@@ -43,7 +43,7 @@ def test_chance_and_uar_are_of_the_same_classes_and_the_others_are_told(halved, 
     assert len(run.metrics["absent"]["unseen.other"]) == len(run.classes) - 1
     told = TOLD.format(", ".join(missing), seen.sum())
     assert told in remarks(run)
-    absences([run])
+    item_notes([run])
     assert f"note: {told}" in capsys.readouterr().out
     comparison([run])
     assert "above 1 / classes that occur" in " ".join(capsys.readouterr().out.split())

@@ -1,17 +1,20 @@
 """Corpora of which training saw nothing: figures for each, of numbers and of the space, whatever is learned besides."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from affectspace.cli.tell import item_notes
 from affectspace.metrics import scores, value_scores
 from affectspace.neighbours import space_figures
 from affectspace.report import write_report
 from affectspace.training import train
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe_protocol import Inner
+from affectspace.training.remarks import remarks
 
 UNSEEN = ("other", "third", "lone")
 
@@ -58,6 +61,22 @@ def test_a_single_item_is_measured_but_makes_no_space(apart, tmp_path):
     assert found["value_mean_absolute_error"] >= 0
     assert np.isnan(found["value_r2"])
     assert not any(name.startswith(("knn", "map", "nmi")) for name in found)
+
+
+def test_speakers_of_an_unseen_corpus_who_bear_the_names_of_trained_ones_are_told(apart, tmp_path, capsys):
+    recipe = apart("other")
+    path = Path(recipe.data) / "other" / "items.csv"
+    table = pd.read_csv(path)
+    table["speaker"] = table["speaker"].str.replace("other0", "mine0").replace("other1", "mine1")
+    table.to_csv(path, index=False)
+    run = train(recipe, tmp_path / "run", quiet=True)
+    expected = {"corpus": "other", "train": "mine", "speakers": 2, "of": 6, "example": "mine0"}
+    assert json.loads((run.path / "data.json").read_text())["namesakes"] == [expected]
+    told = "2 of 6 speakers of other bear the name of a speaker of mine"
+    assert [told in sentence for sentence in remarks(run)].count(True) == 1
+    assert told in write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")
+    item_notes([run])
+    assert told in capsys.readouterr().out
 
 
 def test_levels_are_cut_without_them(apart):

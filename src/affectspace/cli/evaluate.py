@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from affectspace.cli.tell import absences, comparison, next_commands, quoted
+from affectspace.cli.tell import comparison, item_notes, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -52,11 +52,12 @@ def evaluate(
         figures = [{"run": str(run.path), **run.metrics} for run in opened]
         if not as_json:
             comparison(opened)
-            absences(opened)
+            item_notes(opened)
             if together:
                 print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
                 print(_told(together["scores"]))
     else:
+        from affectspace.protocols import namesakes_told
         from affectspace.training.absent import absent_told
         from affectspace.training.transfer import evaluate_on  # loads torch, for which finished figures have no use
 
@@ -65,7 +66,8 @@ def evaluate(
             for run, row in zip(opened, figures):
                 print(f"{row['run']} on {row['corpus']}: {row['items']} items{_left_out(row['data'])}")
                 print(_told(row["scores"]))
-                for sentence in absent_told({f"unseen.{row['corpus']}": row["absent"]}, len(run.classes)):
+                absent = absent_told({f"unseen.{row['corpus']}": row["absent"]}, len(run.classes))
+                for sentence in (*absent, *namesakes_told(row["namesakes"])):
                     print(f"note: {sentence}")
     if as_json:
         print(json_text({"runs": figures, **({"ensemble": together} if together else {})}))

@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.training.run import Run
 
-__all__ = ["absences", "comparison", "next_commands", "quoted"]
+__all__ = ["comparison", "item_notes", "next_commands", "quoted"]
 
 # heading -> figure of the test items, and by what to multiply it
 COLUMNS = {
@@ -88,13 +88,13 @@ def comparison(runs: "Sequence[Run]") -> None:
         )
 
 
-def absences(runs: "Sequence[Run]") -> None:
-    """A line for each part of each run that has no item of some class."""
-    from affectspace.training.absent import absent_told
+def item_notes(runs: "Sequence[Run]") -> None:
+    """A line for each thing that the tested items of a run do not show."""
+    from affectspace.training.remarks import item_remarks
     from affectspace.training.runs import run_names
 
     for name, run in zip(run_names(runs), runs):
-        for sentence in absent_told(run.metrics.get("absent") or {}, len(run.classes)):
+        for sentence in item_remarks(run):
             print(f"note: {name}: {sentence}" if len(runs) > 1 else f"note: {sentence}")
 
 

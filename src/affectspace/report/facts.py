@@ -149,12 +149,10 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 lines.append((label, "nothing"))
     lines += features(run)
     kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
-    lines.append(
-        (
-            "Kept apart",
-            f"{_join([APART.get(kind, kind) for kind in kept])}: none occurs on both sides" if kept else "nothing",
-        )
-    )
+    apart = f"{_join([APART.get(kind, kind) for kind in kept])}: none occurs on both sides" if kept else "nothing"
+    if "speaker" in kept and run.data.get("namesakes"):
+        apart += ", a speaker being one of its own corpus whatever the names in others"
+    lines.append(("Kept apart", apart))
     if allowed:
         lines.append(
             ("Allowed on both sides", f"{_join([APART.get(kind, kind) for kind in allowed])}, at the recipe's word")

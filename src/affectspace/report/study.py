@@ -64,6 +64,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
             *study_facts.beside_the_loss(results),
             *study_choices.unequal_choices(results),
             *cautions(splits),
+            *study_facts.items(results),
             *study_facts.versions(results),
         ],
         "transductive": sorted({name for split in splits for name in split.transductive}),

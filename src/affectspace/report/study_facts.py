@@ -9,6 +9,7 @@ from affectspace.report.phrases import counted, listed
 from affectspace.studies.results import StudyResults
 from affectspace.studies.study import NO_EFFECT
 from affectspace.studies.summary import FEW_SEEDS, SplitSummary
+from affectspace.training.remarks import item_remarks
 from affectspace.training.run import Run
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "environments",
     "examples",
     "features",
+    "items",
     "limits",
     "missing",
     "recipe_differences",
@@ -152,6 +154,15 @@ def corpora(shown: Examples) -> list[dict[str, Any]]:
     for card in cards:
         card["whose"] = "" if len(card["runs"]) == len(shown.runs) else "; ".join(card["runs"])
     return cards
+
+
+def items(results: StudyResults) -> list[str]:
+    """What the tested items of a split do not show, once for all splits of which it is true."""
+    where: dict[str, list[str]] = {}
+    for split in results.splits:
+        for sentence in dict.fromkeys(told for run in results.examples(split) for told in item_remarks(run)):
+            where.setdefault(sentence, []).append(split)
+    return [f"{listed(splits)}: {sentence}" for sentence, splits in where.items()]
 
 
 def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:

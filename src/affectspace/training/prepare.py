@@ -8,7 +8,7 @@ import torch
 from affectspace.errors import InputError
 from affectspace.features import Normaliser
 from affectspace.labels import Cut
-from affectspace.protocols import kept_apart, refuse_leaks
+from affectspace.protocols import kept_apart, namesakes, refuse_leaks
 from affectspace.training.bins import in_bins
 from affectspace.training.data import Data
 from affectspace.training.gather import Gathered, gather, make_views
@@ -59,6 +59,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         "features": gathered.fingerprint,
         "normalise": normalise.model_dump(),
         **protocol,
+        "namesakes": namesakes(items.iloc[[*split.train, *split.validate]], items.iloc[[*split.test, *split.unseen]]),
     }
     if cut is not None:
         about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}

@@ -38,9 +38,18 @@ class _Corpus(BaseModel):
     agreement: dict[str, _Agreement] | None = None
 
 
+class _Namesakes(BaseModel):
+    corpus: str
+    train: str
+    speakers: int
+    of: int
+    example: str
+
+
 class _Data(BaseModel):
     corpora: list[_Corpus] | None = None
     pretrained_revision: str | None = None
+    namesakes: list[_Namesakes] | None = None
 
 
 class _Neighbours(BaseModel):

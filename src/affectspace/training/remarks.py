@@ -1,17 +1,24 @@
-"""What a reader of a run must know: whether a term taught the classifier, what taught nothing, what was not tested."""
+"""What a reader of a run must know: what taught the classifier or nothing at all, and what the test does not show."""
 
+from affectspace.protocols import namesakes_told
 from affectspace.training.absent import absent_told
 from affectspace.training.run import Run
 
-__all__ = ["remarks"]
+__all__ = ["item_remarks", "remarks"]
 
 CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd", "entropic_emd"}
+
+
+def item_remarks(run: Run) -> list[str]:
+    """Of the items: which classes are not tested, and who may be known to training; none where all is well."""
+    absent = absent_told(run.metrics.get("absent") or {}, len(run.classes))
+    return [*absent, *namesakes_told(run.data.get("namesakes") or ())]
 
 
 def remarks(run: Run) -> list[str]:
     """Sentences, none where all is well."""
     kinds = [str(term.get("kind")) for term in run.recipe.get("terms", ())]
-    told = absent_told(run.metrics.get("absent") or {}, len(run.classes))
+    told = item_remarks(run)
     if kinds and not CLASSIFYING & set(kinds):
         told.append(
             "No term taught the classifier, so that its predictions and their UAR are those of random weights; add "

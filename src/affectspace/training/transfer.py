@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError, LeakError
-from affectspace.protocols import Split, audit
+from affectspace.protocols import Split, audit, namesakes
 from affectspace.training.absent import absent_classes
 from affectspace.training.evaluate import Predictions, figures, figures_of_space
 from affectspace.training.finder_file import finder_file
@@ -20,6 +20,7 @@ from affectspace.training.run import Run
 __all__ = ["evaluate_on"]
 
 BATCH = 128
+KNOWN = ("train", "validate")
 
 
 def evaluate_on(
@@ -61,16 +62,17 @@ def evaluate_on(
         "items": len(gathered.items),
         "scores": scores,
         "absent": absent_classes(targets, model.classes),
+        "namesakes": namesakes(run.split[run.split["part"].isin(KNOWN)], gathered.items),
         "data": gathered.about[0],
     }
 
 
 def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None:
-    known = run.split[run.split["part"].isin(["train", "validate"])]
+    known = run.split[run.split["part"].isin(KNOWN)]
     if known.empty:
         raise InputError(f"run {run.path} has no record of what it was trained on, so nothing proves this to be a test")
     both = pd.concat([known, items], ignore_index=True)
-    train, validate = (np.flatnonzero(both["part"] == part) for part in ("train", "validate"))
+    train, validate = (np.flatnonzero(both["part"] == part) for part in KNOWN)
     split = Split("evaluate", train, validate, np.arange(len(known), len(both)))
     leaks = [leak for leak in audit(both, split, allow) if "test" in leak.parts]
     if leaks:

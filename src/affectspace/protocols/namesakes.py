@@ -1,0 +1,63 @@
+"""Speakers of tested corpora who bear a name that speakers of training corpora bear: perhaps the same people."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from affectspace.protocols.groups import column_of
+
+__all__ = ["namesakes", "namesakes_told"]
+
+
+def namesakes(known: pd.DataFrame, tested: pd.DataFrame) -> list[dict[str, Any]]:
+    """How many speakers of each corpus that is only tested bear the name of one of each corpus that trains.
+
+    A speaker is ``corpus/name`` to :func:`affectspace.protocols.audit`, since names such as "1" or "F" stand in many
+    corpora that have nothing in common; so it cannot see one person who took part in two.
+
+    Args:
+        known: the items that train or validate, of which ``corpus`` and ``speaker`` are read.
+        tested: those that are tested; corpora that are among the known ones are kept apart by the split, and left out.
+
+    Returns:
+        ``corpus``, that is tested, ``train``, that trains, ``speakers`` of common names, ``of`` how many the tested one
+        has, and an ``example``; none where no name is shared.
+
+    Example:
+        >>> items = pd.DataFrame({"corpus": ["a", "a", "b", "b"], "speaker": ["S1", "S2", "S2", "S3"]})
+        >>> namesakes(items[:2], items[2:])
+        [{'corpus': 'b', 'train': 'a', 'speakers': 1, 'of': 2, 'example': 'S2'}]
+    """
+    trained, apart = _speakers(known), _speakers(tested)
+    return [
+        {"corpus": corpus, "train": other, "speakers": len(both), "of": len(names), "example": min(both)}
+        for corpus, names in apart.items()
+        if corpus not in trained
+        for other, others in trained.items()
+        if (both := names & others)
+    ]
+
+
+def namesakes_told(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each, and what to do.
+
+    Example:
+        >>> [sentence] = namesakes_told([{"corpus": "b", "train": "a", "speakers": 1, "of": 2, "example": "S2"}])
+        >>> sentence.partition(". ")[0]
+        "1 of 2 speakers of b bears the name of a speaker of a, of whom training knows, such as 'S2'"
+    """
+    return [
+        f"{each['speakers']} of {each['of']} speakers of {each['corpus']} bear{'s' * (each['speakers'] == 1)} the name "
+        f"of a speaker of {each['train']}, of whom training knows, such as {each['example']!r}. Names count within a "
+        "corpus, so nothing kept them apart: if they are the same people, this is no test on unseen ones, so leave "
+        "their items out of one of the two; if they are others, name the speakers of one corpus otherwise."
+        for each in found
+    ]
+
+
+def _speakers(items: pd.DataFrame) -> dict[str, set[str]]:
+    """The names of each corpus's speakers."""
+    corpus, names = column_of(items, "corpus"), column_of(items, "speaker").str.strip()
+    there = names.notna() & (names != "")
+    return {str(key): set(names[there & (corpus == key)]) for key in sorted(corpus.dropna().unique())}
