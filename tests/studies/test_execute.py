@@ -546,6 +546,25 @@ def test_an_epoch_that_only_inner_runs_of_own_grids_keep_may_be_chosen_again(
 # ---- changed
 
 
+def test_a_study_of_one_fold_that_was_begun_under_the_name_of_all_goes_on(world, tmp_path, capsys, write_study):
+    fold = {"kind": "grouped_folds", "by": "session", "folds": 3, "fold": 0, "allow": ["script", "speaker"]}
+    changes = {"splits": None, "grid": None, "seeds": 1, "recipes": [{"name": "CE", "path": "recipe.toml"}]}
+    path = write_study(tmp_path, world, changes, {"protocol": fold})
+    folder = tmp_path / "out"
+    assert run_study(path, folder).finished == 1
+    [run] = open_study(folder).runs.to_dict("records")
+    assert (run["split"], run["folder"]) == ("fold 1 of 3 by session", "runs/CE/fold-1-of-3-by-session/seed-0")
+    assert open_study(folder).example(run["split"]).metrics["protocol"] == run["split"]
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(text.replace("fold 1 of 3 by session", "3 folds by session"))
+    (folder / "runs/CE/fold-1-of-3-by-session").rename(folder / "runs/CE/3-folds-by-session")
+    capsys.readouterr()
+    outcome = run_study(path, folder, quiet=False)
+    assert (outcome.ran, outcome.finished, outcome.unplanned) == (0, 1, [])
+    assert "the split 'fold 1 of 3 by session' keeps the name that it was begun with" in capsys.readouterr().err
+    assert open_study(folder).splits == ("3 folds by session",)
+
+
 def test_added_seeds_recipes_and_values_just_add_runs(again, world, write_study):
     path, folder = again
     before = moments(folder)

@@ -157,6 +157,21 @@ def test_names_that_are_not_given(written):
     assert (study.baseline, study.seeds) == ("base", (7, 3))
 
 
+@pytest.mark.parametrize(
+    ("protocol", "name"),
+    [
+        ({"kind": "grouped_folds", "by": "item", "fold": 0}, "fold 1 of 5 by item"),
+        ({"kind": "grouped_folds", "by": "session", "folds": 3}, "3 folds by session"),
+        ({"kind": "leave_one_out", "fold": 3}, "leave one speaker out, fold 4"),
+        ({"kind": "leave_one_out", "by": "session"}, "leave one session out"),
+        ({"kind": "published"}, "published split"),
+    ],
+)
+def test_a_split_without_a_name_is_called_after_what_is_tested(written, protocol, name):
+    path = written({"splits": None, "grid": None, "recipes": [{"path": "recipe.toml"}]}, {"protocol": protocol})
+    assert [entry.name for entry in load_study(path).splits] == [name]
+
+
 def test_a_slug_is_a_name_of_one_folder():
     assert slug("a/b \\ ..ü") == "a-b---..u"
     assert slug("../up") == "up"

@@ -18,6 +18,7 @@ from affectspace.studies.pool import Answer, Job, Pool
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import Selection, outcomes, stand_in
+from affectspace.studies.split_name import former_name
 from affectspace.studies.status import (
     Status,
     epochs_kept,
@@ -57,19 +58,36 @@ def run_study(
             folder of another study, or with runs of other recipes.
         FullDisk: the disk is full.
     """
-    study = load_study(path)
+    given = load_study(path)
     if processes < 1:
         raise InputError(f"--processes is {processes}; at least 1 is needed")
+    folder = Path(folder) if folder is not None else Path("studies") / slug(given.name)
+    study = _as_begun(given, folder)
     recipes = StudyRecipes(study, str(path))
-    folder = Path(folder) if folder is not None else Path("studies") / slug(study.name)
     _refuse_other(folder, study)
     clock = Clock(folder, processes)
     console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
+    if study != given:
+        console.print(
+            f"in {folder} the split {given.splits[0].name!r} keeps the name that it was begun with, "
+            f"{study.splits[0].name!r}; it is that one fold, and runs that are finished stay"
+        )
     console.print("opening the data ...")
     data = open_data(recipes, quiet=quiet)
     busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
     with held(folder, busy), Pool(processes) as pool:
         return _Call(recipes, data, folder, pool, replace, clock, console).run()
+
+
+def _as_begun(study: Study, folder: Path) -> Study:
+    """The study with the split's name of before, where it has one and was begun when a fold was called as all folds."""
+    try:
+        before = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8")).get("splits")
+    except (OSError, ValueError):
+        return study
+    former = tuple(entry.model_copy(update={"name": former_name(entry.name)}) for entry in study.splits)
+    known = len(former) == 1 and not former[0].set and before == [{"name": former[0].name}]
+    return study.model_copy(update={"splits": former}) if known else study
 
 
 def _refuse_other(folder: Path, study: Study) -> None:

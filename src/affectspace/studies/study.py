@@ -16,9 +16,9 @@ import tomli_w
 from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from affectspace.errors import InputError
+from affectspace.studies.split_name import split_name
 from affectspace.training.dotted import canonical, dotted, put
 from affectspace.training.recipe import make_recipe
-from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, Published
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Grid", "RecipeEntry", "SplitEntry", "Study", "dump_study", "load_study", "read_toml", "slug"]
@@ -298,15 +298,7 @@ def _protocol_name(entry: dict[str, Any]) -> str:
         values = read_toml(Path(str(entry.get("path"))), "recipe")
         for key, value in dotted(entry.get("set", {})).items():
             put(values, key, value)
-        match make_recipe(values).protocol:
-            case CrossCorpus(train=train, test=test):
-                return f"{' + '.join(train)} to {' + '.join(test)}"
-            case GroupedFolds(folds=folds, by=by):
-                return f"{folds} folds by {by}"
-            case Published():
-                return "published split"
-            case protocol:
-                return f"leave one {protocol.by} out"
+        return split_name(make_recipe(values).protocol)
     except (InputError, ValueError, AttributeError):
         return "all"  # the fault is told where recipes are checked
 
