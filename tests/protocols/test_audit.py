@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError, LeakError
-from affectspace.protocols import GROUPS, Split, audit, kept_apart, refuse_leaks
+from affectspace.protocols import GROUPS, Split, audit, grouped_k_fold, kept_apart, refuse_leaks
 
 COLUMNS = {"speaker": "speaker", "session": "session", "script": "script", "audio": "audio_sha"}
 
@@ -144,3 +144,22 @@ def test_what_is_not_known_is_not_claimed():
 def test_a_split_for_another_table_is_refused():
     with pytest.raises(InputError, match=r"row 9, and the items have rows 0\.\.2"):
         audit(speakers("x", "y", "z"), Split("s", [0], [1], [9]))
+
+
+def test_the_remedy_and_the_protocol_it_names_do_not_send_each_other_in_circles():
+    """Nine of twelve name no session: the audit says so where it advises that, and what it advises can be done."""
+    sessions = ["s1", None, None, None, None, None, "s1", None, None, None, "s2", None]
+    items = pd.DataFrame({"id": [f"i{k}" for k in range(12)], "corpus": "a", "session": sessions})
+    [leak] = audit(items, Split("by hand", range(6), [], range(6, 12)))
+    assert leak.nameless == 9
+    assert "split by session (first fill the column 'session' of the 9 items that have none, with the" in str(leak)
+    with pytest.raises(InputError) as caught:
+        grouped_k_fold(items, "session", folds=3)
+    assert str(caught.value).startswith(
+        "9 of 12 items have no session (3 name one), such as 'a/i1'; fill the column 'session' for every item, with "
+        "its own id where it belongs with no other, or write into the recipe: protocol.by = "
+    )
+    filled = items.assign(session=items["session"].fillna(items["id"]))
+    assert audit(filled, grouped_k_fold(filled, "session", folds=3)) == []
+    with pytest.raises(InputError, match=r"12 of 12 items have no session, such as 'a/i0'; fill the column '\w+', or"):
+        grouped_k_fold(items.assign(session=None), "session", folds=3)

@@ -76,7 +76,8 @@ def test_no_such_group_names_the_nearest():
 
 def test_items_without_a_group_are_counted_named_and_another_group_is_shown():
     items = table(speaker=["x", None, None], session=["1", "2", "3"])
-    told = r"2 of 3 items have no speaker, such as 'a/i1'; fill the column 'speaker', or write into the recipe: "
+    told = r"2 of 3 items have no speaker \(1 names one\), such as 'a/i1'; fill the column 'speaker' for every item, "
+    told += r"with its own id where it belongs with no other, or write into the recipe: "
     with pytest.raises(InputError, match=told + 'protocol.by = "session" or "item"'):
         group_names(items, "speaker")
     with pytest.raises(InputError, match=told + 'protocol.validate_by = "session" or "item"'):

@@ -33,6 +33,7 @@ class Leak:
         example: the name of one such group.
         example_items: an item of it on each side.
         media: what the items are: ``"recording"`` or ``"picture"``.
+        nameless: how many items of the split name no group of this kind, by which it could then not be split.
     """
 
     group: str
@@ -42,6 +43,7 @@ class Leak:
     example: str
     example_items: tuple[str, str]
     media: str = "recording"
+    nameless: int = 0
 
     def __str__(self) -> str:
         what = {"audio": self.media}.get(self.group, self.group)
@@ -50,8 +52,19 @@ class Leak:
         return (
             f"{self.groups} {what}{'s are' if several else ' is'} in both {one} ({_count(self.items[0])}) and "
             f"{other} ({_count(self.items[1])}), such as {_short(self.example)!r} "
-            f"({self.example_items[0]} and {self.example_items[1]}); {_REMEDY[self.group].format(self.media)}, "
+            f"({self.example_items[0]} and {self.example_items[1]}); {self._remedy}, "
             f'or accept it and say so with allow = ["{self.group}"] in [protocol]'
+        )
+
+    @property
+    def _remedy(self) -> str:
+        remedy = _REMEDY[self.group].format(self.media)
+        if self.group == "audio" or not self.nameless:
+            return remedy
+        have = "has" if self.nameless == 1 else "have"
+        return (
+            f"{remedy} (first fill the column {self.group!r} of the {_count(self.nameless)} that {have} none, with the "
+            "item's own id where it belongs with no other)"
         )
 
 
@@ -128,6 +141,7 @@ def kept_apart(items: pd.DataFrame, split: Split) -> tuple[str, ...]:
 
 def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
     codes, names = pd.factorize(groups_of(items, kind))
+    nameless = int((codes[np.concatenate([getattr(split, part) for part in PARTS])] < 0).sum())
     found = []
     pairs = [pair for pair in combinations(PARTS, 2) if pair != ("test", "unseen")]
     for parts in sorted(pairs, key=lambda pair: "test" not in pair or "train" not in pair):
@@ -146,6 +160,7 @@ def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
                     str(names[both[0]]),
                     (item_name(items, first[0]), item_name(items, first[1])),
                     _media(items.iloc[first]),
+                    nameless,
                 )
             )
     return found

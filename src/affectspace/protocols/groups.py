@@ -80,9 +80,12 @@ def number_groups(
         others = [kind for kind in SPLIT_BY if kind != by and not groups_of(items, kind).isna().any()]
         legal_ones = " or ".join(f'"{kind}"' for kind in others)
         instead = f", or write into the recipe: protocol.{key} = {legal_ones}" if others else ""
+        known = len(chosen) - len(nameless)
+        some = f" ({known:,} {'names' if known == 1 else 'name'} one)" if known else ""
+        fill = " for every item, with its own id where it belongs with no other" if known else ""
         raise InputError(
-            f"{len(nameless)} of {len(chosen)} items have no {by}, such as {item_name(items, row)}; "
-            f"fill the column {by!r}{instead}"
+            f"{len(nameless)} of {len(chosen)} items have no {by}{some}, such as {item_name(items, row)}; "
+            f"fill the column {by!r}{fill}{instead}"
         )
     codes, names = pd.factorize(chosen)
     order = sorted(range(len(names)), key=lambda place: _natural(names[place]))
