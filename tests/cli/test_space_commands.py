@@ -270,6 +270,36 @@ def test_a_file_of_the_space_finds_itself_and_a_copy_of_it_too(run, toy, tmp_pat
     assert "The first" not in run("search", "own.parquet", "--query", "new.png")[1]
 
 
+@pytest.mark.parametrize(
+    ("finder", "side", "command"),
+    [
+        ("cascade 5 largest", 128, "affectspace faces 'my photo.png', and"),
+        ("yunet 0123 largest", 96, "affectspace faces 'my photo.png' --finder FILE.onnx --side 96, and"),
+    ],
+)
+def test_a_photo_in_a_space_of_crops_is_said_to_be_none(run, toy, tmp_path, embedding, finder, side, command):
+    space, folder = Space.open(toy), tmp_path / "crops"
+    (tmp_path / "run").mkdir()
+    shutil.copytree(Path(space.items["image"][0]).parent, folder / "faces/more")
+    images = [str(folder / "faces/more" / Path(image).name) for image in space.items["image"]]
+    Space(space.items.assign(image=images), space.vectors, CLASSES, {"model": "run"}).save("own.parquet")
+    Image.new("RGB", (60, 40), (0, 9, 99)).save("my photo.png")
+    embedding(space.vectors[5])
+    words = ("search", "own.parquet", "--query", "my photo.png")
+    assert "note" not in run(*words)[1]  # pictures of any kind
+    (folder / "faces.json").write_text(json.dumps({"faces": "largest", "finder": finder, "side": side}))
+    code, out, err = run(*words)
+    assert code == 0, err
+    assert f"make one by: {command} query the picture in my photo-faces/faces." in out
+    assert command in json.loads(run(*words, "--json")[1])["note"]
+    assert "note" not in run(*words[:-1], "toy/04")[1]
+    assert "note" not in run(*words[:-1], images[5])[1]  # a crop of this very collection
+    Image.new("RGB", (60, 40), (9, 9, 99)).save(folder / "faces/another.png")
+    assert "note" not in run(*words[:-1], str(folder / "faces/another.png"))[1]
+    (folder / "faces.json").write_text("[]")
+    assert "note" not in run(*words)[1]
+
+
 def test_maps_of_strangers_are_refused(run, toy):
     space = Space.open(toy)
     Space(space.items.assign(id="x/" + space.items["id"]), space.vectors, CLASSES).save("strangers.parquet")

@@ -13,6 +13,7 @@ from rich.table import Table
 from affectspace.cli.outputs import new_file
 from affectspace.cli.spaces import Where, chosen, onwards, working
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.uncropped import uncropped_told
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -69,6 +70,7 @@ def search(
         raise InputError("the query is the only item to be searched; leave out --where, or embed more items")
     found = whole.items.iloc[[row for row, _ in kept]]
     itself = _itself(query, found.iloc[0].to_dict())
+    uncropped = "" if itself or asked["id"] in set(names) else uncropped_told(whole, Path(query))
     if out is not None:
         from affectspace.report.space_pages import search_page
 
@@ -79,7 +81,14 @@ def search(
         same = {"itself": found["id"].iloc[0] if itself else None}
         print(
             json_text(
-                {"query": asked["id"], "searched": searched, "page": out and str(out), **same, "found": rows_told}
+                {
+                    "query": asked["id"],
+                    "searched": searched,
+                    "page": out and str(out),
+                    **same,
+                    "found": rows_told,
+                    **({"note": uncropped} if uncropped else {}),
+                }
             )
         )
         return
@@ -92,6 +101,8 @@ def search(
     Console(markup=False, highlight=False).print(table)
     if itself:
         print(itself)
+    if uncropped:
+        print(f"note: {uncropped}")
     if out is None:
         again = ["--query", query, "--count", str(count), *(["--where", *where] if where else [])]
         next_commands(
