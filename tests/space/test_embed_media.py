@@ -11,6 +11,7 @@ from affectspace.errors import InputError
 from affectspace.features import LogMel
 from affectspace.labels import Cut
 from affectspace.media import write_audio
+from affectspace.space import Space
 from affectspace.space.embed import _media, embed
 
 
@@ -55,7 +56,7 @@ def test_a_path_that_leaves_the_root_is_set_aside_and_never_read(tmp_path, way):
     (root / "link.wav").symlink_to(tmp_path / "secret.wav")
     way = way.format(tmp_path)
     (root / "items.csv").write_text(f"id,audio,label\na,a.wav,sad\nb,{way},sad\n")
-    media, faulty = _media(root)
+    media, faulty, _ = _media(root)
     assert media["path"].tolist() == [str((root / "a.wav").resolve())]
     assert faulty["id"].tolist() == ["corpus/b"]
     assert ("is absolute" if way.startswith("/") else "leaves its root") in faulty["reason"][0]
@@ -140,3 +141,25 @@ def test_items_of_corpora_are_asked_by_their_groups_and_loose_files_by_none(tmp_
     model = Model(asked={}, scope=None)
     embed(model, [root], quiet=True)
     assert set(model.asked.values()) == {None}
+
+
+def test_columns_of_the_items_own_can_be_named_in_conditions(tmp_path):
+    for name, header, rows in (
+        ("one", "id,audio,carried,size,split", ["a,a.wav,yes,3,train", "b,b.wav,no,12,test"]),
+        ("two", "id,audio,carried,size", ["a,a.wav,,many"]),
+    ):
+        for row in rows:
+            sound(tmp_path / name / row.split(",")[1], seed=len(row))
+        (tmp_path / name / "items.csv").write_text("\n".join([header, *rows]) + "\n")
+    found = embed(Model(asked={}), [tmp_path / "one"], quiet=True)
+    assert found.omitted == {"split": "the space has a column of that name"}
+    found.space(tmp_path).save(tmp_path / "one.parquet")
+    space = Space.open(tmp_path / "one.parquet")
+    assert space.where("carried=no").items["id"].tolist() == ["one/b"]
+    assert space.where("size=12.0").items["id"].tolist() == ["one/b"]
+    assert space.where("split=").items["id"].tolist() == ["one/a", "one/b"]  # of this run it had no part
+    both = embed(Model(asked={}), [tmp_path / "one", tmp_path / "two", sound(tmp_path / "loose.wav")], quiet=True)
+    both.space(tmp_path).save(tmp_path / "both.parquet")  # a column of numbers here and words there is one of words
+    space = Space.open(tmp_path / "both.parquet")
+    assert space.where("size=3|many").items["id"].tolist() == ["one/a", "two/a"]
+    assert len(space.where("carried=")) == 2

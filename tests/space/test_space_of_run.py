@@ -61,6 +61,14 @@ def test_media_are_looked_up_and_none_leaves_its_root(run, corpus):
     assert items["text"].fillna("").tolist() == ["oh no", "yes", ""]
 
 
+def test_columns_of_the_items_own_are_looked_up(run, corpus):
+    (corpus / "items.csv").write_text("id,image,carried,size,prediction\na,a.png,yes,3,x\nb,,no,4,y\nc,a.png,,,z\n")
+    space = Space.open(run)
+    assert space.where("carried=no").items["id"].tolist() == ["mine/b"]
+    assert space.where("size=3").items["id"].tolist() == ["mine/a"]
+    assert space.items["prediction"].tolist() == ["angry", "calm", "angry"]
+
+
 def test_a_corpus_that_has_gone_leaves_the_space_without_media(run, corpus):
     corpus.rename(corpus.parent / "elsewhere")
     assert Space.open(run).items["image"].isna().all()

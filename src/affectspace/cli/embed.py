@@ -20,8 +20,9 @@ def embed(
     """Write the vectors and class probabilities of audio files, pictures or a corpus: a space, in one Parquet file.
 
     Columns: id, vector, probabilities (in the order of the classes kept in the file's metadata under
-    "affectspace"), prediction, then what is known of the items: corpus, split, speaker, label, target, and where
-    their media lie. Files that cannot be read are listed and left out.
+    "affectspace"), prediction, then what is known of the items: corpus, split, speaker, label, target, where
+    their media lie, and columns of their own of text or numbers, which --where of other commands can name. Files that
+    cannot be read are listed and left out.
 
     Parameters
     ----------
@@ -52,12 +53,15 @@ def embed(
     about = {"classes": list(model.classes), "model": model.recipe.name}
     quarantine = found.quarantine[["id", "reason"]].to_dict("records")
     if as_json:
-        print(json_text({"out": str(out), "items": len(found.table), **about, "quarantine": quarantine}))
+        left = {"quarantine": quarantine, "columns_left_out": found.omitted}
+        print(json_text({"out": str(out), "items": len(found.table), **about, **left}))
         return
     classes = ", ".join(model.classes)
     print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
+    for name, why in found.omitted.items():
+        print(f"left out: column {name}: {why}")
     labelled = "label" in found.table and found.table["label"].notna().any()
     next_commands(
         f"affectspace {'discover' if labelled else 'summarise'} {quoted(out)}",

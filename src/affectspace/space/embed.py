@@ -14,6 +14,7 @@ from affectspace.errors import InputError
 from affectspace.features import FeatureStore
 from affectspace.files import inside
 from affectspace.space.of_corpus import known_of
+from affectspace.space.own_columns import own_columns, typed
 from affectspace.space.space import Space
 from affectspace.training.gather import cache_folder
 from affectspace.training.model import Model
@@ -40,12 +41,14 @@ class Embedded:
         quarantine: ``id`` and ``reason`` of every item left out.
         classes: of the model.
         about: the name of its ``recipe`` and the fingerprint of its ``features``.
+        omitted: columns of the items that the table has not, and why.
     """
 
     table: pd.DataFrame
     quarantine: pd.DataFrame
     classes: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
+    omitted: dict[str, str] = field(default_factory=dict)
 
     def space(self, model: str | Path) -> Space:
         """The items as a space that remembers the path of the model, as it is given.
@@ -63,7 +66,8 @@ class Embedded:
 def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -> Embedded:
     """Embed media files, folders of them, and corpora: recordings, or pictures where the model reads those.
 
-    An item of a corpus is named ``corpus/id``, a file by its path as given. Where training normalised by
+    An item of a corpus is named ``corpus/id``, a file by its path as given; columns of a corpus's own that hold text or
+    numbers are kept. Where training normalised by
     corpus or speaker, an item of a corpus that the model knows is given the statistics of its own group.
 
     Raises:
@@ -75,7 +79,9 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     read = [_media(Path(source), kind, recipe) for source in sources]
     if not read:
         raise InputError(f"nothing to embed was named; give {kind} files, folders of them, or corpora")
-    media, faulty = (pd.concat(tables, ignore_index=True) for tables in zip(*read))
+    media = typed(pd.concat([items for items, _, _ in read], ignore_index=True))
+    faulty = pd.concat([aside for _, aside, _ in read], ignore_index=True)
+    omitted = {name: why for _, _, reasons in read for name, why in reasons.items()}
     media, repeated = _without_repeated(media)
     faulty = pd.concat([faulty, repeated], ignore_index=True)
     if not len(media):
@@ -105,7 +111,7 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     known = media.drop(columns="path").set_index("id").loc[list(features.ids)]
     known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
     about = {"recipe": recipe.name, "features": frontend.fingerprint} if recipe is not None else {}
-    return Embedded(pd.DataFrame(columns).join(known), faulty, model.classes, about)
+    return Embedded(pd.DataFrame(columns).join(known), faulty, model.classes, about, omitted)
 
 
 def _parts(model: Path) -> dict[str, str]:
@@ -114,12 +120,17 @@ def _parts(model: Path) -> dict[str, str]:
     return dict(Run(folder).split[["key", "part"]].itertuples(index=False)) if holds_run(folder) else {}
 
 
-def _media(source: Path, kind: str = "audio", recipe: Recipe | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a source holds (id, path, start, end and columns of a space), and what cannot be used (id, reason)."""
+def _media(
+    source: Path, kind: str = "audio", recipe: Recipe | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """What a source holds (id, path, start, end, columns of a space, then its own), what cannot be used (id, reason).
+
+    And which of its own columns are left out, and why.
+    """
     if not source.exists():
         raise InputError(f"there is nothing at {source}; give {kind} files, a folder of them, or a corpus")
     if source.is_file() and source.suffix.lower() in ENDINGS[kind]:
-        return _loose([source], kind), NOTHING
+        return _loose([source], kind), NOTHING, {}
     # Only a folder that nobody takes for a corpus is one of loose files: a broken table is to be mended, not ignored.
     if source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values()):
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in ENDINGS[kind] and not f.name.startswith("."))
@@ -128,7 +139,7 @@ def _media(source: Path, kind: str = "audio", recipe: Recipe | None = None) -> t
                 f"{source} holds neither a known corpus nor {kind}; its files would end in "
                 f"{', '.join(sorted(ENDINGS[kind]))}"
             )
-        return _loose(files, kind), NOTHING
+        return _loose(files, kind), NOTHING, {}
     return _of_corpus(open_corpus(source), kind, recipe)
 
 
@@ -138,7 +149,7 @@ def _loose(files: list[Path], kind: str) -> pd.DataFrame:
     return pd.DataFrame(table).assign(start=None, end=None, corpus=None, speaker=None)
 
 
-def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     reasons = unusable(corpus, check(corpus, read_media=False), kind)
     named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
     items = corpus.items.assign(id=corpus.name + "/" + named)
@@ -150,8 +161,10 @@ def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.Dat
             "path": [str(inside(corpus.root, path).resolve()) for path in good[kind]],
         }
     )
-    media = media.merge(known_of(corpus, recipe), on="id", how="left")
-    return media, pd.DataFrame({"id": items["id"].iloc[bad].tolist(), "reason": [reasons[row] for row in bad]})
+    own, omitted = own_columns(corpus)
+    media = media.merge(known_of(corpus, recipe), on="id", how="left").merge(own, on="id", how="left")
+    faulty = pd.DataFrame({"id": items["id"].iloc[bad].tolist(), "reason": [reasons[row] for row in bad]})
+    return media, faulty, omitted
 
 
 def _without_repeated(media: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

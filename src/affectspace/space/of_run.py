@@ -9,6 +9,7 @@ import pandas as pd
 from affectspace.corpora import open_corpus
 from affectspace.errors import InputError
 from affectspace.space.of_corpus import media_of, sole_label
+from affectspace.space.own_columns import own_columns, typed
 from affectspace.training.run import Run
 
 __all__ = ["read_run"]
@@ -18,7 +19,7 @@ def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dic
     """Items, vectors, classes and origin of the items that a run has embedded.
 
     An item's label is its most probable class, missing where the raters are tied. Media are looked up in the
-    corpora where the run found them; they are missing where a corpus has gone.
+    corpora where the run found them, as are the columns of their own; they are missing where a corpus has gone.
 
     Raises:
         InputError: the run has several folds, whose spaces are not one, is not finished, or is damaged.
@@ -46,10 +47,11 @@ def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dic
         }
     )
     about = {"model": str(path.resolve()), "recipe": run.name, "features": run.data.get("features")}
-    return items.merge(_media(run), on="id", how="left", sort=False), rows["embedding"], classes, about
+    known = typed(items.merge(_known(run), on="id", how="left", sort=False))
+    return known, rows["embedding"], classes, about
 
 
-def _media(run: Run) -> pd.DataFrame:
+def _known(run: Run) -> pd.DataFrame:
     adapters = {Path(entry["path"]).name: entry.get("adapter") for entry in run.recipe.get("corpora", ())}
     found = [pd.DataFrame({"id": []}, dtype="string")]
     for about in run.data.get("corpora") or ():
@@ -57,7 +59,8 @@ def _media(run: Run) -> pd.DataFrame:
         if not about.get("path") or not root.is_dir():
             continue
         try:
-            found.append(media_of(open_corpus(root, adapters.get(root.name))))
+            corpus = open_corpus(root, adapters.get(root.name))
+            found.append(media_of(corpus).merge(own_columns(corpus)[0], on="id", how="left"))
         except InputError:
             continue  # a corpus that has changed since is no reason to refuse what the run has kept
     return pd.concat(found, ignore_index=True).drop_duplicates("id")
