@@ -129,12 +129,50 @@ def test_discover_among_some_is_that_of_a_space_of_them_alone(run, toy):
     assert code == 0, err
     assert out.startswith("39 items with split=train and size!=0.5\n")
     assert run("discover", "few.parquet", "--subclasses", 2, "--errors")[0] == 0
+    folder = "toy-discovered-split=train,size!=0.5"
     for name in ("subclasses.csv", "suspects.csv", "suspects.html"):
-        assert Path(f"toy-discovered/{name}").read_bytes() == Path(f"few-discovered/{name}").read_bytes()
-    listed = pd.read_csv("toy-discovered/subclasses.csv")["id"]
+        assert Path(f"{folder}/{name}").read_bytes() == Path(f"few-discovered/{name}").read_bytes()
+    listed = pd.read_csv(f"{folder}/subclasses.csv")["id"]
     assert set(listed) == set(few.items["id"])
     code, out, _ = run("discover", "toy.parquet", "--errors", "--where", "split=test", "--json")
     assert (code, json.loads(out)["items"]) == (0, 20)
+
+
+def test_what_is_found_among_some_does_not_take_the_place_of_what_is_found_in_all(run, toy):
+    assert run("discover", "toy.parquet", "--errors")[0] == 0
+    assert run("summarise", "toy.parquet", "--groups", 4)[0] == 0
+    assert run("map", "toy.parquet")[0] == 0
+    before = {path: path.read_bytes() for path in Path().rglob("toy-*") if path.is_file()}
+    before |= {path: path.read_bytes() for path in Path().glob("toy-*/*")}
+    some = ("--where", "split=train", "label=red|blue")
+    code, out, err = run("discover", "toy.parquet", "--errors", *some)
+    assert code == 0, err
+    assert "40 items with split=train and label=red|blue" in out
+    assert "affectspace map toy.parquet --where split=train 'label=red|blue'" in out
+    code, out, err = run("summarise", "toy.parquet", "--groups", 4, *some)
+    assert code == 0, err
+    assert out.startswith("40 items with split=train and label=red|blue\n40 items in 4 groups")
+    code, out, err = run("map", "toy.parquet", *some)
+    assert code == 0, err
+    assert out.startswith("map of 40 items: toy-map-split=train,label=red+blue-")
+    assert "Only items with split=train and label=red|blue." in out
+    assert run("discover", "toy.parquet", "--errors", "--where", "split=train")[0] == 0
+    assert {path: path.read_bytes() for path in before} == before
+    folders = sorted(path.name for path in Path().glob("toy-*") if path.is_dir())
+    own, condition = "split=train,label=red+blue-", "toy-discovered-split=train"
+    assert [name.split(own)[0] for name in folders] == [
+        "toy-discovered", condition, "toy-discovered-", "toy-summary", "toy-summary-",
+    ]  # fmt: skip
+    assert len(pd.read_csv(Path(condition) / "suspects.csv")) > 0
+
+
+def test_a_map_among_some_keeps_the_other_spaces_to_the_same_items(run, toy):
+    space = Space.open(toy)
+    Space(space.items[["id"]], space.vectors[:, ::-1], CLASSES).save("other.parquet")  # without the column
+    code, out, err = run("map", "toy.parquet", "other.parquet", "--where", "split=test", "--json")
+    assert code == 0, err
+    assert json.loads(out)["ids"] == [f"toy/{row}" for row in range(40, 60)]
+    assert "did you mean 'split'?" in run("map", "toy.parquet", "--where", "splt=test")[2]
 
 
 def test_summarise_writes_a_table_and_a_page(run, toy):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
-from affectspace.cli.spaces import Where, beside, chosen, working
+from affectspace.cli.spaces import Where, beside, chosen, repeated, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
@@ -37,7 +37,8 @@ def discover(
     where
         Look only at items for which these hold, such as split=test or label=sad|angry, as if there were no others.
     out
-        The folder for subclasses.csv, suspects.csv and their pages [default: NAME-discovered beside the space].
+        The folder for subclasses.csv, suspects.csv and their pages [default: NAME-discovered beside the
+        space, with the conditions behind it].
     as_json
         Print what was found as JSON, for machines.
     """
@@ -47,7 +48,7 @@ def discover(
     if not (opened.labels >= 0).any():
         those = f"no item of {space} with {' and '.join(where)} has a label" if where else f"{space} holds no labels"
         raise InputError(f"{those}, from which discovering starts; try affectspace summarise")
-    folder = new_folder(out or beside(space, "-discovered"))
+    folder = new_folder(out or beside(space, "-discovered", where))
     told: dict[str, Any] = {"items": len(opened), "out": str(folder)}
     if components is not None:
         told["subclasses"] = _subclasses(opened, components, folder, as_json)
@@ -62,7 +63,8 @@ def discover(
         print(line)
     pages = [folder / f"{name}.html" for name in ("subclasses", "suspects") if name in told]
     next_commands(
-        *(f"open it in a browser: {page.resolve().as_uri()}" for page in pages), f"affectspace map {quoted(space)}"
+        *(f"open it in a browser: {page.resolve().as_uri()}" for page in pages),
+        f"affectspace map {quoted(space, *repeated(where))}",
     )
 
 

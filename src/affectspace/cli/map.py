@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_file
-from affectspace.cli.spaces import beside, chosen, onwards, working
+from affectspace.cli.spaces import Where, beside, chosen, onwards, working
 from affectspace.cli.tell import next_commands
 from affectspace.errors import InputError
 from affectspace.files import json_text
@@ -22,6 +22,7 @@ def map(
     *spaces: Path,
     by: str | None = None,
     new: Path | None = None,
+    where: Where = (),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -36,8 +37,10 @@ def map(
         has one, prediction].
     new
         Another space, whose items are placed into the map of the first without moving it.
+    where
+        Only items of the first space for which these hold, such as split=test or carried=no.
     out
-        A .png, .svg or .pdf file [default: NAME-map.png beside the first space].
+        A .png, .svg or .pdf file [default: NAME-map.png beside the first space, with the conditions behind NAME-map].
     as_json
         Print where each item lies as JSON, for machines.
     """
@@ -46,10 +49,10 @@ def map(
         raise InputError("name at least one space: affectspace map faces.parquet")
     if new is not None and len(paths) > 1:
         raise InputError("--new places items into one map; name one space")
-    path = new_file(out or beside(paths[0], "-map.png"))
+    path = new_file(out or beside(paths[0], "-map", where, ".png"))
     if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
         raise InputError(f"--out {path} ends in {path.suffix!r}; a picture is .png, .svg or .pdf")
-    opened = _same_items(paths, [chosen(each) for each in paths])
+    opened = _same_items(paths, [chosen(paths[0], where), *(chosen(each) for each in paths[1:])])
     added = None if new is None else chosen(new)
     told_by = by is not None
     by = by or _telling(opened[0])
@@ -86,6 +89,8 @@ def map(
         print(json_text(told))
         return
     print(f"map of {len(column):,} items{'' if added is None else f' and {len(added):,} new ones'}: {path}")
+    if where:
+        print(f"Only items with {' and '.join(where)}.")
     if not told_by and by != "label":
         print(f"No item has a label, so colour is the {by}; --by names another column.")
     next_commands(f"open it: {path.resolve().as_uri()}", onwards(opened[0], paths[0]))

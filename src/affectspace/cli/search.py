@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from affectspace.cli.outputs import new_file
-from affectspace.cli.spaces import Where, chosen, onwards, working
+from affectspace.cli.spaces import Where, chosen, onwards, repeated, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.cli.uncropped import uncropped_told
 from affectspace.errors import InputError
@@ -104,7 +104,7 @@ def search(
     if uncropped:
         print(f"note: {uncropped}")
     if out is None:
-        again = ["--query", query, "--count", str(count), *(["--where", *where] if where else [])]
+        again = ["--query", query, "--count", str(count), *repeated(where)]
         next_commands(
             f"affectspace search {quoted(space, *again, '--out', 'found.html')}",
             onwards(whole, space),

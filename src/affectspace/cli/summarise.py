@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
-from affectspace.cli.spaces import beside, chosen, working
+from affectspace.cli.spaces import Where, beside, chosen, repeated, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, json_text
@@ -19,6 +19,7 @@ def summarise(
     *,
     groups: int | None = None,
     per_group: int = 8,
+    where: Where = (),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -32,20 +33,23 @@ def summarise(
         How many groups [default: 40, or as many as there are items].
     per_group
         How many items stand for each.
+    where
+        Only items for which these hold, such as split=test or carried=no, as if there were no others.
     out
-        The folder for summary.csv and summary.html [default: NAME-summary beside the space].
+        The folder for summary.csv and summary.html [default: NAME-summary beside the space, with the conditions
+        behind it].
     as_json
         Print the groups as JSON, for machines.
     """
     for name, value in (("groups", groups), ("per-group", per_group)):
         if value is not None and value < 1:
             raise InputError(f"--{name} is {value}; legal: at least 1")
-    opened = chosen(space)
+    opened = chosen(space, where)
     if groups is None:
         groups = min(USUAL_GROUPS, len(opened))
     if groups > len(opened):
         raise InputError(f"--groups is {groups}, and there are {len(opened)} items; legal: 1 to {len(opened)}")
-    folder = new_folder(out or beside(space, "-summary"))
+    folder = new_folder(out or beside(space, "-summary", where))
 
     from affectspace.report.space_pages import summary_page
     from affectspace.space.summary import summarise as summarise_space
@@ -60,7 +64,11 @@ def summarise(
         told = [{"size": size, "items": names} for names, size in parts]
         print(json_text({"items": len(opened), "out": str(folder), "coverage": found.coverage, "groups": told}))
         return
+    if where:
+        print(f"{len(opened):,} items with {' and '.join(where)}")
     sizes = [size for _, size in parts]
     print(f"{len(opened):,} items in {len(parts)} groups of {min(sizes):,} to {max(sizes):,}")
     print(f"{len(found.table):,} items stand for them -> {folder / 'summary.csv'}, {page}")
-    next_commands(f"open it in a browser: {page.resolve().as_uri()}", f"affectspace map {quoted(space)}")
+    next_commands(
+        f"open it in a browser: {page.resolve().as_uri()}", f"affectspace map {quoted(space, *repeated(where))}"
+    )
