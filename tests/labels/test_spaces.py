@@ -212,8 +212,12 @@ class TestLevels:
         rated = Levels(thresholds=(40,)).targets(items, votes(("i0", "50"), dimension="age"), "age")
         assert rated.numbers[0] == 50  # people come first
         assert rated.source == "ratings"
-        with pytest.raises(InputError, match="no ratings of 'height'"):
+        told = "no ratings of 'height', nor its items such a column; ratings: none at all; columns of numbers: age"
+        with pytest.raises(InputError, match=told):
             Levels(thresholds=(40,)).targets(items, None, "height")
+        told = r"no ratings of 'agee', nor .*; did you mean 'age'\? ratings: valence; columns of numbers: age"
+        with pytest.raises(InputError, match=told):
+            Levels(thresholds=(40,)).targets(items, votes(("i0", "50"), dimension="valence"), "agee")
 
     def test_a_scale_that_is_not_cut_is_one_level(self):
         found = Uncut().targets(labelled("3", None, "1e3"))

@@ -1,6 +1,7 @@
 """Which dimensions raters judged, and what they say of one that is asked for."""
 
 import difflib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,18 +38,31 @@ def dimensions(ratings: pd.DataFrame | None) -> list[str]:
 
 
 def scale_means(
-    items: pd.DataFrame, ratings: pd.DataFrame | None, dimension: str | None, low: float = -np.inf, high: float = np.inf
+    items: pd.DataFrame,
+    ratings: pd.DataFrame | None,
+    dimension: str | None,
+    low: float = -np.inf,
+    high: float = np.inf,
+    columns: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, int]:
     """:func:`affectspace.labels.votes.mean_ratings` of a dimension that was judged.
+
+    Args:
+        items, ratings, dimension, low, high: as there.
+        columns: of the items that would do in place of ratings, for the error; None: none does.
 
     Raises:
         InputError: nobody judged it, with those that were; or a rating is off the scale from ``low`` to ``high``.
     """
     present = dimensions(ratings)
     if ratings is None or dimension is None or dimension not in present:
-        near = difflib.get_close_matches(dimension or "", present, 1)
+        near = difflib.get_close_matches(dimension or "", [*present, *(columns or ())], 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
+        judged = ", ".join(present) or "none at all"
+        if columns is None:
+            raise InputError(f"the corpus has no ratings of {dimension!r}; {hint}it has: {judged}")
         raise InputError(
-            f"the corpus has no ratings of {dimension!r}; {hint}it has: {', '.join(present) or 'none at all'}"
+            f"the corpus has no ratings of {dimension!r}, nor its items such a column; {hint}"
+            f"ratings: {judged}; columns of numbers: {', '.join(columns) or 'none at all'}"
         )
     return mean_ratings(items, ratings, dimension, low, high)

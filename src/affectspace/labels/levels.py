@@ -12,7 +12,7 @@ from affectspace.labels.classes import Classes
 from affectspace.labels.dimensions import OWN_LABEL, dimensions, scale_means
 from affectspace.labels.naming import check_names
 from affectspace.labels.targets import Targets, reasons
-from affectspace.labels.votes import column_numbers
+from affectspace.labels.votes import column_numbers, number_columns
 
 __all__ = ["Levels", "Uncut"]
 
@@ -121,7 +121,7 @@ class Uncut:
         if own:
             numbers = column_numbers(items, column)
         else:
-            numbers, skipped = scale_means(items, ratings, column)
+            numbers, skipped = scale_means(items, ratings, column, columns=number_columns(items))
         known = ~np.isnan(numbers)
         why = reasons(f"no {column}" if own else f"no rating of {column!r}", known)
         values = np.where(known, 1.0, np.nan)[:, None]

@@ -13,11 +13,14 @@ __all__ = [
     "column_numbers",
     "judgements",
     "mean_ratings",
+    "number_columns",
     "numbers",
     "rows_of",
     "texts",
     "vote_shares",
 ]
+
+PLACES = ["id", "start", "end"]  # numbers that are no label
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,21 @@ def numbers(judged: Judgements, dimension: str, low: float = -np.inf, high: floa
             + "correct or remove the rating, or state the true scale"
         )
     return values
+
+
+def number_columns(items: pd.DataFrame) -> list[str]:
+    """Columns of the items that :func:`column_numbers` may read: more of their cells are numbers than not.
+
+    Example:
+        >>> number_columns(pd.DataFrame({"id": ["1", "2"], "age": ["31", None], "name": ["x", "7"], "note": None}))
+        ['age']
+    """
+    found = []
+    for name in items.columns.difference(PLACES, sort=False):
+        cells = items[name].dropna()
+        if len(cells) and pd.to_numeric(cells.astype("string"), errors="coerce").notna().mean() > 0.5:
+            found.append(str(name))
+    return found
 
 
 def column_numbers(items: pd.DataFrame, column: str) -> np.ndarray:
