@@ -275,6 +275,15 @@ def test_check_tells_the_most_of_many_faults_and_what_is_no_fault(run, mine):
     ]
 
 
+def test_the_range_of_ages_is_finite_and_those_that_are_not_are_faults(run, tmp_path):
+    ages = [*range(-3, 40), "inf"]
+    (tmp_path / "items.csv").write_text("id,text,label\n" + "".join(f"{k},words,{age}\n" for k, age in enumerate(ages)))
+    code, out, _ = run("check", tmp_path)
+    assert code == 1
+    assert "labels: 44 of 44 values, numbers from -3 to 39" in out
+    assert "1 fault: 1 x infinite" in out
+
+
 def test_a_protocol_by_groups_that_nobody_named(run, mine):
     items = pd.read_csv(mine / "items.csv").drop(columns="session")
     items.to_csv(mine / "items.csv", index=False)

@@ -340,3 +340,22 @@ def test_an_age_that_is_not_known_is_no_wrong_age(tmp_path, cell):
     card = '[columns]\nlabel = "age"\n[scales.label]\nlow = 0\nhigh = 120\n'
     (tmp_path / "corpus.toml").write_text(card)
     assert seen(open_corpus(tmp_path)) == [(2, "label", "no-label")]
+
+
+def test_infinite_ages_are_named_where_no_scale_is_declared(tmp_path):
+    ages = [31, "inf", 40, "-Infinity", "", "about 40"]
+    rows = [f"{row},some words,{age}" for row, age in enumerate(ages)]
+    (tmp_path / "items.csv").write_text("id,text,label\n" + "\n".join(rows) + "\n")
+    faults = [fault for fault in check(open_corpus(tmp_path)) if fault.problem != "no-label"]
+    assert [(fault.row, fault.item, fault.column, fault.problem) for fault in faults] == [
+        (2, "1", "label", "infinite"),
+        (4, "3", "label", "infinite"),
+    ]
+    assert faults[0].message == "the label is 'inf', and levels are cut of finite numbers; correct it or leave it empty"
+    (tmp_path / "corpus.toml").write_text("[scales.label]\nlow = 0\nhigh = 120\n")
+    faults = [fault for fault in check(open_corpus(tmp_path)) if fault.problem != "no-label"]
+    assert [fault.problem for fault in faults] == ["off-scale", "off-scale", "not-a-number"]
+    names = [f"{row},some words,{name}" for row, name in enumerate(["inf", "sup", "inf", "sup"])]
+    (tmp_path / "corpus.toml").unlink()
+    (tmp_path / "items.csv").write_text("id,text,label\n" + "\n".join(names) + "\n")
+    assert check(open_corpus(tmp_path)) == []  # names of classes

@@ -91,6 +91,7 @@ def _labels(labels: "pd.Series[str]") -> str:
     counts = labels.value_counts()
     numbers = pd.to_numeric(pd.Series(counts.index), errors="coerce").dropna()
     if len(numbers) > MOST_LABELS:
+        numbers = numbers[~numbers.isin([float("inf"), float("-inf")])]  # these are faults
         told = [f"{labels.notna().sum()} of {len(counts)} values, numbers from {numbers.min():g} to {numbers.max():g}"]
     else:
         told = [f"{label} {count}" for label, count in counts.items()][:MOST_LABELS]

@@ -81,6 +81,20 @@ def _labels(corpus: Corpus) -> Iterator[Fault]:
     for column, scale in corpus.card.scales.items():
         if column == "label" or (column in corpus.items and column not in rated):
             yield from _column(corpus.items, column, scale)
+    if "label" not in corpus.card.scales:
+        yield from _infinite(corpus.items)
+
+
+def _infinite(items: pd.DataFrame) -> Iterator[Fault]:
+    """Labels that would end every range; where most labels are no numbers, "inf" may be the name of a class."""
+    cells = items["label"].astype("string")
+    numbers = pd.to_numeric(cells, errors="coerce").astype("float64")
+    if numbers.notna().sum() <= cells.notna().sum() / 2:
+        return
+    for at in np.flatnonzero(np.isinf(numbers)):
+        name, value = items["id"].iloc[at], cells.iloc[at]
+        message = f"the label is {value!r}, and levels are cut of finite numbers; correct it or leave it empty"
+        yield Fault(int(at) + 1, "" if pd.isna(name) else name, "label", value, "infinite", message)
 
 
 def _column(items: pd.DataFrame, column: str, scale: Scale) -> Iterator[Fault]:

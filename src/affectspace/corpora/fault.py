@@ -26,6 +26,7 @@ PROBLEMS = {
     "missing-value": "a rating has no value",
     "repeated-rating": "a rater gives one item two ratings on a scale, or the same category twice",
     "not-a-number": "a rating or label on a scale is no number",
+    "infinite": "a label among numbers, for which no scale is declared, is infinite",
     "off-scale": "a rating or label lies outside its scale",
 }
 """The codes of ``Fault.problem`` and what each means."""
