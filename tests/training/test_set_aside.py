@@ -93,9 +93,12 @@ def test_items_off_their_scale_can_be_embedded_and_have_no_label(written):
 def test_what_is_not_used_is_counted_by_reason(written):
     recipe = written(["-3", "412", "about 4", None], SCALE.format("value"))
     found = unused(prepare(recipe).about)
-    by_reason = {"set_aside": {"the value is …": 3}, "left_out": {"no value": 1}}
-    assert found == {"items": 60, "used": 56, **by_reason, "ratings": 0}
-    assert unused_told(found) == ("56 of 60 items are used; set aside: 3 x the value is …; left out: 1 x no value")
+    aside = {"the value is off the scale": 2, "the value is not a number": 1}
+    assert found == {"items": 60, "used": 56, "set_aside": aside, "left_out": {"no value": 1}, "ratings": 0}
+    assert unused_told(found) == (
+        "56 of 60 items are used; set aside: 2 x the value is off the scale, 1 x the value is not a number; "
+        "left out: 1 x no value"
+    )
     assert unused_told(unused({"corpora": [{"items": 2, "used": 2}]})) == unused_told(unused({})) == ""
 
 
@@ -118,6 +121,10 @@ def test_ratings_at_fault_are_no_items(written):
         ("there is no file a/b.wav; restore it", "there is no file …"),
         ("rating left out: rater r2 gave '0.9'; valence runs from 1 to 5", "rating left out"),
         ("0.0010 s of sound are too short: one frame needs 0.0250 s", "… s of sound are too short"),
+        ("the label is '1e9'; labels run from 0 to 120", "the label is off the scale"),
+        ("the label is '-inf'; labels run from 0 to 120", "the label is off the scale"),
+        ('the age is "it\'s 40"; age runs from 0 to 120', "the age is not a number"),
+        ("the age is 'nan'; age runs from 0 to 120", "the age is not a number"),
         ("'a' is also the id of row 1; ids must be unique", "… is also the id of row …"),
     ],
 )

@@ -1,5 +1,6 @@
 """Which items and ratings of its corpora a run did not use, counted by reason."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,17 +14,35 @@ __all__ = ["reason_kind", "unused", "unused_told"]
 _PARTICULAR = re.compile(r"(?<!\w)'[^']*'(?!\w)|\S*[/\\]\S*|\S+\.[A-Za-z]\w+\b|(?<![\w.])-?\d[\w.,]*")
 
 
+# A cell that lies off a scale or is no number, as check tells it.
+_CELL = re.compile(
+    r"the (?P<column>.+) is (?P<quote>['\"])(?P<cell>.*)(?P=quote); (?:labels run|(?P=column) runs) from ", re.DOTALL
+)
+
+
 def reason_kind(reason: str) -> str:
-    """A reason without what is particular to its item, and without the remedy.
+    """A reason without what is particular to its item, and without the remedy; of a cell on a scale what is wrong.
 
     Example:
         >>> reason_kind("no face found in /faces/a.png; leave the item out")
         'no face found in …'
         >>> reason_kind("the label is '-3'; labels run from 0 to 120")
-        'the label is …'
+        'the label is off the scale'
+        >>> reason_kind("the label is 'about 40'; labels run from 0 to 120")
+        'the label is not a number'
     """
+    if cell := _CELL.match(reason):
+        return f"the {cell['column']} is {'off the scale' if _is_number(cell['cell']) else 'not a number'}"
     head = re.split(r"[;:]\s", reason, maxsplit=1)[0]
     return re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is one; what says that it is none is none."""
+    try:
+        return not math.isnan(float(cell))
+    except ValueError:
+        return False
 
 
 def unused(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +57,7 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
     Example:
         >>> unused({"corpora": [{"items": 3, "used": 1, "left_out": {"no label": 1},
         ...                      "quarantine": [{"id": "a", "reason": "the label is '-3'; labels run from 0 to 9"}]}]})
-        {'items': 3, 'used': 1, 'set_aside': {'the label is …': 1}, 'left_out': {'no label': 1}, 'ratings': 0}
+        {'items': 3, 'used': 1, 'set_aside': {'the label is off the scale': 1}, 'left_out': {'no label': 1}, 'ratings': 0}
     """
     items, used, ratings, aside, left = 0, 0, 0, Counter(), Counter()
     for corpus in data.get("corpora") or []:
