@@ -4,6 +4,7 @@ import base64
 import datetime
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -239,6 +240,9 @@ def test_a_summary_shows_every_group_with_its_labels(space, tmp_path):
     assert "Group 1 25 items, 83.3 % · labels: " in page.words
     assert "30 items in 2 groups" in page.words
     assert "The framed items alone keep 50 % of how the items differ" in page.words
+    nearly = replace(summary(space, groups), coverage=0.9992)
+    told = "The framed items alone keep over 99 % of how the items differ"
+    assert told in Page(summary_page(space, nearly, tmp_path / "y.html")).words
     assert page.words.index("toy/8 ") < page.words.index("toy/9 ") < page.words.index("toy/1 ")
 
 

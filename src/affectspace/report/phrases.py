@@ -5,7 +5,10 @@ from math import isfinite
 from affectspace.studies.summary import ALPHA, listed
 from affectspace.studies.words import counted
 
-__all__ = ["NONE", "PERCENT", "counted", "ends", "in_percent", "in_points", "listed", "p_value", "percent", "signed"]
+__all__ = [
+    "NONE", "PERCENT", "counted", "ends", "in_percent", "in_points", "listed", "p_value", "percent", "signed",
+    "whole_percent",
+]  # fmt: skip
 
 NONE = "–"
 PERCENT = "\u202f%"  # after a thin space at which no line breaks
@@ -24,6 +27,21 @@ def in_percent(share: float) -> str:
 def percent(share: float) -> str:
     """A share in per cent, with the sign."""
     return in_percent(share) + (PERCENT if isfinite(share) else "")
+
+
+def whole_percent(share: float) -> str:
+    """A share in whole per cent, with the sign; only all of it is 100, and only nothing 0.
+
+    Example:
+        >>> [whole_percent(share).replace(PERCENT, " %") for share in (0.0, 0.002, 0.506, 0.9951, 1 - 1e-12)]
+        ['0 %', 'below 1 %', '51 %', 'over 99 %', '100 %']
+    """
+    exact = 100 * share
+    if 0 < exact < 1:
+        return f"below 1{PERCENT}"
+    if 99 < exact < 100 - 1e-9:
+        return f"over 99{PERCENT}"
+    return f"{exact:.0f}{PERCENT}"
 
 
 def in_points(difference: float) -> float:

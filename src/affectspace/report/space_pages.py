@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.report.gallery import MOST_TILES, Section, Shown, Strip, write_gallery
-from affectspace.report.phrases import counted
+from affectspace.report.phrases import counted, whole_percent
 from affectspace.space import Space
 from affectspace.space.subclasses import SubClasses
 from affectspace.space.summary import Summary
@@ -190,7 +190,7 @@ def summary_page(space: Space, summary: Summary, path: str | Path, rest: str = "
         answer=f"{len(space):,} items in {counted(len(strips), 'group')} of what the model finds alike.",
         cautions=[
             "Each group is shown by its most typical item, framed, and by those nearest to it; near-copies of what is "
-            f"already shown are passed over. The framed items alone keep {100 * summary.coverage:.0f} % of how "
+            f"already shown are passed over. The framed items alone keep {whole_percent(summary.coverage)} of how "
             "the items differ (their variance in the space)."
         ],
         rest=rest,
