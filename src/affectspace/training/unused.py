@@ -57,7 +57,8 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
     Example:
         >>> unused({"corpora": [{"items": 3, "used": 1, "left_out": {"no label": 1},
         ...                      "quarantine": [{"id": "a", "reason": "the label is '-3'; labels run from 0 to 9"}]}]})
-        {'items': 3, 'used': 1, 'set_aside': {'the label is off the scale': 1}, 'left_out': {'no label': 1}, 'ratings': 0}
+        {'items': 3, 'used': 1, 'set_aside': {'the label is off the scale': 1}, 'left_out': {'no label': 1},
+         'ratings': 0}
     """
     items, used, ratings, aside, left = 0, 0, 0, Counter(), Counter()
     for corpus in data.get("corpora") or []:
