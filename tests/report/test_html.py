@@ -275,6 +275,21 @@ def test_levels_have_their_figures_and_a_ramp_to_its_last_colour(make_run, tmp_p
     assert f"{last})" in source
 
 
+@pytest.mark.parametrize("labels", ["classes", "levels"])
+def test_labels_that_never_had_raters_are_not_said_to_be_theirs(make_run, tmp_path, labels):
+    run = make_run("ages", "ages", classes=("child", "adult", "old"), labels=labels, items=60, hard=True)
+    record = json.loads((run / "data.json").read_text())
+    without = [{**about, "agreement": {}} for about in record["corpora"]]
+    (run / "data.json").write_text(json.dumps({"corpora": without}))
+    source, page = report([run], tmp_path)
+    assert "rater" not in page.words().replace("Krippendorff", "")
+    assert "rater" not in source
+    assert "Rows are the labels, columns what the model says" in page.words("confusions")
+    voted = report([make_run("votes", "votes", items=60, labels=labels)], tmp_path)[1].words()
+    assert "raters' choice" in voted
+    assert "Rows are what the raters say" in voted
+
+
 def test_a_folder_gets_a_report_inside(make_run, tmp_path):
     assert (
         write_report([Run(make_run("in", "in", items=20, snapshots=()))], tmp_path, date=DATE)

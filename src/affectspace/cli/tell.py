@@ -68,11 +68,11 @@ def comparison(runs: "Sequence[Run]") -> None:
     told = chosen[kinds.pop()] if len(kinds) == 1 and kinds <= set(chosen) else "an epoch was chosen, if not the last"
     words = [
         "UAR unweighted average recall",
-        "chance that of random answers, above 1 / classes that occur where raters are tied and either answer is right",
+        "chance that of random answers, above 1 / classes that occur where a label is tied and either answer is right",
     ]
     if COLUMNS in columns:
         words += [
-            "JS Jensen-Shannon from the raters, less is better",
+            "JS Jensen-Shannon from the labels, less is better",
             "sim ρ rank correlation of label and embedding similarity",
         ]
     if VALUE_COLUMNS in columns:

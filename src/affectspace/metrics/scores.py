@@ -43,7 +43,7 @@ FIGURES = {
     "macro_f1": Figure("macro F1", 0, 1, "higher"),
     "f1_of_macro": Figure("F1 of macro precision and recall", 0, 1, "higher"),
     "weighted_f1": Figure("weighted F1", 0, 1, "higher"),
-    "jensen_shannon": Figure("Jensen-Shannon divergence from the raters (bits)", 0, 1, "lower"),
+    "jensen_shannon": Figure("Jensen-Shannon divergence from the labels (bits)", 0, 1, "lower"),
     "ece": Figure("expected calibration error", 0, 1, "lower"),
     "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
     "similarity_error": Figure("mean difference of label and embedding similarity", 0, 2, "lower"),

@@ -14,6 +14,7 @@ from affectspace.training.runs import model_names, run_names
 
 __all__ = ["Comparison"]
 
+WHOLE = 1 - 1e-6  # the share of a class that an item is of alone
 LEVEL = 0.0005  # UAR figures that print alike are called level
 
 
@@ -45,6 +46,11 @@ class Comparison:
     def evaluated(self) -> tuple[Evaluated | None, ...]:
         """The items of that split; None where a run kept no predictions."""
         return tuple(run.evaluated(split) for run, split in zip(self.runs, self.splits))
+
+    @cached_property
+    def one_hot(self) -> bool:
+        """Whether every item that is judged is of one class alone, as where nobody voted: pages then know no raters."""
+        return all((items.targets.max(1) > WHOLE).all() for items in self.evaluated if items is not None)
 
     @cached_property
     def obstacles(self) -> tuple[str, ...]:

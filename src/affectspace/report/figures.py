@@ -95,13 +95,16 @@ def space_map(ax: Axes, positions: np.ndarray, targets: np.ndarray, ordered: boo
         spine.set(visible=True, color="#e4e8ed")
 
 
-def confusion(ax: Axes, truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str]) -> None:
+def confusion(
+    ax: Axes, truth: np.ndarray, probabilities: np.ndarray, classes: Sequence[str], rows: str = "raters' choice"
+) -> None:
     """Truth (rows) against prediction (columns): shade is the share of the row, the number counts items.
 
     Args:
         ax: where to draw.
         truth, probabilities: ``(n, classes)``.
         classes: names.
+        rows: who says the truth.
     """
     counts = confusion_matrix(truth, probabilities, len(classes))
     total = counts.sum(1, keepdims=True)
@@ -123,9 +126,7 @@ def confusion(ax: Axes, truth: np.ndarray, probabilities: np.ndarray, classes: S
     turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
     ax.set_xticks(range(len(classes)), names, **turned)
     ax.set_yticks(range(len(classes)), names)
-    ax.set(
-        xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), xlabel="predicted", ylabel="raters' choice"
-    )
+    ax.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), xlabel="predicted", ylabel=rows)
     ax.tick_params(length=0)
     ax.set_aspect("equal")
     for spine in ax.spines.values():

@@ -67,6 +67,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
     return {
         "title": " · ".join(comparison.models) if len(comparison.models) <= 4 else f"{len(comparison.models)} models",
         "comparison": comparison,
+        "one_hot": comparison.one_hot,
         "several": len(comparison.runs) > 1,
         "answer": comparison.answer(),
         "transductive": [n for n, r in zip(comparison.names, comparison.runs) if r.metrics.get("transductive")],

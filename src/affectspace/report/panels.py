@@ -128,6 +128,7 @@ def map_grid(comparison: Comparison) -> tuple[list[str], list[tuple[str, list[Pa
 
 def confusion_panels(comparison: Comparison) -> list[Panel]:
     """Confusion matrices, a panel a run."""
+    rows = "label" if comparison.one_hot else "raters' choice"
     panels = []
     for row, (run, name, items) in enumerate(zip(comparison.runs, comparison.names, comparison.evaluated)):
         if items is None:
@@ -136,7 +137,7 @@ def confusion_panels(comparison: Comparison) -> list[Panel]:
         with figure_style():
             side = 3.5 if len(run.classes) <= 5 else 5.2
             figure = Figure(figsize=(side, 0.82 * side))
-            confusion(figure.add_subplot(), items.targets, items.probabilities, run.classes)
+            confusion(figure.add_subplot(), items.targets, items.probabilities, run.classes, rows)
             told = f"Confusion matrix of {name} over {counted(len(items), 'item')}, classes {', '.join(run.classes)}."
             panels.append(Panel(name, inline_svg(figure, f"confusion-{row}", told), counted(len(items), "item")))
     return panels

@@ -64,7 +64,10 @@ def compare_spaces(runs: Sequence[Run], path: str | Path) -> Path:
                 ax.set_title(f"UAR {percent(uar)}", fontsize=10, loc="right", pad=6, color="#57606a")
         if ordered or len(classes) == 2:
             bar = figure.colorbar(_mappable(), ax=list(axes), location="bottom", fraction=0.035, pad=0.02, aspect=45)
-            bar.set_ticks([0, 0.5, 1], labels=[short(classes[0], 24), "raters are divided", short(classes[-1], 24)])
+            ends = [(0.0, short(classes[0], 24)), (1.0, short(classes[-1], 24))]
+            between = [] if comparison.one_hot else [(0.5, "raters are divided")]
+            places, words = zip(*sorted([*ends, *between]))
+            bar.set_ticks(places, labels=words)
             bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue, reportArgumentType]
         else:
             _class_legend(figure, classes)

@@ -289,6 +289,6 @@ def _tested(test: dict[str, float], count: int) -> str:
     )
     return (
         f"UAR {test['uar']:.3f} (random predictions: {test['chance_uar']:.3f}), macro F1 {test['macro_f1']:.3f},\n"
-        f"Jensen-Shannon divergence from the raters {test['jensen_shannon']:.3f}, calibration error {test['ece']:.3f}; "
+        f"Jensen-Shannon divergence from the labels {test['jensen_shannon']:.3f}, calibration error {test['ece']:.3f}; "
         f"{count} items.{values}"
     )
