@@ -99,6 +99,11 @@ def test_scores_of_every_run_with_directions_and_the_best_marked_in_words(page, 
     assert "(best)" in words
 
 
+def test_columns_of_classes_without_an_order_have_room(page):
+    assert "scores" in page[1].attributes("class")
+    assert "scores many" not in page[1].attributes("class")
+
+
 def test_a_figure_for_every_run_and_a_map_for_every_epoch(page):
     described = [a["aria-label"] for t, a in page[1].tags if t == "svg" and a.get("role") == "img"]
     for start, count in (("UAR of", 3), ("t-SNE map", 12), ("Confusion", 3), ("Similarity", 3), ("Reliability", 3)):
@@ -200,6 +205,16 @@ def test_speakers_are_kept_apart_within_their_corpus_where_names_are_shared(make
     assert "2 of 10 speakers of emodb bear the name of a speaker of ased" in words
 
 
+def test_what_is_true_of_all_runs_is_said_once(make_run, tmp_path):
+    paths = [make_run(name, name, items=60, absent={"test": ["sad"]}) for name in ("ce", "kl")]
+    told = "No test item is of class sad: UAR, chance and F1 of them are means over the other 3 classes."
+    words = report(paths, tmp_path)[1].words()
+    assert words.count(told) == 1
+    assert f"ce: {told}" not in words
+    paths.append(make_run("js", "js", items=60))
+    assert f"ce and kl: {told}" in report(paths, tmp_path)[1].words()
+
+
 def test_runs_of_different_classes_are_shown_but_not_ranked(make_run, tmp_path):
     base = make_run("ce", "ce", snapshots=(), items=60)
     path = make_run("other", "other", classes=("angry", "happy", "sad"), snapshots=(), items=60)
@@ -271,6 +286,7 @@ def test_levels_have_their_figures_and_a_ramp_to_its_last_colour(make_run, tmp_p
     assert "within one ↑ levels off ↓ order ρ ↑" in page.words("scores")
     assert "75.0 % 0.500 0.250" in page.words("scores")
     assert "geometry None" not in page.words()
+    assert "scores many" in page.attributes("class")  # narrower, so that all columns are in sight
     last = "#{:02x}{:02x}{:02x}".format(*(round(255 * part) for part in class_colours(np.eye(3), ordered=True)[-1]))
     assert f"{last})" in source
 

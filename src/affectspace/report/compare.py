@@ -127,7 +127,12 @@ class Comparison:
         ]
 
     def _caution(self, figures: list[dict[str, float]], kind: str) -> list[str]:
-        sentences = [f"{name}: {told}" for name, run in zip(self.names, self.runs) for told in remarks(run)]
+        whose: dict[str, list[str]] = {}
+        for name, run in zip(self.names, self.runs):
+            for told in remarks(run):
+                whose.setdefault(told, []).append(name)
+        everyone = list(self.names)
+        sentences = [told if names == everyone else f"{listed(names)}: {told}" for told, names in whose.items()]
         if kind == "validation" and any(run.selection == "validation" for run in self.runs):
             sentences.append(
                 "Nothing was tested: these are the validation items, on which the epoch was selected, so the "
