@@ -12,7 +12,7 @@ from PIL import Image
 
 from affectspace.cli.embed import embed
 from affectspace.cli.evaluate import evaluate
-from affectspace.cli.rounds import rounds
+from affectspace.cli.rounds import _undivided, rounds
 from affectspace.encoders import Outputs
 from affectspace.errors import InputError
 from affectspace.metrics import scores
@@ -293,11 +293,20 @@ def test_what_the_rounds_have_learned_and_found_is_told(recipe, tmp_path, capsys
     assert "The net of round 2 has learned 4 sub-classes" in told
     assert "The 6 found in its space" in told
     assert "trained on k kNN acc. % kNN F1 % NMI % Recall@1 % Acc@8 % raters % found stability" in told
+    assert "Of so few training items" not in told
     assert "--subclasses 3" in told  # as many of each class as were found
     assert [(row["trained_on"], row["found"]) for row in json.loads((out / "rounds.json").read_text())] == [
         (2, 4),
         (4, 6),
     ]
+
+
+def test_classes_too_small_to_be_divided_are_told(tmp_path):
+    (tmp_path / "recipe.toml").write_text('name = "few"')
+    (tmp_path / "metrics.json").write_text(json.dumps({"classes": ["sad", "glad", "calm"]}))
+    table = pd.DataFrame({"id": list("abcd"), "class": ["sad", "glad", "sad", None], "subclass": ["sad-1"] * 4})
+    table.to_parquet(tmp_path / "subclasses.parquet")
+    assert _undivided(tmp_path) == ["glad (1)", "calm (none)"]
 
 
 def test_rounds_need_named_classes_and_terms_that_know_sub_classes(recipe, tmp_path):

@@ -92,5 +92,18 @@ def rounds(
         "far the votes on neighbours agree with those on the item; stability: adjusted Rand index of the sub-classes "
         "found in that space from several seeds (1: always the same)."
     )
+    if whole := _undivided(last.folder):
+        console.print(f"Of so few training items of their own no sub-classes can be found: {', '.join(whole)}.")
     space = quoted(last.folder / "space.parquet")
     next_commands(f"affectspace discover {space} --subclasses {count + 1}", f"affectspace map {space}")
+
+
+def _undivided(folder: Path) -> list[str]:
+    """The classes with one training item, or none, each with how many; they stay whole in every round."""
+    import pandas as pd
+
+    from affectspace.training.run import Run
+
+    items = pd.read_parquet(folder / "subclasses.parquet", columns=["class"])["class"].value_counts()
+    counts = {name: int(items.get(name, 0)) for name in Run(folder).classes}
+    return [f"{name} ({count or 'none'})" for name, count in counts.items() if count < 2]
