@@ -11,8 +11,10 @@ from affectspace.errors import InputError
 from affectspace.labels import Cut, bin_of, equal_mass_thresholds
 from affectspace.metrics import value_scores
 from affectspace.metrics.scores import VALUE_FIGURES
+from affectspace.report import write_report
 from affectspace.training import load_model, train, train_folds
 from affectspace.training.folds import one_fold
+from affectspace.training.level_names import level_names_told
 from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
@@ -148,3 +150,20 @@ def test_what_is_no_number_is_named_and_what_is_missing_left_out(numbers):
     table.assign(value=["many", *table["value"][1:].astype(str)]).to_csv(path, index=False)
     with pytest.raises(InputError, match="item 'mine0': value has the value 'many'; levels are cut of finite numbers"):
         prepare(recipe)
+
+
+def test_names_in_another_order_than_bins_are_cut_are_told_with_their_bounds(numbers, tmp_path):
+    plain = train(numbers(training={"epochs": 1}), tmp_path / "plain", quiet=True)
+    assert level_names_told(plain) == ""
+    names = {"labels": {"names": ["old", "adult", "young"], "bins": None, "thresholds": [3, 6.5]}}
+    run = train(numbers(training={"epochs": 1}, **names), tmp_path / "run", quiet=True)
+    learned = {"labels": {"names": ["old", "middle", "adult", "young"]}, "protocol": {"fold": "all"}}
+    folds = train_folds(numbers(training={"epochs": 1}, **learned), tmp_path / "folds", quiet=True)
+    first = folds.folds[0].data["levels"]["thresholds"][0]
+    assert level_names_told(folds).startswith(
+        f"from the lowest (in the first of the folds): old = below {first:g}, middle"
+    )
+    told = "from the lowest: old = below 3, adult = 3 to 6.5, young = 6.5 and above"
+    assert level_names_told(run) == told
+    page = write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"<dt>Levels</dt><dd>{told}</dd>" in page

@@ -36,6 +36,7 @@ def train(
         Print the final figures as JSON, for machines.
     """
     from affectspace.training import load_recipe, train_recipe
+    from affectspace.training.level_names import level_names_told
     from affectspace.training.remarks import remarks
     from affectspace.training.unused import unused, unused_told
 
@@ -63,6 +64,8 @@ def train(
     comparison([run])
     if told := unused_told(unused(run.data)):
         print(f"{told}. All are named in {run.data_file}, and by: affectspace report {quoted(folder)}")
+    if told := level_names_told(run):
+        print(f"levels {told}")
     for sentence in remarks(run):
         print(f"note: {sentence}")
     if run.recipe.get("features", {}).get("kind") == "vectors":

@@ -12,6 +12,7 @@ import numpy as np
 from affectspace.report.compare import Comparison
 from affectspace.report.feature_words import feature_words
 from affectspace.report.phrases import NONE, counted, percent
+from affectspace.training.level_names import level_names_told
 from affectspace.training.run import Run
 from affectspace.training.set_aside import RATING_FAULT
 
@@ -147,6 +148,8 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 lines.append((label, counted(counts[part], "item")))
             elif part == "test":
                 lines.append((label, "nothing"))
+    if told := level_names_told(run):
+        lines.append(("Levels", told))
     lines += features(run)
     kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
     apart = f"{_join([APART.get(kind, kind) for kind in kept])}: none occurs on both sides" if kept else "nothing"
