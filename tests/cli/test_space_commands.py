@@ -311,8 +311,12 @@ def test_a_file_of_the_space_finds_itself_and_a_copy_of_it_too(run, toy, tmp_pat
 @pytest.mark.parametrize(
     ("finder", "side", "command"),
     [
-        ("cascade 5 largest", 128, "affectspace faces 'my photo.png', and"),
-        ("yunet 0123 largest", 96, "affectspace faces 'my photo.png' --finder FILE.onnx --side 96, and"),
+        ("cascade 5 largest", 128, "--out 'my photo-faces', and"),
+        (
+            "yunet 0123 largest",
+            96,
+            "--finder FILE.onnx --side 96 --out 'my photo-faces', and",
+        ),
     ],
 )
 def test_a_photo_in_a_space_of_crops_is_said_to_be_none(run, toy, tmp_path, embedding, finder, side, command):
@@ -328,7 +332,7 @@ def test_a_photo_in_a_space_of_crops_is_said_to_be_none(run, toy, tmp_path, embe
     (folder / "faces.json").write_text(json.dumps({"faces": "largest", "finder": finder, "side": side}))
     code, out, err = run(*words)
     assert code == 0, err
-    assert f"make one by: {command} query the picture in my photo-faces/faces." in out
+    assert f"make one by: affectspace faces 'my photo.png' {command} query the picture in my photo-faces/faces." in out
     assert command in json.loads(run(*words, "--json")[1])["note"]
     assert "note" not in run(*words[:-1], "toy/04")[1]
     assert "note" not in run(*words[:-1], images[5])[1]  # a crop of this very collection

@@ -28,11 +28,11 @@ def uncropped_told(space: "Space", query: Path) -> str:
     by = "cascade" if finder.startswith("cascade") else "the YuNet file that they were made with"
     options = [] if by == "cascade" else ["--finder", "FILE.onnx"]
     options += [] if side == USUAL_SIDE else ["--side", str(side)]
-    folder = query.with_name(f"{query.stem}-faces")
+    folder = Path(f"{query.stem}-faces")  # named, as crops of one picture are put nowhere beside it by themselves
+    command = quoted("affectspace", "faces", query, *options, "--out", folder)
     return (
         f"This collection holds crops of faces, made by affectspace faces with {by}, and {query} was taken as it is. "
-        f"Unless it is such a crop already, make one by: {quoted('affectspace', 'faces', query, *options)}, and query "
-        f"the picture in {folder / 'faces'}."
+        f"Unless it is such a crop already, make one by: {command}, and query the picture in {folder / 'faces'}."
     )
 
 
