@@ -5,7 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affectspace.protocols import namesakes, namesakes_told
+from affectspace.protocols import namesakes
+from affectspace.training.remarks import namesakes_told
 
 
 def table(*rows):

@@ -57,8 +57,7 @@ def evaluate(
                 print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
                 print(_told(together["scores"]))
     else:
-        from affectspace.protocols import namesakes_told
-        from affectspace.training.absent import absent_told
+        from affectspace.training.remarks import absent_told, namesakes_told
         from affectspace.training.transfer import evaluate_on  # loads torch, for which finished figures have no use
 
         figures = [{"run": str(run.path), **evaluate_on(run, corpus, adapter, allow)} for run in opened]

@@ -3,7 +3,7 @@
 from affectspace.protocols.audit import Leak, audit, kept_apart, refuse_leaks
 from affectspace.protocols.groups import GROUPS, group_names, groups_of
 from affectspace.protocols.inner import inner_groups, inner_split
-from affectspace.protocols.namesakes import namesakes, namesakes_told
+from affectspace.protocols.namesakes import namesakes
 from affectspace.protocols.published import published
 from affectspace.protocols.split import PARTS, Split
 from affectspace.protocols.splits import cross_corpus, grouped_k_fold, leave_one_group_out
@@ -23,7 +23,6 @@ __all__ = [
     "kept_apart",
     "leave_one_group_out",
     "namesakes",
-    "namesakes_told",
     "published",
     "refuse_leaks",
 ]

@@ -1,13 +1,12 @@
 """Speakers of tested corpora who bear a name that speakers of training corpora bear: perhaps the same people."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from affectspace.protocols.groups import column_of
 
-__all__ = ["namesakes", "namesakes_told"]
+__all__ = ["namesakes"]
 
 
 def namesakes(known: pd.DataFrame, tested: pd.DataFrame) -> list[dict[str, Any]]:
@@ -36,23 +35,6 @@ def namesakes(known: pd.DataFrame, tested: pd.DataFrame) -> list[dict[str, Any]]
         if corpus not in trained
         for other, others in trained.items()
         if (both := names & others)
-    ]
-
-
-def namesakes_told(found: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A sentence for each, and what to do.
-
-    Example:
-        >>> [sentence] = namesakes_told([{"corpus": "b", "train": "a", "speakers": 1, "of": 2, "example": "S2"}])
-        >>> sentence.partition(". ")[0]
-        "1 of 2 speakers of b bears the name of a speaker of a, of whom training knows, such as 'S2'"
-    """
-    return [
-        f"{each['speakers']} of {each['of']} speakers of {each['corpus']} bear{'s' * (each['speakers'] == 1)} the name "
-        f"of a speaker of {each['train']}, of whom training knows, such as {each['example']!r}. Names count within a "
-        "corpus, so nothing kept them apart: if they are the same people, this is no test on unseen ones, so leave "
-        "their items out of one of the two; if they are others, name the speakers of one corpus otherwise."
-        for each in found
     ]
 
 

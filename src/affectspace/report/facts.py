@@ -14,7 +14,7 @@ from affectspace.report.feature_words import feature_words
 from affectspace.report.phrases import NONE, counted, percent
 from affectspace.training.level_names import level_names_told
 from affectspace.training.run import Run
-from affectspace.training.set_aside import RATING_FAULT
+from affectspace.training.unused import RATING_FAULT
 
 __all__ = ["Cell", "commands", "corpora", "environments", "features", "protocol", "recipe_differences", "score_table"]
 

@@ -41,7 +41,8 @@ from affectspace.training.recipe_data import (
     PoleLabels,
     VectorFeatures,
 )
-from affectspace.training.set_aside import RATING_FAULT, mislabelled, refuse_too_many, unusable
+from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
+from affectspace.training.unused import RATING_FAULT
 
 __all__ = [
     "Clips",

@@ -1,11 +1,13 @@
 """What a reader of a run must know: what taught the classifier or nothing at all, and what the test does not show."""
 
-from affectspace.protocols import namesakes_told
-from affectspace.training.absent import absent_told
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 from affectspace.training.run import Run
 
-__all__ = ["item_remarks", "remarks"]
+__all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks"]
 
+WHICH = {"validate": "validation item", "test": "test item"}
 CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd", "entropic_emd"}
 
 
@@ -33,3 +35,44 @@ def remarks(run: Run) -> list[str]:
         elif what == "items" and last[column] > 0:
             told.append(f"The term {term} left {last[column]:.0f} items of the last epoch out, which had no partner.")
     return told
+
+
+def namesakes_told(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each, and what to do.
+
+    Example:
+        >>> [sentence] = namesakes_told([{"corpus": "b", "train": "a", "speakers": 1, "of": 2, "example": "S2"}])
+        >>> sentence.partition(". ")[0]
+        "1 of 2 speakers of b bears the name of a speaker of a, of whom training knows, such as 'S2'"
+    """
+    return [
+        f"{each['speakers']} of {each['of']} speakers of {each['corpus']} bear{'s' * (each['speakers'] == 1)} the name "
+        f"of a speaker of {each['train']}, of whom training knows, such as {each['example']!r}. Names count within a "
+        "corpus, so nothing kept them apart: if they are the same people, this is no test on unseen ones, so leave "
+        "their items out of one of the two; if they are others, name the speakers of one corpus otherwise."
+        for each in found
+    ]
+
+
+def absent_told(absent: Mapping[str, Sequence[str]], classes: int) -> list[str]:
+    """A sentence for each part that lacks classes.
+
+    Args:
+        absent: by "validate", "test" or "unseen.CORPUS", as in ``metrics.json``.
+        classes: how many are named.
+
+    Example:
+        >>> absent_told({"test": ["old"]}, 5)
+        ['No test item is of class old: UAR, chance and F1 of them are means over the other 4 classes.']
+        >>> absent_told({"unseen.mine": ["old", "middle"]}, 3)
+        ['No item of mine is of class old, middle: UAR, chance and F1 of them are of the one other class.']
+    """
+    sentences = []
+    for part, names in absent.items():
+        if not names:
+            continue
+        which = WHICH.get(part) or f"item of {part.removeprefix('unseen.')}"
+        left = classes - len(names)
+        means = f"means over the other {left} classes" if left > 1 else "of the one other class"
+        sentences.append(f"No {which} is of class {', '.join(names)}: UAR, chance and F1 of them are {means}.")
+    return sentences

@@ -10,13 +10,13 @@ from affectspace.corpora import Corpus, Fault
 from affectspace.errors import InputError
 from affectspace.features.crops import NO_FACE
 from affectspace.training.recipe_data import Labels, LevelLabels, PoleLabels
+from affectspace.training.unused import RATING_FAULT
 
-__all__ = ["RATING_FAULT", "mislabelled", "refuse_too_many", "unusable", "without_wrong_labels"]
+__all__ = ["mislabelled", "refuse_too_many", "unusable", "without_wrong_labels"]
 
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
 LABEL_FAULTS = {"not-a-number", "off-scale"}
-RATING_FAULT = "rating left out"
 MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times", "bad-box"}  # of the medium that is read
 PARTS = {"audio": ("start", "end"), "image": ("box",)}  # medium -> columns that say which part of it an item is
 

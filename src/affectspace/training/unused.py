@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from affectspace.training.set_aside import RATING_FAULT
+__all__ = ["RATING_FAULT", "reason_kind", "unused", "unused_told"]
 
-__all__ = ["reason_kind", "unused", "unused_told"]
+RATING_FAULT = "rating left out"  # how a reason begins that is a rating's, whose item may be used all the same
 
 # Quoted values, paths and numbers, which differ from item to item where the reason is one.
 _PARTICULAR = re.compile(r"(?<!\w)'[^']*'(?!\w)|\S*[/\\]\S*|\S+\.[A-Za-z]\w+\b|(?<![\w.])-?\d[\w.,]*")
