@@ -11,7 +11,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from affectspace.losses import DegenerateBatchWarning, TripletLoss
-from affectspace.losses.guide import FOR_LOOPS, GUIDE
+from affectspace.losses.guide import GUIDE
 
 PAGE = (Path(__file__).parents[2] / "docs/loops.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(python(?: peers)?)\n(.*?)^```", re.M | re.S)
@@ -21,7 +21,14 @@ NEEDS = {
     "sentence-transformers": ("sentence_transformers", "datasets", "accelerate"),
 }
 SECTIONS = {part.partition("\n")[0]: part.partition("\n")[2] for part in re.split(r"^## ", PAGE, flags=re.M)[1:]}
-ROWS = {section: (*GUIDE, *FOR_LOOPS) if section == "Plain PyTorch" else GUIDE for section in NEEDS}
+WITHOUT_LABELS = {"reconstruction", "pseudo_labels", "consistency"}  # trainers of labelled losses have no place for them
+    "reconstruction",
+    "pseudo_labels",
+    "consistency",
+}  # for which trainers of labelled losses have no place
+ROWS = {
+    section: [row for row in GUIDE if section == "Plain PyTorch" or row.term not in WITHOUT_LABELS] for section in NEEDS
+}
 
 
 def setup(section: str) -> list[str]:

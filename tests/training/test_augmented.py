@@ -11,7 +11,8 @@ from affectspace.errors import InputError
 from affectspace.features import Hearing, LogMel, Waveform
 from affectspace.media import read_audio
 from affectspace.training import dump_recipe, load_recipe, make_recipe, train
-from affectspace.training.gather import gather, make_hearing
+from affectspace.training.frontends import make_hearing
+from affectspace.training.gather import gather
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe_data import Augment
 

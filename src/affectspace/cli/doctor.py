@@ -29,7 +29,7 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     import soundfile
     import torch
 
-    from affectspace.training.gather import cache_folder
+    from affectspace.training.frontends import cache_folder
 
     cache = cache_folder()
     unusable, free = _try(cache)

@@ -25,12 +25,11 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
     as_json
         Print the table as JSON, for machines.
     """
-    from affectspace.losses.guide import BEGIN_WITH, FOR_LOOPS, GUIDE, LABELS
+    from affectspace.losses.guide import BEGIN_WITH, GUIDE, LABELS
 
-    rows, in_loops = ([row for row in table if labels is None or labels in row.labels] for table in (GUIDE, FOR_LOOPS))
+    rows = [row for row in GUIDE if labels is None or labels in row.labels]
     if as_json:
-        told = {"losses": [asdict(row) for row in rows], "losses_for_loops": [asdict(row) for row in in_loops]}
-        print(json_text({"labels": LABELS, **told}))
+        print(json_text({"labels": LABELS, "losses": [asdict(row) for row in rows]}))
         return
     width = max(40, min(shutil.get_terminal_size().columns, 110))
 
@@ -38,8 +37,8 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
         return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent + "  ")
 
     print(wrapped("every loss" if labels is None else f"losses for {labels}: {LABELS[labels]}"))
-    for row in [*rows, *in_loops]:
-        print(f"\n{row.term}   {row.module}" + ("   (for a loop of your own)" if row in in_loops else ""))
+    for row in rows:
+        print(f"\n{row.term}   {row.module}")
         print(wrapped(f"for {', '.join(row.labels)}: {row.use}", "  "))
         print(wrapped(f"time {row.time}; memory {row.memory}", "  "))
     print()
@@ -52,13 +51,5 @@ def losses(labels: Labels | None = None, *, as_json: Annotated[bool, Parameter(n
     )
     if labels is None:
         next_commands("affectspace losses votes")
-    elif labels in ("modalities", "unlabelled"):
-        print(
-            wrapped(
-                "A recipe reads one kind of features, and labelled items; for several views of an item, and for items "
-                "without labels, write the loop: docs/loops.md."
-            )
-        )
-        next_commands("affectspace losses")
     else:
         next_commands(f'affectspace train RECIPE.toml   (with [[terms]] kind = "{BEGIN_WITH[labels]}")')

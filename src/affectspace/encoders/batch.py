@@ -51,6 +51,7 @@ class Batch:
         groups: ``(items,)`` number of each item's corpus, language and speaker, by those names; -1 unknown.
         progress: share of the training that is done, in ``[0, 1]``.
         modalities: those of the items by name, each with a row for every item; None where there is but ``values``.
+        unlabelled: how many items without a label there are, behind the anchors, which classification terms do not see.
     """
 
     values: Tensor
@@ -61,6 +62,18 @@ class Batch:
     groups: dict[str, Tensor] | None = None
     progress: float = 0.0
     modalities: dict[str, Modality] | None = None
+    unlabelled: int = 0
+
+    def rows(self, start: int, end: int) -> "Batch":
+        """The items from ``start`` to before ``end``, as a batch of their own, all of whose items are anchors."""
+        tensors = {name: value[start:end] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        groups = self.groups and {name: codes[start:end] for name, codes in self.groups.items()}
+        modalities = self.modalities and {
+            name: Modality(modality.values[start:end], modality.lengths[start:end])
+            for name, modality in self.modalities.items()
+        }
+        own = tensors | {"triplets": None, "groups": groups, "modalities": modalities}
+        return replace(self, **own, anchors=None, unlabelled=0)
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device; this very one where it is there already."""

@@ -22,3 +22,10 @@ class Outputs:
     logits: Tensor
     layers: dict[str, Tensor] = field(default_factory=dict)
     reconstructions: dict[str, Tensor] = field(default_factory=dict)
+
+    def rows(self, start: int, end: int) -> "Outputs":
+        """Those of the items from ``start`` to before ``end``."""
+        layers, made = (
+            {name: value[start:end] for name, value in named.items()} for named in (self.layers, self.reconstructions)
+        )
+        return Outputs(self.embedding[start:end], self.logits[start:end], layers, made)

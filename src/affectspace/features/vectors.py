@@ -74,6 +74,11 @@ class VectorTable:
         return Features(np.array(good, object), np.ones(len(good)), values, np.full(len(good), None), table)
 
     @property
+    def ids(self) -> list[str]:
+        """Whom the files have a vector of."""
+        return self._content[0]
+
+    @property
     def dimensions(self) -> int:
         """Numbers in a vector."""
         return len(self._content[2])

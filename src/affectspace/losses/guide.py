@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["BEGIN_WITH", "FOR_LOOPS", "GUIDE", "LABELS", "GuideRow"]
+__all__ = ["BEGIN_WITH", "GUIDE", "LABELS", "GuideRow"]
 
 LABELS = {
     "classes": "one label an item",
@@ -119,10 +119,6 @@ GUIDE = (
         "a classifier of speakers, say, from which the embedding learns to hide them",
         "N D H", "N H",
     ),
-)  # fmt: skip
-"""Every loss that a recipe can name."""
-
-FOR_LOOPS = (
     GuideRow(
         "reconstruction", "ReconstructionLoss", ("modalities", "unlabelled"),
         "what a decoder makes of an embedding is the input again; missing frames and modalities never matter",
@@ -139,4 +135,4 @@ FOR_LOOPS = (
         "N C", "N C",
     ),
 )  # fmt: skip
-"""Those that need what a recipe does not give (a decoder, items without labels): for a training loop of one's own."""
+"""Every loss that a recipe can name."""

@@ -75,7 +75,7 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
     column ``audio_sha``), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of
     a kind cannot leak by it. Validation is held to the same rule as test, since a model selected
     on speakers it has trained on is selected for knowing them. What test and unseen share is no leak:
-    nothing is learned from either.
+    nothing is learned from either. Nor is what validate and test share where the split validates within it.
 
     Args:
         items: the table that the split's rows count in.
@@ -143,7 +143,8 @@ def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
     codes, names = pd.factorize(groups_of(items, kind))
     nameless = int((codes[np.concatenate([getattr(split, part) for part in PARTS])] < 0).sum())
     found = []
-    pairs = [pair for pair in combinations(PARTS, 2) if pair != ("test", "unseen")]
+    shared = {("test", "unseen")} | ({("validate", "test")} if kind in split.validates_within else set())
+    pairs = [pair for pair in combinations(PARTS, 2) if pair not in shared]
     for parts in sorted(pairs, key=lambda pair: "test" not in pair or "train" not in pair):
         one, other = (getattr(split, part) for part in parts)
         both = np.intersect1d(codes[one], codes[other])

@@ -25,6 +25,8 @@ class Split:
         keeps_apart: the groups of which none is on two sides, by the way the split was made.
         allowed: the groups that are knowingly let across; :func:`affectspace.protocols.refuse_leaks`
             reads it.
+        validates_within: the groups that validate and test share, and training has no part in; such as a session of
+            which one speaker validates and the other is tested.
 
     Raises:
         InputError: nothing to train on, or neither to validate nor to test on; a row twice or in two
@@ -43,6 +45,7 @@ class Split:
     keeps_apart: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     unseen: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    validates_within: tuple[str, ...] = ()
 
     def __post_init__(self):
         for part in PARTS:

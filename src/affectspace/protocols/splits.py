@@ -96,7 +96,12 @@ def cross_corpus(
 
 
 def leave_one_group_out(
-    items: pd.DataFrame, by: str = "speaker", fold: int = 0, validate: int = 1, rows: ArrayLike | None = None
+    items: pd.DataFrame,
+    by: str = "speaker",
+    fold: int = 0,
+    validate: int = 1,
+    rows: ArrayLike | None = None,
+    within: str | None = None,
 ) -> Split:
     """Test on one group, validate on the next, train on the others.
 
@@ -109,9 +114,12 @@ def leave_one_group_out(
         fold: which group is tested, from 0.
         validate: how many groups validate; 0: none.
         rows: which rows of ``items`` may be used.
+        within: a larger kind of group, such as ``"session"`` for speakers: the others of the tested group's session
+            validate, all of them, and only other sessions train. None: groups validate as ``validate`` says.
 
     Raises:
-        InputError: too few groups, items that name none, or a fold that is none of them.
+        InputError: too few groups, items that name none, a fold that is none of them, or a group ``within`` which
+            nobody is left to validate.
 
     Example:
         >>> items = pd.DataFrame({"id": list("1234"), "corpus": "a", "speaker": ["s1", "s2", "s3", "s10"]})
@@ -132,6 +140,8 @@ def leave_one_group_out(
             f"{_other_ways(items, candidates, by, validate + 2)}add a corpus"
         )
     _check_fold(fold, len(groups), by)
+    if within is not None:
+        return _leave_one_out_within(items, by, within, candidates, codes == fold, groups[fold])
     part = (codes - fold) % len(groups)
     return Split(
         f"leave one {by} out: {groups[fold]}",
@@ -139,6 +149,33 @@ def leave_one_group_out(
         validate=candidates[(part >= 1) & (part <= validate)],
         test=candidates[part == 0],
         keeps_apart=(by,),
+    )
+
+
+def _leave_one_out_within(
+    items: pd.DataFrame, by: str, within: str, candidates: np.ndarray, tested: np.ndarray, name: str
+) -> Split:
+    legal(within, [kind for kind in SPLIT_BY if kind not in (by, "item")], "group to validate within,")
+    wider, names = number_groups(items, within, candidates, "within")
+    own = np.unique(wider[tested])
+    beside = np.isin(wider, own)
+    told = ", ".join(names[code] for code in own)
+    if not (beside & ~tested).any():
+        raise InputError(
+            f"{by} {name!r} is alone in {within} {told}, so that nobody there can validate; leave protocol.within out"
+        )
+    if beside.all():
+        raise InputError(
+            f"all items are of {within} {told}, in which {by} {name!r} is tested, so that none is left to train on; "
+            "leave protocol.within out"
+        )
+    return Split(
+        f"leave one {by} out: {name}, validating within its {within}",
+        train=candidates[~beside],
+        validate=candidates[beside & ~tested],
+        test=candidates[tested],
+        keeps_apart=(by, within),
+        validates_within=(within,),
     )
 
 

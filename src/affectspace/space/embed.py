@@ -16,7 +16,7 @@ from affectspace.files import inside
 from affectspace.space.of_corpus import known_of
 from affectspace.space.own_columns import own_columns, typed
 from affectspace.space.space import Space
-from affectspace.training.gather import cache_folder
+from affectspace.training.frontends import cache_folder
 from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run, holds_run

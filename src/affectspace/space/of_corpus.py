@@ -61,7 +61,9 @@ def sole_label(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
 
 
 def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> dict[str, Any]:
-    from affectspace.training.gather import make_label_space  # loads torch, which reading a finished run has no use for
+    from affectspace.training.frontends import (
+        make_label_space,  # loads torch, which reading a finished run has no use for
+    )
 
     faults = check(corpus, read_media=False)
     wrong = [fault.row - 1 for fault in faults if fault.column.startswith("ratings.")]

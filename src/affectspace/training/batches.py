@@ -4,27 +4,36 @@ from collections.abc import Iterator
 from typing import Any
 
 from affectspace.encoders import Batch
-from affectspace.samplers import BalancedTriplets, ClassBatches, LengthBuckets, ShuffledBatches
+from affectspace.features import Hearing
+from affectspace.samplers import BalancedTriplets, ClassBatches, LengthBuckets, MixedBatches, ShuffledBatches
 from affectspace.training.ahead import ahead
 from affectspace.training.data import Data
-from affectspace.training.gather import Hearing
 from affectspace.training.objective import triplet_geometry
 from affectspace.training.recipe import Recipe
 
 __all__ = ["Sampler", "epoch_batches", "make_sampler"]
 
-Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches
+Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches | MixedBatches
 
 
 def make_sampler(recipe: Recipe, data: Data) -> Sampler:
-    """The sampler over the training items: of triplets where a term reads them, else as ``[training]`` asks."""
+    """The sampler over the training items, and over unlabelled ones beside them where the recipe has such."""
+    labelled = _labelled_sampler(recipe, data)
+    if recipe.unlabelled is None:
+        return labelled
+    assert not isinstance(labelled, BalancedTriplets), "the recipe proves it"
+    return MixedBatches(labelled, len(data.unlabelled), recipe.unlabelled.batch_size, recipe.seed)
+
+
+def _labelled_sampler(recipe: Recipe, data: Data) -> ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches:
+    """Of triplets where a term reads them, else as ``[training]`` asks."""
     settings, targets = recipe.training, data.targets.numpy()[data.split.train]
     if geometry := triplet_geometry(recipe):
         return BalancedTriplets(targets, settings.batch_size, geometry, recipe.seed)
     if each := settings.items_per_class:
         return ClassBatches(targets.argmax(1), settings.batch_size // each, each, recipe.seed)
     if settings.length_pool > 1:
-        lengths = data.clips.lengths[data.split.train]
+        lengths = data.lengths[data.split.train]
         return LengthBuckets(lengths, settings.batch_size, settings.length_pool, recipe.seed)
     return ShuffledBatches(len(targets), settings.batch_size, recipe.seed)
 

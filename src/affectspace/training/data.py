@@ -1,7 +1,7 @@
 """The items of a run, by row, and the batches made of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,16 +10,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affectspace.encoders import Batch, pad
-from affectspace.features import Normaliser, Views
+from affectspace.encoders import Batch, Modality, pad
+from affectspace.features import Hearing, Normaliser, Views
 from affectspace.labels import Cut
 from affectspace.protocols import PARTS, Split
-from affectspace.samplers import TripletIndices
-from affectspace.training.gather import Clips, Hearing
+from affectspace.samplers import MixedIndices, TripletIndices
+from affectspace.training.inputs import Clips, Inputs
 
 __all__ = ["GROUPS", "Data", "Measured"]
 
 
+Indices = np.ndarray | TripletIndices | MixedIndices
+NO_ROWS = np.empty(0, np.int64)
 GROUPS = ("corpus", "language", "speaker")  # what a term may know of a training item besides its label
 
 
@@ -45,11 +47,11 @@ class Data:
 
     Args:
         items: the usable items of all corpora; ``key`` is corpus/id, ``audio_sha`` what is heard.
-        targets: ``(items, classes)`` probabilities, from which a net learns.
+        targets: ``(items, classes)`` probabilities, from which a net learns; NaN of an item that has none.
         classes: the names of the classes that it learns.
         split: rows to train on, validate on and test on, of whole unseen corpora too.
-        clips: each item's features ``(frames, dimensions)``.
-        normaliser: the mean and scale for each item.
+        inputs: each item's features, normalised, by modality; of a single one by the name ``features``.
+        several: whether the items are of several modalities.
         protocol: what the split keeps apart and allows, for the records.
         about: the content of ``data.json``.
         samples: each item's waveform, where training items are augmented by it.
@@ -57,15 +59,15 @@ class Data:
         whole: where ``targets`` and ``classes`` are those of sub-classes, the classes that they lie in.
         numbers: ``(items,)`` of which levels were made, None of other labels.
         cut: where they were cut, and what number each level stands for, by training items alone.
-        scales: mean and scale of the items met so far.
+        unlabelled: rows that are trained on without a label.
     """
 
     items: pd.DataFrame
     targets: Tensor
     classes: tuple[str, ...]
     split: Split
-    clips: Clips
-    normaliser: Normaliser
+    inputs: dict[str, Inputs]
+    several: bool
     protocol: dict[str, Any]
     about: dict[str, Any]
     samples: Clips | None = None
@@ -73,7 +75,7 @@ class Data:
     whole: Measured | None = None
     numbers: np.ndarray | None = None
     cut: Cut | None = None
-    scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+    unlabelled: np.ndarray = field(default_factory=lambda: NO_ROWS)
 
     @property
     def measured(self) -> Measured:
@@ -81,23 +83,35 @@ class Data:
         return self.whole or Measured(self.targets, self.classes)
 
     @property
-    def dimensions(self) -> int:
-        """Numbers in a frame."""
-        return self.clips.sources[0].dimensions
+    def clips(self) -> Clips:
+        """The features of items of a single modality."""
+        return self._only.clips
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The mean and scale of each item of a single modality."""
+        return self._only.normaliser
+
+    @property
+    def dimensions(self) -> int | dict[str, int]:
+        """Numbers in a frame; of several modalities in one of each."""
+        sizes = {name: each.clips.dimensions for name, each in self.inputs.items()}
+        return sizes if self.several else self.clips.dimensions
 
     @cached_property
+    def lengths(self) -> np.ndarray:
+        """``(items,)`` frames of each item, of its longest modality."""
+        return np.max([each.clips.lengths for each in self.inputs.values()], axis=0)
+
+    @property
     def vectors(self) -> bool:
-        """Whether every item is a single vector."""
-        return bool((self.clips.lengths == 1).all())
+        """Whether every item is a single vector, or one of each modality."""
+        return all(each.vectors for each in self.inputs.values())
 
-    @cached_property
-    def _normalised(self) -> Tensor:
-        """All vectors ``(items, dimensions)``, normalised: few enough to stay in memory."""
-        values = np.concatenate([self.clips[row] for row in range(len(self.clips))], dtype=np.float32)
-        for row in range(len(values)):
-            mean, scale = self.normaliser(row)
-            values[row] = (values[row] - mean) / scale
-        return torch.from_numpy(values)
+    @property
+    def _only(self) -> Inputs:
+        assert not self.several, "these items are of several modalities"
+        return self.inputs["features"]
 
     @cached_property
     def group_names(self) -> dict[str, list[str]]:
@@ -116,29 +130,28 @@ class Data:
 
     def batch(self, rows: np.ndarray) -> Batch:
         """The items of ``rows``, normalised; sequences are padded."""
-        lengths, chosen = self.clips.lengths[rows], torch.from_numpy(rows)
-        if self.vectors:
-            return Batch(self._normalised[chosen], torch.from_numpy(lengths), self.targets[chosen])
-        values = np.zeros((len(rows), lengths.max(), self.dimensions), dtype=np.float32)
-        for place, row in enumerate(rows.tolist()):
-            if row not in self.scales:  # an item's own mean and variance cost more than a step's share of it
-                self.scales[row] = self.normaliser(row)
-            mean, scale = self.scales[row]
-            values[place, : lengths[place]] = (self.clips[row] - mean) / scale
-        return Batch(torch.from_numpy(values), torch.from_numpy(lengths), self.targets[chosen])
+        targets = self.targets[torch.from_numpy(rows)]
+        if not self.several:
+            return Batch(*self._only.read(rows), targets)
+        modalities = {name: Modality(*each.read(rows)) for name, each in self.inputs.items()}
+        lengths = torch.ones(len(rows), dtype=torch.long)
+        return Batch(torch.empty(len(rows), 0), lengths, targets, modalities=modalities)
+
+    def showing(self, names: Collection[str]) -> "Data":
+        """The same items as if they had no modalities but these."""
+        inputs = {name: each if name in names else replace(each, shown=False) for name, each in self.inputs.items()}
+        return replace(self, inputs=inputs)
 
     def heard(self, rows: np.ndarray, roles: Sequence[str], hear: Hearing, epoch: int) -> Batch:
         """The items of ``rows`` as augmentation makes them sound in an epoch, normalised and padded."""
         clips = [torch.from_numpy(hear(row, epoch, role)) for row, role in zip(rows.tolist(), roles)]
         return Batch(*pad(clips), self.targets[torch.from_numpy(rows)])
 
-    def training_batch(
-        self, indices: np.ndarray | TripletIndices, hear: Hearing | None = None, epoch: int = 0, seed: int = 0
-    ) -> Batch:
-        """What a sampler over the training items asks for: anchors first, then their partners.
+    def training_batch(self, indices: Indices, hear: Hearing | None = None, epoch: int = 0, seed: int = 0) -> Batch:
+        """What a sampler over the training items asks for: anchors first, then their partners, or unlabelled items.
 
         Args:
-            indices: rows among the training items.
+            indices: rows among the training items, and among the unlabelled ones.
             hear: augments them, where they are augmented.
             epoch: from 0; an item sounds, or looks, otherwise in each.
             seed: of the run, from which views of pictures follow.
@@ -148,51 +161,49 @@ class Data:
             batch.values = self.views.training(batch.values, self._seen_as(indices), seed, epoch)
         return batch
 
-    def _drawn(self, indices: np.ndarray | TripletIndices, hear: Hearing | None, epoch: int) -> Batch:
-        if not isinstance(indices, TripletIndices):
-            rows = self.split.train[indices]
-            batch = self.batch(rows) if hear is None else self.heard(rows, ["anchor"] * len(rows), hear, epoch)
-            batch.groups = self._groups_of(rows)
-            return batch
-        anchor, similar, dissimilar = indices
-        count = len(anchor)
-        whole = np.flatnonzero(similar >= 0)
-        rows = self.split.train[np.concatenate([anchor, similar[whole], dissimilar[whole]])]
-        if hear is None:
-            batch = self.batch(rows)
-        else:
-            roles = ["anchor"] * count + ["similar"] * len(whole) + ["dissimilar"] * len(whole)
-            batch = self.heard(rows, roles, hear, epoch)
-        partner = count + np.arange(len(whole))
+    def _drawn(self, indices: Indices, hear: Hearing | None, epoch: int) -> Batch:
+        rows, roles = self._drawn_rows(indices)
+        batch = self.batch(rows) if hear is None else self.heard(rows, roles, hear, epoch)
         batch.groups = self._groups_of(rows)
-        batch.anchors = count
-        batch.triplets = torch.from_numpy(np.stack([whole, partner, partner + len(whole)], 1))
+        match indices:
+            case TripletIndices(anchor, similar, _):
+                whole = np.flatnonzero(similar >= 0)
+                partner = len(anchor) + np.arange(len(whole))
+                batch.anchors = len(anchor)
+                batch.triplets = torch.from_numpy(np.stack([whole, partner, partner + len(whole)], 1))
+            case MixedIndices(labelled, unlabelled):
+                batch.anchors, batch.unlabelled = len(labelled), len(unlabelled)
         return batch
+
+    def _drawn_rows(self, indices: Indices) -> tuple[np.ndarray, list[str]]:
+        """The rows of a batch, and why each is there: an item sounds, and looks, otherwise for another reason."""
+        match indices:
+            case TripletIndices(anchor, similar, dissimilar):
+                whole = similar >= 0
+                roles = ["anchor"] * len(anchor) + ["similar"] * whole.sum() + ["dissimilar"] * whole.sum()
+                return self.split.train[np.concatenate([anchor, similar[whole], dissimilar[whole]])], roles
+            case MixedIndices(labelled, unlabelled):
+                rows = np.concatenate([self.split.train[labelled], self.unlabelled[unlabelled]])
+                return rows, ["anchor"] * len(labelled) + ["unlabelled"] * len(unlabelled)
+        return self.split.train[indices], ["anchor"] * len(indices)
 
     def _groups_of(self, rows: np.ndarray) -> dict[str, Tensor]:
         return {column: codes[torch.from_numpy(rows)] for column, codes in self._groups.items()}
 
-    def _seen_as(self, indices: np.ndarray | TripletIndices) -> list[str]:
-        """What names each view of a batch: the item, and why it is there, since a partner is seen in another way."""
-        keys = self.training_ids(indices)
-        if not isinstance(indices, TripletIndices):
-            return keys
-        whole = (len(keys) - len(indices.anchor)) // 2
-        roles = ["anchor"] * len(indices.anchor) + ["similar"] * whole + ["dissimilar"] * whole
-        return [f"{key} {role}" for key, role in zip(keys, roles)]
+    def _seen_as(self, indices: Indices) -> list[str]:
+        """What names each view of a batch: the item, and why it is there where batches hold others than anchors."""
+        keys, roles = self.training_ids(indices), self._drawn_rows(indices)[1]
+        return keys if isinstance(indices, np.ndarray) else [f"{key} {role}" for key, role in zip(keys, roles)]
 
-    def training_ids(self, indices: np.ndarray | TripletIndices) -> list[str]:
+    def training_ids(self, indices: Indices) -> list[str]:
         """The items of a training batch by key, in its order."""
-        if isinstance(indices, TripletIndices):
-            whole = indices.similar >= 0
-            indices = np.concatenate([indices.anchor, indices.similar[whole], indices.dissimilar[whole]])
-        return self.items["key"].iloc[self.split.train[indices]].tolist()
+        return self.items["key"].iloc[self._drawn_rows(indices)[0]].tolist()
 
     @cached_property
     def split_table(self) -> pd.DataFrame:
         """One row an item: its part, and its groups, by which a later test proves that it knows none of them."""
         columns = ["key", "id", "corpus", "language", "speaker", "session", "script", "text", "audio_sha"]
-        parts = {part: getattr(self.split, part) for part in PARTS}
+        parts = {part: getattr(self.split, part) for part in PARTS} | {"unlabelled": self.unlabelled}
         tables = [self.items.iloc[rows][columns].assign(part=part) for part, rows in parts.items()]
         return pd.concat(tables, ignore_index=True)
 

@@ -63,7 +63,7 @@ def predict(encoder: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     encoder.eval()
     batch_size = VECTORS if data.vectors else SEQUENCES
     device = next(encoder.parameters()).device
-    order = np.argsort(data.clips.lengths[rows], kind="stable")
+    order = np.argsort(data.lengths[rows], kind="stable")
     measured = data.measured
     probabilities = torch.empty(len(rows), len(measured.classes))
     embeddings: torch.Tensor | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 from affectspace.errors import InputError
 from affectspace.files import inside, sha256
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import FaceFeatures
+from affectspace.training.recipe_data import FaceFeatures, FaceSequenceFeatures
 
 __all__ = ["NAME", "finder_file", "keep_finder", "with_kept_finder"]
 
@@ -20,7 +20,7 @@ def finder_file(recipe: Recipe) -> Path | None:
         InputError: the path leaves the recipe's ``data``.
     """
     features = recipe.features
-    if not isinstance(features, FaceFeatures) or features.finder in (None, "cascade"):
+    if not isinstance(features, FaceFeatures | FaceSequenceFeatures) or features.finder in (None, "cascade"):
         return None
     return inside(recipe.data, str(features.finder))
 

@@ -79,7 +79,8 @@ def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None
             write_text(folder / "environment.txt", f"{before}\nresumed with\n{environment}")
         return
     write_text(folder / "environment.txt", environment)
-    licence = FUNCTIONALS_LICENCE if recipe.features.kind == "functionals" else None
+    functionals = any(view.features.kind == "functionals" for view in recipe.per_modality().values())
+    licence = FUNCTIONALS_LICENCE if functionals else None
     about = {**data.about, "augment": recipe.augment.told, "features_licence": licence}
     if revision:  # the newest one may be another when the run goes on
         about["pretrained_revision"] = revision

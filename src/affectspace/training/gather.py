@@ -1,10 +1,9 @@
 """From a recipe's corpora to usable items: targets, features, and the reasons why other items have none."""
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,164 +12,202 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affectspace.corpora import Corpus, check, open_corpus
+from affectspace.corpora import Corpus, Fault, check, open_corpus
 from affectspace.errors import InputError
-from affectspace.features import (
-    Augmentation,
-    Faces,
-    Features,
-    FeatureStore,
-    Functionals,
-    Hearing,
-    LogMel,
-    Masks,
-    Normaliser,
-    VectorTable,
-    Views,
-    Waveform,
-)
-from affectspace.labels import Classes, LabelSpace, Levels, Poles, Targets, Uncut, agreement
-from affectspace.training.finder_file import finder_file
+from affectspace.features import Features, VectorTable, Waveform
+from affectspace.features.extract import reads_text
+from affectspace.labels import LabelSpace, Targets, agreement
+from affectspace.training.frontends import make_frontend, make_label_space, medium
+from affectspace.training.inputs import Clips
+from affectspace.training.read_modality import NO_MODALITY, extract, items_digest, read_modality
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import (
-    ClassLabels,
-    FaceFeatures,
-    FunctionalsFeatures,
-    LevelLabels,
-    LogMelFeatures,
-    PoleLabels,
-    VectorFeatures,
-)
+from affectspace.training.recipe_data import VectorFeatures
 from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
 from affectspace.training.unused import RATING_FAULT
 
-__all__ = [
-    "Clips",
-    "Gathered",
-    "cache_folder",
-    "gather",
-    "make_frontend",
-    "make_hearing",
-    "make_label_space",
-    "make_views",
-    "medium",
-]
-
-
-class Clips(Sequence[np.ndarray]):
-    """The features of several corpora as one sequence; each stays where it is, mapped from its file."""
-
-    def __init__(self, sources: Sequence[Features], places: np.ndarray):
-        self.sources = list(sources)
-        self.places = places  # (items, 2): which source, and which row in it
-        self.lengths = np.array([self.sources[source].lengths[row] for source, row in places], dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, row):
-        source, place = self.places[row]
-        return np.asarray(self.sources[source][int(place)])
+__all__ = ["Gathered", "gather"]
 
 
 @dataclass(frozen=True)
 class Gathered:
     """The usable items of a recipe's corpora, before they are split; folds of one protocol share it.
 
-    ``samples`` are what the items sound like, where the recipe changes that in training. ``numbers`` ``(items,)`` are
-    those of which levels are made, None of other labels; where ``thresholds`` are None too, as they are to be learned,
-    all lie in a single level so far. ``unread`` are the class and the reason of every item with a target that was set
-    aside, as no features can be made of it.
+    Args:
+        items: those that have a target.
+        targets: ``(items, classes)``.
+        names: of the classes.
+        inputs: each modality's features, by its name: of ``items`` and, behind them, of ``unlabelled``.
+        about: what there is to say of each corpus.
+        fingerprint: of the front ends.
+        samples: what the items sound like, where the recipe changes that in training.
+        numbers: ``(items,)`` of which levels are made, None of other labels.
+        thresholds: where these are cut; where they are None too, as they are to be learned, all lie in a single level
+            so far.
+        unread: the class and the reason of every item with a target that was set aside, as no features can be made of
+            it.
+        unlabelled: items without a target, where the recipe trains on such; else no row.
     """
 
     items: pd.DataFrame
     targets: Tensor
     names: tuple[str, ...]
-    clips: Clips
+    inputs: dict[str, Clips]
     about: list[dict[str, Any]]
     fingerprint: str
     samples: Clips | None = None
     numbers: np.ndarray | None = None
     thresholds: tuple[float, ...] | None = None
     unread: tuple[tuple[str, str], ...] = ()
+    unlabelled: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def clips(self) -> Clips:
+        """The features of items of a single modality."""
+        (clips,) = self.inputs.values()
+        return clips
 
 
 def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     """Open the corpora, make targets and features.
 
     Items at fault (a broken file, a duplicate id) are quarantined with their reason, items without a
-    target are left out and counted; all of it is told in ``about``.
+    target are left out and counted, or kept apart where the recipe trains on them; all of it is told in ``about``. An
+    item of several modalities may lack any of them, but not all.
 
     Raises:
         InputError: nothing usable, labels outside the space, or too many items at fault.
     """
-    frontend = make_frontend(recipe)
-    tables, targets, numbers, features, places, about, unread = [], [], [], [], [], [], []
-    sounds, sound_places = [], []
-    names: tuple[str, ...] = ()
+    views = recipe.per_modality()
+    frontends = {name: make_frontend(view) for name, view in views.items()}
+    parts: list[_Part] = []
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
-        if any(corpus.name == other["name"] for other in about):
+        if any(corpus.name == other.about["name"] for other in parts):
             raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
         if not len(corpus):
             raise InputError(f"corpus {corpus.name} has no items: its table is empty")
-        space = make_label_space(recipe, corpus)
-        names = space.names
-        usable, made, ratings, left_out, quarantine = _labelled(corpus, space, recipe)
-        values = made.values[made.usable]
-        if not len(usable):
-            why = "; ".join(f"{count} x {reason}" for reason, count in left_out.items()) or "all are at fault"
-            raise InputError(
-                f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
-            )
-        found, asked = _extract(corpus, usable, frontend, quiet, medium(recipe))
-        set_aside = dict(found.quarantine[["id", "reason"]].itertuples(index=False))
-        quarantine += [
-            {"id": i, "reason": str(set_aside[ask])} for i, ask in zip(usable["id"], asked) if ask in set_aside
-        ]
-        refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
-        held = {item: row for row, item in enumerate(found.ids)}
-        rows = np.array([held.get(ask, -1) for ask in asked], dtype=np.int64)
-        unread += [
-            (names[best], str(set_aside.get(ask, "it has no features")))
-            for best, ask, row in zip(values.argmax(1), asked, rows) if row < 0
-        ]  # fmt: skip
-        if made.numbers is not None:
-            numbers.append(made.numbers[made.usable][rows >= 0])
-        usable, values, rows = usable[rows >= 0], values[rows >= 0], rows[rows >= 0]
-        usable = usable.assign(key=corpus.name + "/" + usable["id"], audio_sha=np.asarray(found.audio_sha)[rows])
-        if recipe.augment.reads_samples:
-            sound, asked = _extract(corpus, usable, Waveform(), quiet)
-            sound_places.append(np.array([(len(sounds), sound.row_of(ask)) for ask in asked]))
-            sounds.append(sound)
-        places.append(np.stack([np.full(len(rows), len(features)), rows], 1))
-        tables.append(usable)
-        targets.append(values)
-        features.append(found)
-        digest = _items_digest(usable, found, rows, frontend)
-        about.append(_about(corpus, usable, values, ratings, space, left_out, quarantine, digest))
-    if isinstance(frontend, VectorTable):
-        _refuse_shared_vectors(tables, features, places)
-    items = pd.concat(tables, ignore_index=True)
-    soft = torch.from_numpy(np.concatenate(targets)).float()
-    clips = Clips(features, np.concatenate(places))
-    widths = {str(entry["name"]): found.dimensions for entry, found in zip(about, features)}
-    if len(set(widths.values())) > 1:
-        raise InputError(f"the corpora's features differ in size: {widths}; a run needs one")
-    samples = Clips(sounds, np.concatenate(sound_places)) if sounds else None
-    thresholds = getattr(recipe.labels, "thresholds", None)
+        parts.append(_gather_one(recipe, corpus, views, frontends, quiet))
+    if not any(len(part.items) for part in parts):
+        raise InputError("no corpus has an item with a label; a net learns classes of labelled items alone")
+    inputs = {name: _clips([(part.found[name], part.rows[name], len(part.items)) for part in parts]) for name in views}
+    for name, frontend in frontends.items():
+        if isinstance(frontend, VectorTable):
+            _refuse_shared_vectors(parts, name)
+        widths = {str(part.about["name"]): part.found[name].dimensions for part in parts if len(part.found[name])}
+        if len(set(widths.values())) > 1:
+            raise InputError(f"the corpora's {name} differ in size: {widths}; a run needs one")
+    numbers = [part.numbers for part in parts if part.numbers is not None]
+    sounds = [(sound, np.arange(len(sound)), len(sound)) for part in parts if (sound := part.sound) is not None]
     return Gathered(
-        items, soft, names, clips, about, frontend.fingerprint, samples,
-        np.concatenate(numbers) if numbers else None, thresholds, tuple(unread),
+        pd.concat([part.items for part in parts], ignore_index=True),
+        torch.from_numpy(np.concatenate([part.targets for part in parts])).float(),
+        parts[0].names,
+        inputs,
+        [part.about for part in parts],
+        " | ".join(
+            frontend.fingerprint if not recipe.modalities else f"{name}: {frontend.fingerprint}"
+            for name, frontend in frontends.items()
+        ),
+        _clips(sounds) if sounds else None,
+        np.concatenate(numbers) if numbers else None,
+        getattr(recipe.labels, "thresholds", None),
+        tuple(pair for part in parts for pair in part.unread),
+        pd.concat([part.unlabelled for part in parts], ignore_index=True) if recipe.unlabelled else pd.DataFrame(),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one corpus gives; ``rows`` are those of ``items``, and behind them of ``unlabelled``, in ``found``."""
+
+    items: pd.DataFrame
+    targets: np.ndarray
+    names: tuple[str, ...]
+    unlabelled: pd.DataFrame
+    found: dict[str, Features]
+    rows: dict[str, np.ndarray]
+    numbers: np.ndarray | None
+    sound: Features | None
+    about: dict[str, Any]
+    unread: list[tuple[str, str]]
+
+
+def _gather_one(
+    recipe: Recipe, corpus: Corpus, views: dict[str, Recipe], frontends: dict[str, Any], quiet: bool
+) -> _Part:
+    space = make_label_space(recipe, corpus)
+    faults = check(corpus, read_media=False)
+    several = bool(recipe.modalities)
+    # of one modality an item without its medium is at fault; of several it only lacks that one
+    column = None if several or isinstance(recipe.features, VectorFeatures) else medium(recipe)
+    everything, made, ratings, quarantine = _labelled(corpus, faults, space, recipe, column)
+    labelled = np.flatnonzero(made.usable)
+    others = np.flatnonzero(~made.usable) if recipe.unlabelled else np.empty(0, np.int64)
+    if not len(labelled) + len(others):
+        why = "; ".join(f"{count} x {reason}" for reason, count in made.left_out.items()) or "all are at fault"
+        raise InputError(
+            f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
+        )
+    asked = everything.iloc[np.concatenate([labelled, others])].reset_index(drop=True)
+    read = {
+        name: read_modality(corpus, faults, asked, view, frontends[name], quiet, name if several else None)
+        for name, view in views.items()
+    }
+    quarantine += [{"id": item, "reason": reason} for each in read.values() for item, reason in each.quarantine.items()]
+    if not several:
+        refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
+    kept: np.ndarray = np.logical_or.reduce([each.rows >= 0 for each in read.values()])
+    if several:
+        quarantine += [{"id": item, "reason": NO_MODALITY} for item in asked["id"][~kept]]
+    values = made.values[labelled]
+    unread = [
+        (space.names[best], next((each.why(item) for each in read.values() if each.why(item)), NO_MODALITY))
+        for best, item, there in zip(values.argmax(1), asked["id"], kept) if not there
+    ]  # fmt: skip
+    heard = np.full(len(asked), None, dtype=object)
+    for name, each in read.items():  # the first modality of which somebody has heard or seen the item
+        if reads_text(frontends[name]):
+            continue  # who says the same words is no copy, and shares a script, which is looked at by itself
+        known = np.array([row >= 0 and heard[place] is None for place, row in enumerate(each.rows)], dtype=bool)
+        heard[known] = np.asarray(each.features.audio_sha)[each.rows[known]]
+    asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=heard)
+    first = np.arange(len(asked)) < len(labelled)
+    usable, unlabelled = asked[kept & first].reset_index(drop=True), asked[kept & ~first].reset_index(drop=True)
+    if not len(usable) and not len(unlabelled) and several:
+        raise InputError(f"no item of corpus {corpus.name} has any of the modalities {', '.join(views)}")
+    values, rows = values[kept[: len(labelled)]], {name: each.rows[kept] for name, each in read.items()}
+    sound = None
+    if recipe.augment.reads_samples:
+        sound, _ = extract(corpus, pd.concat([usable, unlabelled], ignore_index=True), Waveform(), quiet)
+    ids = asked["id"][kept].tolist()
+    digests = [items_digest(ids, each.features, rows[name], frontends[name]) for name, each in read.items()]
+    digest = digests[0] if not several else hashlib.sha256(" ".join(digests).encode()).hexdigest()
+    about = _about(corpus, usable, values, ratings, space, made.left_out, quarantine, digest)
+    if recipe.unlabelled:
+        about["unlabelled"] = len(unlabelled)
+    if several:
+        about["modalities"] = {name: int((each >= 0).sum()) for name, each in rows.items()}
+    numbers = None if made.numbers is None else made.numbers[labelled][kept[: len(labelled)]]
+    return _Part(
+        usable, values, space.names, unlabelled, {name: each.features for name, each in read.items()}, rows, numbers,
+        sound, about, unread,
     )  # fmt: skip
 
 
+def _clips(parts: list[tuple[Features, np.ndarray, int]]) -> Clips:
+    """Features of corpora as one sequence: the first so many rows of each, and behind them all others of each."""
+    places = [
+        np.stack([np.full(len(rows), number), rows], 1).astype(np.int64) for number, (_, rows, _) in enumerate(parts)
+    ]
+    first = [place[:count] for place, (_, _, count) in zip(places, parts)]
+    behind = [place[count:] for place, (_, _, count) in zip(places, parts)]
+    return Clips([features for features, _, _ in parts], np.concatenate(first + behind))
+
+
 def _labelled(
-    corpus: Corpus, space: LabelSpace, recipe: Recipe
-) -> tuple[pd.DataFrame, Targets, pd.DataFrame, dict[str, int], list[dict[str, str]]]:
-    """Items with a target, the targets of all, the ratings, why some have no target, and what is at fault."""
-    column = None if isinstance(recipe.features, VectorFeatures) else medium(recipe)
-    faults = check(corpus, read_media=False)
+    corpus: Corpus, faults: list[Fault], space: LabelSpace, recipe: Recipe, column: str | None
+) -> tuple[pd.DataFrame, Targets, pd.DataFrame, list[dict[str, str]]]:
+    """Items, the targets of all, the ratings, and what is at fault; ``column``: the medium that an item must have."""
     bad_ratings = {}
     for fault in faults:
         if fault.column.startswith("ratings."):
@@ -183,40 +220,23 @@ def _labelled(
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
     made = space.targets(items, ratings, recipe.labels.dimension, label_map)
-    quarantine = [*bad_items.values(), *bad_ratings.values()]
-    return items.iloc[np.flatnonzero(made.usable)].reset_index(drop=True), made, ratings, made.left_out, quarantine
+    return items, made, ratings, [*bad_items.values(), *bad_ratings.values()]
 
 
-def _refuse_shared_vectors(tables: list[pd.DataFrame], features: list[Features], places: list[np.ndarray]) -> None:
+def _refuse_shared_vectors(parts: Sequence[_Part], name: str) -> None:
     """Two corpora may use one id, and then their items must not be given one vector."""
     owner: dict[str, str] = {}
-    for table, found, place in zip(tables, features, places):
-        for key, asked in zip(table["key"], found.ids[place[:, 1]]):
+    for part in parts:
+        keys = [*part.items["key"], *part.unlabelled["key"]]
+        for key, row in zip(keys, part.rows[name]):
+            if row < 0:
+                continue
+            asked = str(part.found[name].ids[row])
             if owner.setdefault(asked, key) != key:
                 raise InputError(
                     f"items {owner[asked]} and {key} would share the vector {asked!r}; "
                     "name the vectors of several corpora corpus/id"
                 )
-
-
-def medium(recipe: Recipe) -> str:
-    """The column of the items' media that the recipe's features are made of."""
-    return "image" if isinstance(recipe.features, FaceFeatures) else "audio"
-
-
-def _extract(
-    corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool, column: str = "audio"
-) -> tuple[Features, list[str]]:
-    """The features of a corpus, and the id under which each of ``items`` is to be found in them."""
-    ids = items["id"].tolist()
-    if isinstance(frontend, VectorTable):
-        named = {*(everything := frontend.read(None, max_bad_share=1.0)).ids, *everything.quarantine["id"]}
-        qualified = [f"{corpus.name}/{item}" for item in ids]
-        asked = qualified if any(name in named for name in qualified) else ids
-        return frontend.read(asked, max_bad_share=1.0), asked
-    part = ["box"] if column == "image" and "box" in items else []
-    media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])
-    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
 
 
 def _about(corpus, items, values, ratings, space, left_out, quarantine, digest) -> dict[str, Any]:
@@ -248,104 +268,3 @@ def _digest(corpus: Corpus) -> str:
     """SHA-256 of both tables, so that a reader can tell whether the corpus has changed."""
     text = corpus.items.to_csv(index=False) + corpus.ratings.to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _items_digest(items: pd.DataFrame, features: Features, rows: np.ndarray, frontend: Any) -> str:
-    """SHA-256 of what a run hears or reads of the items: their samples and the front end, or the vectors themselves."""
-    if isinstance(frontend, VectorTable):  # whose fingerprint would change with vectors of which nobody asks
-        digest = hashlib.sha256()
-        parts = (np.ascontiguousarray(features[int(row)]).tobytes() for row in rows)
-    else:
-        digest = hashlib.sha256(frontend.fingerprint.encode())
-        parts = (str(sha).encode() for sha in items["audio_sha"])
-    for item, part in zip(items["id"], parts, strict=True):
-        digest.update(f"\0{item}\0".encode() + part)
-    return digest.hexdigest()
-
-
-def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
-    """The label space that the recipe names, on the scale that the corpus declares.
-
-    Raises:
-        InputError: poles of a dimension whose scale nobody states.
-    """
-    match recipe.labels:
-        case ClassLabels() as labels:
-            return Classes(labels.names, soft=labels.soft, others=labels.others)
-        case PoleLabels() as labels:
-            if labels.low is not None and labels.high is not None:
-                return Poles(labels.names, low=labels.low, high=labels.high)
-            scale = corpus.card.scales.get(labels.dimension)
-            if scale is None:
-                raise InputError(
-                    f"corpus {corpus.name} declares no scale for {labels.dimension!r}; add [scales.{labels.dimension}] "
-                    "with low and high to its corpus.toml, or set labels.low and labels.high in the recipe"
-                )
-            return Poles(labels.names, low=scale.low, high=scale.high)
-        case LevelLabels() as labels:
-            return Uncut() if labels.bins else Levels(labels.names, thresholds=labels.thresholds)
-
-
-def make_frontend(recipe: Recipe) -> LogMel | Functionals | VectorTable | Faces:
-    """The front end that the recipe names.
-
-    Raises:
-        InputError: functionals, where openSMILE is not installed.
-    """
-    match recipe.features:
-        case LogMelFeatures() as features:
-            return LogMel(bands=features.bands, level=features.level)
-        case FunctionalsFeatures() as features:
-            return Functionals(features.set, level=features.level)
-        case VectorFeatures() as features:
-            paths = [features.path] if isinstance(features.path, str) else features.path
-            return VectorTable(
-                [str(Path(recipe.data) / path) for path in paths],
-                id_column=features.id_column,
-                columns=features.columns,
-            )
-        case FaceFeatures() as features:
-            file = finder_file(recipe)
-            return Faces(features.side, features.colour, features.finder if file is None else str(file))
-
-
-def make_hearing(
-    recipe: Recipe, clips: Sequence[np.ndarray], samples: Sequence[np.ndarray] | None, normaliser: Normaliser,
-    keys: Iterable[str],
-) -> Hearing | None:  # fmt: skip
-    """How the recipe's training sounds: None where nothing is augmented.
-
-    Args:
-        recipe: its section ``augment`` and its seed.
-        clips: each item's features.
-        samples: each item's samples, :attr:`Gathered.samples`.
-        normaliser: the mean and scale of each item.
-        keys: each item's name, corpus/id.
-    """
-    augment, frontend = recipe.augment, make_frontend(recipe)
-    if not augment.on or not isinstance(frontend, LogMel):
-        return None
-    shortest = int(frontend.sample_rate * frontend.frame_ms / 1000)
-    augmentation = (
-        Augmentation(augment.speed, augment.level, augment.noise, shortest) if augment.reads_samples else None
-    )
-    masks = Masks(augment.time_masks, augment.time_width or 0, augment.band_masks, augment.band_width or 0)
-    return Hearing(
-        recipe.seed, augment.share, augmentation, masks if augment.masks else None,
-        frontend, clips, samples, normaliser, keys,
-    )  # fmt: skip
-
-
-def make_views(recipe: Recipe) -> Views | None:
-    """How the recipe's training sees pictures; None where it reads none, or sees them as they are."""
-    views = recipe.views
-    if not isinstance(recipe.features, FaceFeatures) or not views.on:
-        return None
-    return Views(views.crop, views.flip, views.rotation, views.aspect, views.colour)
-
-
-def cache_folder() -> Path:
-    """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder."""
-    chosen = os.environ.get("AFFECTSPACE_CACHE")
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(chosen) if chosen else home / "affectspace"

@@ -13,14 +13,24 @@ KEPT_SPLITS = 32
 
 def items_key(recipe: Recipe) -> str:
     """Recipes of one key use the same items, with the same targets and features."""
-    features = recipe.features.model_dump(mode="json", exclude={"normalise"})
+    features = {
+        name: view.features.model_dump(mode="json", exclude={"normalise"})
+        for name, view in recipe.per_modality().items()
+    }
     # Waveforms are opened only where augmentation reads them.
-    return _text(recipe, "data", "corpora", "labels") + json.dumps(features) + str(recipe.augment.reads_samples)
+    return (
+        _text(recipe, "data", "corpora", "labels")
+        + json.dumps(features)
+        + f"{recipe.augment.reads_samples} {recipe.unlabelled is not None}"
+    )
 
 
 def split_key(recipe: Recipe) -> str:
     """Recipes of one key train and test on the same of them, normalised alike."""
-    return items_key(recipe) + _text(recipe, "features", "protocol")
+    normalised = {name: view.features.normalise.model_dump(mode="json") for name, view in recipe.per_modality().items()}
+    labelled = [recipe.training.labelled_share, recipe.seed if recipe.training.labelled_share < 1 else None]
+    unlabelled = recipe.unlabelled and [recipe.unlabelled.limit, recipe.unlabelled.transductive, recipe.seed]
+    return items_key(recipe) + json.dumps([normalised, labelled, unlabelled]) + _text(recipe, "protocol", "views")
 
 
 def _text(recipe: Recipe, *sections: str) -> str:

@@ -1,7 +1,7 @@
 """A trained net as a folder: config.json, model.safetensors and a card; no code, no pickle."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, PretrainedImages, pad
+from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, Modality, MultimodalEncoder, PretrainedImages, pad
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
@@ -21,7 +21,8 @@ from affectspace.labels import Cut
 from affectspace.training.answers import answers
 from affectspace.training.data import Data
 from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
-from affectspace.training.gather import make_frontend, make_views, medium
+from affectspace.training.frontends import make_frontend, make_views, medium
+from affectspace.training.multimodal import make_multimodal
 from affectspace.training.normalised import normalised_groups
 from affectspace.training.objective import Objective
 from affectspace.training.pretrained_source import keep_architecture, make_pretrained
@@ -34,12 +35,14 @@ from affectspace.training.recipe import (
     make_recipe,
 )
 from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures, Labels, LevelLabels
+from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
 FORMAT = 1
 # What the card says of each medium: what it answers for, and where it is worse.
 MEDIUM_WORDS = {
+    "several": ("an item of several modalities", "other people, places and recordings"),
     "audio": ("the expression in a recording", "other languages, microphones and speakers"),
     "image": ("the face in a picture", "other people, cameras, poses and light"),
 }
@@ -47,17 +50,17 @@ MEDIUM_WORDS = {
 
 def make_encoder(
     recipe: Recipe,
-    bands: int,
+    bands: int | Mapping[str, int],
     classes: int,
     normaliser: Normaliser | None = None,
     kept: Path | None = None,
     revision: str | None = None,
-) -> ConvPool | MLP | ImageEncoder | PretrainedImages:
+) -> ConvPool | MLP | ImageEncoder | PretrainedImages | MultimodalEncoder:
     """The net that a recipe names, for features of ``bands`` dimensions.
 
     Args:
         recipe: its section ``encoder``.
-        bands: dimensions of a frame, channels of a pixel.
+        bands: dimensions of a frame, channels of a pixel; of several modalities those of each.
         classes: how many it tells apart.
         normaliser: of these features, which a pretrained model undoes.
         kept: folder of a saved model, where its own weights are to follow.
@@ -67,6 +70,10 @@ def make_encoder(
         InputError: a net for pictures that there is not, or that cannot see pictures of this size; a pretrained model
             that cannot be opened.
     """
+    if isinstance(recipe.encoder, MultimodalEncoderEntry):
+        assert isinstance(bands, Mapping), "modalities have sizes of their own"
+        return make_multimodal(recipe, recipe.encoder, bands, classes)
+    assert isinstance(bands, int), "there is a single modality"
     match recipe.encoder:
         case ConvPoolEncoder() as entry:
             return ConvPool(bands, classes, entry.channels, entry.kernel, entry.hidden)
@@ -84,6 +91,7 @@ def make_encoder(
                 raise InputError(f"encoder: {error}") from None
         case PretrainedImageEntry() as entry:
             return make_pretrained(recipe, entry, bands, classes, normaliser, kept, revision)
+    raise AssertionError(f"no net is made of {recipe.encoder.kind}")
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ class Model:
         encoder: the net, in evaluation mode.
         classes: the names of its classes, which are the recipe's.
         recipe: what it was trained by.
-        normaliser: the statistics that new items are given.
+        normalisers: the statistics that new items are given, by modality; of a single one by the name ``features``.
         parents: ``(sub-classes,)`` int64, the class of each sub-class that the net tells apart, where it was trained
             on sub-classes; None: it tells the classes themselves apart.
         cut: where its classes are levels of numbers, how these were cut and what each level stands for.
@@ -103,9 +111,15 @@ class Model:
     encoder: nn.Module
     classes: tuple[str, ...]
     recipe: Recipe
-    normaliser: Normaliser
+    normalisers: dict[str, Normaliser]
     parents: torch.Tensor | None = None
     cut: Cut | None = None
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The statistics that new items of a single modality are given."""
+        (normaliser,) = self.normalisers.values()
+        return normaliser
 
     @property
     def frontend(self) -> Frontend:
@@ -125,21 +139,48 @@ class Model:
 
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         """Whose statistics the items of a corpus are given (columns corpus, speaker); None where it does not matter."""
-        return normalised_groups(items, self.normaliser.scope)
+        scopes = {normaliser.scope for normaliser in self.normalisers.values()} & {"speaker", "corpus"}
+        return normalised_groups(items, scopes.pop()) if len(scopes) == 1 else None
 
     @torch.inference_mode()
     def __call__(
-        self, clips: Sequence[np.ndarray], groups: Sequence[str | None] | None = None
+        self,
+        clips: Sequence[np.ndarray] | Mapping[str, Sequence[np.ndarray]],
+        groups: Sequence[str | None] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features ``(frames, bands)`` of new items to embeddings ``(items, dimensions)`` and probabilities.
+
+        Of several modalities ``clips`` are those of each by its name, of no frame where an item lacks it.
 
         ``groups`` are those of :meth:`groups_of`; an item without one, or of a group that training did not
         know, is given the statistics of all training items.
         """
-        known = groups or [None] * len(clips)
-        normal = [torch.from_numpy(self.normaliser.apply_new(clip, group)) for clip, group in zip(clips, known)]
-        found = answers(self.encoder, Batch(*pad(normal)), make_views(self.recipe), self.parents)
+        if isinstance(clips, Mapping):
+            modalities = {name: self._modality(name, own, groups) for name, own in clips.items()}
+            items = len(next(iter(clips.values())))
+            batch = Batch(torch.empty(items, 0), torch.ones(items, dtype=torch.long), modalities=modalities)
+            found = answers(self.encoder, batch, None, self.parents)
+        else:
+            normal = self._normal("features", clips, groups)
+            found = answers(self.encoder, Batch(*pad(normal)), make_views(self.recipe), self.parents)
         return found[0].numpy(), found[1].numpy()
+
+    def _normal(
+        self, name: str, clips: Sequence[np.ndarray], groups: Sequence[str | None] | None
+    ) -> list[torch.Tensor]:
+        known = groups or [None] * len(clips)
+        normaliser = self.normalisers[name]
+        return [
+            torch.from_numpy(normaliser.apply_new(clip, group) if len(clip) else np.asarray(clip, np.float32))
+            for clip, group in zip(clips, known)
+        ]
+
+    def _modality(self, name: str, clips: Sequence[np.ndarray], groups: Sequence[str | None] | None) -> Modality:
+        values, lengths = pad(self._normal(name, clips, groups))
+        if isinstance(self.recipe.modalities[name].net, LinearNet):
+            dimensions = next((clip.shape[1] for clip in clips), 0)
+            values = values[:, 0] if values.shape[1] else values.new_zeros(len(clips), dimensions)
+        return Modality(values, lengths)
 
 
 def save_model(
@@ -169,7 +210,9 @@ def save_model(
         "classes": list(data.measured.classes),
         "dimensions": data.dimensions,
         "recipe": public.model_dump(mode="json", exclude_none=True),
-        "normaliser": data.normaliser.to_dict(),
+        "normaliser": {name: each.normaliser.to_dict() for name, each in data.inputs.items()}
+        if data.several
+        else data.normaliser.to_dict(),
     }
     if (parents := data.measured.parents) is not None:
         config["parents"] = parents.tolist()  # sub-class -> class
@@ -207,7 +250,9 @@ def load_model(folder: str | Path) -> Model:
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
         recipe = with_kept_finder(recipe, folder, config.get("finder_sha256"))
         parents = torch.tensor(config["parents"]) if "parents" in config else None
-        normaliser = Normaliser.from_dict(config["normaliser"])
+        told = config["normaliser"] if recipe.modalities else {"features": config["normaliser"]}
+        normalisers = {name: Normaliser.from_dict(content) for name, content in told.items()}
+        normaliser = normalisers.get("features")
         classes = len(config["classes"] if parents is None else parents)
         encoder = make_encoder(recipe, config["dimensions"], classes, normaliser, kept=folder)
         encoder.load_state_dict(load_file(folder / "model.safetensors"))
@@ -218,7 +263,7 @@ def load_model(folder: str | Path) -> Model:
         raise
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}") from error
-    return Model(encoder.eval(), tuple(config["classes"]), recipe, normaliser, parents, cut)
+    return Model(encoder.eval(), tuple(config["classes"]), recipe, normalisers, parents, cut)
 
 
 def _known_labels(recipe: Recipe, data: Data) -> Labels:
@@ -235,9 +280,9 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
         f"licence: {c['licence'] or 'not stated'}"
         for c in data.about["corpora"]
     )
-    functionals = isinstance(recipe.features, FunctionalsFeatures)
+    functionals = any(isinstance(view.features, FunctionalsFeatures) for view in recipe.per_modality().values())
     licence = f"\n(licence: {FUNCTIONALS_LICENCE})" if functionals else ""
-    classes, thing, unlike = data.measured.classes, *MEDIUM_WORDS[medium(recipe)]
+    classes, thing, unlike = data.measured.classes, *MEDIUM_WORDS["several" if data.several else medium(recipe)]
     learned = f" (trained on {len(data.classes)} sub-classes of them)" if data.whole else ""
     transductive = "yes: unlabelled test items shaped the normalisation" if data.protocol["transductive"] else "no"
     return f"""# {recipe.name}

@@ -1,5 +1,6 @@
 """Whose mean and scale each item is given."""
 
+import numpy as np
 import pandas as pd
 
 from affectspace.protocols import PARTS, Split
@@ -18,11 +19,11 @@ def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
     return None
 
 
-def without_put_aside(groups: list[str] | None, split: Split) -> list[str | None] | None:
+def without_put_aside(groups: list[str] | None, split: Split, unlabelled: np.ndarray) -> list[str | None] | None:
     """The same groups, without items that are put aside: not even their mean is used."""
     if groups is None:
         return None
-    used = {row for part in PARTS for row in getattr(split, part).tolist()}
+    used = {row for part in PARTS for row in getattr(split, part).tolist()} | {*unlabelled.tolist()}
     return [group if row in used else None for row, group in enumerate(groups)]
 
 

@@ -13,6 +13,7 @@ from affectspace.errors import InputError
 from affectspace.labels import Classes, Levels, ground_distance
 from affectspace.losses import (
     AdversaryLoss,
+    ConsistencyLoss,
     ContrastivePairsLoss,
     CrossModalMatchingLoss,
     DegenerateBatchWarning,
@@ -26,16 +27,19 @@ from affectspace.losses import (
     MemoryBank,
     MMDLoss,
     OrderedEMDLoss,
+    PseudoLabelLoss,
     SoftCrossEntropyLoss,
     SupervisedContrastiveLoss,
     TripletFSimilarityLoss,
     TripletLoss,
     balanced_class_weights,
+    ramp_up,
 )
 from affectspace.training.data import Data
 from affectspace.training.recipe import ImageEncoderEntry, PretrainedImageEntry, Recipe
 from affectspace.training.recipe_terms import (
     AdversaryEntry,
+    ConsistencyEntry,
     ContrastivePairsEntry,
     CrossEntropyEntry,
     EntropicEMDEntry,
@@ -47,6 +51,8 @@ from affectspace.training.recipe_terms import (
     MatchingEntry,
     MMDEntry,
     OrderedEMDEntry,
+    PseudoLabelsEntry,
+    ReconstructionEntry,
     SupervisedContrastiveEntry,
     TermEntry,
     TripletEntry,
@@ -54,6 +60,7 @@ from affectspace.training.recipe_terms import (
 from affectspace.training.terms import (
     AcrossGroupsTerm,
     AdversaryTerm,
+    ConsistencyTerm,
     ContrastiveTerm,
     EmbeddingTerm,
     GuidedEMDTerm,
@@ -61,6 +68,8 @@ from affectspace.training.terms import (
     LogitsTerm,
     MajorityTerm,
     MatchingTerm,
+    PseudoLabelsTerm,
+    ReconstructionTerm,
     Term,
     TripletTerm,
     majority,
@@ -75,25 +84,60 @@ class Objective(nn.Module):
     Returns of ``forward``: the scalar to minimise; every term's own unweighted value, detached; and, of
     terms that could not learn from all of the batch, whether it taught them nothing (``batches``, 1) and
     how many of its items they left out (``items``). Other warnings of a term are told once.
+
+    Unlabelled items of a batch are shown to those terms that learn of such, and what these say of them weighs
+    ``unlabelled_weight`` times what it would of labelled ones; it is told by names that begin with ``unlabelled.``.
+
+    Args:
+        names: of the terms.
+        terms: whose values are added up.
+        weights: of each.
+        unlabelled_weight: of unlabelled items, 0 or more.
+        ramp: over which share of the training that weight grows from 0, see :func:`affectspace.losses.ramp_up`.
     """
 
-    def __init__(self, names: Sequence[str], terms: Sequence[Term], weights: Sequence[float]):
+    def __init__(
+        self,
+        names: Sequence[str],
+        terms: Sequence[Term],
+        weights: Sequence[float],
+        unlabelled_weight: float = 1.0,
+        ramp: float = 0.0,
+    ):
         super().__init__()
         self.terms = nn.ModuleDict(dict(zip(names, terms)))
         self.weights = list(weights)
+        self.unlabelled_weight = unlabelled_weight
+        self.ramp = ramp
         self.shown: dict[Any, Any] = {}
 
     def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor], dict[str, dict[str, int]]]:
         values: dict[str, Tensor] = {}
         nothing: dict[str, dict[str, int]] = {}
-        for name, term in self.terms.items():
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                values[name] = term(outputs, batch)
-            if counts := self._counts(caught):
-                nothing[name] = counts
-        total = sum((weight * value for weight, value in zip(self.weights, values.values())), torch.zeros(()))
+        total = torch.zeros(())
+        for prefix, weight, seen, items in self._halves(outputs, batch):
+            for (name, term), own in zip(self.terms.items(), self.weights):
+                assert isinstance(term, Term)
+                if term.learns_of not in ("both", "unlabelled" if prefix else "labelled"):
+                    continue
+                with warnings.catch_warnings(record=True) as caught:
+                    warnings.simplefilter("always")
+                    values[prefix + name] = value = term(seen, items)
+                total = total + weight * own * value
+                if counts := self._counts(caught):
+                    nothing[prefix + name] = counts
         return total, {name: value.detach() for name, value in values.items()}, nothing
+
+    def _halves(self, outputs: Outputs, batch: Batch) -> list[tuple[str, float, Outputs, Batch]]:
+        """What begins the names of terms, the weight, and what they are shown: labelled items, and unlabelled ones."""
+        if not batch.unlabelled:
+            return [("", 1.0, outputs, batch)]
+        items = len(batch.lengths)
+        border = items - batch.unlabelled
+        seen, others = outputs.rows(border, items), batch.rows(border, items)
+        others.targets = seen.logits.detach().float().softmax(-1)
+        weight = self.unlabelled_weight * ramp_up(batch.progress, self.ramp)
+        return [("", 1.0, outputs.rows(0, border), batch.rows(0, border)), ("unlabelled.", weight, seen, others)]
 
     def _counts(self, caught: Sequence[warnings.WarningMessage]) -> dict[str, int]:
         counts: Counter[str] = Counter()
@@ -130,8 +174,12 @@ class Objective(nn.Module):
         return told
 
 
-def make_objective(recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Objective:
+def make_objective(
+    recipe: Recipe, data: Data, sizes: Mapping[str, int], nets: Mapping[str, Any] | None = None
+) -> Objective:
     """The recipe's terms, for the training items of ``data`` and a net whose layers have these ``sizes``.
+
+    ``nets`` are the autoencoders of a net of several modalities.
 
     Two terms of one kind are told apart by a number: ``f_similarity``, ``f_similarity_2``.
 
@@ -146,16 +194,19 @@ def make_objective(recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Obje
         seen[entry.kind] += 1
         names.append(entry.kind if seen[entry.kind] == 1 else f"{entry.kind}_{seen[entry.kind]}")
         try:
-            term = _make_term(entry, recipe, data, sizes)
+            term = _make_term(entry, recipe, data, sizes, nets or {})
             terms.append(MajorityTerm(term) if entry.targets == "majority" else term)
         except InputError:
             raise
         except ValueError as error:  # what a loss says of its own arguments
             raise InputError(f"the term {names[-1]}: {error}") from None
-    return Objective(names, terms, [entry.weight for entry in recipe.terms])
+    weights = [entry.weight for entry in recipe.terms]
+    if recipe.unlabelled is None:
+        return Objective(names, terms, weights)
+    return Objective(names, terms, weights, recipe.unlabelled.weight, recipe.unlabelled.ramp)
 
 
-def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str, int]) -> Term:
+def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str, int], nets: Mapping[str, Any]) -> Term:
     classes, width = len(data.classes), sizes["embedding"]
 
     def memory(size: int) -> MemoryBank | None:
@@ -216,13 +267,25 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             _count(e.kind, e.groups, data)
             return IndependenceTerm(HSICLoss("labels"), e.groups)
         case MatchingEntry() as e:
-            first, second = (_size(e.kind, name, sizes) for name in e.between)
-            if first != second and e.form != "hsic":
-                raise InputError(
-                    f"matching.between: {e.between[0]} has {first} dimensions and {e.between[1]} {second}; the form "
-                    f'{e.form!r} needs as many of both, form = "hsic" does not'
-                )
+            first, *others = ((name, _size(e.kind, name, sizes)) for name in e.between)
+            for other in others:
+                if first[1] != other[1] and e.form != "hsic":
+                    raise InputError(
+                        f"matching.between: {first[0]} has {first[1]} dimensions and {other[0]} {other[1]}; the form "
+                        f'{e.form!r} needs as many of both, form = "hsic" does not'
+                    )
             return MatchingTerm(CrossModalMatchingLoss(e.form), e.between)
+        case ReconstructionEntry() as e:
+            if not nets:
+                raise InputError(
+                    f"the term {e.kind} makes modalities again, and this net has no autoencoders; give [modalities], "
+                    "or leave the term out"
+                )
+            return ReconstructionTerm({name: net.target for name, net in nets.items()})
+        case PseudoLabelsEntry() as e:
+            return PseudoLabelsTerm(PseudoLabelLoss(e.threshold))
+        case ConsistencyEntry():
+            return ConsistencyTerm(ConsistencyLoss())
         case AdversaryEntry() as e:
             loss = AdversaryLoss(width, _count(e.kind, e.groups, data), e.hidden)
             return AdversaryTerm(loss, e.groups, e.steepness)
@@ -268,6 +331,8 @@ def triplet_geometry(recipe: Recipe) -> str | None:
 
 def reported_geometry(recipe: Recipe) -> str | None:
     """The geometry in which the recipe's runs tell similarity; None of embeddings that may be negative."""
+    if recipe.modalities:
+        return None
     if isinstance(recipe.encoder, ImageEncoderEntry | PretrainedImageEntry) and not recipe.encoder.non_negative:
         return None
     asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]

@@ -2,20 +2,27 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 
 from affectspace.errors import InputError
 from affectspace.features import Normaliser
 from affectspace.labels import Cut
-from affectspace.protocols import kept_apart, namesakes, refuse_leaks
+from affectspace.protocols import Split, kept_apart, namesakes, refuse_leaks
 from affectspace.training.bins import in_bins
-from affectspace.training.data import Data
-from affectspace.training.gather import Gathered, gather, make_views
+from affectspace.training.data import NO_ROWS, Data
+from affectspace.training.frontends import make_views
+from affectspace.training.gather import Gathered, gather
+from affectspace.training.inputs import Inputs
 from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.split import hard_labels, make_split
+from affectspace.training.unlabelled import choose_unlabelled, labelled_share
 from affectspace.training.unused import reason_kind
 
 __all__ = ["prepare"]
@@ -35,7 +42,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     refuse_leaks(items, split, recipe.protocol.allow)
     if isinstance(recipe.labels, LevelLabels) and recipe.labels.bins:
         gathered = in_bins(gathered, recipe.labels, split.train)
-    soft = gathered.targets
+    soft, unlabelled, left_out = gathered.targets, NO_ROWS, {}
+    split, hidden = _with_share(recipe, gathered, split)
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
@@ -45,22 +53,41 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     cut = None
     if gathered.numbers is not None and gathered.thresholds is not None:
         cut = Cut.learned(gathered.numbers[split.train], gathered.thresholds)
-    normalise = recipe.features.normalise
-    groups = without_put_aside(normalised_groups(items, normalise.scope), split)
-    normaliser = Normaliser.fit(gathered.clips, normalise.scope, split.train, groups, normalise.transductive)
+    if recipe.unlabelled is not None:
+        items = pd.concat([items, gathered.unlabelled], ignore_index=True)
+        others = np.arange(len(soft), len(items))
+        soft = torch.cat([soft, torch.full((len(others), soft.shape[1]), torch.nan)])
+        unlabelled, left_out = choose_unlabelled(recipe, items, split, others, hidden)
+    inputs, uses = {}, False
+    for name, view in recipe.per_modality().items():
+        normalise, clips = view.features.normalise, gathered.inputs[name]
+        train = split.train[clips.lengths[split.train] > 0]
+        if not len(train):
+            raise InputError(
+                f"no training item of the split {split.name!r} has the modality {name!r}; leave [modalities.{name}] out"
+            )
+        groups = without_put_aside(normalised_groups(items, normalise.scope), split, unlabelled)
+        normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
+        inputs[name] = Inputs(clips, normaliser)
+        uses |= normalise.transductive and groups is not None and uses_own(groups, split)
+    uses |= recipe.unlabelled is not None and recipe.unlabelled.transductive
     protocol = {
         "protocol": split.name,
         "keeps_apart": list(kept_apart(items, split)),
         "allowed": list(recipe.protocol.allow),
-        "transductive": normalise.transductive and groups is not None and uses_own(groups, split),
+        "transductive": uses,
     }
     about = {
         "corpora": gathered.about,
         "features": gathered.fingerprint,
-        "normalise": normalise.model_dump(),
+        "normalise": _normalised(recipe),
         **protocol,
         "namesakes": namesakes(items.iloc[[*split.train, *split.validate]], items.iloc[[*split.test, *split.unseen]]),
     }
+    if recipe.training.labelled_share < 1:
+        about["labelled"] = {"share": recipe.training.labelled_share, "items": len(split.train), "hidden": len(hidden)}
+    if recipe.unlabelled is not None:
+        about["unlabelled"] = {"items": len(unlabelled), "left_out": left_out}
     if cut is not None:
         about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}
     return Data(
@@ -68,15 +95,28 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         soft,
         gathered.names,
         split,
-        gathered.clips,
-        normaliser,
+        inputs,
+        bool(recipe.modalities),
         protocol,
         about,
         gathered.samples,
         make_views(recipe),
         numbers=gathered.numbers,
         cut=cut,
+        unlabelled=unlabelled,
     )
+
+
+def _with_share(recipe: Recipe, gathered: Gathered, split: Split) -> tuple[Split, np.ndarray]:
+    """The split with those training items alone whose labels are used, and the rows of the others."""
+    classes = gathered.targets.argmax(1).numpy()[split.train]
+    kept = labelled_share(split.train, classes, recipe.training.labelled_share, recipe.seed)
+    return replace(split, train=kept), np.setdiff1d(split.train, kept)
+
+
+def _normalised(recipe: Recipe) -> dict[str, Any]:
+    told = {name: view.features.normalise.model_dump() for name, view in recipe.per_modality().items()}
+    return told if recipe.modalities else told["features"]
 
 
 def _unread(gathered: Gathered, classes: Sequence[str]) -> str:

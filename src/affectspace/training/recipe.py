@@ -19,8 +19,18 @@ from affectspace.training.recipe_data import (
     Views,
     class_count,
 )
+from affectspace.training.recipe_modalities import Modalities, MultimodalEncoderEntry, Unlabelled
 from affectspace.training.recipe_protocol import Protocol
-from affectspace.training.recipe_terms import CrossEntropyEntry, FSimilarityEntry, GuidedEMDEntry, Term
+from affectspace.training.recipe_terms import (
+    ConsistencyEntry,
+    CrossEntropyEntry,
+    FSimilarityEntry,
+    GuidedEMDEntry,
+    MatchingEntry,
+    PseudoLabelsEntry,
+    ReconstructionEntry,
+    Term,
+)
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
@@ -84,6 +94,8 @@ class Training(Section):
     (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch. ``length_pool`` above 1 draws
     so many batches at a time and sorts their items by length, which saves padding where padding costs
     (on a GPU) and changes which items meet in a batch; see :class:`affectspace.samplers.LengthBuckets`.
+    ``labelled_share`` is how many of the training items' labels are used, of each class alike; which ones follows from
+    the recipe's seed, and those of a smaller share are among those of a larger one.
     ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes, smaller
     ones where there are fewer classes; see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the
     learning rate fall to 0.
@@ -93,6 +105,7 @@ class Training(Section):
     batch_size: int = Field(default=100, ge=2)
     length_pool: int = Field(default=1, ge=1)
     items_per_class: int | None = Field(default=None, ge=1)
+    labelled_share: float = Field(default=1.0, gt=0, le=1)
     optimiser: Literal["adam", "sgd"] = "adam"
     momentum: float | None = Field(default=None, ge=0, lt=1)
     learning_rate: float = Field(default=1e-4, gt=0, le=10)
@@ -154,7 +167,8 @@ def _names_a_folder(name: str) -> str:
 
 
 Encoder = Annotated[
-    ConvPoolEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry, Field(discriminator="kind")
+    ConvPoolEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry | MultimodalEncoderEntry,
+    Field(discriminator="kind"),
 ]
 
 
@@ -177,7 +191,10 @@ class Recipe(Section):
     data: str = "."
     corpora: tuple[CorpusEntry, ...] = Field(min_length=1)
     labels: Labels
-    features: Features = LogMelFeatures()
+    # None beside modalities alone: else _name_kinds gives a kind
+    features: Features = Field(default=None)  # pyright: ignore[reportAssignmentType]
+    modalities: Modalities = Field(default_factory=dict)
+    unlabelled: Unlabelled | None = None
     augment: Augment = Augment()
     views: Views = Views()
     protocol: Protocol
@@ -198,18 +215,32 @@ class Recipe(Section):
     @classmethod
     def _name_kinds(cls, values: Any) -> Any:
         """A section of which only a detail is changed keeps its default kind."""
-        kinds = {"features": "log_mel", "encoder": "conv_pool"}
-        given = {key: values[key] for key in kinds if isinstance(values, dict) and isinstance(values.get(key), dict)}
-        named = {key: {"kind": kinds[key], **section} for key, section in given.items()}
-        return {**values, **named} if named else values
+        if not isinstance(values, dict):
+            return values
+        if values.get("modalities"):
+            if "features" in values:
+                raise ValueError(
+                    "features are those of a single modality, and there are modalities; give each its own, as "
+                    "[modalities.NAME.features], and leave [features] out"
+                )
+            kinds = {"encoder": "multimodal"}
+        else:
+            kinds = {"features": "log_mel", "encoder": "conv_pool"}
+        given = {key: values.get(key, {}) for key in kinds}
+        named = {key: {"kind": kinds[key], **section} for key, section in given.items() if isinstance(section, dict)}
+        return {**values, **named}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        self._reads_pictures()
-        if isinstance(self.features, FunctionalsFeatures | VectorFeatures):
-            self._reads_vectors(self.features)
-        elif isinstance(self.features, LogMelFeatures) and self.augment.on:
-            self._can_augment(self.features)
+        self._uses_what_has_no_label()
+        if self.modalities or isinstance(self.encoder, MultimodalEncoderEntry):
+            self._reads_modalities()
+        else:
+            self._reads_pictures()
+            if isinstance(self.features, FunctionalsFeatures | VectorFeatures):
+                self._reads_vectors(self.features)
+            elif isinstance(self.features, LogMelFeatures) and self.augment.on:
+                self._can_augment(self.features)
         self._draws_batches_one_way()
         for term in self.terms:
             self._knows_its_classes(term)
@@ -221,6 +252,56 @@ class Recipe(Section):
                 'training.selection = "last" or the number of an epoch'
             )
         return self
+
+    def _reads_modalities(self) -> None:
+        if not self.modalities:
+            raise ValueError('encoder.kind "multimodal" reads modalities; give two or more, as [modalities.NAME]')
+        if not isinstance(self.encoder, MultimodalEncoderEntry):
+            raise ValueError(
+                f"encoder.kind {self.encoder.kind!r} reads one kind of features, and there are modalities; use "
+                'encoder.kind = "multimodal", or leave encoder out'
+            )
+        if self.augment.on or self.views.on:
+            section = "augment" if self.augment.on else "views"
+            raise ValueError(f"{section} changes items of one modality alone; leave [{section}] out beside modalities")
+        if any(isinstance(term, FSimilarityEntry) for term in self.terms):
+            raise ValueError(
+                "f_similarity compares embeddings of entries of 0 or more, and latents of modalities lie on both sides "
+                "of it; leave the term out"
+            )
+
+    def _uses_what_has_no_label(self) -> None:
+        of_unlabelled = [term.kind for term in self.terms if isinstance(term, PseudoLabelsEntry | ConsistencyEntry)]
+        if self.unlabelled is None:
+            if of_unlabelled:
+                raise ValueError(f"{of_unlabelled[0]} learns of unlabelled items alone; add a section [unlabelled]")
+            return
+        taught = (ReconstructionEntry, MatchingEntry, PseudoLabelsEntry, ConsistencyEntry)
+        if not any(isinstance(term, taught) for term in self.terms):
+            raise ValueError(
+                "unlabelled items are given, and no term learns of them; add one of reconstruction, matching, "
+                "pseudo_labels and consistency, or leave [unlabelled] out"
+            )
+        if any(getattr(term, "pairs", "") == "triplets" for term in self.terms):
+            raise ValueError(
+                'unlabelled items cannot stand beside triplets; give the f_similarity term pairs = "batch", or leave '
+                "[unlabelled] out"
+            )
+        balance = self.unlabelled.balance
+        if balance is not None and balance.after >= self.training.epochs:
+            raise ValueError(
+                f"unlabelled.balance.after is {balance.after} and training.epochs {self.training.epochs}, so that no "
+                "epoch is left to draw anew; train for more epochs, or balance after fewer"
+            )
+
+    def per_modality(self) -> "dict[str, Recipe]":
+        """A recipe for each modality by its name, as if there were no other; of a single one that of ``features``."""
+        if not self.modalities:
+            return {"features": self}
+        return {
+            name: self.model_copy(update={"features": entry.features, "modalities": {}})
+            for name, entry in self.modalities.items()
+        }
 
     def _draws_batches_one_way(self) -> None:
         ways = {

@@ -12,6 +12,7 @@ __all__ = [
     "ClassLabels",
     "CorpusEntry",
     "FaceFeatures",
+    "FaceSequenceFeatures",
     "Features",
     "FunctionalsFeatures",
     "FunctionalsSet",
@@ -20,8 +21,10 @@ __all__ = [
     "LogMelFeatures",
     "Normalise",
     "PoleLabels",
+    "PretrainedTextFeatures",
     "VectorFeatures",
     "Views",
+    "WordFeatures",
     "class_count",
     "stand_in_order",
 ]
@@ -160,6 +163,60 @@ class VectorFeatures(Section):
     normalise: Normalise = Normalise()
 
 
+class WordFeatures(Section):
+    """The words of a text as vectors of a table below ``data``: the first ``words`` that the table knows."""
+
+    kind: Literal["words"]
+    path: str
+    words: int = Field(default=22, ge=1)
+    word_column: str | None = None
+    columns: tuple[str, ...] | None = None
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise()
+
+
+class PretrainedTextFeatures(Section):
+    """The words of a text as vectors of a model of ``transformers``, each the mean of its pieces.
+
+    ``source`` is a folder with safetensors, below ``data``, or a name on the hub. Needs
+    ``pip install "affectspace[pretrained]"``.
+    """
+
+    kind: Literal["pretrained_text"]
+    source: str = Field(min_length=1)
+    words: int = Field(default=22, ge=1)
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise()
+
+
+class FaceSequenceFeatures(Section):
+    """The face through a video as ``frames`` vectors, ``per_second`` of them: its pixels, or those of a net.
+
+    A frame without a face repeats the last one found. The net is ``run``, the folder below ``data`` of a run of yours
+    that was trained on faces, or ``source``, an image model of ``transformers`` (a folder below ``data``, or a name on
+    the hub); with neither a frame is its grey pixels, ``pixels`` x ``pixels`` of them. ``finder`` is ``"cascade"``, or
+    the path of a YuNet file below ``data``.
+    """
+
+    kind: Literal["face_sequence"]
+    frames: int = Field(default=18, ge=1)
+    per_second: float = Field(default=3.0, gt=0, le=60)
+    side: int = Field(default=64, ge=8, le=1024)
+    colour: Literal["grey", "rgb"] = "grey"
+    finder: str = "cascade"
+    run: str | None = None
+    source: str | None = None
+    pixels: int = Field(default=16, ge=1, le=64)
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise()
+
+    @model_validator(mode="after")
+    def _has_one_net(self) -> Self:
+        if self.run is not None and self.source is not None:
+            raise ValueError("run and source both name a net for the faces; keep one of the two")
+        return self
+
+
 class FaceFeatures(Section):
     """Pictures as squares of ``side`` pixels.
 
@@ -279,7 +336,16 @@ class Views(Section):
 
 
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
-Features = Annotated[LogMelFeatures | FunctionalsFeatures | VectorFeatures | FaceFeatures, Field(discriminator="kind")]
+Features = Annotated[
+    LogMelFeatures
+    | FunctionalsFeatures
+    | VectorFeatures
+    | FaceFeatures
+    | WordFeatures
+    | PretrainedTextFeatures
+    | FaceSequenceFeatures,
+    Field(discriminator="kind"),
+]
 
 
 def class_count(labels: ClassLabels | PoleLabels | LevelLabels) -> int:

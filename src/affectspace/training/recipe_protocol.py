@@ -52,20 +52,22 @@ class CrossCorpus(Section):
 class LeaveOneOut(Section):
     """Test on one speaker or session, train on the others; ``fold`` is one of them, or all in turn.
 
-    The next ``validate_groups`` of them validate.
+    The next ``validate_groups`` of them validate; or, ``within`` its session, say, the others of the session of the
+    speaker that is tested, and only other sessions train.
     """
 
     kind: Literal["leave_one_out"]
     by: Group = "speaker"
     fold: int | Literal["all"] = "all"
     validate_groups: int = Field(default=1, ge=0)
+    within: Literal["speaker", "session", "script"] | None = None
     inner: Inner | None = None
     allow: tuple[str, ...] = ()
 
     @property
     def validates(self) -> bool:
         """Whether any item validates."""
-        return self.validate_groups > 0 or self.inner is not None
+        return self.validate_groups > 0 or self.within is not None or self.inner is not None
 
 
 class GroupedFolds(Section):

@@ -8,6 +8,7 @@ from affectspace.training.schema import Section
 
 __all__ = [
     "AdversaryEntry",
+    "ConsistencyEntry",
     "ContrastivePairsEntry",
     "CrossEntropyEntry",
     "EntropicEMDEntry",
@@ -20,6 +21,8 @@ __all__ = [
     "MMDEntry",
     "MatchingEntry",
     "OrderedEMDEntry",
+    "PseudoLabelsEntry",
+    "ReconstructionEntry",
     "SupervisedContrastiveEntry",
     "Term",
     "TripletEntry",
@@ -179,17 +182,44 @@ class HSICEntry(TermEntry):
 
 
 class MatchingEntry(TermEntry):
-    """Two layers of a net, such as those of two modalities, brought to match item by item."""
+    """Layers of a net, such as those of modalities, brought to match item by item: the first with each of the others.
+
+    Of unlabelled items the class that the net predicts counts as theirs.
+    """
 
     kind: Literal["matching"]
-    between: tuple[str, str] = ("embedding", "fc2")
+    between: tuple[str, ...] = Field(default=("embedding", "fc2"), min_length=2)
     form: Literal["class_conditional", "as_printed", "hsic"] = "class_conditional"
 
     @model_validator(mode="after")
-    def _matches_two(self) -> Self:
-        if self.between[0] == self.between[1]:
-            raise ValueError(f"between names {self.between[0]!r} twice; a layer matches itself, so give two")
+    def _matches_others(self) -> Self:
+        for name in self.between:
+            if self.between.count(name) > 1:
+                raise ValueError(f"between names {name!r} twice; a layer matches itself, so give others")
         return self
+
+
+class ReconstructionEntry(TermEntry):
+    """Each modality made again from its latent: the mean squared error, summed over modalities; sequences reversed."""
+
+    kind: Literal["reconstruction"]
+
+
+class PseudoLabelsEntry(TermEntry):
+    """Unlabelled items that the net is sure of are taught what it says of them; ``threshold`` is how sure."""
+
+    kind: Literal["pseudo_labels"]
+    threshold: float = Field(default=0.95, ge=0, lt=1)
+
+
+class ConsistencyEntry(TermEntry):
+    """Unlabelled items looked at twice, under other dropout and ``noise``, are to be told alike.
+
+    ``noise`` is the standard deviation of what is added to the normalised features.
+    """
+
+    kind: Literal["consistency"]
+    noise: float = Field(default=0.1, ge=0)
 
 
 class AdversaryEntry(TermEntry):
@@ -215,6 +245,9 @@ Term = Annotated[
     | MMDEntry
     | HSICEntry
     | MatchingEntry
+    | ReconstructionEntry
+    | PseudoLabelsEntry
+    | ConsistencyEntry
     | AdversaryEntry,
     Field(discriminator="kind"),
 ]

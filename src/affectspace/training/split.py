@@ -35,7 +35,9 @@ def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Spli
                 seed=p.seed, labels=labels,
             )  # fmt: skip
         case LeaveOneOut() as p:
-            return leave_one_group_out(items, by=p.by, fold=_one_fold(p.fold), validate=p.validate_groups)
+            return leave_one_group_out(
+                items, by=p.by, fold=_one_fold(p.fold), validate=p.validate_groups, within=p.within
+            )
         case GroupedFolds() as p:
             return grouped_k_fold(
                 items, by=p.by, folds=p.folds, fold=_one_fold(p.fold), validate_share=p.validate_share, seed=p.seed,

@@ -1,7 +1,9 @@
 """Terms: a loss bound to what it reads of a batch."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +11,17 @@ from torch import Tensor, nn
 from affectspace.encoders import Batch, Outputs
 from affectspace.losses import (
     AdversaryLoss,
+    ConsistencyLoss,
     CrossModalMatchingLoss,
     GuidedEMDLoss,
     HSICLoss,
     MemoryBank,
     MMDLoss,
+    PseudoLabelLoss,
+    ReconstructionLoss,
     SupervisedContrastiveLoss,
     TripletFSimilarityLoss,
+    confident,
     reversal_schedule,
 )
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
@@ -24,6 +30,7 @@ from affectspace.metrics import spearman
 __all__ = [
     "AcrossGroupsTerm",
     "AdversaryTerm",
+    "ConsistencyTerm",
     "ContrastiveTerm",
     "EmbeddingTerm",
     "GuidedEMDTerm",
@@ -31,6 +38,8 @@ __all__ = [
     "LogitsTerm",
     "MajorityTerm",
     "MatchingTerm",
+    "PseudoLabelsTerm",
+    "ReconstructionTerm",
     "Term",
     "TripletTerm",
     "distance_order",
@@ -44,8 +53,12 @@ class Term(nn.Module):
     """What a term is: ``forward(outputs, batch)`` to the scalar that it adds, before its weight.
 
     It may have parameters, which are trained with the net, and buffers, which are saved with it.
-    Items that were drawn only to be compared with in triplets are seen by :class:`TripletTerm` alone.
+    Items that were drawn only to be compared with in triplets are seen by :class:`TripletTerm` alone. Unlabelled
+    items are a batch of their own, which a term is shown as its ``learns_of`` says; the targets of that batch are what
+    the net predicts, through which no gradient flows.
     """
+
+    learns_of: Literal["labelled", "both", "unlabelled"] = "labelled"
 
     def epoch_end(self) -> dict[str, float]:
         """Called after every epoch; figures to be recorded with it, by name."""
@@ -111,6 +124,7 @@ class MajorityTerm(Term):
     def __init__(self, term: Term):
         super().__init__()
         self.term = term
+        self.learns_of = term.learns_of
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
         assert batch.targets is not None, "training batches have targets"
@@ -193,16 +207,97 @@ class IndependenceTerm(Term):
 
 
 class MatchingTerm(Term):
-    """Two layers, such as the latents of two modalities, matched item by item."""
+    """Layers, such as the latents of modalities, matched item by item: the first with each other one.
 
-    def __init__(self, loss: CrossModalMatchingLoss, between: tuple[str, str]):
+    Items that lack one of two modalities have no part in matching these two.
+    """
+
+    learns_of = "both"
+
+    def __init__(self, loss: CrossModalMatchingLoss, between: Sequence[str]):
         super().__init__()
         self.loss = loss
-        self.between = between
+        self.between = tuple(between)
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        first, second = (layer_of(outputs, name)[: batch.anchors] for name in self.between)
-        return self.loss(first, second, groups=_targets(batch))
+        first, *others = self.between
+        return torch.stack([self._match(outputs, batch, first, other) for other in others]).sum()
+
+    def _match(self, outputs: Outputs, batch: Batch, first: str, other: str) -> Tensor:
+        a, b, groups = layer_of(outputs, first), layer_of(outputs, other), _targets(batch)
+        a, b = a[: batch.anchors], b[: batch.anchors]
+        given = batch.modalities or {}
+        present = [given[name].present[: batch.anchors] for name in (first, other) if name in given]
+        if present and not (both := torch.stack(present).all(0)).all():
+            a, b, groups = a[both], b[both], groups[both]
+        return self.loss(a, b, groups=groups)
+
+
+class ReconstructionTerm(Term):
+    """Every modality made again from its latent; the sum over modalities of the mean over items that have it.
+
+    Args:
+        targets: of each modality's values and lengths, what is to be made again, and what of it counts.
+    """
+
+    learns_of = "both"
+
+    def __init__(self, targets: Mapping[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]):
+        super().__init__()
+        self.loss = ReconstructionLoss()
+        self.targets = dict(targets)
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        assert batch.modalities is not None, "the recipe proves it"
+        values = []
+        for name, target in self.targets.items():
+            given = batch.modalities[name]
+            if not given.present.any():
+                continue
+            wanted, inside = target(given.values, given.lengths)
+            values.append(self.loss(outputs.reconstructions[name], wanted, inside))
+        return torch.stack(values).sum()
+
+
+class PseudoLabelsTerm(Term):
+    """What the net is sure of is taught to it, of unlabelled items."""
+
+    learns_of = "unlabelled"
+    sure: Tensor
+    asked: Tensor
+
+    def __init__(self, loss: PseudoLabelLoss):
+        super().__init__()
+        self.loss = loss
+        self.register_buffer("sure", torch.zeros((), dtype=torch.long))
+        self.register_buffer("asked", torch.zeros((), dtype=torch.long))
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        if self.training:
+            with torch.no_grad():
+                self.sure += confident(outputs.logits, self.loss.threshold).sum()
+                self.asked += len(outputs.logits)
+        return self.loss(outputs.logits)
+
+    def epoch_end(self) -> dict[str, float]:
+        share = float(self.sure) / max(int(self.asked), 1)
+        self.sure.zero_()
+        self.asked.zero_()
+        return {"sure": share}
+
+
+class ConsistencyTerm(Term):
+    """Two views of the same unlabelled items, told alike; the second half of them is the second view."""
+
+    learns_of = "unlabelled"
+
+    def __init__(self, loss: ConsistencyLoss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
+        first, second = outputs.logits.chunk(2)
+        return self.loss(first, second)
 
 
 class AdversaryTerm(Term):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from affectspace.files import atomic_directory, atomic_path, json_text, write_json, write_text
-from affectspace.samplers import BalancedTriplets
+from affectspace.samplers import BalancedTriplets, MixedBatches
 from affectspace.training.batches import epoch_batches, make_sampler
 from affectspace.training.checkpoint import (
     load_optimiser,
@@ -27,8 +27,9 @@ from affectspace.training.epoch_figures import add_batch, epoch_row
 from affectspace.training.evaluate import figures, predict, prediction_table, snapshot_table
 from affectspace.training.final_figures import final_answers, final_figures
 from affectspace.training.folder import begun_with, hold, record
-from affectspace.training.gather import make_hearing
+from affectspace.training.frontends import make_hearing
 from affectspace.training.model import make_encoder, save_model
+from affectspace.training.multimodal import figures_of_modalities
 from affectspace.training.objective import make_objective, reported_geometry
 from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
@@ -37,6 +38,7 @@ from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.start_weights import start_with
+from affectspace.training.unlabelled import balance, balances_after, noise_of_views, seen_twice
 
 __all__ = ["train"]
 
@@ -87,17 +89,21 @@ def train(
         # ---- model, terms, optimiser, sampler: all seeded by the recipe
         torch.manual_seed(recipe.seed)
         fabric = make_fabric(settings.device, settings.precision)
-        model = make_encoder(recipe, data.dimensions, len(data.classes), data.normaliser, revision=begun_with(folder))
+        normaliser = None if data.several else data.normaliser
+        model = make_encoder(recipe, data.dimensions, len(data.classes), normaliser, revision=begun_with(folder))
         if start:
             start_with(model, start)
-        objective = make_objective(recipe, data, model.sizes)
+        objective = make_objective(recipe, data, model.sizes, getattr(model, "nets", {}))
         parameters = [*model.parameters(), *objective.parameters()]
         optimiser = make_optimiser(parameters, settings)
         encoder, optimiser = fabric.setup(model, optimiser)
         objective = objective.to(fabric.device)
-        hear = make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
+        hear = (
+            None if data.several else make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
+        )
         sampler = make_sampler(recipe, data)
         record(folder, recipe, data, revision_of(model))
+        noise = noise_of_views(recipe)
 
         # ---- where we are: at the beginning, or at the newest whole checkpoint
         state: dict[str, Any] = {"epoch": 0, "step": 0, "sums": {}, "history": [], "best": None, "seconds": 0.0}
@@ -144,6 +150,8 @@ def train(
                     batch = batch.to(fabric.device)
                     batch.progress = state["step"] / steps
                     set_rate(optimiser, settings, batch.progress)
+                    if noise is not None:
+                        batch = seen_twice(batch, noise)
                     outputs = encoder(batch)
                     loss, values, nothing = objective(outputs, batch)
                     fabric.backward(loss)
@@ -164,6 +172,8 @@ def train(
                         save()
 
                 state["epoch"] += 1
+                if isinstance(sampler, MixedBatches) and balances_after(recipe, state["epoch"]):
+                    balance(sampler, model, data, recipe)
                 state["sampler"] = sampler.state_dict()
                 row = epoch_row(state["epoch"], state["sums"])
                 state["sums"] = {}
@@ -190,6 +200,7 @@ def train(
         model.load_state_dict(best)
         objective.load_state_dict(best_terms)
         answers = final_answers(model, data, recipe)
+        tells_modalities = data.several and "test" in answers
         with atomic_path(folder / "predictions.parquet") as path:
             prediction_table(data, answers).to_parquet(path)
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
@@ -204,6 +215,7 @@ def train(
             "counts": data.split.sizes,
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
             **final_figures(answers, data, recipe),
+            **(figures_of_modalities(model, data, recipe, data.split.test) if tells_modalities else {}),
         }
         if learned := objective.learned_figures(recipe.labels.ordered):
             final["learned"] = learned

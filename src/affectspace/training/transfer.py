@@ -46,7 +46,8 @@ def evaluate_on(
     groups = model.groups_of(gathered.items)
     parts = []
     for rows in np.array_split(np.arange(len(gathered.items)), -(-len(gathered.items) // BATCH)):
-        parts.append(model([gathered.clips[row] for row in rows], groups and [groups[row] for row in rows]))
+        clips = {name: [each[row] for row in rows] for name, each in gathered.inputs.items()}
+        parts.append(model(clips if recipe.modalities else clips["features"], groups and [groups[row] for row in rows]))
     embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
     rows = np.arange(len(gathered.items))
     targets = gathered.targets.numpy()

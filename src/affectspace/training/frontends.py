@@ -1,0 +1,175 @@
+"""What a recipe asks for by name: its label space, its front end, and how training hears and sees its items."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from affectspace.corpora import Corpus
+from affectspace.errors import InputError
+from affectspace.features import (
+    Augmentation,
+    Faces,
+    FaceSequence,
+    Functionals,
+    Hearing,
+    ImageVectors,
+    LogMel,
+    Masks,
+    Normaliser,
+    PixelVectors,
+    PretrainedText,
+    PretrainedVectors,
+    VectorTable,
+    Views,
+    WordVectors,
+)
+from affectspace.files import inside
+from affectspace.labels import Classes, LabelSpace, Levels, Poles, Uncut
+from affectspace.training.finder_file import finder_file
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_data import (
+    ClassLabels,
+    FaceFeatures,
+    FaceSequenceFeatures,
+    FunctionalsFeatures,
+    LevelLabels,
+    LogMelFeatures,
+    PoleLabels,
+    PretrainedTextFeatures,
+    VectorFeatures,
+    WordFeatures,
+)
+
+__all__ = ["cache_folder", "make_frontend", "make_hearing", "make_label_space", "make_views", "medium"]
+
+
+def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
+    """The label space that the recipe names, on the scale that the corpus declares.
+
+    Raises:
+        InputError: poles of a dimension whose scale nobody states.
+    """
+    match recipe.labels:
+        case ClassLabels() as labels:
+            return Classes(labels.names, soft=labels.soft, others=labels.others)
+        case PoleLabels() as labels:
+            if labels.low is not None and labels.high is not None:
+                return Poles(labels.names, low=labels.low, high=labels.high)
+            scale = corpus.card.scales.get(labels.dimension)
+            if scale is None:
+                raise InputError(
+                    f"corpus {corpus.name} declares no scale for {labels.dimension!r}; add [scales.{labels.dimension}] "
+                    "with low and high to its corpus.toml, or set labels.low and labels.high in the recipe"
+                )
+            return Poles(labels.names, low=scale.low, high=scale.high)
+        case LevelLabels() as labels:
+            return Uncut() if labels.bins else Levels(labels.names, thresholds=labels.thresholds)
+
+
+def medium(recipe: Recipe) -> str:
+    """The column of the items' media that the recipe's features are made of."""
+    match recipe.features:
+        case FaceFeatures():
+            return "image"
+        case FaceSequenceFeatures():
+            return "video"
+        case WordFeatures() | PretrainedTextFeatures():
+            return "text"
+    return "audio"
+
+
+def make_frontend(
+    recipe: Recipe,
+) -> LogMel | Functionals | VectorTable | Faces | WordVectors | PretrainedText | FaceSequence:
+    """The front end that the recipe names.
+
+    Raises:
+        InputError: functionals, where openSMILE is not installed.
+    """
+    match recipe.features:
+        case LogMelFeatures() as features:
+            return LogMel(bands=features.bands, level=features.level)
+        case FunctionalsFeatures() as features:
+            return Functionals(features.set, level=features.level)
+        case VectorFeatures() as features:
+            paths = [features.path] if isinstance(features.path, str) else features.path
+            return VectorTable(
+                [str(Path(recipe.data) / path) for path in paths],
+                id_column=features.id_column,
+                columns=features.columns,
+            )
+        case FaceFeatures() as features:
+            file = finder_file(recipe)
+            return Faces(features.side, features.colour, features.finder if file is None else str(file))
+        case WordFeatures() as features:
+            table = inside(recipe.data, features.path)
+            return WordVectors(table, features.words, features.word_column, features.columns)
+        case PretrainedTextFeatures() as features:
+            return PretrainedText(_source(recipe, features.source), features.words)
+        case FaceSequenceFeatures() as features:
+            file = finder_file(recipe)
+            return FaceSequence(
+                _net_of_faces(recipe, features), features.frames, features.per_second, features.side, features.colour,
+                features.finder if file is None else str(file),
+            )  # fmt: skip
+    raise AssertionError(f"no front end is made of {recipe.features.kind}")
+
+
+def _source(recipe: Recipe, source: str) -> str | Path:
+    """A folder below ``data``, or else a name on the hub."""
+    local = Path(recipe.data) / source
+    return local if local.is_dir() else source
+
+
+def _net_of_faces(recipe: Recipe, features: FaceSequenceFeatures) -> ImageVectors:
+    if features.run is not None:
+        from affectspace.training.run_vectors import RunVectors  # which reads a model, and that asks for front ends
+
+        return RunVectors(inside(recipe.data, features.run))
+    if features.source is not None:
+        return PretrainedVectors(_source(recipe, features.source))
+    return PixelVectors(features.pixels)
+
+
+def make_hearing(
+    recipe: Recipe, clips: Sequence[np.ndarray], samples: Sequence[np.ndarray] | None, normaliser: Normaliser,
+    keys: Iterable[str],
+) -> Hearing | None:  # fmt: skip
+    """How the recipe's training sounds: None where nothing is augmented.
+
+    Args:
+        recipe: its section ``augment`` and its seed.
+        clips: each item's features.
+        samples: each item's samples, :attr:`Gathered.samples`.
+        normaliser: the mean and scale of each item.
+        keys: each item's name, corpus/id.
+    """
+    augment, frontend = recipe.augment, make_frontend(recipe)
+    if not augment.on or not isinstance(frontend, LogMel):
+        return None
+    shortest = int(frontend.sample_rate * frontend.frame_ms / 1000)
+    augmentation = (
+        Augmentation(augment.speed, augment.level, augment.noise, shortest) if augment.reads_samples else None
+    )
+    masks = Masks(augment.time_masks, augment.time_width or 0, augment.band_masks, augment.band_width or 0)
+    return Hearing(
+        recipe.seed, augment.share, augmentation, masks if augment.masks else None,
+        frontend, clips, samples, normaliser, keys,
+    )  # fmt: skip
+
+
+def make_views(recipe: Recipe) -> Views | None:
+    """How the recipe's training sees pictures; None where it reads none, or sees them as they are."""
+    views = recipe.views
+    if not isinstance(recipe.features, FaceFeatures) or not views.on:
+        return None
+    return Views(views.crop, views.flip, views.rotation, views.aspect, views.colour)
+
+
+def cache_folder() -> Path:
+    """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("AFFECTSPACE_CACHE")
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(chosen) if chosen else home / "affectspace"

@@ -1,0 +1,138 @@
+"""The features of one modality of a corpus's items, and the reasons why some have none."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora import Corpus, Fault
+from affectspace.features import Features, FeatureStore, VectorTable
+from affectspace.training.frontends import cache_folder, medium
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_data import VectorFeatures
+from affectspace.training.set_aside import refuse_too_many, unusable
+
+__all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "read_modality"]
+
+NO_MODALITY = "the item has none of the modalities"
+_VIDEO_TIMES = {"start": "video_start", "end": "video_end"}
+
+
+@dataclass(frozen=True)
+class ModalityRead:
+    """What a front end has made of the items of a corpus.
+
+    Args:
+        features: by id.
+        rows: ``(items,)`` each item's row in them, -1 for one that has none.
+        quarantine: why items that have the medium have no features, by id.
+        missing: why others have none, by id.
+    """
+
+    features: Features
+    rows: np.ndarray
+    quarantine: dict[str, str]
+    missing: dict[str, str]
+
+    def why(self, item: str) -> str:
+        """Why an item has no features; empty where it has, or nobody knows."""
+        return self.quarantine.get(item) or self.missing.get(item, "")
+
+
+def read_modality(
+    corpus: Corpus,
+    faults: Sequence[Fault],
+    items: pd.DataFrame,
+    recipe: Recipe,
+    frontend: Any,
+    quiet: bool,
+    name: str | None = None,
+) -> ModalityRead:
+    """The features of ``items``, of those that have the medium.
+
+    Args:
+        corpus: theirs.
+        faults: what :func:`~affectspace.corpora.check` has found in it.
+        items: of one corpus, with unique ids.
+        recipe: whose ``features`` are asked for.
+        frontend: made of them.
+        quiet: whether no bar is shown.
+        name: of the modality, where there are others; an item may then lack it, and reasons begin with it.
+
+    Raises:
+        InputError: of several modalities, more of one are at fault than its ``max_bad_share``.
+    """
+    begin = f"{name}: " if name else ""
+    lacking: dict[str, str] = {}
+    if name and not isinstance(recipe.features, VectorFeatures):
+        column = medium(recipe)
+        names, there = corpus.items["id"].fillna(""), corpus.items[column].notna().to_numpy(bool)
+        wrong = unusable(corpus, faults, column)
+        lacking = {str(names.iloc[row]): begin + reason for row, reason in wrong.items()}
+        absent = {str(names.iloc[row]) for row in wrong if not there[row]}
+    else:
+        absent = set()
+    has = items[~items["id"].isin(lacking)]
+    rows = np.full(len(items), -1, dtype=np.int64)
+    if len(has):
+        found, asked = extract(corpus, has, frontend, quiet, medium(recipe))
+        held = {item: row for row, item in enumerate(found.ids)}
+        rows[has.index.to_numpy()] = [held.get(ask, -1) for ask in asked]
+        reasons = dict(found.quarantine[["id", "reason"]].itertuples(index=False))
+        unread = {str(item): begin + str(reasons[ask]) for item, ask in zip(has["id"], asked) if ask in reasons}
+    else:
+        found, unread = _none(frontend), {}
+    if name and isinstance(
+        frontend, VectorTable
+    ):  # who has no vector lacks the modality; who has a bad one is at fault
+        known = {*frontend.ids}
+        absent |= {item for item in unread if item not in known and f"{corpus.name}/{item}" not in known}
+    reasons = {item: reason for item, reason in (lacking | unread).items() if item in set(items["id"])}
+    quarantine = {item: reason for item, reason in reasons.items() if item not in absent}
+    if name:
+        told = [{"id": item, "reason": reason} for item, reason in quarantine.items()]
+        refuse_too_many(corpus, told, recipe.features.max_bad_share)
+    return ModalityRead(found, rows, quarantine, {item: reasons[item] for item in absent if item in reasons})
+
+
+def extract(
+    corpus: Corpus, items: pd.DataFrame, frontend: Any, quiet: bool, column: str = "audio"
+) -> tuple[Features, list[str]]:
+    """The features of a corpus, and the id under which each of ``items`` is to be found in them."""
+    ids = items["id"].tolist()
+    if isinstance(frontend, VectorTable):
+        named = {*frontend.ids}
+        qualified = [f"{corpus.name}/{item}" for item in ids]
+        asked = qualified if any(name in named for name in qualified) else ids
+        return frontend.read(asked, max_bad_share=1.0), asked
+    if column == "text":
+        media = items[["id"]].assign(path=items["text"])
+    elif column == "video":
+        cut = {ours: items.get(theirs) for ours, theirs in _VIDEO_TIMES.items()}
+        media = items[["id"]].assign(path=[str(corpus.root / path) for path in items["video"]], **cut)
+    else:
+        part = ["box"] if column == "image" and "box" in items else []
+        media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])
+    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
+
+
+def items_digest(ids: Sequence[str], features: Features, rows: np.ndarray, frontend: Any) -> str:
+    """SHA-256 of what a run hears or reads of the items: their samples and the front end, or the vectors themselves."""
+    if isinstance(frontend, VectorTable):  # whose fingerprint would change with vectors of which nobody asks
+        digest = hashlib.sha256()
+        parts = [np.ascontiguousarray(features[int(row)]).tobytes() if row >= 0 else b"" for row in rows]
+    else:
+        digest = hashlib.sha256(frontend.fingerprint.encode())
+        parts = [str(features.audio_sha[row]).encode() if row >= 0 else b"" for row in rows]
+    for item, part in zip(ids, parts, strict=True):
+        digest.update(f"\0{item}\0".encode() + part)
+    return digest.hexdigest()
+
+
+def _none(frontend: Any) -> Features:
+    nothing = pd.DataFrame({"id": [], "reason": []}, dtype="string")
+    empty = np.empty(0, dtype=object)
+    return Features(empty, np.empty(0, np.int64), np.empty((0, frontend.dimensions), np.float32), empty, nothing)
