@@ -21,11 +21,7 @@ NEEDS = {
     "sentence-transformers": ("sentence_transformers", "datasets", "accelerate"),
 }
 SECTIONS = {part.partition("\n")[0]: part.partition("\n")[2] for part in re.split(r"^## ", PAGE, flags=re.M)[1:]}
-WITHOUT_LABELS = {"reconstruction", "pseudo_labels", "consistency"}  # trainers of labelled losses have no place for them
-    "reconstruction",
-    "pseudo_labels",
-    "consistency",
-}  # for which trainers of labelled losses have no place
+WITHOUT_LABELS = {"reconstruction", "pseudo_labels", "consistency"}  # not for trainers of labelled losses
 ROWS = {
     section: [row for row in GUIDE if section == "Plain PyTorch" or row.term not in WITHOUT_LABELS] for section in NEEDS
 }

@@ -77,9 +77,13 @@ class FaceSequence:
         """Numbers in a face's vector."""
         return self.encoder.dimensions
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """All settings, those of the finder and the encoder, and the versions of the computation."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         settings = f"frames={self.frames} per_second={self.per_second} side={self.side} colour={self.colour}"
         made_by = f"finder=[{self._find.fingerprint}] encoder=[{self.encoder.fingerprint}]"
         return f"face_sequence/{VERSION} av={version('av')} pillow={PIL.__version__} {settings} {made_by}"

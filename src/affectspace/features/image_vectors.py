@@ -99,9 +99,13 @@ class PretrainedVectors:
     def __post_init__(self):
         _ = self._trunk
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """The content of the model and its settings, and the versions of the computation."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         trunk = self._trunk
         digest = hashlib.sha256(f"{trunk.model.config.model_type} {sorted(trunk.settings.items())}".encode())  # pyright: ignore[reportAttributeAccessIssue]
         for name, value in sorted(trunk.state_dict().items()):

@@ -69,9 +69,13 @@ class PretrainedText:
         """Width of the model's hidden states."""
         return self._reader.width
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """All settings, the content of the model and its tokenizer, and the versions of the computation."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         settings = f"words={self.words} content={self._reader.content}"
         return f"pretrained_text/{VERSION} transformers={version('transformers')} {settings}"
 

@@ -74,9 +74,13 @@ class WordVectors:
         """Numbers in a vector."""
         return self._table[1].shape[1]
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """All settings, and the content of the file."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         _ = _state(self.path)
         settings = f"words={self.words} word_column={self.word_column} columns={self.columns}"
         return f"word_vectors/{VERSION} {settings} content={sha256(self.path)[:16]}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from affectspace.encoders import ImageEncoder, PretrainedImages
 from affectspace.errors import InputError
 from affectspace.files import sha256
 from affectspace.training.model import Model, load_model
@@ -32,9 +33,13 @@ class RunVectors:
 
     path: Path
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """The hash of the model's settings and weights; where it lies does not matter."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         folder = self.path / "model" if (self.path / "model").is_dir() else self.path
         _opened(self.path)
         return "run " + " ".join(sha256(folder / name)[:16] for name in ("config.json", "model.safetensors"))
@@ -42,7 +47,9 @@ class RunVectors:
     @property
     def dimensions(self) -> int:
         """Of the embedding."""
-        return int(_opened(self.path).encoder.sizes["embedding"])
+        encoder = _opened(self.path).encoder
+        assert isinstance(encoder, ImageEncoder | PretrainedImages), "checked when it was opened"
+        return encoder.sizes["embedding"]
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Crops uint8 ``(n, side, side, channels)`` to float32 ``(n, dimensions)``."""
