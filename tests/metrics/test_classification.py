@@ -16,6 +16,7 @@ from affectspace.metrics import (
     recalls,
     uar,
     weighted_f1,
+    weighted_precision,
 )
 
 seeds = st.integers(0, 10_000)
@@ -54,6 +55,8 @@ def test_equals_scikit_learn_without_ties(seed):
     assert accuracy(truth, predicted) == pytest.approx(accuracy_score(indices, predicted))
     assert macro_f1(truth, predicted) == pytest.approx(f1_score(indices, predicted, average="macro", **same))
     assert weighted_f1(truth, predicted) == pytest.approx(f1_score(indices, predicted, average="weighted", **same))
+    weighted = precision_score(indices, predicted, average="weighted", **same)
+    assert weighted_precision(truth, predicted) == pytest.approx(weighted)
     expected = sklearn_confusion_matrix(indices, predicted, labels=np.arange(classes))
     np.testing.assert_array_equal(confusion_matrix(truth, predicted), expected)
 
@@ -74,13 +77,15 @@ def test_ties_follow_the_rule(seed):
     true = np.mean([matrix[k, k] / (matrix[:, k].sum() or 1) for k in occur])
     assert precision(truth, predicted) == pytest.approx(true)
     assert f1_of_macro(truth, predicted) == pytest.approx(2 * true * found / (true + found) if found else 0)
+    weighted = sum(matrix[k].sum() / len(truth) * matrix[k, k] / (matrix[:, k].sum() or 1) for k in occur)
+    assert weighted_precision(truth, predicted) == pytest.approx(weighted)
 
 
 @settings(deadline=None)
 @given(seeds)
 def test_all_figures_lie_in_their_range(seed):
     truth, predicted, _ = cast(seed, ties=True)
-    for figure in (uar, accuracy, precision, macro_f1, f1_of_macro, weighted_f1):
+    for figure in (uar, accuracy, precision, macro_f1, f1_of_macro, weighted_f1, weighted_precision):
         assert 0 <= figure(truth, predicted) <= 1
         assert figure(truth, truth.argmax(1)) == pytest.approx(1)
 
@@ -132,13 +137,20 @@ def test_a_class_absent_from_truth_is_left_out_of_means():
     assert f1_of_macro([0, 0, 1], [0, 2, 1]) == pytest.approx(2 * 0.75 / 1.75)
 
 
+def test_the_weighted_precision_is_the_precision_where_classes_are_equally_frequent():
+    truth, predicted = [0, 0, 1, 1, 2, 2], [0, 1, 1, 1, 2, 0]
+    assert weighted_precision(truth, predicted) == pytest.approx(precision(truth, predicted))
+
+
 def test_a_class_that_is_never_predicted_has_no_precision():
+    assert weighted_precision([0, 0, 1], [0, 0, 0]) == pytest.approx(2 / 3 * 2 / 3)
     assert precision([0, 0, 1], [0, 0, 0]) == pytest.approx((2 / 3 + 0) / 2)
     assert f1_of_macro([0, 1], [1, 0]) == 0
 
 
 @pytest.mark.parametrize(
-    "figure", [uar, accuracy, precision, macro_f1, f1_of_macro, weighted_f1, recalls, confusion_matrix]
+    "figure",
+    [uar, accuracy, precision, macro_f1, f1_of_macro, weighted_f1, weighted_precision, recalls, confusion_matrix],
 )
 @pytest.mark.parametrize(
     ("truth", "predicted", "message"),

@@ -11,6 +11,7 @@ from affectspace.metrics.classification import (
     recalls,
     uar,
     weighted_f1,
+    weighted_precision,
 )
 from affectspace.metrics.clustering import (
     PairwiseF1,
@@ -67,5 +68,6 @@ __all__ = [
     "uar",
     "value_scores",
     "weighted_f1",
+    "weighted_precision",
     "within_one",
 ]

@@ -27,7 +27,7 @@ from affectspace.metrics._inputs import class_count, leading_classes, predicted_
 
 __all__ = [
     "accuracy", "confusion_matrix", "f1_of_macro", "macro_f1", "occurring", "precision", "recalls", "uar",
-    "weighted_f1",
+    "weighted_f1", "weighted_precision",
 ]  # fmt: skip
 
 
@@ -176,15 +176,34 @@ def weighted_f1(truth: ArrayLike, predicted: ArrayLike, classes: int | None = No
     return float((_f1(matrix) * matrix.sum(1)).sum() / matrix.sum())
 
 
+def weighted_precision(truth: ArrayLike, predicted: ArrayLike, classes: int | None = None) -> float:
+    r"""Mean of the classes' precision, each weighted by its share of the items (WAP, weighted average precision).
+
+    .. math:: \sum_c \frac{\sum_j M_{cj}}{\sum_{ij} M_{ij}}\, \frac{M_{cc}}{\sum_i M_{ic}}
+
+    with :math:`M` the confusion matrix. In [0, 1], higher is better. A class that is never predicted has a precision
+    of 0. It is neither :func:`precision`, in which classes count alike, nor the area under a precision-recall curve.
+
+    Example:
+        >>> round(weighted_precision([0, 0, 0, 1], [0, 0, 1, 1]), 4)
+        0.875
+    """
+    matrix = confusion_matrix(truth, predicted, classes)
+    return float((_precisions(matrix) * matrix.sum(1)).sum() / matrix.sum())
+
+
 def _recalls(matrix: np.ndarray) -> np.ndarray:
     support = matrix.sum(1)
     return np.divide(np.diag(matrix), support, out=np.full(len(support), np.nan), where=support > 0)
 
 
-def _macro_precision(matrix: np.ndarray) -> float:
+def _precisions(matrix: np.ndarray) -> np.ndarray:
     predicted = matrix.sum(0)
-    each = np.divide(np.diag(matrix), predicted, out=np.zeros(len(predicted)), where=predicted > 0)
-    return float(each[matrix.sum(1) > 0].mean())
+    return np.divide(np.diag(matrix), predicted, out=np.zeros(len(predicted)), where=predicted > 0)
+
+
+def _macro_precision(matrix: np.ndarray) -> float:
+    return float(_precisions(matrix)[matrix.sum(1) > 0].mean())
 
 
 def _f1(matrix: np.ndarray) -> np.ndarray:

@@ -8,7 +8,15 @@ from numpy.typing import ArrayLike
 
 from affectspace.metrics._inputs import distributions
 from affectspace.metrics.chance import chance_uar
-from affectspace.metrics.classification import accuracy, f1_of_macro, macro_f1, precision, uar, weighted_f1
+from affectspace.metrics.classification import (
+    accuracy,
+    f1_of_macro,
+    macro_f1,
+    precision,
+    uar,
+    weighted_f1,
+    weighted_precision,
+)
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
 from affectspace.metrics.ordered import mean_absolute_error, r_squared, spearman, within_one
 from affectspace.metrics.similarity import mean_similarity_error, similarity_preservation
@@ -43,6 +51,7 @@ FIGURES = {
     "macro_f1": Figure("macro F1", 0, 1, "higher"),
     "f1_of_macro": Figure("F1 of macro precision and recall", 0, 1, "higher"),
     "weighted_f1": Figure("weighted F1", 0, 1, "higher"),
+    "weighted_precision": Figure("weighted average precision (WAP)", 0, 1, "higher"),
     "jensen_shannon": Figure("Jensen-Shannon divergence from the labels (bits)", 0, 1, "lower"),
     "ece": Figure("expected calibration error", 0, 1, "lower"),
     "similarity_rho": Figure("rank correlation of label and embedding similarity", -1, 1, "higher"),
@@ -140,6 +149,7 @@ def scores(
         "macro_f1": macro_f1(target, given),
         "f1_of_macro": f1_of_macro(target, given),
         "weighted_f1": weighted_f1(target, given),
+        "weighted_precision": weighted_precision(target, given),
         "jensen_shannon": jensen_shannon(target, given),
         "ece": expected_calibration_error(given, target),
     }

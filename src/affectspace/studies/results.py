@@ -22,8 +22,8 @@ from affectspace.training.run import Run
 __all__ = ["FIGURES", "PLACES", "StudyResults", "open_study"]
 
 FIGURES = (
-    "uar", "chance_uar", "accuracy", "macro_precision", "macro_f1", "f1_of_macro", "weighted_f1", "jensen_shannon",
-    "ece", "similarity_rho", "similarity_error",
+    "uar", "chance_uar", "accuracy", "macro_precision", "macro_f1", "f1_of_macro", "weighted_f1", "weighted_precision",
+    "jensen_shannon", "ece", "similarity_rho", "similarity_error",
 )  # fmt: skip
 PLACES = ("recipe", "split", "seed", "selected_epoch", "seconds", "folder")  # of a run, besides its figures
 MISSING_COLUMNS = ("recipe", "split", "seed", "state", "folder")
