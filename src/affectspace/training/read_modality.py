@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.corpora import Corpus, Fault
+from affectspace.corpora.corpus import video_times
 from affectspace.features import Features, FeatureStore, VectorTable
 from affectspace.training.frontends import cache_folder, medium
 from affectspace.training.recipe import Recipe
@@ -18,7 +19,6 @@ from affectspace.training.set_aside import refuse_too_many, unusable
 __all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "read_modality"]
 
 NO_MODALITY = "the item has none of the modalities"
-_VIDEO_TIMES = {"start": "video_start", "end": "video_end"}
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def extract(
     if column == "text":
         media = items[["id"]].assign(path=items["text"])
     elif column == "video":
-        cut = {ours: items.get(theirs) for ours, theirs in _VIDEO_TIMES.items()}
-        media = items[["id"]].assign(path=[str(corpus.root / path) for path in items["video"]], **cut)
+        media = items[["id"]].assign(path=[str(corpus.root / path) for path in items["video"]])
+        media = media.join(video_times(items))
     else:
         part = ["box"] if column == "image" and "box" in items else []
         media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])

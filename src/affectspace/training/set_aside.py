@@ -32,7 +32,7 @@ def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dic
     reasons: dict[int, str] = {}
     for fault in faults:
         if fault.problem in TABLE_FAULTS or (
-            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *PARTS[column]}
+            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *PARTS.get(column, ())}
         ):
             reasons.setdefault(fault.row - 1, fault.message)
     for row in np.flatnonzero(corpus.items[column].isna()) if column else ():

@@ -1,0 +1,44 @@
+"""Which part of which medium an item's modality is made of, and who lacks it."""
+
+import pandas as pd
+
+from affectspace.corpora import check, open_corpus
+from affectspace.training import read_modality
+from affectspace.training.set_aside import unusable
+
+
+def corpus(root, rows):
+    root.mkdir()
+    (root / "a.wav").write_bytes(b"RIFF")
+    (root / "a.mp4").write_bytes(b"film")
+    pd.DataFrame(rows).to_csv(root / "items.csv", index=False)
+    return open_corpus(root)
+
+
+def test_a_video_is_cut_by_its_own_times_or_else_by_those_of_the_sound(tmp_path, monkeypatch):
+    class Store:
+        def __init__(self, _):
+            pass
+
+        def extract(self, media, *_, **__):
+            return media
+
+    monkeypatch.setattr(read_modality, "FeatureStore", Store)
+    shared = {"audio": "a.wav", "video": "a.mp4", "start": 1.0, "end": 2.0}
+    found = corpus(tmp_path / "c", [{"id": "own", **shared, "video_start": 7.5}, {"id": "shared", **shared}])
+    media, ids = read_modality.extract(found, found.items, None, True, "video")
+    assert ids == ["own", "shared"]
+    assert media[["start", "end"]].to_numpy().tolist() == [[7.5, None], [1.0, 2.0]]
+
+
+def test_of_videos_and_words_those_at_fault_are_told_as_of_sound(tmp_path):
+    rows = [
+        {"id": "good", "audio": "a.wav", "video": "a.mp4", "text": "yes"},
+        {"id": "gone", "audio": "gone.wav", "video": "a.mp4", "text": "no"},
+        {"id": "film", "audio": "a.wav", "video": "gone.mp4", "text": None},
+    ]
+    found = corpus(tmp_path / "c", rows)
+    faults = check(found, read_media=False)
+    assert sorted(unusable(found, faults, "audio")) == [1]
+    assert sorted(unusable(found, faults, "video")) == [2]
+    assert unusable(found, faults, "text") == {2: "the item has no text"}
