@@ -81,3 +81,51 @@ def here():
                 tell(job, Answer(**perform(job.asked, self.cache)))
 
     return Here
+
+
+# ---- items of two modalities, of which each is missing from some, and which have a label or none
+
+
+@pytest.fixture(scope="session")
+def lay_duo():
+    """``lay_duo(folder, **changes)``: values of a recipe that trains in a blink, its corpus written to ``folder``.
+
+    48 items of six speakers in three sessions: every sixth has no acoustic vector, every eighth no lexical one, every
+    fourth of the last 24 no label. The vectors tell the label.
+    """
+    import numpy as np
+    import pandas as pd
+
+    def lay(folder: Path, **changes) -> dict:
+        names, generator = ["angry", "happy", "sad"], np.random.default_rng(0)
+        row = np.arange(48)
+        ids = [f"i{place:02d}" for place in row]
+        meant, speaker = row % 3, row // 3 % 6
+        label = [None if place >= 24 and place % 4 == 0 else names[meant[place]] for place in row]
+        table = pd.DataFrame({"id": ids, "speaker": [f"s{each}" for each in speaker], "label": label})
+        (folder / "duo").mkdir(parents=True, exist_ok=True)
+        table.assign(session=[f"t{each // 2}" for each in speaker]).to_csv(folder / "duo/items.csv", index=False)
+        for name, missing, centre in (("acoustic", 6, np.eye(3, 4)), ("lexical", 8, np.eye(3, 5))):
+            vectors = pd.DataFrame(centre[meant] + generator.normal(0, 0.4, (48, centre.shape[1]))).add_prefix(name)
+            vectors.assign(id=ids)[row % missing > 0].to_parquet(folder / f"{name}.parquet")
+        modalities = {
+            name: {
+                "features": {"kind": "vectors", "path": f"{name}.parquet", "id_column": "id", "max_bad_share": 0.5},
+                "net": {"kind": "linear", "hidden": [], "latent": 3},
+            }
+            for name in ("acoustic", "lexical")
+        }
+        return {
+            "name": "duo",
+            "data": str(folder),
+            "corpora": [{"path": "duo"}],
+            "labels": {"kind": "classes", "names": names},
+            "modalities": modalities,
+            "protocol": {"kind": "grouped_folds", "by": "speaker", "folds": 2, "fold": 0, "allow": ["session"]},
+            "terms": [{"kind": "cross_entropy"}, {"kind": "matching", "weight": 0.1, "between": [*modalities]}],
+            "unlabelled": {"weight": 0.3, "batch_size": 8},
+            "training": {"epochs": 2, "batch_size": 8, "learning_rate": 0.05, "checkpoint_seconds": 100},
+            **changes,
+        }
+
+    return lay

@@ -24,6 +24,7 @@ from affectspace.training.train import train
 __all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]
 
 MEASURED = ("validate", "learned")  # by each fold for itself, so that the pooled figure is their mean
+OF_MODALITIES = ("by_modality", "matching")  # likewise, of several items each
 
 
 def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, quiet: bool = False) -> Run:
@@ -97,6 +98,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     pooled = _means(per_fold) | pooled
     first = runs[0].metrics
     validation, learned = (_means([run.metrics[part] for run in runs if part in run.metrics]) for part in MEASURED)
+    modalities = {part: _of_modalities([run.metrics.get(part, {}) for run in runs]) for part in OF_MODALITIES}
     kept = ("name", "seed", "allowed", "selection", "geometry")
     apart = [set(run.metrics["keeps_apart"]) for run in runs]
     classes = [run.metrics["classes"] for run in runs]
@@ -115,6 +117,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         **({"validate": validation} if validation else {}),
         **({"learned": learned} if learned else {}),
         **({"absent": {"test": absent}} if absent else {}),
+        **{part: told for part, told in modalities.items() if told},
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
@@ -123,6 +126,15 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
 def _told(recipe: Recipe, folds: int) -> str:
     by = getattr(recipe.protocol, "by", "")
     return f"leave one {by} out" if isinstance(recipe.protocol, LeaveOneOut) else f"{folds} folds by {by}"
+
+
+def _of_modalities(folds: list[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """The means of each name's figures over the folds that have it, and how many items these have together."""
+    found = {}
+    for name in dict.fromkeys(name for fold in folds for name in fold):
+        own = [fold[name] for fold in folds if name in fold]
+        found[name] = {**_means(own), "items": sum(figures["items"] for figures in own)}
+    return found
 
 
 def _means(folds: list[dict[str, float | None]]) -> dict[str, float | None]:

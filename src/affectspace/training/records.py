@@ -36,6 +36,19 @@ class _Corpus(BaseModel):
     quarantine: list[_Rejected] | None = None
     classes: dict[str, int] | None = None
     agreement: dict[str, _Agreement] | None = None
+    unlabelled: int | None = None
+    modalities: dict[str, int] | None = None
+
+
+class _Labelled(BaseModel):
+    share: float
+    items: int
+    hidden: int
+
+
+class _Unlabelled(BaseModel):
+    items: int
+    left_out: dict[str, int]
 
 
 class _Namesakes(BaseModel):
@@ -48,6 +61,8 @@ class _Namesakes(BaseModel):
 
 class _Data(BaseModel):
     corpora: list[_Corpus] | None = None
+    labelled: _Labelled | None = None
+    unlabelled: _Unlabelled | None = None
     pretrained_revision: str | None = None
     namesakes: list[_Namesakes] | None = None
 
@@ -75,6 +90,8 @@ class _Metrics(BaseModel):
     neighbours: _Neighbours | None = None
     learned: Figures | None = None
     absent: dict[str, list[str]] | None = None
+    by_modality: dict[str, Figures] | None = None
+    matching: dict[str, Figures] | None = None
 
 
 class _Timing(BaseModel):

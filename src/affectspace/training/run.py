@@ -184,11 +184,27 @@ class Run:
         return {key: number(value) for key, value in (self.metrics.get(split) or NO_SCORES).items()}
 
     @property
+    def by_modality(self) -> dict[str, dict[str, float]]:
+        """Final figures of the test items by some modalities alone, named with a ``+`` between, as :meth:`scores`.
+
+        ``items`` is how many have any of them. Empty for a single modality. Of several folds, the means of theirs.
+        """
+        return self._figures("by_modality")
+
+    @property
+    def matching(self) -> dict[str, dict[str, float]]:
+        """How well latents of two modalities match, of the test ``items`` that have both, as :attr:`by_modality`."""
+        return self._figures("matching")
+
+    @property
     def unseen(self) -> dict[str, dict[str, float]]:
         """Final figures of each corpus of which training saw nothing, as :meth:`scores`; empty where there is none."""
+        return self._figures("unseen")
+
+    def _figures(self, part: str) -> dict[str, dict[str, float]]:
         return {
-            corpus: {key: number(value) for key, value in figures.items()}
-            for corpus, figures in (self.metrics.get("unseen") or {}).items()
+            name: {key: number(value) for key, value in figures.items()}
+            for name, figures in (self.metrics.get(part) or {}).items()
         }
 
     @property
