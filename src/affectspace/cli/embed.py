@@ -29,7 +29,8 @@ def embed(
     run
         A finished run folder, or a model folder.
     sources
-        Audio files (or pictures, as the model reads them), folders of them, or corpora.
+        Audio files (or pictures, as the model reads them), folders of them, or corpora; a model of several
+        modalities, of videos or of words reads corpora alone.
     out
         The Parquet file to write.
     as_json
@@ -58,6 +59,9 @@ def embed(
         return
     classes = ", ".join(model.classes)
     print(f"{len(found.table)} items -> {out} (id, vector, probabilities, prediction; classes: {classes})")
+    if "modalities" in found.table:
+        counts = found.table["modalities"].value_counts()
+        print(f"by modality: {', '.join(f'{count:,} x {names}' for names, count in counts.items())}")
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
     for name, why in found.omitted.items():

@@ -1,6 +1,6 @@
 """Items to vectors by a trained model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from affectspace.features import FeatureStore
 from affectspace.files import inside
 from affectspace.space.of_corpus import known_of
 from affectspace.space.own_columns import own_columns, typed
+from affectspace.space.read_corpora import read_corpora, reads_corpora
 from affectspace.space.space import Space
 from affectspace.training.frontends import cache_folder
 from affectspace.training.model import Model
@@ -67,16 +68,59 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     """Embed media files, folders of them, and corpora: recordings, or pictures where the model reads those.
 
     An item of a corpus is named ``corpus/id``, a file by its path as given; columns of a corpus's own that hold text or
-    numbers are kept. Where training normalised by
-    corpus or speaker, an item of a corpus that the model knows is given the statistics of its own group.
+    numbers are kept. Where training normalised by corpus or speaker, an item of a corpus that the model knows is given
+    the statistics of its own group. A model of several modalities, of videos or of words is given corpora alone; each
+    item is embedded by whatever it has, and the table tells in ``modalities`` what that is.
 
     Raises:
         InputError: a source that is neither, a corpus that cannot be read as one, no item at all, or none
             that can be read.
     """
+    recipe = model.recipe
+    if recipe is not None and reads_corpora(recipe):
+        found = _of_corpora(recipe, [Path(source) for source in sources], quiet)
+    else:
+        found = _of_media(model, [Path(source) for source in sources], quiet)
+    items, lengths = found.items, found.lengths
+    groups = _groups(model, items)
+    order = np.argsort(lengths, kind="stable")
+    vectors: list[np.ndarray | None] = [None] * len(order)
+    chances: list[np.ndarray | None] = [None] * len(order)
+    for part in np.array_split(order, -(-len(order) // BATCH)):
+        clips = found.clips(part)
+        embeddings, probabilities = model(clips, None if groups is None else [groups[row] for row in part])
+        for row, vector, chance in zip(part, embeddings, probabilities):
+            vectors[row], chances[row] = vector, chance
+    columns = {
+        "id": items["id"].tolist(),
+        "vector": vectors,
+        "probabilities": chances,
+        "prediction": [model.classes[int(np.argmax(chance))] for chance in chances if chance is not None],
+    }
+    if model.cut is not None:
+        columns["predicted_value"] = model.cut.values(np.stack([chance for chance in chances if chance is not None]))
+    known = items.drop(columns=["path", "id"])
+    known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
+    about = {"recipe": recipe.name, "features": found.fingerprint} if recipe is not None else {}
+    return Embedded(pd.DataFrame(columns).join(known), found.faulty, model.classes, about, found.omitted)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Items with features, what those of some of them are, all other items, and columns that are left out."""
+
+    items: pd.DataFrame
+    lengths: np.ndarray
+    clips: Callable[[np.ndarray], Any]
+    faulty: pd.DataFrame
+    fingerprint: str
+    omitted: dict[str, str] = field(default_factory=dict)
+
+
+def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
     recipe, frontend = model.recipe, model.frontend
     kind = "image" if recipe is not None and recipe.features.kind == "faces" else "audio"
-    read = [_media(Path(source), kind, recipe) for source in sources]
+    read = [_media(source, kind, recipe) for source in sources]
     if not read:
         raise InputError(f"nothing to embed was named; give {kind} files, folders of them, or corpora")
     media = typed(pd.concat([items for items, _, _ in read], ignore_index=True))
@@ -91,27 +135,30 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     faulty = pd.concat([faulty, features.quarantine[["id", "reason"]]], ignore_index=True)
     if not len(features.ids):
         raise InputError(f"none of the {len(faulty)} files can be read; {_first(faulty)}")
-    groups = _groups(model, media.set_index("id").loc[list(features.ids)])
-    order = np.argsort(features.lengths, kind="stable")
-    vectors: list[np.ndarray | None] = [None] * len(order)
-    chances: list[np.ndarray | None] = [None] * len(order)
-    for part in np.array_split(order, -(-len(order) // BATCH)):
-        clips = [np.asarray(features[int(row)]) for row in part]
-        embeddings, probabilities = model(clips, None if groups is None else [groups[row] for row in part])
-        for row, vector, chance in zip(part, embeddings, probabilities):
-            vectors[row], chances[row] = vector, chance
-    columns = {
-        "id": list(features.ids),
-        "vector": vectors,
-        "probabilities": chances,
-        "prediction": [model.classes[int(np.argmax(chance))] for chance in chances if chance is not None],
-    }
-    if model.cut is not None:
-        columns["predicted_value"] = model.cut.values(np.stack([chance for chance in chances if chance is not None]))
-    known = media.drop(columns="path").set_index("id").loc[list(features.ids)]
-    known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
-    about = {"recipe": recipe.name, "features": frontend.fingerprint} if recipe is not None else {}
-    return Embedded(pd.DataFrame(columns).join(known), faulty, model.classes, about, omitted)
+
+    def clips(rows: np.ndarray) -> list[np.ndarray]:
+        return [np.asarray(features[int(row)]) for row in rows]
+
+    items = media.set_index("id").loc[list(features.ids)].reset_index()
+    return _Found(items, features.lengths, clips, faulty, frontend.fingerprint, omitted)
+
+
+def _of_corpora(recipe: Recipe, sources: Sequence[Path], quiet: bool) -> _Found:
+    if not sources:
+        raise InputError("nothing to embed was named; give corpora")
+    read = read_corpora(recipe, sources, quiet=quiet)
+    items, repeated = _without_repeated(read.items)
+    faulty = pd.concat([read.faulty, repeated], ignore_index=True)
+    if not len(items):
+        raise InputError(f"none of the {len(faulty)} items can be embedded; {_first(faulty)}")
+    places = items.pop("row").to_numpy()
+
+    def clips(rows: np.ndarray) -> Any:
+        found = {name: [each[place] for place in places[rows]] for name, each in read.clips.items()}
+        return found if recipe.modalities else next(iter(found.values()))
+
+    lengths = np.max([each.lengths[places] for each in read.clips.values()], axis=0)
+    return _Found(items, lengths, clips, faulty, read.fingerprint)
 
 
 def _parts(model: Path) -> dict[str, str]:

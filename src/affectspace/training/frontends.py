@@ -1,8 +1,9 @@
 """What a recipe asks for by name: its label space, its front end, and how training hears and sees its items."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,15 @@ from affectspace.training.recipe_data import (
     WordFeatures,
 )
 
-__all__ = ["cache_folder", "make_frontend", "make_hearing", "make_label_space", "make_views", "medium"]
+__all__ = [
+    "cache_folder",
+    "joined_fingerprint",
+    "make_frontend",
+    "make_hearing",
+    "make_label_space",
+    "make_views",
+    "medium",
+]
 
 
 def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
@@ -115,6 +124,14 @@ def make_frontend(
                 features.finder if file is None else str(file),
             )  # fmt: skip
     raise AssertionError(f"no front end is made of {recipe.features.kind}")
+
+
+def joined_fingerprint(recipe: Recipe, frontends: Mapping[str, Any]) -> str:
+    """The fingerprint of a recipe's front end, or those of its modalities, each behind its name."""
+    told = [
+        each.fingerprint if not recipe.modalities else f"{name}: {each.fingerprint}" for name, each in frontends.items()
+    ]
+    return " | ".join(told)
 
 
 def _source(recipe: Recipe, source: str) -> str | Path:

@@ -17,7 +17,7 @@ from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable, Waveform
 from affectspace.features.extract import reads_text
 from affectspace.labels import LabelSpace, Targets, agreement
-from affectspace.training.frontends import make_frontend, make_label_space, medium
+from affectspace.training.frontends import joined_fingerprint, make_frontend, make_label_space, medium
 from affectspace.training.inputs import Clips
 from affectspace.training.read_modality import NO_MODALITY, extract, items_digest, read_modality
 from affectspace.training.recipe import Recipe
@@ -104,10 +104,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         parts[0].names,
         inputs,
         [part.about for part in parts],
-        " | ".join(
-            frontend.fingerprint if not recipe.modalities else f"{name}: {frontend.fingerprint}"
-            for name, frontend in frontends.items()
-        ),
+        joined_fingerprint(recipe, frontends),
         _clips(sounds) if sounds else None,
         np.concatenate(numbers) if numbers else None,
         getattr(recipe.labels, "thresholds", None),

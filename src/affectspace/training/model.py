@@ -19,6 +19,7 @@ from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.labels import Cut
 from affectspace.training.answers import answers
+from affectspace.training.below_data import with_data_of_run
 from affectspace.training.data import Data
 from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
 from affectspace.training.frontends import make_frontend, make_views, medium
@@ -45,6 +46,8 @@ MEDIUM_WORDS = {
     "several": ("an item of several modalities", "other people, places and recordings"),
     "audio": ("the expression in a recording", "other languages, microphones and speakers"),
     "image": ("the face in a picture", "other people, cameras, poses and light"),
+    "video": ("the face in a video", "other people, cameras, poses and light"),
+    "text": ("what somebody says", "other languages, topics and speakers"),
 }
 
 
@@ -124,6 +127,11 @@ class Model:
     @property
     def frontend(self) -> Frontend:
         """The front end that makes this net's features; only media can be embedded anew."""
+        if self.recipe.modalities:
+            raise InputError(
+                f"this model reads several modalities ({', '.join(self.recipe.modalities)}), each by a front end of "
+                "its own; ask make_frontend for that of each recipe in recipe.per_modality()"
+            )
         frontend = make_frontend(self.recipe)
         if isinstance(frontend, VectorTable):
             raise InputError(
@@ -134,8 +142,8 @@ class Model:
 
     @property
     def medium(self) -> str:
-        """What it reads: ``"audio"`` or ``"image"``."""
-        return medium(self.recipe)
+        """What it reads: ``"audio"``, ``"image"``, ``"video"``, ``"text"``, or ``"several"`` modalities."""
+        return "several" if self.recipe.modalities else medium(self.recipe)
 
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         """Whose statistics the items of a corpus are given (columns corpus, speaker); None where it does not matter."""
@@ -248,7 +256,7 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it"
             )
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
-        recipe = with_kept_finder(recipe, folder, config.get("finder_sha256"))
+        recipe = with_data_of_run(with_kept_finder(recipe, folder, config.get("finder_sha256")), folder)
         parents = torch.tensor(config["parents"]) if "parents" in config else None
         told = config["normaliser"] if recipe.modalities else {"features": config["normaliser"]}
         normalisers = {name: Normaliser.from_dict(content) for name, content in told.items()}

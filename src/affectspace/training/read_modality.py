@@ -13,7 +13,6 @@ from affectspace.corpora.corpus import video_times
 from affectspace.features import Features, FeatureStore, VectorTable
 from affectspace.training.frontends import cache_folder, medium
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import VectorFeatures
 from affectspace.training.set_aside import refuse_too_many, unusable
 
 __all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "read_modality"]
@@ -67,14 +66,17 @@ def read_modality(
     """
     begin = f"{name}: " if name else ""
     lacking: dict[str, str] = {}
-    if name and not isinstance(recipe.features, VectorFeatures):
+    absent: set[str] = set()  # who lacks the modality, where others are at fault
+    if name and isinstance(frontend, VectorTable):
+        known = {*frontend.ids}
+        absent = {item for item in items["id"] if item not in known and f"{corpus.name}/{item}" not in known}
+        lacking = dict.fromkeys(absent, f"{begin}the item has no vector")
+    elif name:
         column = medium(recipe)
         names, there = corpus.items["id"].fillna(""), corpus.items[column].notna().to_numpy(bool)
         wrong = unusable(corpus, faults, column)
         lacking = {str(names.iloc[row]): begin + reason for row, reason in wrong.items()}
         absent = {str(names.iloc[row]) for row in wrong if not there[row]}
-    else:
-        absent = set()
     has = items[~items["id"].isin(lacking)]
     rows = np.full(len(items), -1, dtype=np.int64)
     if len(has):
@@ -85,11 +87,6 @@ def read_modality(
         unread = {str(item): begin + str(reasons[ask]) for item, ask in zip(has["id"], asked) if ask in reasons}
     else:
         found, unread = _none(frontend), {}
-    if name and isinstance(
-        frontend, VectorTable
-    ):  # who has no vector lacks the modality; who has a bad one is at fault
-        known = {*frontend.ids}
-        absent |= {item for item in unread if item not in known and f"{corpus.name}/{item}" not in known}
     reasons = {item: reason for item, reason in (lacking | unread).items() if item in set(items["id"])}
     quarantine = {item: reason for item, reason in reasons.items() if item not in absent}
     if name:

@@ -1,0 +1,120 @@
+"""Items of corpora to features, for models that read several modalities, or what no loose file is of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora import ADAPTERS, Corpus, check, open_corpus
+from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDINGS
+from affectspace.errors import InputError
+from affectspace.features import Features
+from affectspace.space.of_corpus import known_of
+from affectspace.training.below_data import refuse_missing_below
+from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
+from affectspace.training.inputs import Clips
+from affectspace.training.read_modality import NO_MODALITY, ModalityRead, read_modality
+from affectspace.training.recipe import Recipe
+from affectspace.training.set_aside import unusable
+
+__all__ = ["CorporaRead", "read_corpora", "reads_corpora"]
+
+LOOSE = {*AUDIO_ENDINGS, *IMAGE_ENDINGS, *VIDEO_ENDINGS, ".txt"}
+
+
+@dataclass(frozen=True)
+class CorporaRead:
+    """What a model's front ends have made of the items of corpora.
+
+    Args:
+        items: those that have any modality: ``id`` (corpus/id), ``path`` of the corpus, ``row`` in ``clips``,
+            ``modalities`` that the item has, joined with ``+``, where the model reads several, and what is known of it.
+        clips: features by modality, or by the medium of a single one; of no frame where an item lacks it.
+        faulty: ``id`` and ``reason`` of all other items.
+        fingerprint: of the front ends.
+    """
+
+    items: pd.DataFrame
+    clips: dict[str, Clips]
+    faulty: pd.DataFrame
+    fingerprint: str
+
+
+def reads_corpora(recipe: Recipe) -> bool:
+    """Whether a model of this recipe is given corpora alone: a loose file has one modality, and words have no file."""
+    return bool(recipe.modalities) or medium(recipe) in ("video", "text")
+
+
+def read_corpora(recipe: Recipe, sources: Sequence[Path], *, quiet: bool = False) -> CorporaRead:
+    """Read corpora as training does, each item with whatever modalities it has.
+
+    Raises:
+        InputError: a source that is no corpus, or files that the recipe reads and that are not below its ``data``.
+    """
+    refuse_missing_below(recipe)
+    several = bool(recipe.modalities)
+    views = {  # an item at fault is named and left out, however many there are: nothing is trained of them
+        name if several else medium(recipe): view.model_copy(
+            update={"features": view.features.model_copy(update={"max_bad_share": 1.0})}
+        )
+        for name, view in recipe.per_modality().items()
+    }
+    frontends = {name: make_frontend(view) for name, view in views.items()}
+    items, faulty = [], []
+    parts: dict[str, list[tuple[Features, np.ndarray]]] = {name: [] for name in views}
+    for source in sources:
+        corpus = _corpus(source, recipe)
+        faults = check(corpus, read_media=False)
+        wrong = unusable(corpus, faults, None)
+        named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
+        rows = corpus.items.drop(index=corpus.items.index[sorted(wrong)]).reset_index(drop=True)
+        read = {
+            name: read_modality(corpus, faults, rows, view, frontends[name], quiet, name)
+            for name, view in views.items()
+        }
+        has = {name: each.rows >= 0 for name, each in read.items()}
+        kept: np.ndarray = np.logical_or.reduce([*has.values()])
+        told = {f"{corpus.name}/{named.iloc[row]}": reason for row, reason in wrong.items()}
+        told |= {f"{corpus.name}/{item}": _why(read, str(item)) for item in rows["id"][~kept]}
+        faulty.append(pd.DataFrame({"id": [*told], "reason": [*told.values()]}))
+        found = pd.DataFrame({"id": (corpus.name + "/" + rows["id"][kept]).tolist(), "path": str(corpus.root)})
+        if several:
+            found["modalities"] = ["+".join(name for name in has if has[name][row]) for row in np.flatnonzero(kept)]
+        items.append(found.merge(known_of(corpus, recipe), on="id", how="left"))
+        for name, each in read.items():
+            parts[name].append((each.features, each.rows[kept]))
+    table = pd.concat(items, ignore_index=True)
+    clips = {
+        name: Clips(
+            [features for features, _ in own],
+            np.concatenate([np.stack([np.full(len(rows), at), rows], 1) for at, (_, rows) in enumerate(own)]),
+        )
+        for name, own in parts.items()
+    }
+    rows = pd.Series(np.arange(len(table)), name="row")
+    return CorporaRead(
+        table.assign(row=rows), clips, pd.concat(faulty, ignore_index=True), joined_fingerprint(recipe, frontends)
+    )
+
+
+def _corpus(source: Path, recipe: Recipe) -> Corpus:
+    if not source.exists():
+        raise InputError(f"there is nothing at {source}; give a corpus")
+    loose = source.suffix.lower() in LOOSE
+    if loose or (source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values())):
+        reads = (
+            f"several modalities ({', '.join(recipe.modalities)})" if recipe.modalities else f"{medium(recipe)} alone"
+        )
+        raise InputError(
+            f"{source} is no corpus, and this model reads {reads}, which a loose file does not tell; make a corpus of "
+            "it: a folder with a table items.csv of columns id, audio, video and text, as docs/your-data.md shows"
+        )
+    return open_corpus(source)
+
+
+def _why(read: dict[str, ModalityRead], item: str) -> str:
+    """Why an item has none of the modalities; of one that merely lacks all of them just that."""
+    faults = [each.quarantine[item] for each in read.values() if item in each.quarantine]
+    return "; ".join(faults) or (NO_MODALITY if len(read) > 1 else next(iter(read.values())).why(item))
