@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from affectspace.cli.tell import comparison, item_notes, next_commands, quoted
+from affectspace.cli.tell import by_modality, comparison, item_notes, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -53,6 +53,8 @@ def evaluate(
         if not as_json:
             comparison(opened)
             item_notes(opened)
+            if len(opened) == 1:
+                by_modality(opened[0])
             if together:
                 print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
                 print(_told(together["scores"]))

@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.training.run import Run
 
-__all__ = ["comparison", "item_notes", "next_commands", "quoted"]
+__all__ = ["by_modality", "comparison", "item_notes", "next_commands", "quoted"]
 
 # heading -> figure of the test items, and by what to multiply it
 COLUMNS = {
@@ -30,6 +30,30 @@ VALUE_COLUMNS = {
     "ρ": ("value_spearman", 1),
     "R²": ("value_r2", 1),
 }
+# of items shown by some modalities alone
+MODALITY_COLUMNS = {
+    "UAR %": ("uar", 100),
+    "chance": ("chance_uar", 100),
+    "F1 %": ("macro_f1", 100),
+    "WF1 %": ("weighted_f1", 100),
+    "WAP %": ("weighted_precision", 100),
+}
+
+
+def by_modality(run: "Run") -> None:
+    """What a run of several modalities tells by each of them alone and by each several; nothing of other runs."""
+    if not run.by_modality:
+        return
+    table = Table(title="test scores by modality", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("shown", overflow="fold", min_width=14)
+    for heading in ("items", *MODALITY_COLUMNS):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for names, figures in run.by_modality.items():
+        cells = [_cell(figures.get(key), by) for key, by in MODALITY_COLUMNS.values()]
+        table.add_row(names.replace("+", " + "), f"{figures['items']:,.0f}", *cells)
+    _console().print(table)
+    folds = "; means of the folds' figures" if run.folds else ""
+    print(f"All other modalities are hidden; items that have none of those shown are left out{folds}.")
 
 
 def comparison(runs: "Sequence[Run]") -> None:
@@ -40,9 +64,7 @@ def comparison(runs: "Sequence[Run]") -> None:
     for name, run in zip(run_names(runs), runs):
         protocol = (str(run.metrics.get("protocol") or "protocol not recorded"), bool(run.metrics.get("transductive")))
         tables.setdefault(protocol, []).append((name, run))
-    console = Console(markup=False, highlight=False)
-    if console.width < 72:  # cells would be cut; a table may be wider than a narrow window
-        console.width = 72
+    console = _console()
     shown: list[tuple[str, list[tuple[str, Run]], str | None]] = []  # title, rows, and of which unseen corpus
     for (protocol, transductive), rows in tables.items():
         shown.append((f"test scores · {protocol}" + (" · TRANSDUCTIVE" if transductive else ""), rows, None))
@@ -96,6 +118,13 @@ def item_notes(runs: "Sequence[Run]") -> None:
     for name, run in zip(run_names(runs), runs):
         for sentence in item_remarks(run):
             print(f"note: {name}: {sentence}" if len(runs) > 1 else f"note: {sentence}")
+
+
+def _console() -> Console:
+    console = Console(markup=False, highlight=False)
+    if console.width < 72:  # cells would be cut; a table may be wider than a narrow window
+        console.width = 72
+    return console
 
 
 def _columns(rows: "Sequence[tuple[str, Run]]", unseen: str | None = None) -> dict[str, tuple[str, int]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
-from affectspace.cli.tell import comparison, next_commands, quoted
+from affectspace.cli.tell import by_modality, comparison, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -38,7 +38,7 @@ def train(
     from affectspace.training import load_recipe, train_recipe
     from affectspace.training.level_names import level_names_told
     from affectspace.training.remarks import remarks
-    from affectspace.training.unused import unused, unused_told
+    from affectspace.training.unused import unlabelled_told, unused, unused_told
 
     if (recipe is None) == (resume is None):
         raise InputError("name one recipe, or one run folder with --resume: affectspace train RECIPE.toml")
@@ -62,17 +62,22 @@ def train(
         print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data)}))
         return
     comparison([run])
+    by_modality(run)
     if told := unused_told(unused(run.data)):
         print(f"{told}. All are named in {run.data_file}, and by: affectspace report {quoted(folder)}")
     if told := level_names_told(run):
         print(f"levels {told}")
+    for sentence in unlabelled_told([part.data for part in run.parts]):
+        print(f"{sentence}.")
     for sentence in remarks(run):
         print(f"note: {sentence}")
-    if run.recipe.get("features", {}).get("kind") == "vectors":
+    kind = run.recipe.get("features", {}).get("kind")
+    if kind == "vectors":
         next_commands(f"affectspace report {quoted(folder)}")  # embed needs recordings
         return
     model = run.parts[0].path  # of several folds, each has a model of its own
+    corpora = kind in {None, "words", "pretrained_text", "face_sequence"}  # which loose files are not enough for
     next_commands(
         f"affectspace report {quoted(folder)}",
-        f"affectspace embed {quoted(model)} MEDIA... --out embeddings.parquet",
+        f"affectspace embed {quoted(model)} {'CORPUS...' if corpora else 'MEDIA...'} --out embeddings.parquet",
     )

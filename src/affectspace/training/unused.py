@@ -3,15 +3,17 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["RATING_FAULT", "reason_kind", "unused", "unused_told"]
+__all__ = ["RATING_FAULT", "reason_kind", "unlabelled_told", "unused", "unused_told"]
 
 RATING_FAULT = "rating left out"  # how a reason begins that is a rating's, whose item may be used all the same
 
 # Quoted values, paths and numbers, which differ from item to item where the reason is one.
 _PARTICULAR = re.compile(r"(?<!\w)'[^']*'(?!\w)|\S*[/\\]\S*|\S+\.[A-Za-z]\w+\b|(?<![\w.])-?\d[\w.,]*")
+
+_MODALITY = re.compile(r"[a-z][a-z0-9_]*: ")  # what is at fault, where an item has several
 
 
 # A cell that lies off a scale or is no number, as check tells it.
@@ -30,11 +32,15 @@ def reason_kind(reason: str) -> str:
         'the label is off the scale'
         >>> reason_kind("the label is 'about 40'; labels run from 0 to 120")
         'the label is not a number'
+        >>> reason_kind("acoustic: column 'pitch' is nan")
+        'acoustic: column … is nan'
     """
     if cell := _CELL.match(reason):
         return f"the {cell['column']} is {'off the scale' if _is_number(cell['cell']) else 'not a number'}"
-    head = re.split(r"[;:]\s", reason, maxsplit=1)[0]
-    return re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
+    modality = _MODALITY.match(reason)
+    begin = modality[0] if modality else ""
+    head = re.split(r"[;:]\s", reason[len(begin) :], maxsplit=1)[0]
+    return begin + re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
 
 
 def _is_number(cell: str) -> bool:
@@ -49,7 +55,7 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
     """Counts over all corpora of a run: ``items``, ``used``, by reason ``set_aside`` and ``left_out``, and ``ratings``.
 
     Items that are set aside are at fault; those that are left out have no target. ``ratings`` are those at fault, whose
-    items may be used all the same.
+    items may be used all the same. Where items without a target can be trained on, there are ``unlabelled`` of them.
 
     Args:
         data: the content of the run's ``data.json``.
@@ -60,25 +66,74 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
         {'items': 3, 'used': 1, 'set_aside': {'the label is off the scale': 1}, 'left_out': {'no label': 1},
          'ratings': 0}
     """
-    items, used, ratings, aside, left = 0, 0, 0, Counter(), Counter()
+    items, used, unlabelled, ratings, aside, left = 0, 0, 0, 0, Counter(), Counter()
     for corpus in data.get("corpora") or []:
         items += corpus.get("items") or 0
         used += corpus.get("used") or 0
+        unlabelled += corpus.get("unlabelled") or 0
         kinds = [reason_kind(row["reason"]) for row in corpus.get("quarantine") or []]
         ratings += kinds.count(RATING_FAULT)
         aside.update(kind for kind in kinds if kind != RATING_FAULT)
         left.update(corpus.get("left_out") or {})
     reasons = {"set_aside": dict(aside.most_common()), "left_out": dict(left.most_common())}
-    return {"items": items, "used": used, **reasons, "ratings": ratings}
+    told = {"unlabelled": unlabelled} if unlabelled else {}
+    return {"items": items, "used": used, **told, **reasons, "ratings": ratings}
 
 
 def unused_told(found: Mapping[str, Any]) -> str:
     """What :func:`unused` has counted as one sentence; empty where nothing was set aside or left out."""
+    unlabelled = found.get("unlabelled")
+    words = (("set_aside", "set aside"), ("left_out", "without a target" if unlabelled else "left out"))
     parts = [
-        f"{words}: {', '.join(f'{count:,} x {reason}' for reason, count in found[key].items())}"
-        for key, words in (("set_aside", "set aside"), ("left_out", "left out"))
+        f"{word}: {', '.join(f'{count:,} x {reason}' for reason, count in found[key].items())}"
+        for key, word in words
         if found[key]
     ]
     if found["ratings"]:
         parts.append(f"ratings at fault, which are left out: {found['ratings']:,}")
-    return f"{found['used']:,} of {found['items']:,} items are used; {'; '.join(parts)}" if parts else ""
+    how = "are used with their targets" if unlabelled else "are used"
+    return f"{found['used']:,} of {found['items']:,} items {how}; {'; '.join(parts)}" if parts else ""
+
+
+def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many labels of training items were used, and how many items trained without one: a sentence each.
+
+    Args:
+        folds: the content of ``data.json`` of a run, or of each of its folds.
+
+    Example:
+        >>> about = {"labelled": {"share": 0.1, "items": 9, "hidden": 81},
+        ...          "unlabelled": {"items": 1081, "left_out": {"audio": 7}}}
+        >>> for sentence in unlabelled_told([about]):
+        ...     print(sentence)
+        9 of 90 training labels are used (training.labelled_share 0.1)
+        1,081 items are trained on without a label; left out: 7 that share a recording with validation or test items
+        >>> unlabelled_told([{}])
+        []
+    """
+    sentences = []
+    if labelled := [fold["labelled"] for fold in folds if fold.get("labelled")]:
+        used, there = (_between(counts) for counts in zip(*((e["items"], e["items"] + e["hidden"]) for e in labelled)))
+        share = labelled[0]["share"]
+        sentences.append(f"{used} of {there} training labels are used (training.labelled_share {share:g})")
+    if unlabelled := [fold["unlabelled"] for fold in folds if fold.get("unlabelled")]:
+        told = f"{_between([each['items'] for each in unlabelled])} items are trained on without a label"
+        kinds = dict.fromkeys(kind for each in unlabelled for kind in each["left_out"])
+        counts = {kind: _between([each["left_out"].get(kind, 0) for each in unlabelled]) for kind in kinds}
+        why = ", ".join(f"{count} that share a {_SHARED.get(kind, kind)}" for kind, count in counts.items())
+        sentences.append(f"{told}; left out: {why} with validation or test items" if why else told)
+    return sentences
+
+
+_SHARED = {"audio": "recording"}  # the word of recipes, for people
+
+
+def _between(counts: Sequence[int]) -> str:
+    """The smallest and the largest of some counts, or the one that all are.
+
+    Example:
+        >>> _between([1200, 900]), _between([7, 7])
+        ('900 to 1,200', '7')
+    """
+    ends = sorted({min(counts), max(counts)})
+    return " to ".join(f"{end:,}" for end in ends)
