@@ -9,6 +9,7 @@ import pytest
 
 from affectspace.training.recipe import Encoder, Monitor, Recipe, Training
 from affectspace.training.recipe_data import Augment, CorpusEntry, Features, Labels, Normalise, Views
+from affectspace.training.recipe_modalities import Balance, ModalityEntry, Unlabelled
 from affectspace.training.recipe_protocol import Inner, Protocol
 
 PAGE = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
@@ -16,14 +17,19 @@ SECTIONS = {
     "The recipe itself": Recipe,
     "`[[corpora]]`": CorpusEntry,
     "`[features.normalise]`": Normalise,
+    "`[modalities.NAME]`": ModalityEntry,
+    "`[unlabelled]`": Unlabelled,
+    "`[unlabelled.balance]`": Balance,
     "`[augment]`": Augment,
     "`[views]`": Views,
     "`[protocol.inner]`": Inner,
     "`[training]`": Training,
     "`[monitor]`": Monitor,
 }
-ELSEWHERE = {"features", "normalise", "augment", "views", "encoder", "terms", "training", "monitor"}
-KINDS = [section for several in (Labels, Features, Protocol, Encoder) for section in get_args(get_args(several)[0])]
+ELSEWHERE = {"features", "modalities", "normalise", "augment", "views", "encoder", "terms", "training", "monitor"}
+Net = ModalityEntry.model_fields["net"].annotation
+SEVERAL = [*(get_args(several)[0] for several in (Labels, Features, Protocol, Encoder)), Net]
+KINDS = [section for several in SEVERAL for section in get_args(several)]
 
 
 def kind_of(section) -> str:
