@@ -1,14 +1,17 @@
 """Every recipe runs as it is, on a tiny corpus under each name that it asks for."""
 
+import shutil
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
-from affectspace.corpora import make_synthetic
+from affectspace.corpora import make_synthetic, make_synthetic_multimodal
+from affectspace.encoders import SequenceAutoencoder
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import load_study
 from affectspace.training import load_recipe, make_recipe, train, train_recipe
@@ -17,7 +20,8 @@ from affectspace.training.recipe_data import VectorFeatures
 
 FILES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 STUDIES = [path for path in FILES if "recipes" in tomllib.loads(path.read_text())]
-RECIPES = [path for path in FILES if path not in STUDIES]
+SEVERAL = [path for path in FILES if "modalities" in tomllib.loads(path.read_text())]
+RECIPES = [path for path in FILES if path not in STUDIES + SEVERAL]
 LANGUAGES = ("alva", "boro", "cirin")
 
 
@@ -87,6 +91,98 @@ def test_recipe_runs(path, tmp_path):
     assert run.metrics["name"] == path.stem
     assert 0 <= run.metrics["test"]["uar"] <= 1
     assert not run.metrics["transductive"] or recipe.features.normalise.transductive
+
+
+@pytest.fixture(scope="module")
+def trio(tmp_path_factory):
+    """A corpus with voices, faces and words, two speakers to a session; some items lack some of these."""
+    pytest.importorskip("av")
+    folder = tmp_path_factory.mktemp("several") / "trio"
+    make_synthetic_multimodal(folder, items=24, speakers=6, missing=0.1)
+    return folder
+
+
+def several_for(recipe, root: Path, trio: Path) -> None:
+    """The corpora of a recipe, the first with labels (some outside of its classes), the others with none."""
+    for number, entry in enumerate(recipe.corpora):
+        name = Path(entry.path).stem
+        shutil.copytree(trio, root / name)
+        (root / name / "ratings.csv").unlink()
+        items = pd.read_csv(root / name / "items.csv")
+        if number:
+            items = items[:8].assign(label=np.nan)
+        elif recipe.protocol.kind == "published":
+            items["label"] = np.take(recipe.labels.names, items.groupby("session").cumcount() % 7)
+            items["split"] = items["session"].map({"session1": "train", "session2": "validate", "session3": "test"})
+        else:
+            items["label"] = items["label"].where(items.index % 7 > 0, "bored")
+        items.to_csv(root / name / "items.csv", index=False)
+        (root / name / "corpus.toml").write_text(f'name = "{name}"\nlanguage = "qaa"\n')
+        if Path(entry.path).suffix:
+            (root / entry.path).write_text(f'name = "{name}"\nroot = "{name}"\nitems = "items.csv"\n')
+    rng = np.random.default_rng(0)
+    for modality in recipe.modalities.values():
+        features = modality.features
+        if features.kind == "words":
+            shutil.copy(trio / "words.npz", root / features.path)
+        elif features.kind == "vectors" and features.path.endswith(".npz"):
+            vectors = {features.columns[0]: rng.normal(size=(len(items), 6))}
+            np.savez(root / features.path.replace("*", "6"), **{features.id_column: items["id"].tolist()}, **vectors)
+        elif features.kind == "vectors":
+            table = {name.replace("*", end): rng.normal(size=len(items)) for name in features.columns for end in "12"}
+            pd.DataFrame({features.id_column: items["id"], **table}).to_parquet(root / features.path.replace("*", "1"))
+
+
+def net_for_faces(root: Path, features) -> None:
+    """A run on faces, as the recipe's first lines have it, below ``data``."""
+    path = next(path for path in RECIPES if path.stem == "face_space")
+    small = ["encoder.width=0.1", f"features.side={features.side}", "views.crop=60", "encoder.dimensions=342"]
+    recipe = load_recipe(path, [f"data={root}", *small, "training.epochs=1", "training.precision=32-true"])
+    pictures_for(recipe, root / recipe.corpora[0].path)
+    train(recipe, root / features.run, quiet=True)
+
+
+@pytest.mark.parametrize("path", SEVERAL, ids=lambda path: path.stem)
+def test_recipe_of_several_modalities_runs(path, trio, tmp_path):
+    given = tomllib.loads(path.read_text())
+    for features in (modality["features"] for modality in given["modalities"].values()):
+        if features["kind"] == "functionals":
+            pytest.importorskip("opensmile")
+        if features["kind"] == "face_sequence":
+            pytest.importorskip("skimage")
+        if features["kind"] == "pretrained_text":  # whose model is not here
+            features |= {"kind": "words", "path": "words.npz"}
+            del features["source"]
+    given |= {"data": str(tmp_path)}
+    shorter = {"protocol.fold": 0} if given["protocol"]["kind"] == "leave_one_out" else {}
+    shorter |= {"unlabelled.balance": {"after": 1, "per_class": 8}} if "balance" in given["unlabelled"] else {}
+    for key, value in {**SHORT, **shorter, "unlabelled.batch_size": 16, "training.device": "cpu"}.items():
+        put(given, key, value)
+    recipe = make_recipe(given)
+    several_for(recipe, tmp_path, trio)
+    if (faces := recipe.modalities.get("visual")) is not None:
+        net_for_faces(tmp_path, faces.features)
+    run = train(recipe, tmp_path / "run", quiet=True)
+    assert 0 <= run.metrics["test"]["uar"] <= 1
+    assert not run.metrics["transductive"]
+    assert "+".join(recipe.modalities) in run.metrics["by_modality"]
+    unlabelled = run.split.query("part == 'unlabelled'")
+    assert set(unlabelled["corpus"]) >= {Path(entry.path).stem for entry in recipe.corpora[1:]}
+    if recipe.protocol.kind == "leave_one_out":  # the session in which somebody is tested has no part in training
+        own = unlabelled.query("corpus == 'iemocap'")
+        assert len(own)
+        assert "session1" not in set(own["session"])
+
+
+def test_the_system_of_the_paper_has_its_sizes():
+    modalities = load_recipe(next(path for path in SEVERAL if path.stem == "cross_modal_matching")).modalities
+    for name, dimensions, flattened in (("visual", 342, 1856), ("lexical", 1024, 2736)):  # as the paper's Table 3
+        net = modalities[name].net
+        with torch.device("meta"):  # nothing but sizes is asked for
+            made = SequenceAutoencoder(
+                dimensions, net.frames, net.latent, net.heads, net.blocks, net.convolutions, net.hidden
+            )
+        assert (made.flat, made.latent) == (flattened, 128)
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
