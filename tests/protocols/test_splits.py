@@ -15,6 +15,7 @@ from affectspace.protocols import (
     group_names,
     grouped_k_fold,
     groups_of,
+    kept_apart,
     leave_one_group_out,
     refuse_leaks,
 )
@@ -278,3 +279,39 @@ def test_four_languages_cross_without_leaks(real_data):
         leaks = audit(items, split)
         assert {leak.group for leak in leaks} <= {"script"}
         assert all("test" not in leak.parts for leak in leaks)  # other languages, other words
+
+
+def test_within_a_session_the_others_validate_and_nobody_of_it_trains():
+    items = pd.DataFrame(
+        {
+            "id": [str(number) for number in range(24)],
+            "corpus": "a",
+            "speaker": [f"s{number % 6}" for number in range(24)],
+            "session": [f"d{number % 6 // 2}" for number in range(24)],
+            "script": [str(number) for number in range(24)],
+        }
+    )
+    tested = []
+    for fold in range(6):
+        split = leave_one_group_out(items, "speaker", fold, within="session")
+        sessions = {part: set(items["session"].iloc[getattr(split, part)]) for part in ("train", "validate", "test")}
+        assert sessions["test"] == sessions["validate"] == {f"d{fold // 2}"}
+        assert sessions["train"] == {"d0", "d1", "d2"} - sessions["test"]
+        assert set(items["speaker"].iloc[split.test]) == {f"s{fold}"}
+        assert audit(items, split) == []
+        assert kept_apart(items, split) == ("speaker", "session", "script")
+        assert sorted(np.concatenate([split.train, split.validate, split.test])) == list(range(24))
+        tested += split.test.tolist()
+    assert sorted(tested) == list(range(24))
+    mixed = Split("by hand", [0, 2], [1], [6], validates_within=("session",))
+    assert [leak.parts for leak in audit(items, mixed, allow=["speaker"])] == [("train", "test"), ("train", "validate")]
+
+
+def test_within_what_cannot_be_is_refused():
+    items = pd.DataFrame({"id": list("1234"), "corpus": "a", "speaker": list("uvwx"), "session": list("1223")})
+    with pytest.raises(InputError, match=r"speaker 'a/u' is alone in session a/1, so that nobody there can validate"):
+        leave_one_group_out(items, "speaker", 0, within="session")
+    with pytest.raises(InputError, match=r"all items are of session a/1, .* so that none is left to train on"):
+        leave_one_group_out(items.assign(session="1"), "speaker", 0, within="session")
+    with pytest.raises(InputError, match=r"group to validate within, 'speaker'; .*legal: session, script"):
+        leave_one_group_out(items, "speaker", 0, within="speaker")

@@ -38,7 +38,7 @@ from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.start_weights import start_with
-from affectspace.training.unlabelled import balance, balances_after, noise_of_views, seen_twice
+from affectspace.training.unlabelled_batches import balance, balances_after, noise_of_views, seen_twice
 
 __all__ = ["train"]
 
