@@ -18,6 +18,7 @@ from affectspace.training.cache import DataCache
 from affectspace.training.keys import split_key
 from affectspace.training.objective import Objective, make_objective
 from affectspace.training.prepare import prepare
+from affectspace.training.remarks import remarks
 from affectspace.training.terms import Term
 from affectspace.training.unlabelled import labelled_share
 from affectspace.training.unlabelled_batches import balance, seen_twice
@@ -330,3 +331,11 @@ def test_balancing_draws_as_many_of_each_class_that_the_net_tells(corpus):
     drawn = np.concatenate([indices.unlabelled for _ in range(30) for indices in sampler])
     counts = np.bincount(told[drawn[: 6 * len(np.unique(told))]])
     assert counts.tolist() == [6] * len(counts)
+
+
+def test_what_unlabelled_items_taught_nobody_is_said_of_them(corpus, tmp_path):
+    """All but one batch of unlabelled items are told to be of one class, in which nothing matches anything."""
+    terms = [{"kind": "cross_entropy"}, {"kind": "matching", "between": ["embedding", "fc2"]}]
+    run = train(recipe(corpus, terms, unlabelled={"batch_size": 2}), tmp_path / "run", quiet=True)
+    told = [sentence for sentence in remarks(run) if "unlabelled" in sentence]
+    assert told == ["The term matching learned nothing from 4 of 4 batches of unlabelled items of the last epoch."]
