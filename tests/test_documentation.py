@@ -91,6 +91,19 @@ def test_the_page_on_faces_holds_recipes():
     assert (classes.protocol.kind, ages.labels.kind, ages.terms[0].kind) == ("published", "levels", "ordered_emd")
 
 
+def test_the_page_on_several_modalities_holds_a_recipe_and_a_table(tmp_path):
+    page = ROOT / "docs/multimodal.md"
+    (items,) = blocks(page, "csv")
+    whole, protocol, faces = (tomllib.loads(block) for block in blocks(page, "toml"))
+    (tmp_path / "items.csv").write_text(items)
+    has = open_corpus(tmp_path).items[["audio", "video", "text", "label"]].notna()
+    assert has.sum().tolist() == [2, 2, 2, 2]
+    recipe = make_recipe(whole)
+    assert list(recipe.modalities) == ["acoustic", "visual", "lexical"]
+    whole["modalities"]["visual"] |= faces
+    assert make_recipe(whole | protocol).protocol.within == "session"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
