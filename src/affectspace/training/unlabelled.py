@@ -1,11 +1,15 @@
 """Items that are trained on without a label: which they are."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
-from affectspace.protocols import PARTS, Split, groups_of
+from affectspace.protocols import Split, groups_of
+from affectspace.protocols.groups import GROUPS
 from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_protocol import CrossCorpus, Published
 
 __all__ = ["choose_unlabelled", "labelled_share"]
 
@@ -39,8 +43,10 @@ def choose_unlabelled(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Rows to train on without a label, and how many were left out, by the group that they share with others.
 
-    Left out are items of a group that the split keeps apart (a speaker, a session, an identical recording) and that is
-    validated or tested on, but for a transductive recipe.
+    Unlabelled items are held to the rule of those that train with a label: left out is who is of a speaker, a session,
+    a script or a recording that is validated or tested on, or put aside for a choice, but for kinds that the recipe
+    allows to cross; who is published as an item to validate or test on; and who is of a corpus that is tested whole. A
+    transductive recipe leaves out nobody.
 
     Args:
         recipe: its section ``unlabelled``.
@@ -55,14 +61,13 @@ def choose_unlabelled(
     assert recipe.unlabelled is not None, "asked for recipes with unlabelled items only"
     left_out: dict[str, int] = {}
     rows = without_target
-    watched = np.concatenate([getattr(split, part) for part in PARTS if part != "train"])
+    watched = np.setdiff1d(np.arange(len(items) - len(without_target)), np.union1d(split.train, hidden))
     if not recipe.unlabelled.transductive:
-        for kind in dict.fromkeys([*(kind for kind in split.keeps_apart if kind not in ("corpus", "item")), "audio"]):
-            groups = groups_of(items, kind)
-            shares = groups.iloc[rows].isin(set(groups.iloc[watched].dropna())).to_numpy(bool)
-            if shares.any():
-                left_out[kind] = int(shares.sum())
-            rows = rows[~shares]
+        for kind, shares in _shared(recipe, items, split, watched):
+            own = shares[rows]
+            if own.any():
+                left_out[kind] = int(own.sum())
+            rows = rows[~own]
     rows = np.concatenate([rows, hidden])
     if not len(rows):
         why = ", ".join(f"{count} share a {kind} with validation or test items" for kind, count in left_out.items())
@@ -74,3 +79,19 @@ def choose_unlabelled(
     if limit is not None and limit < len(rows):
         rows = np.random.default_rng([recipe.seed, 1]).permutation(rows)[:limit]
     return np.sort(rows), left_out
+
+
+def _shared(
+    recipe: Recipe, items: pd.DataFrame, split: Split, watched: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
+    """A kind of group, and ``(items,)`` whether each item shares one of ``watched``."""
+    protocol = recipe.protocol
+    apart = {CrossCorpus: "test", Published: "unseen"}.get(type(protocol))
+    yield "corpus", items["corpus"].isin(getattr(protocol, apart) if apart else ()).to_numpy(bool)
+    if isinstance(protocol, Published):
+        part = items["split"].astype("string").str.strip().str.lower()
+        yield "split", part.isin(["validate", "test"]).to_numpy(bool)
+    for kind in GROUPS:
+        if kind not in (*protocol.allow, *split.allowed):
+            groups = groups_of(items, kind)
+            yield kind, groups.isin(set(groups.iloc[watched].dropna())).to_numpy(bool)
