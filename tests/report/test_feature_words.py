@@ -27,6 +27,18 @@ def test_the_finder_is_named():
     )
 
 
-@pytest.mark.parametrize("unknown", ["vectors/1 id_column=id columns=None content=ab", "faces/9 side=48", "", "x"])
+@pytest.mark.parametrize("unknown", ["word_vectors/1 words=3", "faces/9 side=48", "", "x"])
 def test_what_is_not_known_is_left_as_it_is(unknown):
     assert feature_words(unknown) == unknown
+
+
+def test_modalities_are_told_one_after_the_other():
+    vectors = "vectors/1 id_column=id columns=('a_*', 'p_*') content=ab cd"
+    words = "word_vectors/1 words=22 word_column=None columns=None content=ef"
+    assert feature_words(f"acoustic: {vectors} | lexical: {words} | other: x/1 y=2") == (
+        "acoustic: vectors that were made before, columns a_*, p_* (vectors/1, content ab cd); "
+        "lexical: the first 22 words, as vectors of a table (word_vectors/1, content ef); other: x/1 y=2"
+    )
+    assert feature_words("vectors/1 id_column=None columns=None content=ab") == (
+        "vectors that were made before (vectors/1, content ab)"
+    )

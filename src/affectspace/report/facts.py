@@ -14,7 +14,7 @@ from affectspace.report.feature_words import feature_words
 from affectspace.report.phrases import NONE, counted, percent
 from affectspace.training.level_names import level_names_told
 from affectspace.training.run import Run
-from affectspace.training.unused import RATING_FAULT
+from affectspace.training.unused import RATING_FAULT, unlabelled_told
 
 __all__ = ["Cell", "commands", "corpora", "environments", "features", "protocol", "recipe_differences", "score_table"]
 
@@ -150,6 +150,7 @@ def _protocol(run: Run) -> list[tuple[str, str]]:
                 lines.append((label, "nothing"))
     if told := level_names_told(run):
         lines.append(("Levels", told))
+    lines += [("Labels", told) for told in unlabelled_told([part.data for part in run.parts])]
     lines += features(run)
     kept, allowed = metrics.get("keeps_apart") or [], metrics.get("allowed") or []
     apart = f"{_join([APART.get(kind, kind) for kind in kept])}: none occurs on both sides" if kept else "nothing"
@@ -200,9 +201,9 @@ def _card(about: dict[str, Any]) -> dict[str, Any]:
     quarantine = about.get("quarantine") or []
     ratings = sum(row["reason"].startswith(RATING_FAULT) for row in quarantine)
     items = len(quarantine) - ratings
-    left_out = dict(about.get("left_out") or {}) | {
-        reason: count for reason, count in (("quarantined: at fault", items), ("ratings at fault", ratings)) if count
-    }
+    left_out = dict(about.get("left_out") or {})
+    has, without = about.get("modalities") or {}, about.get("unlabelled")
+    gone = "without a target" if without else "left out"
     return {
         "name": about.get("name", "?"),
         "facts": [
@@ -211,6 +212,8 @@ def _card(about: dict[str, Any]) -> dict[str, Any]:
                 ("Language", _join(about.get("language") or []) or "not given"),
                 ("Licence", about.get("licence") or "not given"),
                 ("Citation", about.get("citation") or "not given"),
+                ("Modalities", ", ".join(f"{name} of {count:,} items" for name, count in has.items())),
+                ("Without a label", f"{without:,} items that can be trained on so" if without else ""),
                 ("Note", about.get("note")),
                 ("Fingerprint", str(about.get("sha256") or "")[:16]),
             )
@@ -218,7 +221,11 @@ def _card(about: dict[str, Any]) -> dict[str, Any]:
         ],
         "items": about.get("items"),
         "used": about.get("used"),
-        "left_out": list(left_out.items()),
+        "left_out": [
+            *((f"{gone}: {reason}", count) for reason, count in left_out.items()),
+            *([("left out: quarantined: at fault", items)] if items else []),
+            *([("left out: ratings at fault", ratings)] if ratings else []),
+        ],
         "classes": _bars(about.get("classes") or {}),
         "agreement": [_agreement(name, each) for name, each in (about.get("agreement") or {}).items()],
         "quarantine": quarantine[:QUARANTINE_SHOWN],

@@ -17,6 +17,9 @@ def feature_words(fingerprint: str) -> str:
         >>> feature_words("log_mel/2 bands=40 sample_rate=16000 frame_ms=25.0 step_ms=10.0 low_hz=20.0 level=None")
         '40 log-Mel energies of frames of 25 ms, every 10 ms, of sound at 16000 Hz (log_mel/2)'
     """
+    if " | " in fingerprint:  # of modalities, each behind its name
+        parts = (part.partition(": ") for part in fingerprint.split(" | "))
+        return "; ".join(f"{name}: {feature_words(told)}" for name, _, told in parts)
     made, _, settings = fingerprint.partition(" ")
     given = dict(re.findall(r"(\w+)=(\[.*\]|\S+)", settings))
     try:
@@ -32,6 +35,17 @@ def feature_words(fingerprint: str) -> str:
             case "functionals":
                 told = f"functionals {given['set']} of openSMILE, of sound at {given['sample_rate']} Hz"
                 return f"{told}{_loudness(given)} ({made}, openSMILE {given['opensmile']})"
+            case "vectors":
+                whole = re.search(r"columns=(.*) content=(.*)", settings)
+                names = ", ".join(re.findall(r"'([^']*)'", whole[1])) if whole else ""
+                columns = f", columns {names}" if names else ""
+                return f"vectors that were made before{columns} ({made}, content {whole[2] if whole else '?'})"
+            case "word_vectors":
+                table = f"{made}, content {given['content']}"
+                return f"the first {given['words']} words, as vectors of a table ({table})"
+            case "pretrained_text":
+                model = f"{made}, transformers {given['transformers']}, content {given['content']}"
+                return f"the first {given['words']} words, as vectors of a pretrained model ({model})"
     except (KeyError, ValueError):  # of another version, whose settings have other names
         pass
     return fingerprint

@@ -9,6 +9,7 @@ from affectspace.errors import InputError
 from affectspace.report import facts, panels
 from affectspace.report.compare import Comparison
 from affectspace.report.heat_map import distance_panels
+from affectspace.report.modality_panels import matching_table, modality_panels, modality_table, term_panels
 from affectspace.report.page import write_page
 from affectspace.report.space_panels import neighbour_panels, part_table
 from affectspace.report.style import RAMP
@@ -78,6 +79,10 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "drawn": drawn,
         "curve_words": _curve_words(comparison, drawn),
         "curves": panels.curve_panels(comparison),
+        "terms": term_panels(comparison),
+        "by_modality": modality_table(comparison),
+        "modalities": modality_panels(comparison),
+        "matching": matching_table(comparison),
         "map_columns": columns,
         "map_rows": rows,
         "map_remarks": remarks,
