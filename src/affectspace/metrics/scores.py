@@ -25,6 +25,7 @@ __all__ = [
     "FIGURES",
     "LEARNED_FIGURES",
     "LEVEL_FIGURES",
+    "MATCHING_FIGURES",
     "SPACE_FIGURES",
     "VALUE_FIGURES",
     "Figure",
@@ -84,6 +85,13 @@ LEARNED_FIGURES = {
     "distance_order": Figure("rank correlation of learned distances and steps between levels", -1, 1, "higher"),
 }
 """Those of distances between classes that a term has learned; a run puts the term's name and a dot before each."""
+
+MATCHING_FIGURES = {
+    **{f"recall_at_{k}": Figure(f"Recall@{k} of the item in the other modality", 0, 1, "higher") for k in (1, 5, 10)},
+    "linear_cka": Figure("linear CKA", 0, 1, "higher"),
+    "chance_linear_cka": Figure("linear CKA of items paired at random", 0, 1, None),
+}
+"""Those of two modalities of the same items that pages tell."""
 
 RETRIEVED = (1, 2, 4, 8, 16, 32)
 VOTED = {

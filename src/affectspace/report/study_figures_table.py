@@ -1,20 +1,34 @@
 """Every figure that the runs of a study recorded, recipe by recipe: mean and spread over seeds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from affectspace.metrics.scores import FIGURES, LEARNED_FIGURES, LEVEL_FIGURES, SPACE_FIGURES, VALUE_FIGURES
+from affectspace.metrics.scores import (
+    FIGURES,
+    LEARNED_FIGURES,
+    LEVEL_FIGURES,
+    MATCHING_FIGURES,
+    SPACE_FIGURES,
+    VALUE_FIGURES,
+    Figure,
+)
 from affectspace.report.phrases import NONE
-from affectspace.studies.results import PLACES, StudyResults
+from affectspace.studies.results import PARTS, PLACES, StudyResults
 from affectspace.studies.study import slug
 from affectspace.studies.summary import SplitSummary
 
 __all__ = ["FigureTable", "figure_tables", "figures_markdown"]
 
 UNSEEN = "unseen."  # what the figures of unseen corpora begin with, in the table of runs
+ALL_KNOWN = FIGURES | LEVEL_FIGURES | VALUE_FIGURES | LEARNED_FIGURES | SPACE_FIGURES
+BY_MODALITY = ("uar", "chance_uar", "accuracy", "macro_f1", "weighted_f1", "weighted_precision")  # of each subset
+TOGETHER = (  # figures of subsets and pairs of modalities: what they begin with, the table's name, which are told
+    ("by_modality.", "by modality", {key: FIGURES[key] for key in BY_MODALITY}),
+    ("matching.", "between modalities", MATCHING_FIGURES),
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,9 @@ class FigureTable:
 
 
 def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list[FigureTable]:
-    """A table for each split with finished runs, and one for each unseen corpus; figures that no run has are left out.
+    """A table for each split with finished runs, for each unseen corpus, and for modalities and how they match.
+
+    Figures that no run has are left out.
 
     The best is marked among recipes that were judged on the same items.
     """
@@ -48,7 +64,8 @@ def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list
         ranked = () if split.obstacles else tuple(name for name in split.tested if name not in split.apart)
         if not len(own):
             continue
-        tested = own[[key for key in own.columns if not key.startswith(UNSEEN)]]
+        begins = tuple(f"{part}." for part in PARTS)
+        tested = own[[key for key in own.columns if not key.startswith(begins)]]
         tables.append(FigureTable(split.split, results.recipes, tuple(_rows(tested, results.recipes, ranked))))
         alike = _judged_alike(results, split.split, ranked, own)
         for corpus in _unseen(own):
@@ -56,6 +73,12 @@ def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list
             figures = own[["recipe", *keys]].rename(columns=keys)
             name = f"{split.split}, unseen: {corpus}"
             tables.append(FigureTable(name, results.recipes, tuple(_rows(figures, results.recipes, alike))))
+        for begin, name, known in TOGETHER:
+            keys = {key: key.removeprefix(begin).replace("+", " + ") for key in own.columns if key.startswith(begin)}
+            keys = {key: told for key, told in keys.items() if _figure_of(key) in known and own[key].notna().any()}
+            alike = _of_as_many(own, begin, ranked)
+            rows = tuple(_rows(own[["recipe", *keys]].rename(columns=keys), results.recipes, alike, known))
+            tables += [FigureTable(f"{split.split}, {name}", results.recipes, rows)] if rows else []
     return tables
 
 
@@ -92,12 +115,22 @@ def _judged_alike(results: StudyResults, split: str, ranked: Sequence[str], runs
     return tuple(name for name in tested if len(digests[name]) == 1 and digests[name] == digests[tested[0]])
 
 
+def _of_as_many(runs: pd.DataFrame, begin: str, ranked: Sequence[str]) -> tuple[str, ...]:
+    """Those of the recipes, ranked on the test items, that have the first one's subsets of modalities, of as many."""
+    columns = [key for key in runs.columns if key.startswith(begin) and _figure_of(key) == "items"]
+    counts = {}
+    for name in ranked:
+        own = runs.loc[runs["recipe"] == name, columns].dropna(how="all")
+        counts[name] = own.fillna(0).drop_duplicates().to_numpy().tolist()
+    there = [name for name in ranked if counts[name]]
+    return tuple(name for name in there if len(counts[name]) == 1 and counts[name] == counts[there[0]])
+
+
 def _rows(
-    runs: pd.DataFrame, recipes: Sequence[str], ranked: Sequence[str]
+    runs: pd.DataFrame, recipes: Sequence[str], ranked: Sequence[str], all_known: Mapping[str, Figure] = ALL_KNOWN
 ) -> Iterator[tuple[str, str, tuple[tuple[str, bool], ...]]]:
     names = [str(key) for key in runs.columns if key not in PLACES]
     keys = [key for key in names if np.isfinite(runs[key].to_numpy(float)).any()]
-    all_known = FIGURES | LEVEL_FIGURES | VALUE_FIGURES | LEARNED_FIGURES | SPACE_FIGURES
     order = {key: place for place, key in enumerate(all_known)}
     for key in sorted(keys, key=lambda key: order.get(_figure_of(key), len(order))):
         known = all_known.get(_figure_of(key))

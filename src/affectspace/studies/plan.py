@@ -73,7 +73,8 @@ class Planned:
     def work(self) -> str:
         """Runs of one text do the same in each epoch, be it on other data: what they read, change, train and watch."""
         recipe = self.settings
-        read = recipe.model_dump(mode="json", include={"features", "augment", "encoder", "monitor"})
+        sections = {"features", "modalities", "unlabelled", "augment", "encoder", "monitor"}
+        read = recipe.model_dump(mode="json", include=sections, exclude_none=True)
         rhythm = {"batch_size", "length_pool", "precision", "device", "threads"}
         terms = [(term.kind, getattr(term, "pairs", "")) for term in recipe.terms]
         return canonical([read, terms, recipe.training.model_dump(mode="json", include=rhythm)])

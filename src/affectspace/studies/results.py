@@ -19,13 +19,14 @@ from affectspace.studies.study import CHOSEN, slug
 from affectspace.training.records import fault_in
 from affectspace.training.run import Run
 
-__all__ = ["FIGURES", "PLACES", "StudyResults", "open_study"]
+__all__ = ["FIGURES", "PARTS", "PLACES", "StudyResults", "open_study"]
 
 FIGURES = (
     "uar", "chance_uar", "accuracy", "macro_precision", "macro_f1", "f1_of_macro", "weighted_f1", "weighted_precision",
     "jensen_shannon", "ece", "similarity_rho", "similarity_error",
 )  # fmt: skip
 PLACES = ("recipe", "split", "seed", "selected_epoch", "seconds", "folder")  # of a run, besides its figures
+PARTS = ("unseen", "by_modality", "matching")  # of a run, whose figures are told of each corpus, subset or pair
 MISSING_COLUMNS = ("recipe", "split", "seed", "state", "folder")
 CURVE_COLUMNS = ("recipe", "split", "seed", "epoch", "part", "uar")
 
@@ -112,14 +113,17 @@ class StudyResults:
 
         ``recipe``, ``split``, ``seed``; the figures of the test items, and of what terms have learned, as in
         ``metrics.json``, NaN where undefined, ``FIGURES`` first and then whatever else some run has, those of an
-        unseen corpus under ``unseen.CORPUS.FIGURE``; ``selected_epoch``, a number, or a list with one a fold;
-        ``seconds``, NaN where not recorded; ``folder``, within the study's.
+        unseen corpus under ``unseen.CORPUS.FIGURE``, those by some modalities alone under
+        ``by_modality.NAME+NAME.FIGURE``, and of how two match under ``matching.NAME+NAME.FIGURE``;
+        ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not recorded; ``folder``,
+        within the study's.
         """
         rows, figures = [], dict.fromkeys(FIGURES)
         for recipe, split, seed, run in self._finished():
             found = self._test_figures(run)
-            for corpus, of_corpus in run.unseen.items():
-                found |= {f"unseen.{corpus}.{key}": value for key, value in of_corpus.items()}
+            for part in PARTS:
+                for name, of_part in getattr(run, part).items():
+                    found |= {f"{part}.{name}.{key}": value for key, value in of_part.items()}
             figures |= dict.fromkeys(found)
             rows.append({
                 "recipe": recipe, "split": split, "seed": seed, **found,
