@@ -88,6 +88,7 @@ LEARNED_FIGURES = {
 
 MATCHING_FIGURES = {
     **{f"recall_at_{k}": Figure(f"Recall@{k} of the item in the other modality", 0, 1, "higher") for k in (1, 5, 10)},
+    **{f"chance_recall_at_{k}": Figure(f"Recall@{k} of an item at random", 0, 1, None) for k in (1, 5, 10)},
     "linear_cka": Figure("linear CKA", 0, 1, "higher"),
     "chance_linear_cka": Figure("linear CKA of items paired at random", 0, 1, None),
 }
