@@ -118,7 +118,9 @@ def _difference(place: Path, run: Planned) -> str:
         return str(error).splitlines()[0].removeprefix(f"{path}: ")
     if before.same_as(run.settings):
         return ""
-    was, now = ({**dotted(recipe.model_dump(mode="json")), "data": ""} for recipe in (before, run.settings))
+    was, now = (
+        {**dotted(recipe.model_dump(mode="json", exclude_none=True)), "data": ""} for recipe in (before, run.settings)
+    )
     return _first(was, now)
 
 
@@ -158,7 +160,7 @@ def nearest(folder: Path, planned: Iterable[Planned]) -> list[Planned]:
     found = []
     for place, runs in by_folder.items():
         try:
-            before = dotted(load_recipe(folder / place / "recipe.toml").model_dump(mode="json"))
+            before = dotted(load_recipe(folder / place / "recipe.toml").model_dump(mode="json", exclude_none=True))
         except InputError:  # none, or none that can be read, which is told of whichever is planned
             before = {}
         found.append(min(runs, key=lambda run: _distance(before, run)) if before else runs[0])
@@ -166,7 +168,7 @@ def nearest(folder: Path, planned: Iterable[Planned]) -> list[Planned]:
 
 
 def _distance(before: dict[str, Any], run: Planned) -> int:
-    now = dotted(run.settings.model_dump(mode="json"))
+    now = dotted(run.settings.model_dump(mode="json", exclude_none=True))
     return sum(before.get(key) != now.get(key) for key in {**before, **now})
 
 

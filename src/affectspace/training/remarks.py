@@ -29,15 +29,13 @@ def remarks(run: Run) -> list[str]:
     last = run.parts[0].epochs.iloc[-1] if len(run.parts[0].epochs) else {}
     for column in [name for name in getattr(last, "index", ()) if str(name).startswith("taught_nothing.")]:
         term, _, what = str(column).removeprefix("taught_nothing.").rpartition(".")
-        of = " of unlabelled items" if term.startswith("unlabelled.") else ""
-        term = term.removeprefix("unlabelled.")
+        if term.startswith("unlabelled."):
+            term = f"{term.removeprefix('unlabelled.')}, of unlabelled items,"
         if what == "batches" and last[column] > 0:
             share = f"{last[column]:.0f} of {last['batches']:.0f} batches"
-            told.append(f"The term {term} learned nothing from {share}{of} of the last epoch.")
+            told.append(f"The term {term} learned nothing from {share} of the last epoch.")
         elif what == "items" and last[column] > 0:
-            told.append(
-                f"The term {term} left {last[column]:.0f}{of or ' items'} of the last epoch out, which had no partner."
-            )
+            told.append(f"The term {term} left {last[column]:.0f} items of the last epoch out, which had no partner.")
     return told
 
 
