@@ -118,9 +118,8 @@ def _difference(place: Path, run: Planned) -> str:
         return str(error).splitlines()[0].removeprefix(f"{path}: ")
     if before.same_as(run.settings):
         return ""
-    was, now = (
-        {**dotted(recipe.model_dump(mode="json", exclude_none=True)), "data": ""} for recipe in (before, run.settings)
-    )
+    told = [recipe.model_dump(mode="json", exclude_none=True) for recipe in (before, run.settings)]
+    was, now = ({**dotted(values), "data": ""} for values in told)
     return _first(was, now)
 
 
