@@ -59,7 +59,21 @@ def test_a_corpus_without_one_of_the_modalities_is_embedded_by_the_other(run, co
     found = embed(model, [tmp_path / "words"], quiet=True)
     assert found.table["modalities"].tolist() == ["lexical"] * 2
     assert not np.stack(list(found.table["vector"]))[:, :3].any()  # the latent of what is not there
-    assert evaluate_on(run, tmp_path / "words", allow=("speaker", "session", "audio", "script"))["items"] == 2
+    told = evaluate_on(run, tmp_path / "words", allow=("speaker", "session", "audio", "script"))
+    assert told["items"] == 2
+    assert list(told["by_modality"]) == ["lexical", "acoustic+lexical"]  # nobody has the other
+    assert told["by_modality"]["acoustic+lexical"] == {"items": 2, **told["scores"]}
+
+
+def test_evaluation_of_the_test_items_tells_what_the_run_did_of_each_subset(run, corpus, tmp_path):
+    tested = run.predictions.query("split == 'test'")["item"].str.removeprefix("duo/")
+    (tmp_path / "again").mkdir()
+    items = pd.read_csv(corpus / "items.csv")
+    items[items["id"].isin(tested)].to_csv(tmp_path / "again/items.csv", index=False)
+    told = evaluate_on(run, tmp_path / "again", allow=("speaker", "session", "audio", "script"))
+    assert list(told["by_modality"]) == list(run.by_modality)
+    for names, figures in told["by_modality"].items():
+        assert figures == pytest.approx(run.by_modality[names], abs=1e-5)
 
 
 def test_a_corpus_given_twice_is_embedded_once(run, corpus):

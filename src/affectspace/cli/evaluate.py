@@ -54,7 +54,7 @@ def evaluate(
             comparison(opened)
             item_notes(opened)
             if len(opened) == 1:
-                by_modality(opened[0])
+                by_modality(opened[0].by_modality, bool(opened[0].folds))
             if together:
                 print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
                 print(_told(together["scores"]))
@@ -67,6 +67,7 @@ def evaluate(
             for run, row in zip(opened, figures):
                 print(f"{row['run']} on {row['corpus']}: {row['items']} items{_left_out(row['data'])}")
                 print(_told(row["scores"]))
+                by_modality(row.get("by_modality", {}))
                 absent = absent_told({f"unseen.{row['corpus']}": row["absent"]}, len(run.classes))
                 for sentence in (*absent, *namesakes_told(row["namesakes"])):
                     print(f"note: {sentence}")

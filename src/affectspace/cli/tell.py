@@ -40,20 +40,25 @@ MODALITY_COLUMNS = {
 }
 
 
-def by_modality(run: "Run") -> None:
-    """What a run of several modalities tells by each of them alone and by each several; nothing of other runs."""
-    if not run.by_modality:
+def by_modality(told: Mapping[str, Mapping[str, float]], folds: bool = False) -> None:
+    """What a model tells by each modality alone and by each several; nothing of a single one.
+
+    Args:
+        told: figures by names of modalities, joined with ``+``, and how many ``items`` they are of.
+        folds: whether they are means over folds.
+    """
+    if not told:
         return
-    table = Table(title="test scores by modality", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title="scores by modality", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("shown", overflow="fold", min_width=14)
     for heading in ("items", *MODALITY_COLUMNS):
         table.add_column(heading, justify="right", no_wrap=True)
-    for names, figures in run.by_modality.items():
+    for names, figures in told.items():
         cells = [_cell(figures.get(key), by) for key, by in MODALITY_COLUMNS.values()]
         table.add_row(names.replace("+", " + "), f"{figures['items']:,.0f}", *cells)
     _console().print(table)
-    folds = "; means of the folds' figures" if run.folds else ""
-    print(f"All other modalities are hidden; items that have none of those shown are left out{folds}.")
+    means = "; means of the folds' figures" if folds else ""
+    print(f"All other modalities are hidden; items that have none of those shown are left out{means}.")
 
 
 def comparison(runs: "Sequence[Run]") -> None:

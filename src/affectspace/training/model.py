@@ -179,7 +179,7 @@ class Model:
         known = groups or [None] * len(clips)
         normaliser = self.normalisers[name]
         return [
-            torch.from_numpy(normaliser.apply_new(clip, group) if len(clip) else np.asarray(clip, np.float32))
+            torch.from_numpy(normaliser.apply_new(clip, group) if len(clip) else np.array(clip, np.float32))
             for clip, group in zip(clips, known)
         ]
 
@@ -292,7 +292,9 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
     licence = f"\n(licence: {FUNCTIONALS_LICENCE})" if functionals else ""
     classes, thing, unlike = data.measured.classes, *MEDIUM_WORDS["several" if data.several else medium(recipe)]
     learned = f" (trained on {len(data.classes)} sub-classes of them)" if data.whole else ""
-    transductive = "yes: unlabelled test items shaped the normalisation or the training" if data.protocol["transductive"] else "no"
+    transductive = (
+        "yes: unlabelled test items shaped the normalisation or the training" if data.protocol["transductive"] else "no"
+    )
     return f"""# {recipe.name}
 
 Classes: {", ".join(classes)}{learned}

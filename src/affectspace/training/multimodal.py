@@ -1,6 +1,6 @@
 """The net of several modalities that a recipe names, and what it says of items with some of these alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -15,7 +15,7 @@ from affectspace.training.evaluate import Predictions, figures, predict
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
-__all__ = ["figures_of_modalities", "make_multimodal"]
+__all__ = ["figures_of_modalities", "make_multimodal", "subsets"]
 
 
 def make_multimodal(
@@ -42,6 +42,17 @@ def make_multimodal(
     return MultimodalEncoder(nets, classes, entry.hidden, entry.dropout, entry.modality_dropout, decode=reads)
 
 
+def subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Every choice of one or more, fewer ones first.
+
+    Example:
+        >>> subsets(["acoustic", "lexical"])
+        [('acoustic',), ('lexical',), ('acoustic', 'lexical')]
+    """
+    given = list(names)
+    return [chosen for count in range(1, len(given) + 1) for chosen in combinations(given, count)]
+
+
 def figures_of_modalities(model: nn.Module, data: Data, recipe: Recipe, rows: np.ndarray) -> dict[str, Any]:
     """What a net says of ``rows`` by some of their modalities alone, and how well these match.
 
@@ -50,10 +61,9 @@ def figures_of_modalities(model: nn.Module, data: Data, recipe: Recipe, rows: np
     ``matching`` has, for each two modalities, :func:`affectspace.metrics.cross_modal_retrieval` of their latents over
     the items that have both.
     """
-    subsets = [names for count in range(1, len(data.inputs) + 1) for names in combinations(data.inputs, count)]
     has = {name: each.clips.lengths[rows] > 0 for name, each in data.inputs.items()}
     by_modality, latents = {}, {}
-    for names in subsets:
+    for names in subsets(data.inputs):
         there = np.any([has[name] for name in names], axis=0)
         if not there.any():
             continue

@@ -1,5 +1,6 @@
 """A trained model measured on a corpus that it never saw."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError, LeakError
+from affectspace.metrics import scores
 from affectspace.protocols import Split, audit, namesakes
 from affectspace.training.absent import absent_classes
 from affectspace.training.evaluate import Predictions, figures, figures_of_space
 from affectspace.training.finder_file import finder_file
-from affectspace.training.gather import gather
-from affectspace.training.model import load_model
+from affectspace.training.gather import Gathered, gather
+from affectspace.training.model import Model, load_model
+from affectspace.training.multimodal import subsets
 from affectspace.training.recipe_data import CorpusEntry
 from affectspace.training.recipe_file import load_recipe
 from affectspace.training.run import Run
@@ -43,29 +46,52 @@ def evaluate_on(
         recipe = recipe.model_copy(update={"data": model.recipe.data, "features": model.recipe.features})
     gathered = gather(recipe)
     _refuse_known(run, gathered.items, allow)
-    groups = model.groups_of(gathered.items)
-    parts = []
-    for rows in np.array_split(np.arange(len(gathered.items)), -(-len(gathered.items) // BATCH)):
-        clips = {name: [each[row] for row in rows] for name, each in gathered.inputs.items()}
-        parts.append(model(clips if recipe.modalities else clips["features"], groups and [groups[row] for row in rows]))
-    embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
+    embeddings, probabilities = _answers(model, gathered, gathered.inputs.keys())
     rows = np.arange(len(gathered.items))
     targets = gathered.targets.numpy()
     predictions = Predictions(rows, targets, probabilities, embeddings, gathered.numbers, model.cut)
-    scores = figures(predictions, run.metrics["geometry"], recipe.labels.ordered)
+    measured = figures(predictions, run.metrics["geometry"], recipe.labels.ordered)
     if len(known := run.predictions.query("split == 'train'")):  # kept where the run has measured its space
         trained = [np.stack(list(known[name])) for name in ("target", "probabilities", "embedding")]
         k = (run.metrics.get("neighbours") or {}).get("k")
         before = Predictions(np.arange(len(known)), trained[0], trained[1], trained[2])
-        scores |= figures_of_space(predictions, before, k)
+        measured |= figures_of_space(predictions, before, k)
     return {
         "corpus": gathered.about[0]["name"],
         "items": len(gathered.items),
-        "scores": scores,
+        "scores": measured,
+        **({"by_modality": _by_modality(model, gathered)} if recipe.modalities else {}),
         "absent": absent_classes(targets, model.classes),
         "namesakes": namesakes(run.split[run.split["part"].isin(KNOWN)], gathered.items),
         "data": gathered.about[0],
     }
+
+
+def _answers(model: Model, gathered: Gathered, shown: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and probabilities of all labelled items, as if they had no modalities but those shown."""
+    groups = model.groups_of(gathered.items)
+    parts = []
+    for rows in np.array_split(np.arange(len(gathered.items)), -(-len(gathered.items) // BATCH)):
+        clips = {
+            name: [each[row] if name in shown else each[row][:0] for row in rows]
+            for name, each in gathered.inputs.items()
+        }
+        given = clips if model.recipe.modalities else clips["features"]
+        parts.append(model(given, groups and [groups[row] for row in rows]))
+    embeddings, probabilities = (np.concatenate(arrays) for arrays in zip(*parts))
+    return embeddings, probabilities
+
+
+def _by_modality(model: Model, gathered: Gathered) -> dict[str, dict[str, float]]:
+    """As the run's own figures of test items: of every subset, over the items that have any of it."""
+    found = {}
+    for names in subsets(gathered.inputs):
+        has = np.any([gathered.inputs[name].lengths[: len(gathered.items)] > 0 for name in names], axis=0)
+        if has.any():
+            _, probabilities = _answers(model, gathered, names)
+            told = scores(gathered.targets.numpy()[has], probabilities[has], ordered=model.recipe.labels.ordered)
+            found["+".join(names)] = {"items": int(has.sum()), **told}
+    return found
 
 
 def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None:
