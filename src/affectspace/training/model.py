@@ -292,9 +292,8 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
     licence = f"\n(licence: {FUNCTIONALS_LICENCE})" if functionals else ""
     classes, thing, unlike = data.measured.classes, *MEDIUM_WORDS["several" if data.several else medium(recipe)]
     learned = f" (trained on {len(data.classes)} sub-classes of them)" if data.whole else ""
-    transductive = (
-        "yes: unlabelled test items shaped the normalisation or the training" if data.protocol["transductive"] else "no"
-    )
+    shaped = "yes: unlabelled test items shaped the normalisation or the training"
+    transductive = shaped if data.protocol["transductive"] else "no"
     return f"""# {recipe.name}
 
 Classes: {", ".join(classes)}{learned}
