@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from affectspace.encoders import Batch, Modality, Outputs
-from affectspace.errors import InputError
+from affectspace.errors import InputError, LeakError
 from affectspace.losses import ramp_up
 from affectspace.samplers import MixedIndices
 from affectspace.training import make_recipe, train
@@ -20,6 +20,7 @@ from affectspace.training.objective import Objective, make_objective
 from affectspace.training.prepare import prepare
 from affectspace.training.remarks import remarks
 from affectspace.training.terms import Term
+from affectspace.training.transfer import evaluate_on
 from affectspace.training.unlabelled import labelled_share
 from affectspace.training.unlabelled_batches import balance, seen_twice
 
@@ -339,3 +340,54 @@ def test_what_unlabelled_items_taught_nobody_is_said_of_them(corpus, tmp_path):
     run = train(recipe(corpus, terms, unlabelled={"batch_size": 2}), tmp_path / "run", quiet=True)
     told = [sentence for sentence in remarks(run) if "unlabelled" in sentence]
     assert told == ["The term matching, of unlabelled items, learned nothing from 4 of 4 batches of the last epoch."]
+
+
+def test_of_a_corpus_that_is_tested_whole_nobody_trains(corpus, tmp_path):
+    table = pd.read_csv(corpus / "items.csv")
+    for name, mark in (("one", ""), ("other", "x")):
+        (tmp_path / name).mkdir()
+        ids = mark + table["id"]
+        table.assign(id=ids, script=ids).to_csv(tmp_path / name / "items.csv", index=False)
+        (tmp_path / name / "corpus.toml").write_text(f'name = "{name}"\n')
+    with np.load(corpus / "v.npz") as held:
+        ids, vectors = held["id"], held["v"]
+    np.savez(tmp_path / "v.npz", id=[*ids, *np.char.add("x", ids)], v=np.concatenate([vectors, vectors + 1]))
+    values = recipe(tmp_path, training={"selection": "last"}).model_dump(mode="json", exclude_none=True)
+    values["corpora"] = [{"path": "one"}, {"path": "other"}]
+    values["protocol"] = {"kind": "cross_corpus", "train": ["one"], "test": ["other"], "validate_share": 0.0}
+    data = prepare(make_recipe(values))
+    assert set(data.items["corpus"].iloc[data.unlabelled]) == {"one"}
+    assert data.about["unlabelled"]["left_out"] == {"corpus": len(data.unlabelled)}
+
+
+def test_of_a_published_split_what_is_for_tests_does_not_train(corpus, tmp_path):
+    table = pd.read_csv(corpus / "items.csv")
+    table["split"] = np.array(["train", "validate", "test"])[table["session"].str[1:].astype(int)]
+    table.to_csv(tmp_path / "items.csv", index=False)
+    (tmp_path / "v.npz").write_bytes((corpus / "v.npz").read_bytes())
+    base = recipe(tmp_path).model_dump(mode="json", exclude_none=True)
+    data = prepare(make_recipe({**base, "protocol": {"kind": "published", "allow": ["speaker", "session"]}}))
+    assert set(data.items["split"].iloc[data.unlabelled]) == {"train"}
+    assert data.about["unlabelled"]["left_out"]["split"] == 18
+
+
+def test_who_is_put_aside_for_a_choice_does_not_train(corpus):
+    base = recipe(corpus).model_dump(mode="json", exclude_none=True)
+    inner = {**base["protocol"], "within": None, "by": "session", "inner": {"by": "session", "fold": 0}}
+    data = prepare(make_recipe({**base, "protocol": {k: v for k, v in inner.items() if v is not None}}))
+    trained = set(data.items["session"].iloc[data.split.train])
+    assert len(trained) == 1
+    assert set(data.items["session"].iloc[data.unlabelled]) == trained
+
+
+def test_an_item_that_trained_without_a_label_is_no_test_of_the_run(corpus, tmp_path):
+    run = train(recipe(corpus), tmp_path / "run", quiet=True)
+    part = run.split.set_index("id")["part"]
+    table = pd.read_csv(corpus / "items.csv")
+    table = table[table["id"].map(part) == "unlabelled"].assign(label="sad", speaker="new", session="new")
+    (tmp_path / "unlabelled").mkdir()
+    table.to_csv(tmp_path / "unlabelled/items.csv", index=False)
+    (tmp_path / "unlabelled/v.npz").write_bytes((corpus / "v.npz").read_bytes())
+    (tmp_path / "unlabelled/corpus.toml").write_text(f'name = "{corpus.name}"\n')
+    with pytest.raises(LeakError, match=r"(?s)this corpus is no test of .*18 scripts are in both train"):
+        evaluate_on(run, tmp_path / "unlabelled")

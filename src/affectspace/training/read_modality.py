@@ -91,7 +91,7 @@ def read_modality(
     quarantine = {item: reason for item, reason in reasons.items() if item not in absent}
     if name:
         told = [{"id": item, "reason": reason} for item, reason in quarantine.items()]
-        refuse_too_many(corpus, told, recipe.features.max_bad_share)
+        refuse_too_many(corpus, told, recipe.features.max_bad_share, f"modalities.{name}.features")
     return ModalityRead(found, rows, quarantine, {item: reasons[item] for item in absent if item in reasons})
 
 

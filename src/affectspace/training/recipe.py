@@ -241,6 +241,10 @@ class Recipe(Section):
                 self._reads_vectors(self.features)
             elif isinstance(self.features, LogMelFeatures) and self.augment.on:
                 self._can_augment(self.features)
+            elif self.augment.on and not isinstance(self.features, FaceFeatures):
+                raise ValueError(
+                    f"augment changes sound, and features.kind {self.features.kind!r} has none; leave [augment] out"
+                )
         self._draws_batches_one_way()
         for term in self.terms:
             self._knows_its_classes(term)
@@ -264,6 +268,12 @@ class Recipe(Section):
         if self.augment.on or self.views.on:
             section = "augment" if self.augment.on else "views"
             raise ValueError(f"{section} changes items of one modality alone; leave [{section}] out beside modalities")
+        scopes = {entry.features.normalise.scope for entry in self.modalities.values()} & {"speaker", "corpus"}
+        if len(scopes) > 1:
+            raise ValueError(
+                "modalities are normalised by speaker and by corpus, and new items are known by one of the two; give "
+                'all of them the same normalise.scope, or "train"'
+            )
         if any(isinstance(term, FSimilarityEntry) for term in self.terms):
             raise ValueError(
                 "f_similarity compares embeddings of entries of 0 or more, and latents of modalities lie on both sides "

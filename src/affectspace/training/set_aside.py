@@ -73,13 +73,14 @@ def own_label(corpus: Corpus, labels: Labels) -> str | None:
     return dimension if cut else "label"
 
 
-def refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float) -> None:
+def refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: float, section: str = "features") -> None:
     """Stop where more than a share of a corpus's items are at fault.
 
     Args:
         corpus: they are of.
         quarantine: ``id`` and ``reason`` of what was set aside, ratings among it, which do not count.
         share: 0 to 1.
+        section: of the recipe, that allows it.
 
     Raises:
         InputError: there are more; it names the first of them.
@@ -98,5 +99,5 @@ def refuse_too_many(corpus: Corpus, quarantine: list[dict[str, str]], share: flo
             )
         raise InputError(
             f"{len(bad)} of {len(corpus)} items of corpus {corpus.name} are at fault, and a share of {share:g} is "
-            f"allowed (features.max_bad_share): {first}; {'; '.join(where)}"
+            f"allowed ({section}.max_bad_share): {first}; {'; '.join(where)}"
         )

@@ -95,11 +95,11 @@ def _by_modality(model: Model, gathered: Gathered) -> dict[str, dict[str, float]
 
 
 def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None:
-    known = run.split[run.split["part"].isin(KNOWN)]
+    known = run.split[run.split["part"].isin([*KNOWN, "unlabelled"])]
     if known.empty:
         raise InputError(f"run {run.path} has no record of what it was trained on, so nothing proves this to be a test")
     both = pd.concat([known, items], ignore_index=True)
-    train, validate = (np.flatnonzero(both["part"] == part) for part in KNOWN)
+    train, validate = (np.flatnonzero(both["part"].isin(parts)) for parts in (("train", "unlabelled"), ("validate",)))
     split = Split("evaluate", train, validate, np.arange(len(known), len(both)))
     leaks = [leak for leak in audit(both, split, allow) if "test" in leak.parts]
     if leaks:

@@ -81,9 +81,7 @@ def choose_unlabelled(
     return np.sort(rows), left_out
 
 
-def _shared(
-    recipe: Recipe, items: pd.DataFrame, split: Split, watched: np.ndarray
-) -> Iterator[tuple[str, np.ndarray]]:
+def _shared(recipe: Recipe, items: pd.DataFrame, split: Split, watched: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """A kind of group, and ``(items,)`` whether each item shares one of ``watched``."""
     protocol = recipe.protocol
     apart = {CrossCorpus: "test", Published: "unseen"}.get(type(protocol))

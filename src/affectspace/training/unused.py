@@ -125,7 +125,7 @@ def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
     return sentences
 
 
-_SHARED = {"audio": "recording"}  # the word of recipes, for people
+_SHARED = {"audio": "recording", "split": "published part"}  # the word of recipes, for people
 
 
 def _between(counts: Sequence[int]) -> str:
