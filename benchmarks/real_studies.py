@@ -17,7 +17,7 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
-NAMES = ("speech", "iemocap", "text", "small", "cross")
+NAMES = ("speech", "iemocap", "text", "small", "cross", "few_labels", "ablation", "unlabelled_size")
 IEMOCAP = """name = "iemocap"
 root = "{root}"
 items = "{items}"
