@@ -31,7 +31,7 @@ def planted(seed, items=1000, apart=2.5):
 @pytest.mark.parametrize("seed", range(3))
 def test_score_is_one_minus_the_self_confidence_over_that_of_the_class_suggested(seed):
     space, _ = planted(seed, items=300)
-    agreed, *_ = consensus(space.vectors, space.targets.astype(float))
+    agreed = consensus(space.vectors, space.targets.astype(float)).agreed
     theirs = get_label_quality_scores(space.labels, agreed, method="self_confidence")
     found = suspects(space)
     rows = pd.Index(space.items["id"]).get_indexer(found["id"])
