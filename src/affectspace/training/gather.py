@@ -25,7 +25,9 @@ from affectspace.training.recipe_data import VectorFeatures
 from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
 from affectspace.training.unused import RATING_FAULT
 
-__all__ = ["Gathered", "gather"]
+__all__ = ["Gathered", "corpus_digest", "gather"]
+
+LATER_COLUMNS = ("video", "video_start", "video_end")  # of items, which corpora had not at first
 
 
 @dataclass(frozen=True)
@@ -256,12 +258,14 @@ def _about(corpus, items, values, ratings, space, left_out, quarantine, digest) 
         "quarantine": sorted(quarantine, key=lambda row: row["id"]),
         "classes": {name: counts.get(name, 0) for name in space.names},
         "agreement": agreements,
-        "sha256": _digest(corpus),
+        "sha256": corpus_digest(corpus),
         "items_sha256": digest,
     }
 
 
-def _digest(corpus: Corpus) -> str:
+def corpus_digest(corpus: Corpus) -> str:
     """SHA-256 of both tables, so that a reader can tell whether the corpus has changed."""
-    text = corpus.items.to_csv(index=False) + corpus.ratings.to_csv(index=False)
+    # a run of before these columns were known still holds where they are empty
+    empty = [name for name in LATER_COLUMNS if name in corpus.items and corpus.items[name].isna().all()]
+    text = corpus.items.drop(columns=empty).to_csv(index=False) + corpus.ratings.to_csv(index=False)
     return hashlib.sha256(text.encode()).hexdigest()
