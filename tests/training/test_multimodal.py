@@ -259,3 +259,19 @@ def test_latents_of_two_sizes_match_by_dependence_alone(corpus, tmp_path):
     terms = [{"kind": "cross_entropy"}, {"kind": "matching", "between": ["acoustic", "lexical"], "form": "hsic"}]
     run = train(recipe(corpus, modalities=other, terms=terms), tmp_path / "run2", quiet=True)
     assert "recall_at_1" not in run.metrics["matching"]["acoustic+lexical"]
+
+
+@pytest.mark.parametrize("name", ["float", "keys", "embedding", "Lexical", "2nd"])
+def test_names_that_no_modality_can_have(corpus, name):
+    entries = recipe(corpus).model_dump(mode="json", exclude_none=True)["modalities"]
+    with pytest.raises(InputError, match=f"'{name}' cannot name a modality"):
+        recipe(corpus, modalities={name: entries["acoustic"]})
+
+
+def test_a_speaker_who_lacks_a_modality_is_normalised_by_the_others(corpus):
+    entries = recipe(corpus).model_dump(mode="json", exclude_none=True)["modalities"]
+    for entry in entries.values():
+        entry["features"]["normalise"] = {"scope": "speaker", "transductive": True}
+    data = prepare(recipe(corpus, modalities=entries))
+    for each in data.inputs.values():
+        assert np.isfinite(each.normaliser(int(data.split.test[0]))[0]).all()

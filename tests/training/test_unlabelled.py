@@ -15,6 +15,7 @@ from affectspace.samplers import MixedIndices
 from affectspace.training import make_recipe, train
 from affectspace.training.batches import epoch_batches, make_sampler
 from affectspace.training.cache import DataCache
+from affectspace.training.gather import gather
 from affectspace.training.keys import split_key
 from affectspace.training.objective import Objective, make_objective
 from affectspace.training.prepare import prepare
@@ -391,3 +392,69 @@ def test_an_item_that_trained_without_a_label_is_no_test_of_the_run(corpus, tmp_
     (tmp_path / "unlabelled/corpus.toml").write_text(f'name = "{corpus.name}"\n')
     with pytest.raises(LeakError, match=r"(?s)this corpus is no test of .*18 scripts are in both train"):
         evaluate_on(run, tmp_path / "unlabelled")
+
+
+def test_who_names_no_speaker_is_left_out_where_speakers_are_kept_apart(corpus, tmp_path):
+    table = pd.read_csv(corpus / "items.csv")
+    without = table["label"].isna()
+    table.loc[without, ["speaker", "session"]] = None
+    table.to_csv(tmp_path / "items.csv", index=False)
+    (tmp_path / "v.npz").write_bytes((corpus / "v.npz").read_bytes())
+    data = prepare(recipe(tmp_path))
+    assert set(data.items["label"].iloc[data.unlabelled]) == {"bored"}
+    assert data.about["unlabelled"]["left_out"]["speaker"] >= without.sum()
+
+
+def test_samples_lie_as_the_items_do(world):
+    """Of two corpora, one partly without labels: what is heard is each item's own sound."""
+    from affectspace.features import LogMel, Waveform
+
+    values = {
+        "name": "heard", "data": str(world), "corpora": [{"path": "alva"}, {"path": "boro"}],
+        "labels": {"kind": "classes", "names": ["angry", "happy"], "others": "leave_out"},
+        "features": {"kind": "log_mel", "bands": 20}, "augment": {"level": 3.0},
+        "protocol": {"kind": "cross_corpus", "train": ["alva"], "test": ["boro"], "validate_share": 0.0,
+                     "allow": ["script"]},
+        "unlabelled": {"batch_size": 4}, "terms": EVERY_TERM, "training": {"selection": "last"},
+    }  # fmt: skip
+    gathered = gather(make_recipe(values))
+    assert len(gathered.unlabelled)
+    assert gathered.samples is not None
+    front = LogMel(bands=20)
+    for row in range(0, len(gathered.clips), 3):
+        assert np.allclose(front.compute(Waveform.restore(gathered.samples[row])), gathered.clips[row], atol=0.05)
+
+
+def test_bins_are_learned_of_labels_that_are_used_alone(tmp_path):
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=60)
+    table = pd.DataFrame({"id": [f"i{row}" for row in range(60)], "speaker": [f"s{row % 6}" for row in range(60)]})
+    table["script"] = table["id"]
+    np.savez(tmp_path / "v.npz", id=table["id"].to_numpy(str), v=random.normal(size=(60, 3)).astype(np.float32))
+    thresholds, hidden = [], np.empty(0, np.int64)
+    for change in (0.0, 100.0):
+        table["label"] = numbers
+        table.loc[hidden, "label"] = numbers[hidden] + change
+        table.to_csv(tmp_path / "items.csv", index=False)
+        values = recipe(tmp_path).model_dump(mode="json", exclude_none=True)
+        values["labels"] = {"kind": "levels", "bins": 3}
+        values["protocol"] = {"kind": "grouped_folds", "folds": 3, "fold": 0, "by": "speaker"}
+        values["training"] |= {"labelled_share": 0.4}
+        data = prepare(make_recipe(values))
+        hidden = data.unlabelled
+        thresholds.append(data.about["levels"]["thresholds"])
+        assert len(hidden)
+    assert thresholds[0] == thresholds[1]
+
+
+def test_levels_balance_where_some_items_have_no_number(tmp_path):
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"id": [f"i{row}" for row in range(60)], "speaker": [f"s{row % 6}" for row in range(60)]})
+    numbers = np.where(np.arange(60) % 4 == 3, np.nan, np.arange(60) % 3 + random.normal(0, 0.1, 60))
+    table.assign(script=table["id"], label=numbers).to_csv(tmp_path / "items.csv", index=False)
+    np.savez(tmp_path / "v.npz", id=table["id"].to_numpy(str), v=random.normal(size=(60, 3)).astype(np.float32))
+    values = recipe(tmp_path, unlabelled={"balance": {"after": 1, "per_class": 5}}).model_dump(mode="json")
+    values = {key: value for key, value in values.items() if value is not None}
+    values["labels"] = {"kind": "levels", "thresholds": [0.5, 1.5]}
+    values["protocol"] = {"kind": "grouped_folds", "folds": 3, "fold": 0, "by": "speaker"}
+    assert train(make_recipe(values), tmp_path / "run", quiet=True).finished

@@ -92,6 +92,8 @@ class Normaliser:
         known = {names[row] for row in in_training}
         pooled, sums = _Sum(), {}
         for row, name in enumerate(names):
+            if not len(clips[row]):  # an item that has none of it, whose group may have none at all
+                continue
             if row in in_training:
                 part = _Sum.of(clips[row])
                 pooled.add(part)

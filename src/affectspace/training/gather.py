@@ -99,7 +99,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         if len(set(widths.values())) > 1:
             raise InputError(f"the corpora's {name} differ in size: {widths}; a run needs one")
     numbers = [part.numbers for part in parts if part.numbers is not None]
-    sounds = [(sound, np.arange(len(sound)), len(sound)) for part in parts if (sound := part.sound) is not None]
+    sounds = [(sound, np.arange(len(sound)), len(part.items)) for part in parts if (sound := part.sound) is not None]
     return Gathered(
         pd.concat([part.items for part in parts], ignore_index=True),
         torch.from_numpy(np.concatenate([part.targets for part in parts])).float(),

@@ -284,7 +284,8 @@ def _known_labels(recipe: Recipe, data: Data) -> Labels:
 
 def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
     corpora = "\n".join(
-        f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items; "
+        f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items"
+        f"{', {} more without a label'.format(c['unlabelled']) if c.get('unlabelled') else ''}; "
         f"licence: {c['licence'] or 'not stated'}"
         for c in data.about["corpora"]
     )

@@ -40,10 +40,10 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     items = gathered.items
     split = make_split(recipe, items, hard_labels(gathered))
     refuse_leaks(items, split, recipe.protocol.allow)
+    split, hidden = _with_share(recipe, gathered, split)
     if isinstance(recipe.labels, LevelLabels) and recipe.labels.bins:
         gathered = in_bins(gathered, recipe.labels, split.train)
-    soft, unlabelled, left_out = gathered.targets, NO_ROWS, {}
-    split, hidden = _with_share(recipe, gathered, split)
+    soft, numbers, unlabelled, left_out = gathered.targets, gathered.numbers, NO_ROWS, {}
     empty = [name for name, mass in zip(gathered.names, soft[torch.tensor(split.train)].sum(0)) if mass == 0]
     if empty:
         raise InputError(
@@ -57,6 +57,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         items = pd.concat([items, gathered.unlabelled], ignore_index=True)
         others = np.arange(len(soft), len(items))
         soft = torch.cat([soft, torch.full((len(others), soft.shape[1]), torch.nan)])
+        if numbers is not None:
+            numbers = np.concatenate([numbers, np.full(len(others), np.nan)])
         unlabelled, left_out = choose_unlabelled(recipe, items, split, others, hidden)
     inputs, uses = {}, False
     for name, view in recipe.per_modality().items():
@@ -101,7 +103,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         about,
         gathered.samples,
         make_views(recipe),
-        numbers=gathered.numbers,
+        numbers=numbers,
         cut=cut,
         unlabelled=unlabelled,
     )

@@ -87,7 +87,8 @@ def read_modality(
         unread = {str(item): begin + str(reasons[ask]) for item, ask in zip(has["id"], asked) if ask in reasons}
     else:
         found, unread = _none(frontend), {}
-    reasons = {item: reason for item, reason in (lacking | unread).items() if item in set(items["id"])}
+    asked_for = {*items["id"]}
+    reasons = {item: reason for item, reason in (lacking | unread).items() if item in asked_for}
     quarantine = {item: reason for item, reason in reasons.items() if item not in absent}
     if name:
         told = [{"id": item, "reason": reason} for item, reason in quarantine.items()]

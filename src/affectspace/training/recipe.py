@@ -292,6 +292,8 @@ class Recipe(Section):
                 "unlabelled items are given, and no term learns of them; add one of reconstruction, matching, "
                 "pseudo_labels and consistency, or leave [unlabelled] out"
             )
+        if sum(isinstance(term, ConsistencyEntry) for term in self.terms) > 1:
+            raise ValueError("two consistency terms would need two pairs of views, and a batch has one; keep one term")
         if any(getattr(term, "pairs", "") == "triplets" for term in self.terms):
             raise ValueError(
                 'unlabelled items cannot stand beside triplets; give the f_similarity term pairs = "batch", or leave '

@@ -64,11 +64,14 @@ class ModalityEntry(Section):
 
 
 def _named(entries: dict[str, ModalityEntry]) -> dict[str, ModalityEntry]:
+    from torch import nn  # which reading a finished run has no use for
+
+    nets = nn.ModuleDict()
     for name in entries:
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name == "embedding":
-            raise ValueError(
-                f"{name!r} cannot name a modality; use a-z, 0-9 and _, a letter first, but not 'embedding'"
-            )
+        if name == "embedding" or hasattr(nets, name):
+            raise ValueError(f"{name!r} cannot name a modality, as a net calls something else so; choose another word")
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise ValueError(f"{name!r} cannot name a modality; use a-z, 0-9 and _, a letter first")
     if len(entries) == 1:
         raise ValueError(
             f"there is a single modality, {next(iter(entries))!r}; give two or more, or [features] and [encoder] alone"

@@ -43,10 +43,11 @@ def choose_unlabelled(
 ) -> tuple[np.ndarray, dict[str, int]]:
     """Rows to train on without a label, and how many were left out, by the group that they share with others.
 
-    Unlabelled items are held to the rule of those that train with a label: left out is who is of a speaker, a session,
+    Unlabelled items are held to the rule of those that train with a label. Left out is who is of a speaker, a session,
     a script or a recording that is validated or tested on, or put aside for a choice, but for kinds that the recipe
-    allows to cross; who is published as an item to validate or test on; and who is of a corpus that is tested whole. A
-    transductive recipe leaves out nobody.
+    allows to cross; who names no such group in a corpus of which some are watched, where the split keeps them apart;
+    who is published for anything but training; and who is of a corpus that is tested whole. A transductive recipe
+    leaves out nobody.
 
     Args:
         recipe: its section ``unlabelled``.
@@ -87,9 +88,13 @@ def _shared(recipe: Recipe, items: pd.DataFrame, split: Split, watched: np.ndarr
     apart = {CrossCorpus: "test", Published: "unseen"}.get(type(protocol))
     yield "corpus", items["corpus"].isin(getattr(protocol, apart) if apart else ()).to_numpy(bool)
     if isinstance(protocol, Published):
-        part = items["split"].astype("string").str.strip().str.lower()
-        yield "split", part.isin(["validate", "test"]).to_numpy(bool)
+        part = items["split"].astype("string").str.strip().str.lower().fillna("")
+        yield "split", ~part.isin(["train", ""]).to_numpy(bool)
     for kind in GROUPS:
         if kind not in (*protocol.allow, *split.allowed):
             groups = groups_of(items, kind)
-            yield kind, groups.isin(set(groups.iloc[watched].dropna())).to_numpy(bool)
+            shares = groups.isin(set(groups.iloc[watched].dropna())).to_numpy(bool)
+            if kind in split.keeps_apart:  # who is of no named group may be of any that is watched in the corpus
+                corpora = items["corpus"].isin(items["corpus"].iloc[watched])
+                shares = shares | (groups.isna() & corpora).to_numpy(bool)
+            yield kind, shares
