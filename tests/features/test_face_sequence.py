@@ -7,7 +7,7 @@ import pytest
 from affectspace.errors import InputError, MediaError
 from affectspace.features import FaceSequence, FeatureStore, PixelVectors, face_sequence, track_face
 from affectspace.features.face import Face
-from affectspace.media import pixels_sha256, read_frames
+from affectspace.media import crop_box, pixels_sha256, read_frames
 
 av = pytest.importorskip("av")
 
@@ -73,6 +73,68 @@ def test_a_part_of_a_video(tmp_path):
     path = film(tmp_path / "a.mp4", 60, 90, 120, 150, 180, 210)
     made = FaceSequence(Levels())(path, start=2 / 3, end=5 / 3)
     assert made[:, 0] == pytest.approx([120, 150, 180], abs=4)
+
+
+class SeesAll:
+    """A finder to which all of a picture that is not black is the face."""
+
+    fingerprint = "all/1"
+
+    def __call__(self, pixels):
+        return [Face(0, 0, pixels.shape[1], pixels.shape[0], 1.0)] if pixels.max() > 40 else []
+
+
+def two_people(path, *levels):
+    """As :func:`film`, of two grey levels side by side."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=3)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 96, 48, "yuv420p", 2_000_000
+        for halves in levels:
+            row = np.repeat(np.uint8(halves), 48)
+            pixels = np.broadcast_to(row[None, :, None], (48, 96, 3))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_of_a_film_of_two_the_box_tells_whose_face_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(face_sequence, "named_finder", lambda name: SeesAll())
+    path = two_people(tmp_path / "a.mp4", (60, 200), (60, 0), (90, 220))
+    frontend = FaceSequence(Levels())
+    left, right = (frontend(path, None, None, f"{edge} 8 32 32") for edge in (8, 56))
+    assert left[:, 0] == pytest.approx([60, 60, 90], abs=4)
+    assert right[:, 0] == pytest.approx([200, 200, 220], abs=4)
+    track = frontend.track(path, box="56 8 32 32")
+    assert track.found.tolist() == [True, False, True]  # though the other is seen in all frames
+    cut = [(seconds, crop_box(pixels, "56 8 32 32")) for seconds, pixels in read_frames(path, 3.0)]
+    assert np.array_equal(track.crops, track_face(cut, SeesAll(), 64).crops)
+    assert np.array_equal(frontend.read(path, 1 / 3, 1.0, "0 0 96 48"), frontend.read(path, 1 / 3, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ("48 0 48", "box is '48 0 48'; give left, top, width and height in pixels"),
+        ("96 0 48 48", "box '96 0 48 48' lies outside a picture of 96 x 48 pixels"),
+        ("48 0 48 48", r"no face found in any of the 2 frames of box '48 0 48 48' of .*a\.mp4; leave the item out"),
+    ],
+)
+def test_a_box_that_shows_nobody_is_named(tmp_path, box, message):
+    path = two_people(tmp_path / "a.mp4", (99, 0), (99, 0))
+    with pytest.raises(MediaError, match=message):
+        FaceSequence(Levels())(path, box=box)
+
+
+def test_the_store_tells_the_boxes_of_one_film_apart(tmp_path):
+    path = str(two_people(tmp_path / "a.mp4", (60, 200), (60, 200)))
+    media = pd.DataFrame({"id": list("abc"), "path": path, "box": ["0 0 48 48", "48 0 48 48", None]})
+    store, frontend = FeatureStore(tmp_path / "store"), FaceSequence(Levels())
+    features = store.extract(media, frontend)
+    assert [round(float(features[item][0, 0]), -1) for item in "ab"] == [60, 200]
+    assert np.array_equal(features["c"], frontend(path))
+    assert features.audio_sha[0] == features.audio_sha[2] != features.audio_sha[1]  # of the whole it is on the left
+    swapped = store.extract(media.assign(box=["48 0 48 48", "0 0 48 48", None]), frontend)
+    assert swapped.audio_sha.tolist() == features.audio_sha[[1, 0, 2]].tolist()
 
 
 def test_of_a_long_video_only_the_beginning_is_looked_at(tmp_path):

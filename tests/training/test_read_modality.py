@@ -7,6 +7,16 @@ from affectspace.training import read_modality
 from affectspace.training.set_aside import unusable
 
 
+class Store:
+    """Gives back what it is to make features of."""
+
+    def __init__(self, _):
+        pass
+
+    def extract(self, media, *_, **__):
+        return media
+
+
 def corpus(root, rows):
     root.mkdir()
     (root / "a.wav").write_bytes(b"RIFF")
@@ -16,19 +26,28 @@ def corpus(root, rows):
 
 
 def test_a_video_is_cut_by_its_own_times_or_else_by_those_of_the_sound(tmp_path, monkeypatch):
-    class Store:
-        def __init__(self, _):
-            pass
-
-        def extract(self, media, *_, **__):
-            return media
-
     monkeypatch.setattr(read_modality, "FeatureStore", Store)
     shared = {"audio": "a.wav", "video": "a.mp4", "start": 1.0, "end": 2.0}
     found = corpus(tmp_path / "c", [{"id": "own", **shared, "video_start": 7.5}, {"id": "shared", **shared}])
     media, ids = read_modality.extract(found, found.items, None, True, "video")
     assert ids == ["own", "shared"]
     assert media[["start", "end"]].to_numpy().tolist() == [[7.5, None], [1.0, 2.0]]
+    assert "box" not in media  # as the corpus has none
+
+
+def test_a_box_is_of_the_video_where_the_item_has_no_image(tmp_path, monkeypatch):
+    monkeypatch.setattr(read_modality, "FeatureStore", Store)
+    rows = [
+        {"id": "film", "video": "a.mp4", "box": "360 0 360 480"},
+        {"id": "photo", "video": "a.mp4", "image": "a.png", "box": "1 2 3 4"},
+        {"id": "whole", "video": "a.mp4"},
+    ]
+    found = corpus(tmp_path / "c", rows)
+    film, _ = read_modality.extract(found, found.items, None, True, "video")
+    assert film["box"].isna().tolist() == [False, True, True]
+    assert film["box"][0] == "360 0 360 480"
+    photo, _ = read_modality.extract(found, found.items[1:2], None, True, "image")
+    assert photo["box"].tolist() == ["1 2 3 4"]
 
 
 def test_of_videos_and_words_those_at_fault_are_told_as_of_sound(tmp_path):

@@ -20,9 +20,9 @@ class Frontend(Protocol):
 
     A front end that reads something else than sound has one method more, ``sha256(read) -> str``: the hash of what
     there is to see in what :meth:`read` gave, for sound that is :func:`~affectspace.media.samples_sha256`. One that
-    reads pictures is given the item's box as the fourth argument of :meth:`read`, where the item has one. One that
-    reads text says so by a class attribute ``medium = "text"``: it is given the text itself in place of a path, and
-    nobody takes it for the name of a file.
+    reads pictures or videos is given the item's box as the fourth argument of :meth:`read`, where there is one. One
+    that reads text says so by a class attribute ``medium = "text"``: it is given the text itself in place of a path,
+    and nobody takes it for the name of a file.
     """
 
     @property
@@ -45,9 +45,10 @@ class Frontend(Protocol):
 
 
 class Source(NamedTuple):
-    """Where an item's media lie; the path is empty for an item that has none, the box is of a part of a picture.
+    """Where an item's media lie; the path is empty for an item that has none.
 
-    For a front end that reads text the path is the text.
+    The box is of the part of a picture, or of every frame of a video. For a front end that reads text the
+    path is the text.
     """
 
     path: str

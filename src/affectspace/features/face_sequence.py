@@ -18,7 +18,7 @@ from affectspace.features.face_track import FaceTrack, track_face
 from affectspace.features.finders import named_finder
 from affectspace.features.image_vectors import ImageVectors
 from affectspace.features.in_order import one_thread
-from affectspace.media import pixels_sha256, read_frames
+from affectspace.media import crop_box, pixels_sha256, read_frames
 
 __all__ = ["FaceSequence"]
 
@@ -88,24 +88,36 @@ class FaceSequence:
         made_by = f"finder=[{self._find.fingerprint}] encoder=[{self.encoder.fingerprint}]"
         return f"face_sequence/{VERSION} av={version('av')} pillow={PIL.__version__} {settings} {made_by}"
 
-    def track(self, path: str | Path, start: float | None = None, end: float | None = None) -> FaceTrack:
+    def track(
+        self, path: str | Path, start: float | None = None, end: float | None = None, box: str | None = None
+    ) -> FaceTrack:
         """The crops of the face, when each is shown, and where it was not found.
 
         Args:
             path: the video.
             start: seconds at which the item begins; None: the beginning.
             end: seconds at which it ends; None: the end.
+            box: ``"left top width height"``: the part of every frame that is the item, in which alone a face is looked
+                for; see :func:`~affectspace.media.crop_box`.
 
         Raises:
-            MediaError: a video that cannot be read, a part that lies outside of it, or no face in any frame.
+            MediaError: a video that cannot be read, a part or a box that lies outside of it, a box that is none, or no
+                face in any frame.
         """
         # Frames are decoded when they are asked for, so a long video costs no more than its beginning.
         shown = read_frames(path, self.per_second, start, end, max_frames=sys.maxsize)
-        return track_face(islice(shown, self.frames), self._find, self.side, self.colour, str(path))
+        frames = islice(shown, self.frames)
+        where = str(path)
+        if box is not None:
+            frames = (frame._replace(pixels=crop_box(frame.pixels, box)) for frame in frames)
+            where = f"box {box!r} of {path}"
+        return track_face(frames, self._find, self.side, self.colour, where)
 
-    def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
+    def read(
+        self, path: str | Path, start: float | None = None, end: float | None = None, box: str | None = None
+    ) -> np.ndarray:
         """The crops of the face, uint8 ``(frames, side, side, 1 or 3)``; arguments and errors are :meth:`track`'s."""
-        return self.track(path, start, end).crops
+        return self.track(path, start, end, box).crops
 
     def compute(self, crops: np.ndarray) -> np.ndarray:
         """Crops to the vector of each, float32 ``(frames, dimensions)``."""
@@ -116,9 +128,11 @@ class FaceSequence:
         """The hash of what is seen; see :func:`~affectspace.media.pixels_sha256`."""
         return pixels_sha256(crops)
 
-    def __call__(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
+    def __call__(
+        self, path: str | Path, start: float | None = None, end: float | None = None, box: str | None = None
+    ) -> np.ndarray:
         """The vectors of a video's faces, float32 ``(frames, dimensions)``; see :meth:`track`."""
-        return self.compute(self.read(path, start, end))
+        return self.compute(self.read(path, start, end, box))
 
     @cached_property
     def _find(self) -> FaceFinder:

@@ -67,8 +67,8 @@ class FeatureStore:
         Args:
             media: one row an item: ``id`` (unique), ``path`` (absolute; of an image also a row of a table, such
                 as ``/faces.parquet#17``; for a front end that reads text, the text itself), and where an item is a
-                part of its file ``start`` and ``end`` in seconds, or of its picture ``box``, the text "left top width
-                height" in pixels.
+                part of its file ``start`` and ``end`` in seconds, or of its picture or frames ``box``, the text "left
+                top width height" in pixels.
             frontend: makes the features; see :class:`~affectspace.features.LogMel`.
             workers: processes; None: as many as pay, 1: none but this one. The result is the same.
             max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in

@@ -111,6 +111,8 @@ def extract(
     elif column == "video":
         media = items[["id"]].assign(path=[str(corpus.root / path) for path in items["video"]])
         media = media.join(video_times(items))
+        if "box" in items:
+            media["box"] = items["box"].where(items["image"].isna())  # else it is of the image
     else:
         part = ["box"] if column == "image" and "box" in items else []
         media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])
