@@ -95,7 +95,8 @@ def make_frontend(
     """The front end that the recipe names.
 
     Raises:
-        InputError: functionals, where openSMILE is not installed.
+        InputError: functionals, where openSMILE is not installed; a run that sees no faces, or others than those of
+            the videos.
     """
     match recipe.features:
         case LogMelFeatures() as features:
@@ -144,7 +145,9 @@ def _net_of_faces(recipe: Recipe, features: FaceSequenceFeatures) -> ImageVector
     if features.run is not None:
         from affectspace.training.run_vectors import RunVectors  # which reads a model, and that asks for front ends
 
-        return RunVectors(inside(recipe.data, features.run))
+        vectors = RunVectors(inside(recipe.data, features.run))
+        vectors.refuse_other(features.side, features.colour)  # before the first video is decoded
+        return vectors
     if features.source is not None:
         return PretrainedVectors(_source(recipe, features.source))
     return PixelVectors(features.pixels)

@@ -10,14 +10,19 @@ from affectspace.encoders import ImageEncoder, PretrainedImages
 from affectspace.errors import InputError
 from affectspace.files import sha256
 from affectspace.training.model import Model, load_model
+from affectspace.training.pretrained_source import FOLDER
 from affectspace.training.recipe_data import FaceFeatures
 
 __all__ = ["RunVectors"]
+
+VERSION = 1  # of the computation; raise it when results change
 
 
 @dataclass(frozen=True)
 class RunVectors:
     """The embeddings that a run's model gives crops of faces.
+
+    A crop is seen as it is: where the run looked for faces in its pictures, none is looked for in what is one already.
 
     Args:
         path: the run's folder, or that of its model.
@@ -41,33 +46,53 @@ class RunVectors:
     @cached_property
     def _fingerprint(self) -> str:
         folder = self.path / "model" if (self.path / "model").is_dir() else self.path
-        _opened(self.path)
-        return "run " + " ".join(sha256(folder / name)[:16] for name in ("config.json", "model.safetensors"))
+        held = [folder / "config.json", folder / "model.safetensors", *sorted((folder / FOLDER).glob("*"))]
+        told = f"run/{VERSION} " + " ".join(sha256(file)[:16] for file in held if file.is_file())
+        _opened(self.path, told)  # which says in words what is missing
+        return told
 
     @property
     def dimensions(self) -> int:
         """Of the embedding."""
-        encoder = _opened(self.path).encoder
+        encoder = self._model.encoder
         assert isinstance(encoder, ImageEncoder | PretrainedImages), "checked when it was opened"
         return encoder.sizes["embedding"]
 
-    def __call__(self, crops: np.ndarray) -> np.ndarray:
-        """Crops uint8 ``(n, side, side, channels)`` to float32 ``(n, dimensions)``."""
-        model = _opened(self.path)
-        features = model.recipe.features
+    def refuse_other(self, side: int, colour: str) -> None:
+        """Stop where the model was not trained on crops of this side and colour.
+
+        Args:
+            side: in pixels.
+            colour: ``"grey"`` or ``"rgb"``.
+
+        Raises:
+            InputError: it was trained on others.
+        """
+        features = self._model.recipe.features
         assert isinstance(features, FaceFeatures), "checked when it was opened"
-        given = (crops.shape[1], "grey" if crops.shape[3] == 1 else "rgb")
-        if given != (features.side, features.colour):
+        if (side, colour) != (features.side, features.colour):
             raise InputError(
                 f"the model in {self.path} reads faces of side {features.side} in {features.colour}, and these are of "
-                f"side {given[0]} in {given[1]}; set side and colour of the features alike"
+                f"side {side} in {colour}; set side and colour of the features alike"
             )
-        frontend = model.frontend
-        return model([frontend.compute(crop) for crop in crops])[0].astype(np.float32)
+
+    def __call__(self, crops: np.ndarray) -> np.ndarray:
+        """Crops uint8 ``(n, side, side, channels)`` to float32 ``(n, dimensions)``.
+
+        Raises:
+            InputError: as :meth:`refuse_other`.
+        """
+        side, channels = crops.shape[2:]
+        self.refuse_other(side, "grey" if channels == 1 else "rgb")
+        return self._model([crop.reshape(side * side, channels) for crop in crops])[0].astype(np.float32)
+
+    @property
+    def _model(self) -> Model:
+        return _opened(self.path, self._fingerprint)
 
 
-@lru_cache(maxsize=2)  # opened once in a process, whatever is pickled to it
-def _opened(path: Path) -> Model:
+@lru_cache(maxsize=2)  # of the process: a front end goes to its workers without its model
+def _opened(path: Path, fingerprint: str) -> Model:  # so that a run which is trained again is opened again
     model = load_model(path)
     if not isinstance(model.recipe.features, FaceFeatures):
         raise InputError(f'the model in {path} reads no faces; give a run with features.kind = "faces"')
