@@ -28,14 +28,17 @@ def finder_file(recipe: Recipe) -> Path | None:
 def keep_finder(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
     """Copy the finder's file into the folder of a model.
 
+    A model that sees faces by a run below ``data`` (``features.run``) goes nowhere without these data, and looks for
+    the finder there too.
+
     Returns:
         The recipe with the copy for its finder, and the SHA-256 of the file; the recipe itself and None where there
-        is no such file.
+        is no such file, or none is kept.
 
     Raises:
         InputError: as :func:`finder_file`.
     """
-    if (path := finder_file(recipe)) is None:
+    if (path := finder_file(recipe)) is None or _reads_run(recipe):
         return recipe, None
     shutil.copyfile(path, folder / NAME)
     features = recipe.features.model_copy(update={"finder": NAME})
@@ -46,14 +49,14 @@ def with_kept_finder(recipe: Recipe, folder: Path, digest: str | None) -> Recipe
     """The recipe of a saved model, with its ``data`` where the finder's file was kept, if there is one.
 
     Args:
-        recipe: as the model has it.
+        recipe: as the model has it, with the ``data`` of its run where it reads others of them.
         folder: of the model.
         digest: SHA-256 of the file in training.
 
     Raises:
         InputError: the file is missing, or not the one of training, which would crop other pictures.
     """
-    if finder_file(recipe) is None:
+    if finder_file(recipe) is None or _reads_run(recipe):
         return recipe
     path = folder / NAME
     if digest is None or not path.is_file():
@@ -67,3 +70,7 @@ def with_kept_finder(recipe: Recipe, folder: Path, digest: str | None) -> Recipe
             f"{found[:16]}, expected {digest[:16]}; restore it from a copy"
         )
     return recipe.model_copy(update={"data": str(folder.resolve())})
+
+
+def _reads_run(recipe: Recipe) -> bool:
+    return isinstance(recipe.features, FaceSequenceFeatures) and recipe.features.run is not None

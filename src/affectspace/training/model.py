@@ -256,7 +256,7 @@ def load_model(folder: str | Path) -> Model:
                 f"{folder} is of model format {config['format']}, and this affectspace reads {FORMAT}; upgrade it"
             )
         recipe = make_recipe(config["recipe"], str(folder / "config.json"))
-        recipe = with_data_of_run(with_kept_finder(recipe, folder, config.get("finder_sha256")), folder)
+        recipe = with_kept_finder(with_data_of_run(recipe, folder), folder, config.get("finder_sha256"))
         parents = torch.tensor(config["parents"]) if "parents" in config else None
         told = config["normaliser"] if recipe.modalities else {"features": config["normaliser"]}
         normalisers = {name: Normaliser.from_dict(content) for name, content in told.items()}
