@@ -97,6 +97,19 @@ def test_from_the_table_to_the_figures_of_each_modality(corpus, tmp_path):
     assert about["quarantine"] == []
 
 
+def test_sequences_of_a_single_word_each_are_still_sequences(corpus, tmp_path):
+    words = {"kind": "words", "path": "words.npz", "words": 1, "max_bad_share": 0.5}
+    several = recipe(corpus)
+    modalities = several.model_dump(include={"modalities"})["modalities"] | {"lexical": {"features": words, "net": NET}}
+    run = train(recipe(corpus, modalities=modalities), tmp_path / "run", quiet=True)
+    assert run.metrics["by_modality"]["lexical"]["items"] > 0
+    values = several.model_dump(include={"name", "data", "corpora", "labels", "protocol", "training"})
+    alone = make_recipe({**values, "features": words, "encoder": {"kind": "conv_pool", "channels": 4, "kernel": 3}})
+    data = prepare(alone)
+    assert data.batch(data.split.train[:3]).values.shape == (3, 1, 8)
+    assert train(alone, tmp_path / "alone", quiet=True).metrics["counts"]["test"] > 0
+
+
 def test_features_are_those_of_each_front_end(corpus):
     data = prepare(recipe(corpus))
     assert data.dimensions == {"acoustic": 3, "lexical": 8}

@@ -51,19 +51,21 @@ class Inputs:
     Args:
         clips: each item's features ``(frames, dimensions)``.
         normaliser: the mean and scale for each item.
+        sequences: whether the net reads sequences, even where each of them has a single frame.
         shown: whether they are; if not, no item has any.
         scales: mean and scale of the items met so far.
     """
 
     clips: Clips
     normaliser: Normaliser
+    sequences: bool = False
     shown: bool = True
     scales: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def vectors(self) -> bool:
-        """Whether every item that has any is a single vector."""
-        return bool((self.clips.lengths <= 1).all())
+        """Whether every item that has any is a single vector, and read as one."""
+        return not self.sequences and bool((self.clips.lengths <= 1).all())
 
     def read(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         """The items of ``rows``, normalised: vectors, or sequences padded with zeros; and their lengths."""

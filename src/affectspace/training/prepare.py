@@ -19,8 +19,9 @@ from affectspace.training.frontends import make_views
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.inputs import Inputs
 from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
-from affectspace.training.recipe import Recipe
+from affectspace.training.recipe import ConvPoolEncoder, Recipe
 from affectspace.training.recipe_data import LevelLabels
+from affectspace.training.recipe_modalities import SequenceNet
 from affectspace.training.split import hard_labels, make_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share
 from affectspace.training.unused import reason_kind
@@ -70,7 +71,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
             )
         groups = without_put_aside(normalised_groups(items, normalise.scope), split, unlabelled)
         normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
-        inputs[name] = Inputs(clips, normaliser)
+        inputs[name] = Inputs(clips, normaliser, _reads_sequences(recipe, name))
         uses |= normalise.transductive and groups is not None and uses_own(groups, split)
     uses |= recipe.unlabelled is not None and recipe.unlabelled.transductive
     protocol = {
@@ -119,6 +120,12 @@ def _with_share(recipe: Recipe, gathered: Gathered, split: Split) -> tuple[Split
 def _normalised(recipe: Recipe) -> dict[str, Any]:
     told = {name: view.features.normalise.model_dump() for name, view in recipe.per_modality().items()}
     return told if recipe.modalities else told["features"]
+
+
+def _reads_sequences(recipe: Recipe, name: str) -> bool:
+    if recipe.modalities:
+        return isinstance(recipe.modalities[name].net, SequenceNet)
+    return isinstance(recipe.encoder, ConvPoolEncoder)
 
 
 def _unread(gathered: Gathered, classes: Sequence[str]) -> str:
