@@ -189,7 +189,7 @@ def _of_corpus(corpus: Corpus) -> Sources:
             continue
         video = bool(cells.get("video"))
         start, end = shown.iloc[row].tolist() if video else (None, None)
-        box = str(cells.get("box") or "").strip()
+        box = "" if video and cells["image"] else str(cells.get("box") or "").strip()  # else it is of the image
         sources.append(FaceSource(name, name, media, path, video, start, end, box))
         rows.append(row)
     items = corpus.items.iloc[rows].set_index("id", drop=False)
