@@ -12,6 +12,7 @@ from PIL import Image
 from affectspace.errors import InputError
 from affectspace.features import Views
 from affectspace.training import load_model, make_recipe, train
+from affectspace.training.cache import DataCache
 from affectspace.training.evaluate import predict
 from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
@@ -277,3 +278,11 @@ def test_what_does_not_fit_together_is_refused(faces, changes, message):
 def test_a_net_that_there_is_not_is_named(faces, tmp_path):
     with pytest.raises(InputError, match="there is no image net 'resnet81'; did you mean 'resnet18'"):
         train(faces(encoder={"net": "resnet81"}), tmp_path / "run", quiet=True)
+
+
+def test_runs_that_share_their_data_keep_views_of_their_own(faces):
+    cache = DataCache()
+    flipped, plain = cache(faces()), cache(faces(views={"crop": None, "flip": False}))
+    assert flipped.views == Views(CROP, True)
+    assert plain.views is None
+    assert plain.inputs is not flipped.inputs
