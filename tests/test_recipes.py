@@ -16,7 +16,7 @@ from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import load_study
 from affectspace.training import load_recipe, make_recipe, train, train_recipe
 from affectspace.training.dotted import put
-from affectspace.training.recipe_data import VectorFeatures
+from affectspace.training.recipe_features import VectorFeatures
 
 FILES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 STUDIES = [path for path in FILES if "recipes" in tomllib.loads(path.read_text())]

@@ -15,7 +15,7 @@ from affectspace.errors import InputError, MediaError
 from affectspace.features import FeatureStore, Functionals
 from affectspace.features import functionals as module
 from affectspace.media import read_audio, write_audio
-from affectspace.training.recipe_data import FunctionalsSet
+from affectspace.training.recipe_features import FunctionalsSet
 
 opensmile = pytest.importorskip("opensmile")
 

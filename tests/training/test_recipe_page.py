@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from affectspace.training.recipe import Encoder, Monitor, Recipe, Training
-from affectspace.training.recipe_data import Augment, CorpusEntry, Features, Labels, Normalise, Views
+from affectspace.training.recipe_data import Augment, CorpusEntry, Labels, Views
+from affectspace.training.recipe_features import Features, Normalise
 from affectspace.training.recipe_modalities import Balance, ModalityEntry, Unlabelled
 from affectspace.training.recipe_protocol import Inner, Protocol
 

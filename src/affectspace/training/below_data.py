@@ -5,7 +5,7 @@ from pathlib import Path
 
 from affectspace.errors import InputError
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import FaceSequenceFeatures, VectorFeatures, WordFeatures
+from affectspace.training.recipe_features import FaceSequenceFeatures, VectorFeatures, WordFeatures
 from affectspace.training.recipe_file import load_recipe
 
 __all__ = ["files_below", "refuse_missing_below", "with_data_of_run"]

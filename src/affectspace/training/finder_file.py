@@ -6,7 +6,7 @@ from pathlib import Path
 from affectspace.errors import InputError
 from affectspace.files import inside, sha256
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import FaceFeatures, FaceSequenceFeatures
+from affectspace.training.recipe_features import FaceFeatures, FaceSequenceFeatures
 
 __all__ = ["NAME", "finder_file", "keep_finder", "with_kept_finder"]
 

@@ -30,14 +30,12 @@ from affectspace.files import inside
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, Uncut
 from affectspace.training.finder_file import finder_file
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import (
-    ClassLabels,
+from affectspace.training.recipe_data import ClassLabels, LevelLabels, PoleLabels
+from affectspace.training.recipe_features import (
     FaceFeatures,
     FaceSequenceFeatures,
     FunctionalsFeatures,
-    LevelLabels,
     LogMelFeatures,
-    PoleLabels,
     PretrainedTextFeatures,
     VectorFeatures,
     WordFeatures,

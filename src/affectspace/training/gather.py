@@ -21,7 +21,7 @@ from affectspace.training.frontends import joined_fingerprint, make_frontend, ma
 from affectspace.training.inputs import Clips
 from affectspace.training.read_modality import NO_MODALITY, extract, items_digest, read_modality
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_data import VectorFeatures
+from affectspace.training.recipe_features import VectorFeatures
 from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
 from affectspace.training.unused import RATING_FAULT
 

@@ -35,7 +35,8 @@ from affectspace.training.recipe import (
     Recipe,
     make_recipe,
 )
-from affectspace.training.recipe_data import CorpusEntry, FaceFeatures, FunctionalsFeatures, Labels, LevelLabels
+from affectspace.training.recipe_data import CorpusEntry, Labels, LevelLabels
+from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]

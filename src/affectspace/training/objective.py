@@ -36,6 +36,7 @@ from affectspace.losses import (
     ramp_up,
 )
 from affectspace.training.data import Data
+from affectspace.training.modality_terms import ConsistencyTerm, MatchingTerm, PseudoLabelsTerm, ReconstructionTerm
 from affectspace.training.recipe import ImageEncoderEntry, PretrainedImageEntry, Recipe
 from affectspace.training.recipe_terms import (
     AdversaryEntry,
@@ -60,16 +61,12 @@ from affectspace.training.recipe_terms import (
 from affectspace.training.terms import (
     AcrossGroupsTerm,
     AdversaryTerm,
-    ConsistencyTerm,
     ContrastiveTerm,
     EmbeddingTerm,
     GuidedEMDTerm,
     IndependenceTerm,
     LogitsTerm,
     MajorityTerm,
-    MatchingTerm,
-    PseudoLabelsTerm,
-    ReconstructionTerm,
     Term,
     TripletTerm,
     majority,

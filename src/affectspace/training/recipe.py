@@ -7,17 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
-from affectspace.training.recipe_data import (
-    Augment,
-    CorpusEntry,
+from affectspace.training.recipe_data import Augment, CorpusEntry, Labels, Views, class_count
+from affectspace.training.recipe_features import (
     FaceFeatures,
     Features,
     FunctionalsFeatures,
-    Labels,
     LogMelFeatures,
     VectorFeatures,
-    Views,
-    class_count,
 )
 from affectspace.training.recipe_modalities import Modalities, MultimodalEncoderEntry, Unlabelled
 from affectspace.training.recipe_protocol import Protocol

@@ -11,20 +11,10 @@ __all__ = [
     "Augment",
     "ClassLabels",
     "CorpusEntry",
-    "FaceFeatures",
-    "FaceSequenceFeatures",
-    "Features",
-    "FunctionalsFeatures",
-    "FunctionalsSet",
     "Labels",
     "LevelLabels",
-    "LogMelFeatures",
-    "Normalise",
     "PoleLabels",
-    "PretrainedTextFeatures",
-    "VectorFeatures",
     "Views",
-    "WordFeatures",
     "class_count",
     "stand_in_order",
 ]
@@ -102,139 +92,6 @@ class LevelLabels(Section):
             cut = "bins" if self.bins is not None else "thresholds"
             raise ValueError(f"{cut} makes {count} levels, and {len(self.names)} are named; name {count}, or none")
         return self
-
-
-class Normalise(Section):
-    """z-normalisation: whose mean and variance an item is given.
-
-    ``transductive`` lets corpora or speakers outside training use their own (unlabelled) items,
-    which is no longer a test on data never seen, and is said so in every output.
-    """
-
-    scope: Literal["none", "item", "speaker", "corpus", "train"] = "train"
-    transductive: bool = False
-
-    @model_validator(mode="after")
-    def _has_groups(self) -> Self:
-        if self.transductive and self.scope not in {"speaker", "corpus"}:
-            raise ValueError(f"transductive has no meaning for scope {self.scope!r}; legal with it: speaker, corpus")
-        return self
-
-
-class LogMelFeatures(Section):
-    """Log-Mel filterbank energies as Kaldi computes them.
-
-    ``max_bad_share`` of a corpus's items may be at fault and are set aside; with more the run stops.
-    """
-
-    kind: Literal["log_mel"] = "log_mel"
-    bands: int = Field(default=40, ge=1)
-    level: float | None = Field(default=None, le=0)
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-FunctionalsSet = Literal[
-    "ComParE_2016", "eGeMAPSv02", "GeMAPSv01b", "emobase", "IS09", "IS10", "IS11", "IS12", "IS13"
-]  # fmt: skip
-
-
-class FunctionalsFeatures(Section):
-    """openSMILE's functionals, one vector a recording; its licence rules out commercial use.
-
-    Needs ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
-    """
-
-    kind: Literal["functionals"]
-    set: FunctionalsSet = "ComParE_2016"
-    level: float | None = Field(default=None, le=0)
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-class VectorFeatures(Section):
-    """Precomputed vectors from a table or an npz file, below ``data``."""
-
-    kind: Literal["vectors"]
-    path: str | tuple[str, ...]
-    id_column: str | None = None
-    columns: tuple[str, ...] | None = None
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-class WordFeatures(Section):
-    """The words of a text as vectors of a table below ``data``: the first ``words`` that the table knows."""
-
-    kind: Literal["words"]
-    path: str
-    words: int = Field(default=22, ge=1)
-    word_column: str | None = None
-    columns: tuple[str, ...] | None = None
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-class PretrainedTextFeatures(Section):
-    """The words of a text as vectors of a model of ``transformers``, each the mean of its pieces.
-
-    ``source`` is a folder with safetensors, below ``data``, or a name on the hub. Needs
-    ``pip install "affectspace[pretrained]"``.
-    """
-
-    kind: Literal["pretrained_text"]
-    source: str = Field(min_length=1)
-    words: int = Field(default=22, ge=1)
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-
-class FaceSequenceFeatures(Section):
-    """The face through a video as ``frames`` vectors, ``per_second`` of them: its pixels, or those of a net.
-
-    A frame without a face repeats the last one found. The net is ``run``, the folder below ``data`` of a run of yours
-    that was trained on faces, or ``source``, an image model of ``transformers`` (a folder below ``data``, or a name on
-    the hub); with neither a frame is its grey pixels, ``pixels`` x ``pixels`` of them. ``finder`` is ``"cascade"``, or
-    the path of a YuNet file below ``data``.
-    """
-
-    kind: Literal["face_sequence"]
-    frames: int = Field(default=18, ge=1)
-    per_second: float = Field(default=3.0, gt=0, le=60)
-    side: int = Field(default=64, ge=8, le=1024)
-    colour: Literal["grey", "rgb"] = "grey"
-    finder: str = "cascade"
-    run: str | None = None
-    source: str | None = None
-    pixels: int = Field(default=16, ge=1, le=64)
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-    @model_validator(mode="after")
-    def _has_one_net(self) -> Self:
-        if self.run is not None and self.source is not None:
-            raise ValueError("run and source both name a net for the faces; keep one of the two")
-        return self
-
-
-class FaceFeatures(Section):
-    """Pictures as squares of ``side`` pixels.
-
-    ``finder`` looks for the face in each picture: not given, pictures are crops of faces already; ``"cascade"``
-    needs ``pip install "affectspace[faces]"``; else the path, below ``data``, of a YuNet model file.
-    """
-
-    kind: Literal["faces"]
-    side: int = Field(default=48, ge=8, le=1024)
-    colour: Literal["grey", "rgb"] = "grey"
-    finder: str | None = None
-    max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    normalise: Normalise = Normalise()
-
-    @property
-    def channels(self) -> int:
-        """Numbers in a pixel."""
-        return 1 if self.colour == "grey" else 3
 
 
 def _pair(given: Any) -> Any:
@@ -336,16 +193,6 @@ class Views(Section):
 
 
 Labels = Annotated[ClassLabels | PoleLabels | LevelLabels, Field(discriminator="kind")]
-Features = Annotated[
-    LogMelFeatures
-    | FunctionalsFeatures
-    | VectorFeatures
-    | FaceFeatures
-    | WordFeatures
-    | PretrainedTextFeatures
-    | FaceSequenceFeatures,
-    Field(discriminator="kind"),
-]
 
 
 def class_count(labels: ClassLabels | PoleLabels | LevelLabels) -> int:

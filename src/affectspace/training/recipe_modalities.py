@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from affectspace.training.recipe_data import FaceFeatures, Features
+from affectspace.training.recipe_features import FaceFeatures, Features
 from affectspace.training.schema import Section
 
 __all__ = ["Balance", "LinearNet", "Modalities", "ModalityEntry", "MultimodalEncoderEntry", "SequenceNet", "Unlabelled"]

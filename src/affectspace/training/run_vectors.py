@@ -11,7 +11,7 @@ from affectspace.errors import InputError
 from affectspace.files import sha256
 from affectspace.training.model import Model, load_model
 from affectspace.training.pretrained_source import FOLDER
-from affectspace.training.recipe_data import FaceFeatures
+from affectspace.training.recipe_features import FaceFeatures
 
 __all__ = ["RunVectors"]
 

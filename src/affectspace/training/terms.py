@@ -1,6 +1,5 @@
 """Terms: a loss bound to what it reads of a batch."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import Literal
@@ -11,17 +10,12 @@ from torch import Tensor, nn
 from affectspace.encoders import Batch, Outputs
 from affectspace.losses import (
     AdversaryLoss,
-    ConsistencyLoss,
-    CrossModalMatchingLoss,
     GuidedEMDLoss,
     HSICLoss,
     MemoryBank,
     MMDLoss,
-    PseudoLabelLoss,
-    ReconstructionLoss,
     SupervisedContrastiveLoss,
     TripletFSimilarityLoss,
-    confident,
     reversal_schedule,
 )
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
@@ -30,20 +24,18 @@ from affectspace.metrics import spearman
 __all__ = [
     "AcrossGroupsTerm",
     "AdversaryTerm",
-    "ConsistencyTerm",
     "ContrastiveTerm",
     "EmbeddingTerm",
     "GuidedEMDTerm",
     "IndependenceTerm",
     "LogitsTerm",
     "MajorityTerm",
-    "MatchingTerm",
-    "PseudoLabelsTerm",
-    "ReconstructionTerm",
     "Term",
     "TripletTerm",
     "distance_order",
+    "layer_of",
     "majority",
+    "targets_of",
 ]
 
 TIE = 1e-6  # of shares of votes, as for leading classes in affectspace.metrics
@@ -77,7 +69,7 @@ class LogitsTerm(Term):
         self.loss = loss
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        return self.loss(outputs.logits[: batch.anchors], _targets(batch))
+        return self.loss(outputs.logits[: batch.anchors], targets_of(batch))
 
 
 class EmbeddingTerm(Term):
@@ -92,7 +84,7 @@ class EmbeddingTerm(Term):
         self.memory = memory
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        embeddings, targets = outputs.embedding[: batch.anchors], _targets(batch)
+        embeddings, targets = outputs.embedding[: batch.anchors], targets_of(batch)
         value = self.loss(embeddings, targets)
         if self.memory is not None:
             if len(self.memory):
@@ -115,7 +107,7 @@ class ContrastiveTerm(Term):
         known = groups >= 0
         across = (groups[:, None] != groups) & known[:, None] & known
         weights = torch.where(across, self.across_groups, 1.0)
-        return self.loss(outputs.embedding[: batch.anchors], _targets(batch), pair_weights=weights)
+        return self.loss(outputs.embedding[: batch.anchors], targets_of(batch), pair_weights=weights)
 
 
 class MajorityTerm(Term):
@@ -158,7 +150,7 @@ class GuidedEMDTerm(Term):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
         features = layer_of(outputs, self.layer)[: batch.anchors]
-        return self.loss(outputs.logits[: batch.anchors], _targets(batch), features)
+        return self.loss(outputs.logits[: batch.anchors], targets_of(batch), features)
 
     def epoch_end(self) -> dict[str, float]:
         self.loss.epoch_end()
@@ -204,100 +196,6 @@ class IndependenceTerm(Term):
         known = groups >= 0
         leave_out(~known, f"their {self.groups} is not named")
         return self.loss(outputs.embedding[: batch.anchors][known], groups[known])
-
-
-class MatchingTerm(Term):
-    """Layers, such as the latents of modalities, matched item by item: the first with each other one.
-
-    Items that lack one of two modalities have no part in matching these two.
-    """
-
-    learns_of = "both"
-
-    def __init__(self, loss: CrossModalMatchingLoss, between: Sequence[str]):
-        super().__init__()
-        self.loss = loss
-        self.between = tuple(between)
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        first, *others = self.between
-        return torch.stack([self._match(outputs, batch, first, other) for other in others]).sum()
-
-    def _match(self, outputs: Outputs, batch: Batch, first: str, other: str) -> Tensor:
-        a, b, groups = layer_of(outputs, first), layer_of(outputs, other), _targets(batch)
-        a, b = a[: batch.anchors], b[: batch.anchors]
-        given = batch.modalities or {}
-        present = [given[name].present[: batch.anchors] for name in (first, other) if name in given]
-        if present and not (both := torch.stack(present).all(0)).all():
-            a, b, groups = a[both], b[both], groups[both]
-        return self.loss(a, b, groups=groups)
-
-
-class ReconstructionTerm(Term):
-    """Every modality made again from its latent; the sum over modalities of the mean over items that have it.
-
-    Args:
-        targets: of each modality's values and lengths, what is to be made again, and what of it counts.
-    """
-
-    learns_of = "both"
-
-    def __init__(self, targets: Mapping[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]):
-        super().__init__()
-        self.loss = ReconstructionLoss()
-        self.targets = dict(targets)
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        assert batch.modalities is not None, "the recipe proves it"
-        values = []
-        for name, target in self.targets.items():
-            given = batch.modalities[name]
-            if not given.present.any():
-                continue
-            wanted, inside = target(given.values, given.lengths)
-            values.append(self.loss(outputs.reconstructions[name], wanted, inside))
-        return torch.stack(values).sum()
-
-
-class PseudoLabelsTerm(Term):
-    """What the net is sure of is taught to it, of unlabelled items."""
-
-    learns_of = "unlabelled"
-    sure: Tensor
-    asked: Tensor
-
-    def __init__(self, loss: PseudoLabelLoss):
-        super().__init__()
-        self.loss = loss
-        self.register_buffer("sure", torch.zeros((), dtype=torch.long))
-        self.register_buffer("asked", torch.zeros((), dtype=torch.long))
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        if self.training:
-            with torch.no_grad():
-                self.sure += confident(outputs.logits, self.loss.threshold).sum()
-                self.asked += len(outputs.logits)
-        return self.loss(outputs.logits)
-
-    def epoch_end(self) -> dict[str, float]:
-        share = float(self.sure) / max(int(self.asked), 1)
-        self.sure.zero_()
-        self.asked.zero_()
-        return {"sure": share}
-
-
-class ConsistencyTerm(Term):
-    """Two views of the same unlabelled items, told alike; the second half of them is the second view."""
-
-    learns_of = "unlabelled"
-
-    def __init__(self, loss: ConsistencyLoss):
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
-        first, second = outputs.logits.chunk(2)
-        return self.loss(first, second)
 
 
 class AdversaryTerm(Term):
@@ -365,7 +263,8 @@ def layer_of(outputs: Outputs, name: str) -> Tensor:
     return outputs.embedding if name == "embedding" else outputs.layers[name]
 
 
-def _targets(batch: Batch) -> Tensor:
+def targets_of(batch: Batch) -> Tensor:
+    """Those of the anchors, which every training batch has."""
     assert batch.targets is not None, "training batches have targets"
     return batch.targets[: batch.anchors]
 
