@@ -7,7 +7,7 @@ import pytest
 
 from affectspace.features import Normaliser
 from affectspace.training import pretrained_source
-from affectspace.training.recipe import PretrainedImageEntry
+from affectspace.training.recipe_encoder import PretrainedImageEntry
 
 
 @pytest.fixture

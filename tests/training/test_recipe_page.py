@@ -7,11 +7,13 @@ from typing import get_args
 
 import pytest
 
-from affectspace.training.recipe import Encoder, Monitor, Recipe, Training
+from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import Augment, CorpusEntry, Labels, Views
+from affectspace.training.recipe_encoder import Encoder
 from affectspace.training.recipe_features import Features, Normalise
 from affectspace.training.recipe_modalities import Balance, ModalityEntry, Unlabelled
 from affectspace.training.recipe_protocol import Inner, Protocol
+from affectspace.training.recipe_training import Monitor, Training
 
 PAGE = (Path(__file__).parents[2] / "docs/recipes.md").read_text(encoding="utf-8")
 SECTIONS = {

@@ -17,9 +17,10 @@ from affectspace.studies.recipes import StudyRecipes, points
 from affectspace.studies.study import slug
 from affectspace.training.dotted import canonical
 from affectspace.training.keys import items_key, split_key
-from affectspace.training.recipe import Monitor, Recipe
+from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.recipe_protocol import Inner, LeaveOneOut
+from affectspace.training.recipe_training import Monitor
 
 __all__ = [
     "Choice",

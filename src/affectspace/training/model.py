@@ -27,15 +27,9 @@ from affectspace.training.multimodal import make_multimodal
 from affectspace.training.normalised import normalised_groups
 from affectspace.training.objective import Objective
 from affectspace.training.pretrained_source import keep_architecture, make_pretrained
-from affectspace.training.recipe import (
-    ConvPoolEncoder,
-    ImageEncoderEntry,
-    MLPEncoder,
-    PretrainedImageEntry,
-    Recipe,
-    make_recipe,
-)
+from affectspace.training.recipe import Recipe, make_recipe
 from affectspace.training.recipe_data import CorpusEntry, Labels, LevelLabels
+from affectspace.training.recipe_encoder import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, PretrainedImageEntry
 from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 

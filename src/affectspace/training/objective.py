@@ -37,7 +37,8 @@ from affectspace.losses import (
 )
 from affectspace.training.data import Data
 from affectspace.training.modality_terms import ConsistencyTerm, MatchingTerm, PseudoLabelsTerm, ReconstructionTerm
-from affectspace.training.recipe import ImageEncoderEntry, PretrainedImageEntry, Recipe
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_encoder import ImageEncoderEntry, PretrainedImageEntry
 from affectspace.training.recipe_terms import (
     AdversaryEntry,
     ConsistencyEntry,

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from affectspace.training.recipe import Training
+from affectspace.training.recipe_training import Training
 
 __all__ = ["make_optimiser", "set_rate"]
 

@@ -19,8 +19,9 @@ from affectspace.training.frontends import make_views
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.inputs import Inputs
 from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
-from affectspace.training.recipe import ConvPoolEncoder, Recipe
+from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
+from affectspace.training.recipe_encoder import ConvPoolEncoder
 from affectspace.training.recipe_modalities import SequenceNet
 from affectspace.training.split import hard_labels, make_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share

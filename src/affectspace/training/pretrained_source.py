@@ -6,7 +6,8 @@ from torch import nn
 
 from affectspace.encoders import PretrainedImages
 from affectspace.features import Normaliser
-from affectspace.training.recipe import PretrainedImageEntry, Recipe
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_encoder import PretrainedImageEntry
 
 __all__ = ["FOLDER", "keep_architecture", "make_pretrained", "revision_of"]
 

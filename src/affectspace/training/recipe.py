@@ -2,12 +2,19 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
 from affectspace.training.recipe_data import Augment, CorpusEntry, Labels, Views, class_count
+from affectspace.training.recipe_encoder import (
+    ConvPoolEncoder,
+    Encoder,
+    ImageEncoderEntry,
+    MLPEncoder,
+    PretrainedImageEntry,
+)
 from affectspace.training.recipe_features import (
     FaceFeatures,
     Features,
@@ -27,130 +34,10 @@ from affectspace.training.recipe_terms import (
     ReconstructionEntry,
     Term,
 )
+from affectspace.training.recipe_training import Monitor, Training
 from affectspace.training.schema import Section, sentences
 
 __all__ = ["Recipe", "make_recipe"]
-
-
-class ConvPoolEncoder(Section):
-    kind: Literal["conv_pool"] = "conv_pool"
-    channels: int = Field(default=128, ge=1)
-    kernel: int = Field(default=16, ge=1)
-    hidden: int = Field(default=128, ge=1)
-
-
-class MLPEncoder(Section):
-    """A perceptron; normalised inputs further than ``limit`` standard deviations out are moved there."""
-
-    kind: Literal["mlp"]
-    hidden: int = Field(default=128, ge=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    limit: float | None = Field(default=None, gt=0)
-
-
-class ImageEncoderEntry(Section):
-    """A net for pictures by its name (docs/nets.md), ``width`` times as wide, and the embedding behind it.
-
-    ``non_negative`` puts a ReLU behind the embedding, as similarity of embeddings (f_similarity) needs it. With
-    ``probe`` the layer that tells classes reads the space and has no part in shaping it.
-    """
-
-    kind: Literal["image"]
-    net: str = "resnet18"
-    width: float = Field(default=1.0, gt=0, le=4)
-    dimensions: int = Field(default=64, ge=1)
-    non_negative: bool = False
-    probe: bool = False
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-
-
-class PretrainedImageEntry(Section):
-    """A model of ``transformers`` for pictures that others have trained, and the embedding behind it.
-
-    ``source`` is a folder with safetensors, below ``data``, or a name on the hub. With ``frozen`` only what stands
-    behind it learns; ``non_negative``, ``probe`` and ``dropout`` as of a net for pictures. Needs
-    ``pip install "affectspace[pretrained]"``.
-    """
-
-    kind: Literal["pretrained_image"]
-    source: str = Field(min_length=1)
-    frozen: bool = False
-    dimensions: int = Field(default=64, ge=1)
-    non_negative: bool = False
-    probe: bool = False
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-
-
-class Training(Section):
-    """How long, how fast, and which epoch is kept.
-
-    ``selection`` "validation" keeps the epoch with the highest validation UAR (the earliest of
-    equals); "last" keeps the last one; a number keeps the epoch of that number, which was chosen before.
-    The end of an epoch is checkpointed when ``checkpoint_seconds`` have gone by since the last time
-    (0: every epoch); ``checkpoint_steps`` adds checkpoints within an epoch. ``length_pool`` above 1 draws
-    so many batches at a time and sorts their items by length, which saves padding where padding costs
-    (on a GPU) and changes which items meet in a batch; see :class:`affectspace.samplers.LengthBuckets`.
-    ``labelled_share`` is how many of the training items' labels are used, of each class alike; which ones follows from
-    the recipe's seed, and those of a smaller share are among those of a larger one.
-    ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes, smaller
-    ones where there are fewer classes; see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the
-    learning rate fall to 0.
-    """
-
-    epochs: int = Field(default=30, ge=1)
-    batch_size: int = Field(default=100, ge=2)
-    length_pool: int = Field(default=1, ge=1)
-    items_per_class: int | None = Field(default=None, ge=1)
-    labelled_share: float = Field(default=1.0, gt=0, le=1)
-    optimiser: Literal["adam", "sgd"] = "adam"
-    momentum: float | None = Field(default=None, ge=0, lt=1)
-    learning_rate: float = Field(default=1e-4, gt=0, le=10)
-    schedule: Literal["constant", "cosine"] = "constant"
-    weight_decay: float = Field(default=0.0, ge=0)
-    clip_gradient: float | None = Field(default=None, gt=0)
-    selection: Literal["validation", "last"] | Annotated[int, Field(ge=1)] = "validation"
-    checkpoint_seconds: float = Field(default=10.0, ge=0)
-    checkpoint_steps: int | None = Field(default=None, ge=1)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    device: Literal["auto", "cpu", "cuda", "mps"] = "cpu"
-    threads: int = Field(default=1, ge=1)
-
-    @model_validator(mode="after")
-    def _reaches_its_epoch(self) -> Self:
-        if isinstance(self.selection, int) and self.selection > self.epochs:
-            raise ValueError(
-                f"selection keeps epoch {self.selection}, and training ends after epoch {self.epochs}; "
-                f"legal: 1 to {self.epochs}, or more epochs"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _batches_hold_classes(self) -> Self:
-        if self.items_per_class is not None and self.batch_size < 2 * self.items_per_class:
-            raise ValueError(
-                f"items_per_class is {self.items_per_class} and batch_size {self.batch_size}, which holds fewer than "
-                f"two classes; legal: items_per_class up to {self.batch_size // 2}"
-            )
-        if self.momentum is not None and self.optimiser != "sgd":
-            raise ValueError('momentum belongs to optimiser = "sgd"; leave it out, or choose that')
-        return self
-
-
-class Monitor(Section):
-    """What is recorded for people to look at; never used for selection.
-
-    ``geometry`` is the one in which similarity is told: that of the first f-similarity term where it
-    is not given, and ``fisher_rao`` where there is none; embeddings that may be negative have none.
-    ``test_curve`` scores the test items after every epoch. ``space`` measures the space of the kept epoch:
-    neighbours, clusters, retrieval. ``snapshots`` are epochs, from 1, after which their embeddings are kept
-    for maps, of at most ``snapshot_items`` items.
-    """
-
-    geometry: Literal["chord", "angle", "fisher_rao"] | None = None
-    test_curve: bool = False
-    space: bool = False
-    snapshots: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    snapshot_items: int = Field(default=600, ge=2)
 
 
 def _names_a_folder(name: str) -> str:
@@ -160,12 +47,6 @@ def _names_a_folder(name: str) -> str:
             "any of . _ + -"
         )
     return name
-
-
-Encoder = Annotated[
-    ConvPoolEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry | MultimodalEncoderEntry,
-    Field(discriminator="kind"),
-]
 
 
 class Recipe(Section):
