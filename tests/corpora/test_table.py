@@ -90,6 +90,24 @@ def test_a_column_can_be_chosen_or_refused(tmp_path):
     assert item["source_label"] == "sad"
 
 
+def test_several_columns_name_an_item_together(tmp_path):
+    rows = {"split": ["dev", "dev", "train", "train"], "dialogue": [0, 1, 0, None], "text": list("abcd")}
+    pd.DataFrame(rows).to_parquet(tmp_path / "items.parquet")
+    write(tmp_path, corpus__toml='columns = {id = ["split", "text"], session = ["split", "dialogue"]}\n')
+    items = open_corpus(tmp_path).items
+    assert items["id"].tolist() == ["dev_a", "dev_b", "train_c", "train_d"]
+    assert items["session"].tolist() == ["dev_0", "dev_1", "train_0", pd.NA]
+    assert items["split"].tolist() == rows["split"]
+    assert items["text"].tolist() == rows["text"]
+
+
+def test_times_of_the_clock_are_seconds(tmp_path):
+    write(tmp_path, items__csv='id,audio,start,end\na,a.wav,"00:01:02,500",1:02:03.25\nb,b.wav,7,01:09\n')
+    items = open_corpus(tmp_path).items
+    assert items["start"].tolist() == [62.5, 7.0]
+    assert items["end"].tolist() == [3723.25, 69.0]
+
+
 def test_card_from_the_table_where_it_agrees(tmp_path):
     write(tmp_path, items__csv="id,audio,corpus,language\na,a.wav,mine,de\nb,b.wav,mine,de\n")
     card = open_corpus(tmp_path).card
@@ -227,6 +245,22 @@ ITEMS = "id,audio,label\na,a.wav,sad\n"
         (
             {"items__csv": ITEMS, "corpus__toml": "columns.adio = 'x'"},
             r"\[columns\]: unknown key 'adio'; did you mean 'audio'\?",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "columns.id = ['id', 'x']"},
+            r"\[columns\] id = 'x', but items.csv has no such column",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "columns.id = ['id']"},
+            r"\[columns\] id is \['id'\]; give two columns or more, each a text in quotes",
+        ),
+        (
+            {"items__csv": ITEMS, "corpus__toml": "columns.label = ['id', 'label']"},
+            r"several columns together name only id, speaker, session, script",
+        ),
+        (
+            {"items__csv": "id,audio,end\na,a.wav,0:61\n", "corpus__toml": ""},
+            r"row 1 of corpus .*: end is '0:61'; give seconds, such as 1.5, or a time such as 00:01:02,500",
         ),
         (
             {"items__csv": ITEMS, "corpus__toml": "columns.audio = 'x'"},

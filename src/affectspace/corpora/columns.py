@@ -1,7 +1,7 @@
 """The columns of a table of items under our names, whatever its owner calls them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -38,9 +38,24 @@ _ENDINGS = {"audio": AUDIO_ENDINGS, "image": IMAGE_ENDINGS, "video": VIDEO_ENDIN
 _NAMES = ("id", "speaker", "session", "item", "rater")  # identifiers, which are never fractions
 
 
-def rename_items(rows: pd.DataFrame, columns: dict[str, str], where: str) -> pd.DataFrame:
-    """A table of items under our names; see :func:`rename_columns`."""
-    return rename_columns(rows, columns, ITEM_COLUMNS, _ITEM_ALIASES, where, "columns")
+def rename_items(rows: pd.DataFrame, columns: Mapping[str, str | tuple[str, ...]], where: str) -> pd.DataFrame:
+    """A table of items under our names; see :func:`rename_columns`.
+
+    Several columns that name something together are joined by ``_``, and stay. Where one of them is missing, so is the
+    name.
+
+    Example:
+        >>> rows = pd.DataFrame({"split": ["dev", "dev", None], "dialogue": [0, 1, 1]})
+        >>> rename_items(rows, {"id": ("split", "dialogue")}, "lines.csv")["id"].tolist()
+        ['dev_0', 'dev_1', <NA>]
+    """
+    together = {name: theirs for name, theirs in columns.items() if isinstance(theirs, tuple)}
+    for name, several in together.items():
+        for each in several:
+            refuse_absent(rows, {name: each}, "columns", where)
+    joined = {" + ".join(several): _joined(rows[list(several)]) for several in together.values()}
+    names = {name: theirs if isinstance(theirs, str) else " + ".join(theirs) for name, theirs in columns.items()}
+    return rename_columns(rows.assign(**joined), names, ITEM_COLUMNS, _ITEM_ALIASES, where, "columns")
 
 
 def rename_columns(
@@ -163,6 +178,11 @@ def _ends_with(values: pd.Series, endings: tuple[str, ...]) -> bool:
     if endings is IMAGE_ENDINGS:
         fits |= present.map(lambda value: packed(str(value))[1] is not None).astype(bool)
     return len(present) > 0 and bool(fits.all())
+
+
+def _joined(columns: pd.DataFrame) -> pd.Series:
+    texts = columns.apply(lambda values: _plain(values).astype("string"))
+    return texts.iloc[:, 0].str.cat(texts.iloc[:, 1:], sep="_")
 
 
 def _plain(values: pd.Series) -> pd.Series:

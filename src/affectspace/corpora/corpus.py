@@ -10,6 +10,7 @@ from affectspace.errors import InputError
 from affectspace.tables import empty_cells
 
 __all__ = [
+    "IDENTIFIERS",
     "ITEM_COLUMNS",
     "MEDIA_COLUMNS",
     "RATING_COLUMNS",
@@ -40,8 +41,10 @@ ITEM_COLUMNS = (
     "label",  # the corpus's own label
 )
 MEDIA_COLUMNS = ("audio", "image", "video", "text")
+IDENTIFIERS = ("id", "speaker", "session", "script")  # what several columns of theirs may name together
 SECONDS = ("start", "end", "video_start", "video_end")
 RATING_COLUMNS = ("item", "rater", "dimension", "value")
+_CLOCK = r"^(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>[0-5]?\d(?:\.\d+)?)$"
 
 
 @dataclass(frozen=True)
@@ -169,11 +172,14 @@ def spoken_words(text: pd.Series) -> pd.Series:
 
 def _seconds(cells: pd.Series, card: Card) -> pd.Series:
     seconds = pd.to_numeric(cells, errors="coerce").astype("Float64")
+    clock = cells.str.replace(",", ".").str.extract(_CLOCK).astype("Float64")
+    seconds = seconds.fillna(clock["hours"].fillna(0) * 3600 + clock["minutes"] * 60 + clock["seconds"])
     wrong = seconds.isna() & cells.notna() & cells.str.lower().ne("nan")
     if wrong.any():
         row = int(wrong.to_numpy(bool, na_value=False).argmax())
         raise InputError(
-            f"row {row + 1} of corpus {card.name!r}: {cells.name} is {cells.iloc[row]!r}; give seconds, such as 1.5"
+            f"row {row + 1} of corpus {card.name!r}: {cells.name} is {cells.iloc[row]!r}; give seconds, such as 1.5, "
+            "or a time such as 00:01:02,500"
         )
     return seconds
 

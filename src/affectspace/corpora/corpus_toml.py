@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from affectspace.corpora.corpus import ITEM_COLUMNS, Card, Scale
+from affectspace.corpora.corpus import IDENTIFIERS, ITEM_COLUMNS, Card, Scale
 from affectspace.errors import InputError
 
 __all__ = ["Description", "read_description", "refuse_unknown"]
 
 _TEXTS = ("name", "licence", "citation", "language", "note", "root")
-_MAPS = ("label_map", "columns", "ratings_columns", "mean_ratings", "vote_counts")
+_MAPS = ("label_map", "ratings_columns", "mean_ratings", "vote_counts")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Description:
         root: the folder that tables and media lie below.
         items: tables of items, paths or patterns relative to the root; empty: look for the usual names.
         ratings: tables of ratings, likewise.
-        columns: our item column -> theirs; ``""`` says that there is none.
+        columns: our item column -> theirs, or several of theirs that name it together; ``""`` says that there is none.
         ratings_columns: ``item``, ``rater``, ``dimension``, ``value``, or a dimension -> their column.
         mean_ratings: dimension -> item column that holds a published mean.
         vote_counts: category -> ratings column that counts the votes for it.
@@ -34,7 +34,7 @@ class Description:
     root: Path
     items: tuple[str, ...] = ()
     ratings: tuple[str, ...] = ()
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     ratings_columns: dict[str, str] = field(default_factory=dict)
     mean_ratings: dict[str, str] = field(default_factory=dict)
     vote_counts: dict[str, str] = field(default_factory=dict)
@@ -50,12 +50,12 @@ def read_description(path: Path) -> Description:
         given = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise InputError(f"{path} cannot be read: {error}") from error
-    refuse_unknown(given, [*_TEXTS, "items", "ratings", "scales", *_MAPS], f"{path}")
+    refuse_unknown(given, [*_TEXTS, "items", "ratings", "scales", "columns", *_MAPS], f"{path}")
     for key in _TEXTS:
         if not isinstance(given.get(key, ""), str):
             raise InputError(f"{path}: {key} is {given[key]!r}; it must be a text in quotes")
     maps = {key: _text_map(path, key, given.get(key, {})) for key in _MAPS}
-    refuse_unknown(maps["columns"], ITEM_COLUMNS, f"{path} [columns]")
+    columns = _columns(path, given.get("columns", {}))
     scales = {name: _scale(path, name, ends) for name, ends in _table(path, "scales", given.get("scales", {})).items()}
     for dimension in maps["mean_ratings"]:
         if dimension not in scales:
@@ -72,6 +72,7 @@ def read_description(path: Path) -> Description:
         root=(path.parent / given.get("root", ".")).resolve(),
         items=_patterns(path, "items", given.get("items", [])),
         ratings=_patterns(path, "ratings", given.get("ratings", [])),
+        columns=columns,
         **maps,
     )
 
@@ -105,6 +106,21 @@ def _text_map(path: Path, key: str, value: object) -> dict[str, str]:
         if not isinstance(text, str):
             raise InputError(f"{path}: [{key}] {name} is {text!r}; it must be a text in quotes")
     return table
+
+
+def _columns(path: Path, value: object) -> dict[str, str | tuple[str, ...]]:
+    table = _table(path, "columns", value)
+    refuse_unknown(table, ITEM_COLUMNS, f"{path} [columns]")
+    listed = {name: given for name, given in table.items() if isinstance(given, list)}
+    for name, given in listed.items():
+        if name not in IDENTIFIERS:
+            raise InputError(
+                f"{path}: [columns] {name} is {given!r}; several columns together name only {', '.join(IDENTIFIERS)}"
+            )
+        if len(given) < 2 or not all(isinstance(each, str) and each for each in given):
+            raise InputError(f"{path}: [columns] {name} is {given!r}; give two columns or more, each a text in quotes")
+    texts = _text_map(path, "columns", {name: given for name, given in table.items() if name not in listed})
+    return {name: tuple(listed[name]) if name in listed else texts[name] for name in table}
 
 
 def _scale(path: Path, name: str, ends: object) -> Scale:

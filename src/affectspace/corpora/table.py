@@ -56,6 +56,7 @@ fer2013.csv. Each item's image is then its row of that very table, such as ``fac
 
     [columns]                      # our column = theirs; "" says that there is none
     audio = "path"
+    id = ["dialogue", "line"]      # together: joined by _; so for speaker, session and script
 
     [mean_ratings]                 # dimension = item column with a published mean (the rater is "mean")
     valence = "val_mean"
