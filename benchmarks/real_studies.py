@@ -17,7 +17,7 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
-NAMES = ("speech", "iemocap", "text", "small", "cross", "few_labels", "ablation", "unlabelled_size")
+NAMES = ("speech", "iemocap", "text", "small", "cross", "few_labels", "ablation", "unlabelled_size", "meld_ami")
 IEMOCAP = """name = "iemocap"
 root = "{root}"
 items = "{items}"
@@ -39,6 +39,20 @@ scales = {{ valence = {{ low = 1, high = 5 }}, activation = {{ low = 1, high = 5
 """
 
 
+MELD = """name = "meld"
+root = "{root}"
+items = "meld_train_dev.parquet"
+language = "en"
+columns = {{ id = ["split", "dialogue", "utterance"], session = ["split", "dialogue"] }}
+"""
+AMI = """name = "ami"
+root = "{root}"
+items = "ami_sentences.parquet"
+language = "en"
+columns = {{ id = ["meeting", "speaker", "order"], speaker = ["meeting", "speaker"], session = "meeting" }}
+"""
+
+
 def prepare(folder: Path) -> None:
     """Corpus files with their paths, a tenth of IEMOCAP, EmoBank's ratings of one kind, and mean word vectors."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,6 +66,8 @@ def prepare(folder: Path) -> None:
     emobank.to_parquet(folder / "emobank_items.parquet", index=False)
     ratings[ratings["perspective"] == "writer"].to_parquet(folder / "emobank_ratings.parquet", index=False)
     (folder / "emobank.toml").write_text(EMOBANK.format(root=folder))
+    (folder / "meld.toml").write_text(MELD.format(root=DATA / "text/meld"))
+    (folder / "ami.toml").write_text(AMI.format(root=DATA / "text/ami_text"))
     if not (folder / "text_vectors.parquet").exists():
         texts = {f"iemocap/{row.utterance_id}": row.text for table in sessions for row in table.itertuples()}
         texts |= {f"emobank/{row.id}": row.text for row in emobank.itertuples()}
