@@ -17,7 +17,18 @@ import pandas as pd
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
-NAMES = ("speech", "iemocap", "text", "small", "cross", "few_labels", "ablation", "unlabelled_size", "meld_ami")
+NAMES = (
+    "speech",
+    "iemocap",
+    "text",
+    "small",
+    "cross",
+    "few_labels",
+    "few_labels_tuned",
+    "ablation",
+    "unlabelled_size",
+    "meld_ami",
+)
 IEMOCAP = """name = "iemocap"
 root = "{root}"
 items = "{items}"
