@@ -3,8 +3,8 @@
     python benchmarks/raw_media.py [OUT, default runs/raw-media]
 
 Two corpora are generated: 240 items of twelve people, whose faces train a net for faces, and 480 of eight others, each
-modality missing from a third of the items. These train with half of the training labels, the other items without, and each
-person is tested once while the other of their session validates; three seeds. What is there is not made again.
+modality missing from a third of the items. These train with half of the training labels, the other items without, and
+each person is tested once while the other of their session validates; three seeds. What is there is not made again.
 """
 
 import subprocess
@@ -59,9 +59,8 @@ def write_study(out: Path) -> Path:
 def table(runs: pd.DataFrame) -> str:
     """UA of all test items by what of them is shown: mean and 95 % interval of the mean over seeds."""
     lines = ["| shown | items | " + " | ".join(SYSTEMS) + " |", "| --- | ---: |" + " ---: |" * len(SYSTEMS)]
-    for part in [
-        name.removesuffix(".items") for name in runs if name.startswith("by_modality.") and name.endswith(".items")
-    ]:
+    columns = [str(column) for column in runs if str(column).startswith("by_modality.")]
+    for part in [column.removesuffix(".items") for column in columns if column.endswith(".items")]:
         cells = []
         for name in SYSTEMS:
             mean = mean_interval(100 * runs.loc[runs["recipe"] == name, f"{part}.uar"])
