@@ -10,6 +10,7 @@ from torch import nn
 
 from affectspace.encoders import Batch, Modality, Outputs
 from affectspace.errors import InputError, LeakError
+from affectspace.features import VectorTable
 from affectspace.losses import ramp_up
 from affectspace.samplers import MixedIndices
 from affectspace.training import make_recipe, train
@@ -458,3 +459,15 @@ def test_levels_balance_where_some_items_have_no_number(tmp_path):
     values["labels"] = {"kind": "levels", "thresholds": [0.5, 1.5]}
     values["protocol"] = {"kind": "grouped_folds", "folds": 3, "fold": 0, "by": "speaker"}
     assert train(make_recipe(values), tmp_path / "run", quiet=True).finished
+
+
+def test_features_of_a_test_are_made_of_labelled_items_alone(corpus, tmp_path, monkeypatch):
+    run = train(recipe(corpus), tmp_path / "run", quiet=True)
+    table = pd.read_csv(corpus / "items.csv")
+    (tmp_path / "fresh").mkdir()
+    table.assign(script="x" + table["id"]).to_csv(tmp_path / "fresh/items.csv", index=False)
+    whole, asked = VectorTable.read, []
+    monkeypatch.setattr(VectorTable, "read", lambda self, ids, **how: asked.extend(ids) or whole(self, ids, **how))
+    found = evaluate_on(run, tmp_path / "fresh")
+    assert sorted(asked) == sorted(table["id"][table["label"].isin(["angry", "happy", "sad"])])
+    assert found["items"] == found["data"]["used"] == len(asked)

@@ -38,9 +38,9 @@ def evaluate_on(
     """
     model = load_model(run.path)
     entry = CorpusEntry(path=str(Path(corpus).resolve()), adapter=adapter)
-    # the model's labels, since it knows the thresholds that training has learned
+    # the model's labels, since it knows the thresholds that training has learned; items without one are not asked for
     recipe = load_recipe(run.path / "recipe.toml").model_copy(
-        update={"corpora": (entry,), "labels": model.recipe.labels}
+        update={"corpora": (entry,), "labels": model.recipe.labels, "unlabelled": None}
     )
     if finder_file(recipe):  # the one that the model has kept, wherever the data have gone
         recipe = recipe.model_copy(update={"data": model.recipe.data, "features": model.recipe.features})
