@@ -17,8 +17,9 @@ from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable, Waveform
 from affectspace.features.extract import reads_text
 from affectspace.labels import LabelSpace, Targets, agreement
-from affectspace.training.frontends import joined_fingerprint, make_frontend, make_label_space, medium
+from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
+from affectspace.training.label_spaces import NoLabels, label_spaces
 from affectspace.training.read_modality import NO_MODALITY, extract, items_digest, read_modality
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import VectorFeatures
@@ -81,14 +82,16 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     """
     views = recipe.per_modality()
     frontends = {name: make_frontend(view) for name, view in views.items()}
-    parts: list[_Part] = []
+    corpora: list[Corpus] = []
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
-        if any(corpus.name == other.about["name"] for other in parts):
+        if any(corpus.name == other.name for other in corpora):
             raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
         if not len(corpus):
             raise InputError(f"corpus {corpus.name} has no items: its table is empty")
-        parts.append(_gather_one(recipe, corpus, views, frontends, quiet))
+        corpora.append(corpus)
+    spaces = label_spaces(recipe, corpora)
+    parts = [_gather_one(recipe, corpus, space, views, frontends, quiet) for corpus, space in zip(corpora, spaces)]
     if not any(len(part.items) for part in parts):
         raise InputError("no corpus has an item with a label; a net learns classes of labelled items alone")
     inputs = {name: _clips([(part.found[name], part.rows[name], len(part.items)) for part in parts]) for name in views}
@@ -132,9 +135,9 @@ class _Part:
 
 
 def _gather_one(
-    recipe: Recipe, corpus: Corpus, views: dict[str, Recipe], frontends: dict[str, Any], quiet: bool
-) -> _Part:
-    space = make_label_space(recipe, corpus)
+    recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels, views: dict[str, Recipe], frontends: dict[str, Any],
+    quiet: bool,
+) -> _Part:  # fmt: skip
     faults = check(corpus, read_media=False)
     several = bool(recipe.modalities)
     # of one modality an item without its medium is at fault; of several it only lacks that one
@@ -204,7 +207,7 @@ def _clips(parts: list[tuple[Features, np.ndarray, int]]) -> Clips:
 
 
 def _labelled(
-    corpus: Corpus, faults: list[Fault], space: LabelSpace, recipe: Recipe, column: str | None
+    corpus: Corpus, faults: list[Fault], space: LabelSpace | NoLabels, recipe: Recipe, column: str | None
 ) -> tuple[pd.DataFrame, Targets, pd.DataFrame, list[dict[str, str]]]:
     """Items, the targets of all, the ratings, and what is at fault; ``column``: the medium that an item must have."""
     bad_ratings = {}

@@ -5,16 +5,17 @@ from typing import Any
 
 from affectspace.training.run import Run
 
-__all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks"]
+__all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks", "without_label_told"]
 
 WHICH = {"validate": "validation item", "test": "test item"}
 CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd", "entropic_emd"}
 
 
 def item_remarks(run: Run) -> list[str]:
-    """Of the items: which classes are not tested, and who may be known to training; none where all is well."""
+    """Of the items: which corpora have no label, which classes are not tested, and who may be known to training."""
+    without = without_label_told(run.data.get("corpora") or ())
     absent = absent_told(run.metrics.get("absent") or {}, len(run.classes))
-    return [*absent, *namesakes_told(run.data.get("namesakes") or ())]
+    return [*without, *absent, *namesakes_told(run.data.get("namesakes") or ())]
 
 
 def remarks(run: Run) -> list[str]:
@@ -37,6 +38,32 @@ def remarks(run: Run) -> list[str]:
         elif what == "items" and last[column] > 0:
             told.append(f"The term {term} left {last[column]:.0f} items of the last epoch out, which had no partner.")
     return told
+
+
+def without_label_told(corpora: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each corpus of which no item has a label to learn.
+
+    Args:
+        corpora: as in ``data.json``.
+
+    Example:
+        >>> mine = {"name": "mine", "items": 9, "used": 9}
+        >>> calls = {"name": "calls", "items": 8, "used": 0, "unlabelled": 8, "left_out": {"no label": 8}}
+        >>> [sentence] = without_label_told([mine, calls])
+        >>> sentence.partition(";")[0]
+        'No item of calls has a target (8 x no label), so that it gives items without a label alone'
+    """
+    sentences = []
+    for corpus in corpora:
+        if corpus.get("used") != 0 or not corpus.get("items"):
+            continue
+        why = ", ".join(f"{count:,} x {reason}" for reason, count in (corpus.get("left_out") or {}).items())
+        then = "it gives items without a label alone" if corpus.get("unlabelled") else "nothing is learned of it"
+        sentences.append(
+            f"No item of {corpus.get('name')} has a target ({why or 'all are at fault'}), so that {then}; if that is "
+            "not meant, see labels in the recipe."
+        )
+    return sentences
 
 
 def namesakes_told(found: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -12,7 +12,7 @@ from affectspace.features.crops import NO_FACE
 from affectspace.training.recipe_data import Labels, LevelLabels, PoleLabels
 from affectspace.training.unused import RATING_FAULT
 
-__all__ = ["mislabelled", "refuse_too_many", "unusable", "without_wrong_labels"]
+__all__ = ["mislabelled", "own_label", "refuse_too_many", "unusable", "without_wrong_labels"]
 
 # What keeps an item from being used; other faults that check finds, such as clipping, do not.
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
