@@ -1,4 +1,6 @@
-"""A corpus without labels beside one that has some, for every kind of labels."""
+"""A corpus without labels beside one that has some, for every kind of labels, and the baseline without it."""
+
+import json
 
 import numpy as np
 import pandas as pd
@@ -6,10 +8,13 @@ import pytest
 
 from affectspace.errors import InputError
 from affectspace.training import make_recipe, train
+from affectspace.training.cache import DataCache
 from affectspace.training.gather import gather
+from affectspace.training.keys import items_key
 from affectspace.training.prepare import prepare
 from affectspace.training.remarks import remarks
 
+LEARNED = ("model/model.safetensors", "metrics.jsonl", "metrics.json", "predictions.parquet")
 PSEUDO = {"kind": "pseudo_labels", "threshold": 0.0}
 CONSISTENCY = {"kind": "consistency"}
 KINDS = {
@@ -123,3 +128,63 @@ def test_a_name_that_is_nearly_the_one_asked_for_is_told(folder, tmp_path):
     ratings.to_csv(tmp_path / "silent/ratings.csv", index=False)
     [_, told] = gather(recipe(tmp_path, "poles")).about
     assert told["left_out"] == {"the corpus has no ratings of 'valence', but of 'valance'": 20}
+
+
+# ---- the baseline
+
+
+@pytest.mark.parametrize("kind", ["bins", "poles", "classes"])
+@pytest.mark.parametrize("order", [("judged", "silent"), ("silent", "judged")])
+def test_weight_0_is_the_baseline_to_the_bit(folder, tmp_path, kind, order):
+    normalised = {"features": {**recipe(folder).features.model_dump(), "normalise": {"scope": "corpus"}}}
+    labelled = {"unlabelled": None, "terms": [{"kind": "cross_entropy"}]}
+    baseline = recipe(folder, kind, ("judged",), **labelled, **normalised)
+    none = recipe(folder, kind, order, unlabelled={"weight": 0, "transductive": True}, **normalised)
+    found = train(none, tmp_path / "none", quiet=True)
+    train(baseline, tmp_path / "baseline", quiet=True)
+    for name in LEARNED:
+        assert (tmp_path / "none" / name).read_bytes() == (tmp_path / "baseline" / name).read_bytes(), name
+    assert "unlabelled" not in found.data
+    assert set(found.split["corpus"]) == {"judged"}
+    silent = next(about for about in found.data["corpora"] if about["name"] == "silent")
+    assert (silent["used"], silent["items"]) == (0, 20)
+    assert "unlabelled" not in silent
+    told = remarks(found)
+    assert "so that nothing is learned of it" in told[0]
+    assert told[-1] == "unlabelled.weight is 0, so that pseudo_labels and consistency had no part in the training."
+
+
+def test_weight_0_of_several_modalities_is_the_baseline_to_the_bit(lay_duo, tmp_path):
+    values = lay_duo(tmp_path)
+    values["encoder"] = {"kind": "multimodal", "modality_dropout": 0.3, "dropout": 0.1}
+    values["terms"].append({"kind": "reconstruction"})
+    values["training"]["labelled_share"] = 0.5
+    train(make_recipe(values | {"unlabelled": {"weight": 0}}), tmp_path / "none", quiet=True)
+    train(make_recipe({key: each for key, each in values.items() if key != "unlabelled"}), tmp_path / "b", quiet=True)
+    for name in LEARNED:
+        assert (tmp_path / "none" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    row = json.loads((tmp_path / "none/metrics.jsonl").read_text().splitlines()[-1])
+    assert set(row["terms"]) == {"cross_entropy", "matching", "reconstruction"}
+    train(make_recipe(values), tmp_path / "taught", quiet=True)
+    weights = "model/model.safetensors"
+    assert (tmp_path / "taught" / weights).read_bytes() != (tmp_path / "none" / weights).read_bytes()
+
+
+def test_what_runs_share_knows_the_baseline_from_both_others(folder):
+    taught, none = recipe(folder), recipe(folder, unlabelled={"weight": 0})
+    without = recipe(folder, unlabelled=None, terms=[{"kind": "cross_entropy"}])
+    assert len({items_key(each) for each in (taught, none, without)}) == 3
+    assert items_key(none) == items_key(recipe(folder, unlabelled={"weight": 0, "limit": 3}))
+    cache = DataCache()
+    assert len(cache(taught).unlabelled) == 20
+    assert not len(cache(none).unlabelled)
+
+
+def test_weight_0_leaves_only_what_learns_of_labels(folder):
+    assert recipe(folder, unlabelled={"weight": 0}, terms=[{"kind": "cross_entropy"}]).semi_supervised is None
+    with pytest.raises(
+        InputError, match=r"unlabelled\.weight is 0, and pseudo_labels and consistency learn of unlabell"
+    ):
+        recipe(folder, unlabelled={"weight": 0}, terms=[PSEUDO, CONSISTENCY])
+    with pytest.raises(InputError, match=r"unlabelled\.weight is -0\.1; legal: at least 0"):
+        recipe(folder, unlabelled={"weight": -0.1})

@@ -17,12 +17,12 @@ Sampler = ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches | Mi
 
 
 def make_sampler(recipe: Recipe, data: Data) -> Sampler:
-    """The sampler over the training items, and over unlabelled ones beside them where the recipe has such."""
+    """The sampler over the training items, and over unlabelled ones beside them where these train too."""
     labelled = _labelled_sampler(recipe, data)
-    if recipe.unlabelled is None:
+    if recipe.semi_supervised is None:
         return labelled
     assert not isinstance(labelled, BalancedTriplets), "the recipe proves it"
-    return MixedBatches(labelled, len(data.unlabelled), recipe.unlabelled.batch_size, recipe.seed)
+    return MixedBatches(labelled, len(data.unlabelled), recipe.semi_supervised.batch_size, recipe.seed)
 
 
 def _labelled_sampler(recipe: Recipe, data: Data) -> ShuffledBatches | LengthBuckets | BalancedTriplets | ClassBatches:

@@ -94,6 +94,8 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     parts = [_gather_one(recipe, corpus, space, views, frontends, quiet) for corpus, space in zip(corpora, spaces)]
     if not any(len(part.items) for part in parts):
         raise InputError("no corpus has an item with a label; a net learns classes of labelled items alone")
+    about, unread = [part.about for part in parts], [pair for part in parts for pair in part.unread]
+    parts = [part for part in parts if len(part.items) + len(part.unlabelled)]  # of others there are no features
     inputs = {name: _clips([(part.found[name], part.rows[name], len(part.items)) for part in parts]) for name in views}
     for name, frontend in frontends.items():
         if isinstance(frontend, VectorTable):
@@ -108,13 +110,13 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         torch.from_numpy(np.concatenate([part.targets for part in parts])).float(),
         parts[0].names,
         inputs,
-        [part.about for part in parts],
+        about,
         joined_fingerprint(recipe, frontends),
         _clips(sounds) if sounds else None,
         np.concatenate(numbers) if numbers else None,
         getattr(recipe.labels, "thresholds", None),
-        tuple(pair for part in parts for pair in part.unread),
-        pd.concat([part.unlabelled for part in parts], ignore_index=True) if recipe.unlabelled else pd.DataFrame(),
+        tuple(unread),
+        pd.concat([part.unlabelled for part in parts], ignore_index=True) if recipe.semi_supervised else pd.DataFrame(),
     )
 
 
@@ -144,8 +146,8 @@ def _gather_one(
     column = None if several or isinstance(recipe.features, VectorFeatures) else medium(recipe)
     everything, made, ratings, quarantine = _labelled(corpus, faults, space, recipe, column)
     labelled = np.flatnonzero(made.usable)
-    others = np.flatnonzero(~made.usable) if recipe.unlabelled else np.empty(0, np.int64)
-    if not len(labelled) + len(others):
+    others = np.flatnonzero(~made.usable) if recipe.semi_supervised else np.empty(0, np.int64)
+    if not len(made.values if recipe.unlabelled else labelled):
         why = "; ".join(f"{count} x {reason}" for reason, count in made.left_out.items()) or "all are at fault"
         raise InputError(
             f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
@@ -175,17 +177,17 @@ def _gather_one(
     asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=heard)
     first = np.arange(len(asked)) < len(labelled)
     usable, unlabelled = asked[kept & first].reset_index(drop=True), asked[kept & ~first].reset_index(drop=True)
-    if not len(usable) and not len(unlabelled) and several:
+    if len(asked) and not len(usable) and not len(unlabelled) and several:
         raise InputError(f"no item of corpus {corpus.name} has any of the modalities {', '.join(views)}")
     values, rows = values[kept[: len(labelled)]], {name: each.rows[kept] for name, each in read.items()}
     sound = None
-    if recipe.augment.reads_samples:
+    if recipe.augment.reads_samples and len(usable) + len(unlabelled):
         sound, _ = extract(corpus, pd.concat([usable, unlabelled], ignore_index=True), Waveform(), quiet)
     ids = asked["id"][kept].tolist()
     digests = [items_digest(ids, each.features, rows[name], frontends[name]) for name, each in read.items()]
     digest = digests[0] if not several else hashlib.sha256(" ".join(digests).encode()).hexdigest()
     about = _about(corpus, usable, values, ratings, space, made.left_out, quarantine, digest)
-    if recipe.unlabelled:
+    if recipe.semi_supervised:
         about["unlabelled"] = len(unlabelled)
     if several:
         about["modalities"] = {name: int((each >= 0).sum()) for name, each in rows.items()}

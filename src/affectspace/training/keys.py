@@ -17,11 +17,12 @@ def items_key(recipe: Recipe) -> str:
         name: view.features.model_dump(mode="json", exclude={"normalise"})
         for name, view in recipe.per_modality().items()
     }
+    without_label = "without" if recipe.unlabelled is None else "taught" if recipe.semi_supervised else "baseline"
     # Waveforms are opened only where augmentation reads them.
     return (
         _text(recipe, "data", "corpora", "labels")
         + json.dumps(features)
-        + f"{recipe.augment.reads_samples} {recipe.unlabelled is not None}"
+        + f"{recipe.augment.reads_samples} {without_label}"
     )
 
 
@@ -29,7 +30,8 @@ def split_key(recipe: Recipe) -> str:
     """Recipes of one key train and test on the same of them, normalised alike."""
     normalised = {name: view.features.normalise.model_dump(mode="json") for name, view in recipe.per_modality().items()}
     labelled = [recipe.training.labelled_share, recipe.seed if recipe.training.labelled_share < 1 else None]
-    unlabelled = recipe.unlabelled and [recipe.unlabelled.limit, recipe.unlabelled.transductive, recipe.seed]
+    taught = recipe.semi_supervised
+    unlabelled = taught and [taught.limit, taught.transductive, recipe.seed]
     return items_key(recipe) + json.dumps([normalised, labelled, unlabelled]) + _text(recipe, "protocol", "views")
 
 

@@ -188,7 +188,7 @@ def make_objective(
     names: list[str] = []
     terms: list[Term] = []
     seen: Counter[str] = Counter()
-    for entry in recipe.terms:
+    for entry in recipe.used_terms:
         seen[entry.kind] += 1
         names.append(entry.kind if seen[entry.kind] == 1 else f"{entry.kind}_{seen[entry.kind]}")
         try:
@@ -198,10 +198,10 @@ def make_objective(
             raise
         except ValueError as error:  # what a loss says of its own arguments
             raise InputError(f"the term {names[-1]}: {error}") from None
-    weights = [entry.weight for entry in recipe.terms]
-    if recipe.unlabelled is None:
+    weights = [entry.weight for entry in recipe.used_terms]
+    if (taught := recipe.semi_supervised) is None:
         return Objective(names, terms, weights)
-    return Objective(names, terms, weights, recipe.unlabelled.weight, recipe.unlabelled.ramp)
+    return Objective(names, terms, weights, taught.weight, taught.ramp)
 
 
 def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str, int], nets: Mapping[str, Any]) -> Term:

@@ -55,7 +55,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     cut = None
     if gathered.numbers is not None and gathered.thresholds is not None:
         cut = Cut.learned(gathered.numbers[split.train], gathered.thresholds)
-    if recipe.unlabelled is not None:
+    if recipe.semi_supervised is not None:
         items = pd.concat([items, gathered.unlabelled], ignore_index=True)
         others = np.arange(len(soft), len(items))
         soft = torch.cat([soft, torch.full((len(others), soft.shape[1]), torch.nan)])
@@ -74,7 +74,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
         inputs[name] = Inputs(clips, normaliser, _reads_sequences(recipe, name))
         uses |= normalise.transductive and groups is not None and uses_own(groups, split)
-    uses |= recipe.unlabelled is not None and recipe.unlabelled.transductive
+    uses |= recipe.semi_supervised is not None and recipe.semi_supervised.transductive
     protocol = {
         "protocol": split.name,
         "keeps_apart": list(kept_apart(items, split)),
@@ -90,7 +90,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     }
     if recipe.training.labelled_share < 1:
         about["labelled"] = {"share": recipe.training.labelled_share, "items": len(split.train), "hidden": len(hidden)}
-    if recipe.unlabelled is not None:
+    if recipe.semi_supervised is not None:
         about["unlabelled"] = {"items": len(unlabelled), "left_out": left_out}
     if cut is not None:
         about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}

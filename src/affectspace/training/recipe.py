@@ -163,6 +163,13 @@ class Recipe(Section):
             if of_unlabelled:
                 raise ValueError(f"{of_unlabelled[0]} learns of unlabelled items alone; add a section [unlabelled]")
             return
+        if not self.unlabelled.weight:
+            if not self.used_terms:
+                raise ValueError(
+                    f"unlabelled.weight is 0, and {' and '.join(dict.fromkeys(of_unlabelled))} learn of unlabelled "
+                    "items alone, so that nothing is learned; add a term of labelled items, such as cross_entropy"
+                )
+            return
         taught = (ReconstructionEntry, MatchingEntry, PseudoLabelsEntry, ConsistencyEntry)
         if not any(isinstance(term, taught) for term in self.terms):
             raise ValueError(
@@ -182,6 +189,18 @@ class Recipe(Section):
                 f"unlabelled.balance.after is {balance.after} and training.epochs {self.training.epochs}, so that no "
                 "epoch is left to draw anew; train for more epochs, or balance after fewer"
             )
+
+    @property
+    def semi_supervised(self) -> Unlabelled | None:
+        """What is said of items without a label, where they train; None too where their weight is 0."""
+        return self.unlabelled if self.unlabelled and self.unlabelled.weight else None
+
+    @property
+    def used_terms(self) -> tuple[Term, ...]:
+        """The terms that have a part in the training: all but those of unlabelled items alone, where none train."""
+        if self.semi_supervised:
+            return self.terms
+        return tuple(term for term in self.terms if not isinstance(term, PseudoLabelsEntry | ConsistencyEntry))
 
     def per_modality(self) -> "dict[str, Recipe]":
         """A recipe for each modality by its name, as if there were no other; of a single one that of ``features``."""

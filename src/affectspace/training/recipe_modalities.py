@@ -109,12 +109,12 @@ class Unlabelled(Section):
     """Training on items that have no label too: those of the corpora without one, and those whose label is not used.
 
     ``weight`` is the share of what terms say of them (the paper's omega), which grows from 0 over the first ``ramp`` of
-    the training. Each step takes ``batch_size`` of them. ``limit`` uses so many of them at most. Unlabelled items of a
-    speaker or session that is validated or tested on are left out, unless ``transductive`` lets them in, which every
-    output then says.
+    the training; where it is 0 they have no part in the run, which is the baseline. Each step takes ``batch_size`` of
+    them. ``limit`` uses so many of them at most. Unlabelled items of a speaker or session that is validated or tested
+    on are left out, unless ``transductive`` lets them in, which every output then says.
     """
 
-    weight: float = Field(default=0.3, gt=0)
+    weight: float = Field(default=0.3, ge=0)
     batch_size: int = Field(default=128, ge=2)
     ramp: float = Field(default=0.0, ge=0, le=1)
     limit: int | None = Field(default=None, ge=1)

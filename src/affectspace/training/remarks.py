@@ -8,6 +8,7 @@ from affectspace.training.run import Run
 __all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks", "without_label_told"]
 
 WHICH = {"validate": "validation item", "test": "test item"}
+OF_UNLABELLED = ("pseudo_labels", "consistency")  # terms that learn of nothing else
 CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd", "entropic_emd"}
 
 
@@ -27,6 +28,9 @@ def remarks(run: Run) -> list[str]:
             "No term taught the classifier, so that its predictions and their UAR are those of random weights; add "
             "cross_entropy (or another loss of predictions), or use the embeddings alone."
         )
+    idle = [kind for kind in dict.fromkeys(kinds) if kind in OF_UNLABELLED]
+    if idle and not (run.recipe.get("unlabelled") or {}).get("weight", 1):
+        told.append(f"unlabelled.weight is 0, so that {' and '.join(idle)} had no part in the training.")
     last = run.parts[0].epochs.iloc[-1] if len(run.parts[0].epochs) else {}
     for column in [name for name in getattr(last, "index", ()) if str(name).startswith("taught_nothing.")]:
         term, _, what = str(column).removeprefix("taught_nothing.").rpartition(".")

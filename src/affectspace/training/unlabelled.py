@@ -59,11 +59,12 @@ def choose_unlabelled(
     Raises:
         InputError: no row is left.
     """
-    assert recipe.unlabelled is not None, "asked for recipes with unlabelled items only"
+    taught = recipe.semi_supervised
+    assert taught is not None, "asked for recipes that train on unlabelled items only"
     left_out: dict[str, int] = {}
     rows = without_target
     watched = np.setdiff1d(np.arange(len(items) - len(without_target)), np.union1d(split.train, hidden))
-    if not recipe.unlabelled.transductive:
+    if not taught.transductive:
         for kind, shares in _shared(recipe, items, split, watched):
             own = shares[rows]
             if own.any():
@@ -76,7 +77,7 @@ def choose_unlabelled(
             f"there are no unlabelled items to train on{f': {why}' if why else ''}; add a corpus without labels, lower "
             "training.labelled_share, or leave [unlabelled] out"
         )
-    limit = recipe.unlabelled.limit
+    limit = taught.limit
     if limit is not None and limit < len(rows):
         rows = np.random.default_rng([recipe.seed, 1]).permutation(rows)[:limit]
     return np.sort(rows), left_out

@@ -17,7 +17,7 @@ __all__ = ["balance", "balances_after", "noise_of_views", "seen_twice"]
 
 def noise_of_views(recipe: Recipe) -> float | None:
     """The noise under which unlabelled items are looked at twice; None where no term compares two views of them."""
-    return next((term.noise for term in recipe.terms if isinstance(term, ConsistencyEntry)), None)
+    return next((term.noise for term in recipe.used_terms if isinstance(term, ConsistencyEntry)), None)
 
 
 def seen_twice(batch: Batch, noise: float) -> Batch:
@@ -52,7 +52,7 @@ def seen_twice(batch: Batch, noise: float) -> Batch:
 
 def balances_after(recipe: Recipe, epoch: int) -> bool:
     """Whether unlabelled items are drawn anew by their predicted classes, once so many epochs are done."""
-    plan = recipe.unlabelled and recipe.unlabelled.balance
+    plan = recipe.semi_supervised and recipe.semi_supervised.balance
     return bool(plan) and plan.after == epoch
 
 
