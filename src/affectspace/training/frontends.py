@@ -29,6 +29,7 @@ from affectspace.features import (
 from affectspace.files import inside
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, Uncut
 from affectspace.training.finder_file import finder_file
+from affectspace.training.pretrained_source import source_of
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import ClassLabels, LevelLabels, PoleLabels
 from affectspace.training.recipe_features import (
@@ -115,7 +116,7 @@ def make_frontend(
             table = inside(recipe.data, features.path)
             return WordVectors(table, features.words, features.word_column, features.columns)
         case PretrainedTextFeatures() as features:
-            return PretrainedText(_source(recipe, features.source), features.words)
+            return PretrainedText(source_of(recipe, features.source), features.words)
         case FaceSequenceFeatures() as features:
             file = finder_file(recipe)
             return FaceSequence(
@@ -133,12 +134,6 @@ def joined_fingerprint(recipe: Recipe, frontends: Mapping[str, Any]) -> str:
     return " | ".join(told)
 
 
-def _source(recipe: Recipe, source: str) -> str | Path:
-    """A folder below ``data``, or else a name on the hub."""
-    local = Path(recipe.data) / source
-    return local if local.is_dir() else source
-
-
 def _net_of_faces(recipe: Recipe, features: FaceSequenceFeatures) -> ImageVectors:
     if features.run is not None:
         from affectspace.training.run_vectors import RunVectors  # which reads a model, and that asks for front ends
@@ -147,7 +142,7 @@ def _net_of_faces(recipe: Recipe, features: FaceSequenceFeatures) -> ImageVector
         vectors.refuse_other(features.side, features.colour)  # before the first video is decoded
         return vectors
     if features.source is not None:
-        return PretrainedVectors(_source(recipe, features.source))
+        return PretrainedVectors(source_of(recipe, features.source))
     return PixelVectors(features.pixels)
 
 

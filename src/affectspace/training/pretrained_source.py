@@ -9,9 +9,28 @@ from affectspace.features import Normaliser
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_encoder import PretrainedImageEntry
 
-__all__ = ["FOLDER", "keep_architecture", "make_pretrained", "revision_of"]
+__all__ = ["FOLDER", "keep_architecture", "make_pretrained", "revision_of", "source_folder", "source_of"]
 
 FOLDER = "pretrained"  # within that of a model, whose file of weights holds all of them
+
+
+def source_of(recipe: Recipe, source: str) -> str | Path:
+    """The folder below the recipe's ``data`` that a source names, or else the name itself, which is one on the hub.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> source_of(SimpleNamespace(data="."), "nobody/has-such-a-folder")
+        'nobody/has-such-a-folder'
+    """
+    local = Path(recipe.data) / source
+    return local if local.is_dir() else source
+
+
+def source_folder(recipe: Recipe) -> Path | None:
+    """The folder of the pretrained model that makes the recipe's features; None where none does, or one on the hub."""
+    source = getattr(recipe.features, "source", None)
+    place = None if source is None else source_of(recipe, source)
+    return place if isinstance(place, Path) else None
 
 
 def make_pretrained(
@@ -32,8 +51,7 @@ def make_pretrained(
     Raises:
         InputError: as :class:`affectspace.encoders.PretrainedImages`.
     """
-    local = Path(recipe.data) / entry.source
-    source = kept / FOLDER if kept is not None else local if local.is_dir() else entry.source
+    source = kept / FOLDER if kept is not None else source_of(recipe, entry.source)
     pooled = None if normaliser is None else normaliser.pooled
     mean, scale = (0.0, 1.0) if pooled is None else (pooled.mean.tolist(), pooled.scale.tolist())
     return PretrainedImages(
