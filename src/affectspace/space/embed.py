@@ -78,7 +78,7 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     """
     recipe = model.recipe
     if recipe is not None and reads_corpora(recipe):
-        found = _of_corpora(recipe, [Path(source) for source in sources], quiet)
+        found = _of_corpora(model, [Path(source) for source in sources], quiet)
     else:
         found = _of_media(model, [Path(source) for source in sources], quiet)
     items, lengths = found.items, found.lengths
@@ -143,10 +143,10 @@ def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
     return _Found(items, features.lengths, clips, faulty, frontend.fingerprint, omitted)
 
 
-def _of_corpora(recipe: Recipe, sources: Sequence[Path], quiet: bool) -> _Found:
+def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
     if not sources:
         raise InputError("nothing to embed was named; give corpora")
-    read = read_corpora(recipe, sources, quiet=quiet)
+    read = read_corpora(model.recipe, sources, model.digests, quiet=quiet)
     items, repeated = _without_repeated(read.items)
     faulty = pd.concat([read.faulty, repeated], ignore_index=True)
     if not len(items):
@@ -155,7 +155,7 @@ def _of_corpora(recipe: Recipe, sources: Sequence[Path], quiet: bool) -> _Found:
 
     def clips(rows: np.ndarray) -> Any:
         found = {name: [each[place] for place in places[rows]] for name, each in read.clips.items()}
-        return found if recipe.modalities else next(iter(found.values()))
+        return found if model.recipe.modalities else next(iter(found.values()))
 
     lengths = np.max([each.lengths[places] for each in read.clips.values()], axis=0)
     return _Found(items, lengths, clips, faulty, read.fingerprint)

@@ -1,6 +1,6 @@
 """Items of corpora to features, for models that read several modalities, or what no loose file is of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDIN
 from affectspace.errors import InputError
 from affectspace.features import Features
 from affectspace.space.of_corpus import known_of
-from affectspace.training.below_data import refuse_missing_below
+from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
 from affectspace.training.read_modality import NO_MODALITY, ModalityRead, read_modality
@@ -47,13 +47,22 @@ def reads_corpora(recipe: Recipe) -> bool:
     return bool(recipe.modalities) or medium(recipe) in ("video", "text")
 
 
-def read_corpora(recipe: Recipe, sources: Sequence[Path], *, quiet: bool = False) -> CorporaRead:
+def read_corpora(
+    recipe: Recipe, sources: Sequence[Path], digests: Mapping[str, str] | None = None, *, quiet: bool = False
+) -> CorporaRead:
     """Read corpora as training does, each item with whatever modalities it has.
 
+    Args:
+        recipe: of a model.
+        sources: the corpora.
+        digests: of the model, :attr:`Model.digests`.
+        quiet: whether no bar is shown.
+
     Raises:
-        InputError: a source that is no corpus, or files that the recipe reads and that are not below its ``data``.
+        InputError: a source that is no corpus, or files that the recipe reads and that are not below its ``data``, or
+            not those of training.
     """
-    refuse_missing_below(recipe)
+    refuse_other_below(recipe, digests)
     several = bool(recipe.modalities)
     views = {  # an item at fault is named and left out, however many there are: nothing is trained of them
         name if several else medium(recipe): view.model_copy(

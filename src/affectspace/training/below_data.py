@@ -1,18 +1,26 @@
 """The files below a recipe's ``data`` by which features of new items are made."""
 
 import glob
+from collections.abc import Mapping
 from pathlib import Path
 
 from affectspace.errors import InputError
+from affectspace.training.digests import digest, files_of_net, files_of_pretrained
+from affectspace.training.pretrained_source import source_folder
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_features import FaceSequenceFeatures, VectorFeatures, WordFeatures
+from affectspace.training.recipe_features import (
+    FaceSequenceFeatures,
+    PretrainedTextFeatures,
+    VectorFeatures,
+    WordFeatures,
+)
 from affectspace.training.recipe_file import load_recipe
 
-__all__ = ["files_below", "refuse_missing_below", "with_data_of_run"]
+__all__ = ["digests_below", "files_below", "refuse_other_below", "with_data_of_run"]
 
 
 def files_below(recipe: Recipe) -> list[str]:
-    """Tables of vectors and words, nets and finders of faces, as the recipe names them; a model keeps none of these.
+    """Tables of vectors and words, nets and finders of faces, and folders of pretrained models; a model keeps none.
 
     Example:
         >>> from affectspace.training import make_recipe
@@ -26,14 +34,20 @@ def files_below(recipe: Recipe) -> list[str]:
     """
     found: list[str] = []
     for view in recipe.per_modality().values():
-        match view.features:
-            case VectorFeatures(path=path):
-                found += [path] if isinstance(path, str) else path
-            case WordFeatures(path=path):
-                found.append(path)
-            case FaceSequenceFeatures() as features:
-                found += [path for path in (features.run, features.finder) if path not in (None, "cascade")]
-    return found
+        if isinstance(view.features, VectorFeatures):
+            path = view.features.path
+            found += [path] if isinstance(path, str) else path
+        found += _lasting(view)
+    return list(dict.fromkeys(found))
+
+
+def digests_below(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of each of :func:`files_below` that is there, by its path in the recipe.
+
+    Tables of vectors are not among them: they get rows for new items, and those of others stay as they are.
+    """
+    lasting = {path: files for view in recipe.per_modality().values() for path, files in _lasting(view).items()}
+    return {path: digest(files) for path, files in lasting.items() if files}  # of others their front ends tell
 
 
 def with_data_of_run(recipe: Recipe, folder: Path) -> Recipe:
@@ -44,20 +58,56 @@ def with_data_of_run(recipe: Recipe, folder: Path) -> Recipe:
         folder: of the model.
     """
     run = folder.resolve().parent / "recipe.toml"
-    if not files_below(recipe) or not run.is_file():
+    # whether a source is a folder can only be seen below these data
+    sources = any(getattr(view.features, "source", None) for view in recipe.per_modality().values())
+    if not (files_below(recipe) or sources) or not run.is_file():
         return recipe
     return recipe.model_copy(update={"data": load_recipe(run).data})
 
 
-def refuse_missing_below(recipe: Recipe) -> None:
-    """Stop where a file that the recipe reads is not below its ``data``.
+def refuse_other_below(recipe: Recipe, digests: Mapping[str, str] | None) -> None:
+    """Stop where a file that a model makes features by is not below its ``data``, or not the one of its training.
+
+    Args:
+        recipe: of the model.
+        digests: :func:`digests_below` of its training; None: of a model that was saved before it kept them.
 
     Raises:
         InputError: it names all of them.
     """
-    gone = [path for path in files_below(recipe) if not glob.glob(str(Path(recipe.data) / path))]
-    if gone:
+    root, known = Path(recipe.data), digests or {}
+    named = dict.fromkeys([*files_below(recipe), *known])
+    if gone := [path for path in named if not (root / path).exists() and not glob.glob(str(root / path))]:
         raise InputError(
-            f"the model makes features by {', '.join(gone)}, which is not below {Path(recipe.data).resolve()}: give "
+            f"the model makes features by {', '.join(gone)}, which is not below {root.resolve()}: give "
             "the folder of its run, whose recipe.toml says where its data lie, or put the files back there"
         )
+    if digests is None:
+        return
+    now = digests_below(recipe)
+    if hidden := [path for path in now if path not in known]:  # all that is no folder is known since training
+        raise InputError(
+            f"the model makes features by {', '.join(hidden)} of the hub, and a folder of that name has since been put "
+            f"below {root.resolve()}; give it another name"
+        )
+    if changed := [path for path in known if now.get(path) != known[path]]:
+        raise InputError(
+            f"{', '.join(str(root.resolve() / path) for path in changed)} has changed since the model was trained, "
+            "which would read features made by it wrongly; restore it from a copy, or train again"
+        )
+
+
+def _lasting(recipe: Recipe) -> dict[str, list[Path]]:
+    """What must stay as it was in training for a single modality, by its path in the recipe: the files of each."""
+    root, features = Path(recipe.data), recipe.features
+    found: dict[str, list[Path]] = {}
+    if isinstance(features, WordFeatures):
+        found[features.path] = [root / features.path]
+    if isinstance(features, FaceSequenceFeatures):
+        if features.run is not None:
+            found[features.run] = files_of_net(root / features.run)
+        if features.finder != "cascade":
+            found[features.finder] = [root / features.finder]
+    if isinstance(features, PretrainedTextFeatures | FaceSequenceFeatures) and (folder := source_folder(recipe)):
+        found[str(features.source)] = files_of_pretrained(folder)
+    return {path: [file for file in files if file.is_file()] for path, files in found.items()}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from affectspace.errors import InputError
 from affectspace.files import inside, sha256
+from affectspace.training.pretrained_source import source_folder
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import FaceFeatures, FaceSequenceFeatures
 
@@ -28,8 +29,8 @@ def finder_file(recipe: Recipe) -> Path | None:
 def keep_finder(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
     """Copy the finder's file into the folder of a model.
 
-    A model that sees faces by a run below ``data`` (``features.run``) goes nowhere without these data, and looks for
-    the finder there too.
+    A model that sees faces by a net below ``data`` (``features.run``, or a folder as ``features.source``) goes nowhere
+    without these data, and looks for the finder there too.
 
     Returns:
         The recipe with the copy for its finder, and the SHA-256 of the file; the recipe itself and None where there
@@ -38,7 +39,7 @@ def keep_finder(recipe: Recipe, folder: Path) -> tuple[Recipe, str | None]:
     Raises:
         InputError: as :func:`finder_file`.
     """
-    if (path := finder_file(recipe)) is None or _reads_run(recipe):
+    if (path := finder_file(recipe)) is None or _reads_run(recipe) or source_folder(recipe):
         return recipe, None
     shutil.copyfile(path, folder / NAME)
     features = recipe.features.model_copy(update={"finder": NAME})
@@ -56,7 +57,8 @@ def with_kept_finder(recipe: Recipe, folder: Path, digest: str | None) -> Recipe
     Raises:
         InputError: the file is missing, or not the one of training, which would crop other pictures.
     """
-    if finder_file(recipe) is None or _reads_run(recipe):
+    source = getattr(recipe.features, "source", None)  # where it was a folder the finder was not kept
+    if finder_file(recipe) is None or _reads_run(recipe) or (source is not None and digest is None):
         return recipe
     path = folder / NAME
     if digest is None or not path.is_file():

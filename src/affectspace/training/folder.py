@@ -68,7 +68,8 @@ def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None
     ``recipe.toml`` comes last: a start that failed before it has not begun a run.
 
     Raises:
-        InputError: a corpus, a recording or the split is no longer what the run was begun with.
+        InputError: a corpus, a recording, a file by which features are made or the split is no longer what the run was
+            begun with.
     """
     environment = _environment(recipe)
     split = data.split_table
@@ -93,6 +94,11 @@ def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None
 def _refuse_changes(folder: Path, about: dict, split: pd.DataFrame) -> None:
     begun = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     remedy = "restore it, or begin anew with --out"
+    was, now = begun.get("files_sha256") or {}, about["files_sha256"]
+    if files := [path for path in was if now.get(path) != was[path]]:
+        raise InputError(
+            f"{', '.join(files)}, by which features are made, has changed since {folder} was begun; {remedy}"
+        )
     if changed := changes(begun["corpora"], about["corpora"]):
         raise InputError(f"{changed} since {folder} was begun; {remedy}")
     stored = pd.read_parquet(folder / "split.parquet")

@@ -17,6 +17,7 @@ from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable, Waveform
 from affectspace.features.extract import reads_text
 from affectspace.labels import LabelSpace, Targets, agreement
+from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
 from affectspace.training.label_spaces import NoLabels, label_spaces
@@ -49,6 +50,7 @@ class Gathered:
         unread: the class and the reason of every item with a target that was set aside, as no features can be made of
             it.
         unlabelled: items without a target, where the recipe trains on such; else no row.
+        digests: SHA-256 of the files below ``data`` by which the features were made, by their path in the recipe.
     """
 
     items: pd.DataFrame
@@ -62,6 +64,7 @@ class Gathered:
     thresholds: tuple[float, ...] | None = None
     unread: tuple[tuple[str, str], ...] = ()
     unlabelled: pd.DataFrame = field(default_factory=pd.DataFrame)
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def clips(self) -> Clips:
@@ -82,6 +85,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
     """
     views = recipe.per_modality()
     frontends = {name: make_frontend(view) for name, view in views.items()}
+    digests = digests_below(recipe)  # before anything is made by these files, so that a change meanwhile is noticed
     corpora: list[Corpus] = []
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
@@ -117,6 +121,7 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         getattr(recipe.labels, "thresholds", None),
         tuple(unread),
         pd.concat([part.unlabelled for part in parts], ignore_index=True) if recipe.semi_supervised else pd.DataFrame(),
+        digests,
     )
 
 

@@ -21,7 +21,7 @@ from affectspace.labels import Cut
 from affectspace.training.answers import answers
 from affectspace.training.below_data import with_data_of_run
 from affectspace.training.data import Data
-from affectspace.training.finder_file import finder_file, keep_finder, with_kept_finder
+from affectspace.training.finder_file import NAME, finder_file, keep_finder, with_kept_finder
 from affectspace.training.frontends import make_frontend, make_views, medium
 from affectspace.training.multimodal import make_multimodal
 from affectspace.training.normalised import normalised_groups
@@ -104,6 +104,8 @@ class Model:
         parents: ``(sub-classes,)`` int64, the class of each sub-class that the net tells apart, where it was trained
             on sub-classes; None: it tells the classes themselves apart.
         cut: where its classes are levels of numbers, how these were cut and what each level stands for.
+        digests: SHA-256 of the files below the recipe's ``data`` by which features were made in training, by their
+            path; None: it was saved before they were kept.
     """
 
     encoder: nn.Module
@@ -112,6 +114,7 @@ class Model:
     normalisers: dict[str, Normaliser]
     parents: torch.Tensor | None = None
     cut: Cut | None = None
+    digests: dict[str, str] | None = None
 
     @property
     def normaliser(self) -> Normaliser:
@@ -223,6 +226,8 @@ def save_model(
         config["level_means"] = list(data.cut.means)
     if digest:
         config["finder_sha256"] = digest
+    kept = {getattr(recipe.features, "finder", None): NAME} if digest else {}
+    config["files_sha256"] = {kept.get(path, path): told for path, told in data.about["files_sha256"].items()}
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
     for name, state in (("model", encoder.state_dict()), ("terms", objective.learned())):
         if held := {key: value.cpu().contiguous() for key, value in state.items()}:
@@ -262,11 +267,12 @@ def load_model(folder: str | Path) -> Model:
         cut = None
         if isinstance(recipe.labels, LevelLabels) and recipe.labels.thresholds and "level_means" in config:
             cut = Cut(recipe.labels.thresholds, tuple(float(mean) for mean in config["level_means"]))
+        digests = dict(config["files_sha256"]) if "files_sha256" in config else None
     except InputError:
         raise
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}") from error
-    return Model(encoder.eval(), tuple(config["classes"]), recipe, normalisers, parents, cut)
+    return Model(encoder.eval(), tuple(config["classes"]), recipe, normalisers, parents, cut, digests)
 
 
 def _known_labels(recipe: Recipe, data: Data) -> Labels:

@@ -84,6 +84,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     about = {
         "corpora": gathered.about,
         "features": gathered.fingerprint,
+        "files_sha256": gathered.digests,
         "normalise": _normalised(recipe),
         **protocol,
         "namesakes": namesakes(items.iloc[[*split.train, *split.validate]], items.iloc[[*split.test, *split.unseen]]),

@@ -65,6 +65,7 @@ class _Data(BaseModel):
     unlabelled: _Unlabelled | None = None
     pretrained_revision: str | None = None
     namesakes: list[_Namesakes] | None = None
+    files_sha256: dict[str, str] | None = None
 
 
 class _Neighbours(BaseModel):

@@ -9,8 +9,8 @@ import numpy as np
 from affectspace.encoders import ImageEncoder, PretrainedImages
 from affectspace.errors import InputError
 from affectspace.files import sha256
+from affectspace.training.digests import files_of_net
 from affectspace.training.model import Model, load_model
-from affectspace.training.pretrained_source import FOLDER
 from affectspace.training.recipe_features import FaceFeatures
 
 __all__ = ["RunVectors"]
@@ -45,9 +45,7 @@ class RunVectors:
 
     @cached_property
     def _fingerprint(self) -> str:
-        folder = self.path / "model" if (self.path / "model").is_dir() else self.path
-        held = [folder / "config.json", folder / "model.safetensors", *sorted((folder / FOLDER).glob("*"))]
-        told = f"run/{VERSION} " + " ".join(sha256(file)[:16] for file in held if file.is_file())
+        told = f"run/{VERSION} " + " ".join(sha256(file)[:16] for file in files_of_net(self.path))
         _opened(self.path, told)  # which says in words what is missing
         return told
 

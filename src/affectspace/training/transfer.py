@@ -11,6 +11,7 @@ from affectspace.errors import InputError, LeakError
 from affectspace.metrics import scores
 from affectspace.protocols import Split, audit, namesakes
 from affectspace.training.absent import absent_classes
+from affectspace.training.below_data import refuse_other_below
 from affectspace.training.evaluate import Predictions, figures, figures_of_space
 from affectspace.training.finder_file import finder_file
 from affectspace.training.gather import Gathered, gather
@@ -44,6 +45,7 @@ def evaluate_on(
     )
     if finder_file(recipe):  # the one that the model has kept, wherever the data have gone
         recipe = recipe.model_copy(update={"data": model.recipe.data, "features": model.recipe.features})
+    refuse_other_below(recipe, model.digests)
     gathered = gather(recipe)
     _refuse_known(run, gathered.items, allow)
     embeddings, probabilities = _answers(model, gathered, gathered.inputs.keys())
