@@ -71,3 +71,5 @@ def test_its_fingerprint_follows_the_weights_and_not_the_place(tmp_path):
     first, same, other = (PretrainedVectors(tmp_path / name) for name in "abc")
     assert first.fingerprint == same.fingerprint != other.fingerprint
     assert len(pickle.dumps(first)) < 1000
+    save_resnet(tmp_path / "b", seed=1)  # in its place, in the same process
+    assert PretrainedVectors(tmp_path / "b").fingerprint == other.fingerprint

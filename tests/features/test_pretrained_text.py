@@ -120,6 +120,18 @@ def test_the_fingerprint_follows_the_content_and_not_the_place(bert, tmp_path):
 
 
 @needs_transformers
+def test_a_model_that_is_saved_in_place_of_another_is_opened(tmp_path):
+    model, before = save(tmp_path), PretrainedText(tmp_path)
+    vectors, told = before("i know"), before.fingerprint
+    with torch.no_grad():
+        model.embeddings.word_embeddings.weight[4, :8] += 1
+    model.save_pretrained(tmp_path)
+    after = PretrainedText(tmp_path)
+    assert after.fingerprint != told
+    assert not np.allclose(after("i know"), vectors)
+
+
+@needs_transformers
 def test_a_pooler_that_is_missing_changes_nothing(bert, tmp_path):
     """Without one in the file, each opening would make another at random."""
     from safetensors.torch import load_file, save_file

@@ -107,14 +107,14 @@ BOX = [0.5, 0.5, np.log(3), np.log(4)]  # about the middle of the cell, three ce
 POINTS = [0, 0, 1, 0, 0.5, 0.5, 0, 1, 1, 1]  # the corners of the cell, and its middle
 
 
-def network(path, size=("height", "width"), kinds=("cls", "obj", "bbox", "kps")):
+def network(path, size=("height", "width"), kinds=("cls", "obj", "bbox", "kps"), sees=1):
     graph = field(2, "red")
     for stride in (8, 16, 32):
         for kind in kinds:
             bias = np.array({"bbox": BOX, "kps": POINTS}.get(kind, [0]), np.float32)
             weight = np.zeros((len(bias), 3, stride, stride), np.float32)
             if kind in {"cls", "obj"}:
-                weight[:, 0], weight[:, 1], weight[:, 2] = -1, -1, 1  # of blue, green, red
+                weight[:, 0], weight[:, 1], weight[:, 2] = -1, -1, sees  # of blue, green, red
             name, square = f"{kind}_{stride}", [stride, stride]
             graph += tensor(f"w_{name}", weight / (255 * stride * stride)) + tensor(f"b_{name}", bias)
             graph += tensor(f"s_{name}", np.array([1, -1, len(bias)], np.int64))
@@ -182,6 +182,18 @@ def test_the_fingerprint_follows_the_model_and_the_settings(tmp_path, red):
     assert YuNetFinder(red, sure=0.8).fingerprint != one
     assert YuNetFinder(network(tmp_path / "b.onnx")).fingerprint == one  # wherever the file lies
     assert YuNetFinder(network(tmp_path / "c.onnx", size=(64, 64))).fingerprint != one
+
+
+def test_a_network_in_place_of_another_is_opened(tmp_path, red):
+    """In one process, where the other is still open."""
+    pixels, finder = picture(64, 64, (16, 16, 8)), YuNetFinder(red, smallest=0.01)
+    assert len(finder(pixels)) == 1
+    blind = network(tmp_path / "blind.onnx", sees=0)
+    blind.replace(red)
+    assert finder(pixels) == []
+    red.unlink()
+    with pytest.raises(InputError, match=r"there is no file .*red\.onnx; give the path of a YuNet network"):
+        finder(pixels)
 
 
 def test_what_is_no_network(tmp_path, red):

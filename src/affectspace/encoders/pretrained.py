@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from affectspace.errors import InputError
 
-__all__ = ["FAULTS", "first_line", "opening", "refuse_source"]
+__all__ = ["FAULTS", "first_line", "opening", "refuse_source", "state_of"]
 
 # What transformers and torch raise of a file that is damaged, or of another kind of model.
 FAULTS = (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError)
@@ -51,6 +51,22 @@ def opening(source: str | Path) -> Iterator[None]:
         yield
     except FAULTS as error:
         raise InputError(f"{source} cannot be opened as a model with safetensors: {first_line(error)}") from error
+
+
+def state_of(source: str | Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of each file of a folder, so that one which was saved again is opened again.
+
+    Args:
+        source: the folder, or a model's name on the hub, of which nothing is told.
+
+    Example:
+        >>> state_of("nobody/has-such-a-folder")
+        ()
+    """
+    if not Path(source).is_dir():
+        return ()
+    files = [(file.name, file.stat()) for file in sorted(Path(source).iterdir()) if file.is_file()]
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in files)
 
 
 def first_line(error: BaseException) -> str:

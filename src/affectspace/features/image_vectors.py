@@ -11,6 +11,7 @@ import numpy as np
 import PIL
 import torch
 
+from affectspace.encoders.pretrained import state_of
 from affectspace.encoders.pretrained_images import PretrainedTrunk
 from affectspace.errors import InputError
 from affectspace.features.crops import fit_square, in_colour
@@ -126,9 +127,10 @@ class PretrainedVectors:
 
     @property
     def _trunk(self) -> PretrainedTrunk:
-        return _opened(str(self.source))
+        return _opened(str(self.source), state_of(self.source))
 
 
 @lru_cache(maxsize=2)  # of the process: a front end goes to its workers without its model
-def _opened(source: str) -> PretrainedTrunk:
+def _opened(source: str, state: tuple[tuple[str, int, int], ...]) -> PretrainedTrunk:
+    """The model of a source; ``state`` is that of a folder."""
     return PretrainedTrunk(source, channels=1).eval()

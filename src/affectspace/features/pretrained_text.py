@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from affectspace.encoders.pretrained import FAULTS, first_line, opening, refuse_source
+from affectspace.encoders.pretrained import FAULTS, first_line, opening, refuse_source, state_of
 from affectspace.errors import InputError, MediaError
 from affectspace.features.in_order import one_thread
 from affectspace.features.text import quoted, read_text, text_sha256, word_spans
@@ -122,7 +122,7 @@ class PretrainedText:
 
     @property
     def _reader(self) -> "_Reader":
-        return _opened(str(self.source))
+        return _opened(str(self.source), state_of(self.source))
 
 
 class _Reader(NamedTuple):
@@ -145,7 +145,8 @@ class _Reader(NamedTuple):
 
 
 @lru_cache(maxsize=2)  # of the process: a front end goes to its workers without its model
-def _opened(source: str) -> _Reader:
+def _opened(source: str, state: tuple[tuple[str, int, int], ...]) -> _Reader:
+    """The model of a source; ``state`` is that of a folder."""
     refuse_source(source)
     from transformers import AutoModel, AutoTokenizer  # pyright: ignore[reportMissingImports]
 

@@ -1,6 +1,7 @@
 """Faces with landmarks, found by a YuNet network that the user has as an ONNX file."""
 
 import importlib.util
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,8 +58,7 @@ class YuNetFinder:
         checked_settings(self.find, self.smallest)
         if not 0 < self.sure < 1:
             raise InputError(f"sure is {self.sure:g}; a score lies between 0 and 1")
-        if not Path(self.path).is_file():
-            raise InputError(f"there is no file {self.path}; give the path of a YuNet network (.onnx)")
+        _ = _state(self.path)
         if importlib.util.find_spec("onnxruntime") is None:
             raise InputError(
                 'YuNet is run by onnxruntime, which is not installed; pip install "affectspace[yunet]", or use '
@@ -78,7 +78,7 @@ class YuNetFinder:
             ValueError: pixels of another shape or type.
             InputError: a file that is no YuNet network.
         """
-        session = _session(str(self.path))
+        session = _session(str(self.path), _state(self.path))
         rgb = in_colour(pixels, "rgb")
         height, width = rgb.shape[:2]
         entry = session.get_inputs()[0]
@@ -146,9 +146,16 @@ def _scaled(face: Face, scale: float) -> Face:
     return Face(face.left / scale, face.top / scale, face.width / scale, face.height / scale, face.score, points)
 
 
+def _state(path: str | Path) -> tuple[int, int]:
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {path}; give the path of a YuNet network (.onnx)")
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
+
+
 @lru_cache(maxsize=2)
-def _session(path: str) -> Any:
-    """The network at work in this process."""
+def _session(path: str, state: tuple[int, int]) -> Any:
+    """The network at work in this process; ``state`` is that of the file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
