@@ -261,7 +261,9 @@ def test_a_run_goes_on_only_by_the_files_that_it_was_begun_with(data, laid, tmp_
     broken_off(recipe, tmp_path / "run", 1)
     for name, change in CHANGES.items():
         change(data)
-        with pytest.raises(InputError, match=rf"^{name}, by which features are made, has changed since .*; restore it"):
+        with pytest.raises(
+            InputError, match=rf"^{name}, of which features or the net are made, has changed since .*; restore it"
+        ):
             train(recipe, tmp_path / "run", resume=True, quiet=True)
         shutil.rmtree(data)
         shutil.copytree(laid, data)

@@ -73,6 +73,20 @@ def test_a_frozen_model_stays_as_it_was_and_another_learns(place, frozen):
 
 
 @needs_transformers
+def test_a_run_goes_on_only_by_the_weights_that_it_was_begun_with(place, broken_off):
+    broken_off(recipe(place), place / "run", 1)
+    weights = place / "tiny/model.safetensors"
+    begun = weights.read_bytes()
+    save_file({key: value + 1 for key, value in load_file(weights).items()}, weights, {"format": "pt"})
+    with pytest.raises(InputError, match=r"^tiny, of which features or the net are made, has changed since .*run was"):
+        train(recipe(place), place / "run", resume=True, quiet=True)
+    weights.write_bytes(begun)
+    run = train(recipe(place), place / "run", resume=True, quiet=True)
+    assert [*run.data["files_sha256"]] == ["tiny"]
+    assert load_model(run.path).digests == {}  # all weights are its own
+
+
+@needs_transformers
 def test_the_model_of_a_run_answers_without_its_source(place):
     run = train(recipe(place), place / "run", quiet=True)
     shutil.rmtree(place / "tiny")

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from affectspace.files import sha256
-from affectspace.training.pretrained_source import FOLDER
+from affectspace.training.pretrained_source import FOLDER, source_of
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_encoder import PretrainedImageEntry
 
-__all__ = ["digest", "files_of_net", "files_of_pretrained"]
+__all__ = ["digest", "digest_of_encoder", "files_of_net", "files_of_pretrained"]
 
 # Weights, settings and vocabularies of a folder that ``save_pretrained`` wrote; what else lies there is not read.
 READ = (".safetensors", ".json", ".txt", ".model")
@@ -46,3 +48,14 @@ def digest(files: Sequence[Path]) -> str:
     if len(files) == 1:
         return sha256(files[0])
     return hashlib.sha256("".join(f"{file.name} {sha256(file)}\n" for file in files).encode()).hexdigest()
+
+
+def digest_of_encoder(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of the folder whose weights a recipe's net begins with, by its path; empty where there is none.
+
+    The net that was trained holds all of its weights; a run that goes on begins with these again.
+    """
+    if not isinstance(recipe.encoder, PretrainedImageEntry):
+        return {}
+    folder = source_of(recipe, recipe.encoder.source)
+    return {recipe.encoder.source: digest(files_of_pretrained(folder))} if isinstance(folder, Path) else {}

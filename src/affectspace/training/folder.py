@@ -19,6 +19,7 @@ from affectspace.errors import InputError
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.files import atomic_path, held, json_text, sweep, write_json, write_text
 from affectspace.training.data import Data
+from affectspace.training.digests import digest_of_encoder
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe, load_recipe
 
@@ -68,13 +69,14 @@ def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None
     ``recipe.toml`` comes last: a start that failed before it has not begun a run.
 
     Raises:
-        InputError: a corpus, a recording, a file by which features are made or the split is no longer what the run was
-            begun with.
+        InputError: a corpus, a recording, a file of which features or the net are made or the split is no longer what
+            the run was begun with.
     """
     environment = _environment(recipe)
     split = data.split_table
+    made_by = {**data.about["files_sha256"], **digest_of_encoder(recipe)}
     if (folder / "recipe.toml").exists():
-        _refuse_changes(folder, json.loads(json_text(data.about)), split)
+        _refuse_changes(folder, json.loads(json_text({**data.about, "files_sha256": made_by})), split)
         before = (folder / "environment.txt").read_text(encoding="utf-8")
         if not before.endswith(environment):
             write_text(folder / "environment.txt", f"{before}\nresumed with\n{environment}")
@@ -82,7 +84,7 @@ def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None
     write_text(folder / "environment.txt", environment)
     functionals = any(view.features.kind == "functionals" for view in recipe.per_modality().values())
     licence = FUNCTIONALS_LICENCE if functionals else None
-    about = {**data.about, "augment": recipe.augment.told, "features_licence": licence}
+    about = {**data.about, "files_sha256": made_by, "augment": recipe.augment.told, "features_licence": licence}
     if revision:  # the newest one may be another when the run goes on
         about["pretrained_revision"] = revision
     write_json(folder / "data.json", about)
@@ -97,7 +99,7 @@ def _refuse_changes(folder: Path, about: dict, split: pd.DataFrame) -> None:
     was, now = begun.get("files_sha256") or {}, about["files_sha256"]
     if files := [path for path in was if now.get(path) != was[path]]:
         raise InputError(
-            f"{', '.join(files)}, by which features are made, has changed since {folder} was begun; {remedy}"
+            f"{', '.join(files)}, of which features or the net are made, has changed since {folder} was begun; {remedy}"
         )
     if changed := changes(begun["corpora"], about["corpora"]):
         raise InputError(f"{changed} since {folder} was begun; {remedy}")
