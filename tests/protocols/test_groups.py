@@ -1,5 +1,8 @@
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from affectspace.errors import InputError
 from affectspace.protocols import cross_corpus, group_names, groups_of
@@ -58,6 +61,29 @@ def test_free_speech_shares_no_script():
 def test_audio_is_compared_over_everything_and_only_where_it_is_known():
     assert same(table(corpus=["a", "b", "b"], audio_sha=["f0", "f0", None]), "audio") == {(0, 1)}
     assert groups_of(table(speaker=["x"]), "audio").isna().all()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 100_000))
+def test_what_shares_any_hash_is_joined_however_far(seed):
+    rng = np.random.default_rng(seed)
+    owned = [{f"h{code}" for code in rng.integers(12, size=rng.integers(4))} for _ in range(9)]
+    expected = [{row} for row in range(9) if owned[row]]
+    while pair := next(
+        ((one, other) for one in expected for other in expected
+         if one is not other and any(owned[a] & owned[b] for a in one for b in other)), None,
+    ):  # fmt: skip
+        expected = [each for each in expected if each not in pair] + [pair[0] | pair[1]]
+    items = table(audio_sha=[" ".join(sorted(hashes)) or None for hashes in owned])
+    assert same(items, "audio") == {tuple(sorted(each)) for each in expected}
+    alone = groups_of(items, "item")
+    assert [alone[row] for row in range(9) if not owned[row]] == [f"a/i{row}" for row in range(9) if not owned[row]]
+
+
+def test_the_group_of_a_single_hash_is_that_hash():
+    shas = ["f1", None, "f0", "f1"]
+    assert groups_of(table(audio_sha=shas), "audio").astype(object).where(lambda s: s.notna(), None).tolist() == shas
+    assert groups_of(table(audio_sha=[*shas, "f0 f2", "f2"]), "audio").tolist()[2:] == ["f0", "f1", "f0", "f0"]
 
 
 def test_the_index_of_the_table_plays_no_part():

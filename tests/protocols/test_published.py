@@ -50,6 +50,17 @@ def test_what_is_identical_to_a_tested_item_is_put_aside_and_counted():
     assert audit(table, split) == []  # nor does a session cross, that is one for identical pictures
 
 
+def test_of_items_of_several_media_one_in_common_is_enough():
+    shas = ["film1 voice1", "film2", "voice3", "film1", "voice2 film2", "voice3 film9"]
+    table = items(["train", "train", "validate", "test", "test", "test"], audio_sha=shas)
+    with pytest.raises(InputError, match="every training item is identical to one that is tested or validates"):
+        published(table)
+    more = pd.concat([table, items(["train"], audio_sha="film5").assign(id="6")], ignore_index=True)
+    split = published(more, 0)
+    assert (split.train.tolist(), split.validate.tolist()) == ([6], [])
+    assert audit(more, split) == []
+
+
 def test_identical_items_stay_where_they_are_asked_for_and_are_a_leak():
     table = items(["train", "train", "validate", "test"], audio_sha=["a", "b", "c", "a"])
     split = published(table, keep_identical=True)

@@ -27,6 +27,8 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
       Words are the text, or a script that is more than one word; an item whose script is its own id
       is free speech, and shares none even when two people say the same "yes".
     - ``audio``: identical recordings or pictures, by the column ``audio_sha``, over all corpora, where there is one.
+      An item of several modalities has a hash of each there, parted by spaces, and two items are identical when they
+      share any, be it by way of a third.
     - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``), which
       are one: for corpora that do not say who is heard or seen.
 
@@ -37,13 +39,16 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
         >>> items = pd.DataFrame({"id": ["1", "2"], "corpus": ["a", "b"], "speaker": ["03", "03"]})
         >>> groups_of(items, "speaker").tolist()
         ['a/03', 'b/03']
+        >>> groups_of(pd.DataFrame({"audio_sha": ["film1 voice1", "film1", "voice2 film2"]}), "audio").tolist()
+        ['film1', 'film1', 'voice2']
     """
     legal(by, (*GROUPS, "item"), "kind of group")
-    column = column_of(items, {"audio": "audio_sha", "item": "audio_sha"}.get(by, by))
     if by == "audio":
-        return column
+        return _media(column_of(items, "audio_sha"))
     if by == "item":
-        return column.fillna(column_of(items, "corpus").fillna("") + "/" + column_of(items, "id"))
+        own = column_of(items, "corpus").fillna("") + "/" + column_of(items, "id")
+        return _media(column_of(items, "audio_sha")).fillna(own)
+    column = column_of(items, by)
     if by == "script":
         return _scripts(items, column)
     return column_of(items, "corpus").fillna("") + "/" + column
@@ -131,11 +136,35 @@ def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
     nodes, names = pd.factorize(pd.concat([own, "words:" + said], ignore_index=True))
     left, right = nodes[: len(items)], nodes[len(items) :]
     joined = (left >= 0) & (right >= 0)
-    edges = coo_array((np.ones(joined.sum(), bool), (left[joined], right[joined])), shape=(len(names), len(names)))
-    part = connected_components(edges, directed=False)[1] if len(names) else np.empty(0, np.int64)
-    node = np.where(left >= 0, left, right)
+    first = _first_of_joined(len(names), left[joined], right[joined])
+    return _named(names, first, np.where(left >= 0, left, right))
+
+
+def _media(shas: pd.Series) -> pd.Series:
+    """The first hash, in order of the table, of all that an item's hashes are joined with by any item."""
+    if not shas.str.contains(" ", regex=False).any():
+        return shas
+    apart = shas.str.split().explode()
+    nodes, names = pd.factorize(apart)
+    rows = apart.index.to_numpy(np.int64)
+    begins = np.searchsorted(rows, np.arange(len(shas)))  # an item has one place at least, if only of no hash
+    first = _first_of_joined(len(names), nodes[begins][rows][nodes >= 0], nodes[nodes >= 0])
+    return _named(names, first, nodes[begins])
+
+
+def _first_of_joined(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """``(count,)`` the first of all nodes that each is joined with, however far, by the pairs ``left``, ``right``."""
+    if not count:
+        return np.empty(0, np.int64)
+    edges = coo_array((np.ones(len(left), bool), (left, right)), shape=(count, count))
+    part = connected_components(edges, directed=False)[1]
+    first = np.full(part.max() + 1, count)
+    np.minimum.at(first, part, np.arange(count))
+    return first[part]
+
+
+def _named(names: pd.Index | np.ndarray, first: np.ndarray, node: np.ndarray) -> pd.Series:
+    """The name of the first node of each item's part; missing where it has no node, -1."""
     if not len(names):
-        return pd.Series(pd.NA, index=range(len(items)), dtype="string")
-    first = np.full(part.max() + 1, len(names))
-    np.minimum.at(first, part, np.arange(len(names)))
-    return pd.Series(np.asarray(names)[first[part[node]]], dtype="string").mask(node < 0)
+        return pd.Series(pd.NA, index=range(len(node)), dtype="string")
+    return pd.Series(np.asarray(names)[first[node]], dtype="string").mask(node < 0)

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
-from affectspace.protocols.groups import SPLIT_BY, column_of, item_name, legal, number_groups
+from affectspace.protocols.groups import SPLIT_BY, column_of, groups_of, item_name, legal, number_groups
 from affectspace.protocols.split import Split
 from affectspace.protocols.splits import choose_groups, strata_of
 
@@ -86,7 +86,7 @@ def published(
     others = np.flatnonzero(apart)
     name = "published split"
     if not keep_identical:
-        media = column_of(items, "audio_sha")
+        media = groups_of(items, "audio")
         kept_validate = validate[_unlike(media, validate, np.concatenate([test, others]))]
         kept_train = train[_unlike(media, train, np.concatenate([test, others, validate]))]
         name += _told(len(train) - len(kept_train), len(validate) - len(kept_validate))
@@ -108,7 +108,7 @@ def published(
 
 
 def _unlike(media: pd.Series, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether each of ``rows`` has other media than all of ``others``; what names none is like nothing."""
+    """Whether each of ``rows`` has other media than all of ``others``; what has none is like nothing."""
     return ~media.iloc[rows].isin(media.iloc[others].dropna()).to_numpy(bool)
 
 

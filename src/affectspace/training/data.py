@@ -46,7 +46,8 @@ class Data:
     """The items of one run, by row.
 
     Args:
-        items: the usable items of all corpora; ``key`` is corpus/id, ``audio_sha`` what is heard.
+        items: the usable items of all corpora; ``key`` is corpus/id, ``audio_sha`` what is heard or seen,
+            parted by spaces where it is several media.
         targets: ``(items, classes)`` probabilities, from which a net learns; NaN of an item that has none.
         classes: the names of the classes that it learns.
         split: rows to train on, validate on and test on, of whole unseen corpora too.

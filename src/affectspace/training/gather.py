@@ -21,7 +21,7 @@ from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
 from affectspace.training.label_spaces import NoLabels, label_spaces
-from affectspace.training.read_modality import NO_MODALITY, extract, items_digest, read_modality
+from affectspace.training.read_modality import NO_MODALITY, ModalityRead, extract, items_digest, read_modality
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import VectorFeatures
 from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
@@ -173,13 +173,9 @@ def _gather_one(
         (space.names[best], next((each.why(item) for each in read.values() if each.why(item)), NO_MODALITY))
         for best, item, there in zip(values.argmax(1), asked["id"], kept) if not there
     ]  # fmt: skip
-    heard = np.full(len(asked), None, dtype=object)
-    for name, each in read.items():  # the first modality of which somebody has heard or seen the item
-        if reads_text(frontends[name]):
-            continue  # who says the same words is no copy, and shares a script, which is looked at by itself
-        known = np.array([row >= 0 and heard[place] is None for place, row in enumerate(each.rows)], dtype=bool)
-        heard[known] = np.asarray(each.features.audio_sha)[each.rows[known]]
-    asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=heard)
+    # who says the same words is no copy, and shares a script, which is looked at by itself
+    media = [each for name, each in read.items() if not reads_text(frontends[name])]
+    asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=_hashes(media, len(asked)))
     first = np.arange(len(asked)) < len(labelled)
     usable, unlabelled = asked[kept & first].reset_index(drop=True), asked[kept & ~first].reset_index(drop=True)
     if len(asked) and not len(usable) and not len(unlabelled) and several:
@@ -201,6 +197,19 @@ def _gather_one(
         usable, values, space.names, unlabelled, {name: each.features for name, each in read.items()}, rows, numbers,
         sound, about, unread,
     )  # fmt: skip
+
+
+def _hashes(read: Sequence[ModalityRead], items: int) -> np.ndarray:
+    """``(items,)`` the hash of each medium in which an item has been heard or seen, parted by spaces; None of none.
+
+    All of them, as another item may share one medium and lack, or not share, the others.
+    """
+    found: list[dict[str, None]] = [{} for _ in range(items)]  # each hash once, in the order of the modalities
+    for each in read:
+        for row, own in zip(each.rows, found, strict=True):
+            if row >= 0 and (sha := each.features.audio_sha[row]) is not None:
+                own[str(sha)] = None
+    return np.array([" ".join(own) or None for own in found], dtype=object)
 
 
 def _clips(parts: list[tuple[Features, np.ndarray, int]]) -> Clips:
