@@ -13,6 +13,7 @@ from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import stand_in
 from affectspace.studies.study import load_study
 from affectspace.training.dotted import put
+from affectspace.training.recipe_file import dump_recipe, load_recipe
 
 RECIPE = {
     "name": "base",
@@ -148,6 +149,15 @@ def test_every_fold_is_a_question_of_its_own(recipes):
     assert str(final[-1].folder) == "runs/KL/there/seed-8/fold-01"
     assert all(run.settings.protocol.validate_groups == 0 for run in final)
     assert {run.fold for run in plan_final(study, two, {("there", 1): Choice({}, 7)})} == {1}, "fold 0 waits"
+
+
+def test_who_validates_within_the_tested_session_stays_where_it_is_once_the_epoch_is_chosen(recipes, tmp_path):
+    study = recipes({"splits": [{"name": "there"}]}, {"protocol": FOLDS | {"by": "speaker", "within": "session"}})
+    final = plan_final(study, StudyData({"there": (0,)}, {}), {("there", 0): Choice({}, 3)})
+    for run in final:
+        assert (run.settings.protocol.within, run.settings.training.selection) == ("session", 3)
+        (tmp_path / "recipe.toml").write_text(dump_recipe(run.settings))
+        assert load_recipe(tmp_path / "recipe.toml").same_as(run.settings)
 
 
 def test_the_same_file_gives_the_same_plan(recipes):

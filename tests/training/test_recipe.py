@@ -38,6 +38,11 @@ def changed(**values):
             "protocol.kind is 'leave_on'; did you mean 'leave_one_out'? legal: cross_corpus",
         ),
         ({"protocol": {"by": "speaker"}}, "protocol.kind is missing"),
+        (
+            {"protocol": {"kind": "leave_one_out", "within": "session", "validate_groups": 0}},
+            'protocol: validate_groups is 0, and within = "session" lets all others of the tested speaker\'s session '
+            "validate in place of other groups; leave one of the two out",
+        ),
         ({"protocol": {"kind": "cross_corpus", "train": ["a"]}}, "protocol.test is missing"),
         ({"terms": [{"kind": "f_similarity", "wieght": 2}]}, "terms.0: unknown key 'wieght'; did you mean 'weight'?"),
         (

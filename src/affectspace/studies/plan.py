@@ -245,8 +245,13 @@ def _inner(recipe: Recipe, wants_epoch: bool = False) -> Recipe:
 
 
 def _kept_at(recipe: Recipe, epoch: int) -> Recipe:
-    """The recipe once its epoch is chosen: all training items train, and nothing is left to validate on."""
-    nothing = {"validate_groups": 0} if isinstance(recipe.protocol, LeaveOneOut) else {"validate_share": 0.0}
+    """The recipe once its epoch is chosen: all training items train, and nothing is left to validate on.
+
+    Who validates within the tested speaker's session may not train in any case, and stays where it is.
+    """
+    nothing = {"validate_share": 0.0}
+    if isinstance(recipe.protocol, LeaveOneOut):
+        nothing = {} if recipe.protocol.within else {"validate_groups": 0}
     epochs = max(epoch, recipe.training.epochs) if recipe.monitor.test_curve else epoch
     seen = tuple(snapshot for snapshot in recipe.monitor.snapshots if snapshot <= epochs)
     changed = _change(recipe, training={"selection": epoch, "epochs": epochs}, monitor={"snapshots": seen})

@@ -1,8 +1,8 @@
 """What a recipe says of who trains, who validates and who tests."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from affectspace.training.schema import Section
 
@@ -68,6 +68,16 @@ class LeaveOneOut(Section):
     def validates(self) -> bool:
         """Whether any item validates."""
         return self.validate_groups > 0 or self.within is not None or self.inner is not None
+
+    @model_validator(mode="after")
+    def _validates_one_way(self) -> Self:
+        # the default says nothing: a run's recipe.toml writes it out beside within
+        if self.within is not None and self.validate_groups != type(self).model_fields["validate_groups"].default:
+            raise ValueError(
+                f'validate_groups is {self.validate_groups}, and within = "{self.within}" lets all others of the '
+                f"tested {self.by}'s {self.within} validate in place of other groups; leave one of the two out"
+            )
+        return self
 
 
 class GroupedFolds(Section):
