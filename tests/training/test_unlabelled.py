@@ -286,6 +286,26 @@ def test_a_corpus_without_labels_and_none_at_all(corpus, tmp_path):
         prepare(alone)
 
 
+@pytest.mark.parametrize("key", ["train", "test", "unseen"])
+def test_a_corpus_without_labels_is_no_part_of_a_protocol(corpus, tmp_path, key):
+    for name, label in (("loud", "sad"), ("silent", None), ("third", "sad")):
+        (tmp_path / name).mkdir()
+        table = pd.DataFrame({"id": [f"{name}{row}" for row in range(3)], "label": label, "split": "train"})
+        table.to_csv(tmp_path / name / "items.csv", index=False)
+    ids = [f"{name}{row}" for name in ("loud", "silent", "third") for row in range(3)]
+    np.savez(tmp_path / "v.npz", id=ids, v=np.zeros((9, 3), np.float32))
+    values = recipe(tmp_path).model_dump(mode="json", exclude_none=True)
+    values["corpora"] = [{"path": "loud"}, {"path": "silent"}, {"path": "third"}]
+    values["protocol"] = {"kind": "cross_corpus", "train": ["loud"], "test": ["third"], "validate_share": 0.0}
+    if key == "unseen":
+        values["protocol"] = {"kind": "published"}
+    values["protocol"][key] = ["third", "silent"] if key == "unseen" else ["silent"]
+    values["training"]["selection"] = "last"
+    told = rf"corpus 'silent' is named in protocol\.{key} and has no labelled item; leave it out there: with "
+    with pytest.raises(InputError, match=told):
+        prepare(make_recipe(values))
+
+
 def test_what_is_shared_by_runs_knows_shares_limits_and_views(corpus):
     keys = {
         split_key(each)

@@ -18,7 +18,7 @@ from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.recipe_protocol import GroupedFolds, LeaveOneOut
 from affectspace.training.run import Run
-from affectspace.training.split import hard_labels, outer_split
+from affectspace.training.split import outer_split
 from affectspace.training.train import train
 
 __all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]
@@ -70,7 +70,7 @@ def inner_count(recipe: Recipe, gathered: Gathered, by: str) -> int:
     Raises:
         InputError: items that name no such group.
     """
-    return len(inner_groups(gathered.items, outer_split(recipe, gathered.items, hard_labels(gathered)), by))
+    return len(inner_groups(gathered.items, outer_split(recipe, gathered), by))
 
 
 def pool_folds(recipe: Recipe, folder: str | Path) -> Run:

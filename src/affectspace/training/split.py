@@ -1,7 +1,6 @@
 """Who trains, who validates and who is tested: the protocol of a recipe on its items."""
 
 import numpy as np
-import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.protocols import (
@@ -16,18 +15,28 @@ from affectspace.training.gather import Gathered
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
 
-__all__ = ["hard_labels", "make_split", "outer_split"]
+__all__ = ["make_split", "outer_split"]
 
 
-def make_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
-    """The recipe's protocol on these items; ``labels`` ``(items,)`` help to keep classes in validation."""
-    split = outer_split(recipe, items, labels)
+def make_split(recipe: Recipe, gathered: Gathered) -> Split:
+    """The recipe's protocol on the items that have a target.
+
+    Raises:
+        InputError: as :func:`outer_split`.
+    """
+    split = outer_split(recipe, gathered)
     inner = recipe.protocol.inner
-    return split if inner is None else inner_split(items, split, inner.by, inner.fold)
+    return split if inner is None else inner_split(gathered.items, split, inner.by, inner.fold)
 
 
-def outer_split(recipe: Recipe, items: pd.DataFrame, labels: np.ndarray) -> Split:
-    """The recipe's protocol, whatever is chosen within it."""
+def outer_split(recipe: Recipe, gathered: Gathered) -> Split:
+    """The recipe's protocol, whatever is chosen within it.
+
+    Raises:
+        InputError: a protocol that these items cannot fill, or that names a corpus without any label.
+    """
+    _refuse_unlabelled(recipe, gathered)
+    items, labels = gathered.items, _hard_labels(gathered)
     match recipe.protocol:
         case CrossCorpus() as p:
             return cross_corpus(
@@ -56,7 +65,19 @@ def _one_fold(fold: int | str) -> int:
     return fold
 
 
-def hard_labels(gathered: Gathered) -> np.ndarray:
+def _refuse_unlabelled(recipe: Recipe, gathered: Gathered) -> None:
+    """Stop where a corpus is named to be trained or tested on of which there are unlabelled items alone."""
+    silent = {str(about["name"]) for about in gathered.about if not about["used"]}
+    protocol = recipe.protocol
+    for key in ("train", "test", "unseen"):
+        if named := [name for name in getattr(protocol, key, ()) if name in silent]:
+            raise InputError(
+                f"corpus {named[0]!r} is named in protocol.{key} and has no labelled item; leave it out there: with "
+                "[unlabelled] its items are trained on without a label wherever it is among the corpora"
+            )
+
+
+def _hard_labels(gathered: Gathered) -> np.ndarray:
     """``(items,)`` the most likely class of each item, by which splits keep classes in proportion.
 
     Numbers that are not cut yet are all of one class: how they lie may not be known before it is known who trains.
