@@ -18,24 +18,28 @@ def table(*rows):
 def test_against_a_slow_loop(seed):
     rng = np.random.default_rng(seed)
     names = ["S1", "S2", "S3", None, ""]
-    known, tested = (
+    known, tested, unlabelled = (
         table(*[(rng.choice(corpora), names[rng.integers(5)]) for _ in range(rng.integers(1, 12))])
-        for corpora in (["a", "b"], ["b", "c", "d"])
+        for corpora in (["a", "b"], ["b", "c", "d"], ["a", "c", "e"])
     )
-    expected = set()
-    for corpus in set(tested["corpus"]) - set(known["corpus"]):
-        for other in set(known["corpus"]):
-            mine, theirs = (
-                {
-                    name
-                    for which, name in rows.itertuples(index=False)
-                    if which == where and isinstance(name, str) and name
-                }
-                for rows, where in ((tested, corpus), (known, other))
-            )
-            if mine & theirs:
-                expected.add((corpus, other, len(mine & theirs), len(mine), min(mine & theirs)))
-    assert {tuple(each.values()) for each in namesakes(known, tested)} == expected
+    taught = set(known["corpus"])
+    for trained, others in ((known, None), (pd.concat([known, unlabelled]), unlabelled)):
+        expected = set()
+        for corpus in set(tested["corpus"]):
+            for other in set(trained["corpus"]) - {corpus}:
+                if corpus in taught and other in taught:
+                    continue
+                mine, theirs = (
+                    {
+                        name
+                        for which, name in rows.itertuples(index=False)
+                        if which == where and isinstance(name, str) and name
+                    }
+                    for rows, where in ((tested, corpus), (trained, other))
+                )
+                if mine & theirs:
+                    expected.add((corpus, other, len(mine & theirs), len(mine), min(mine & theirs)))
+        assert {tuple(each.values()) for each in namesakes(known, tested, others)} == expected
 
 
 def test_items_that_name_nobody_and_tables_without_speakers():

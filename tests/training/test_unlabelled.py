@@ -277,6 +277,13 @@ def test_a_corpus_without_labels_and_none_at_all(corpus, tmp_path):
     both = recipe(tmp_path, corpora=paths)
     data = prepare(both)
     assert (data.items["corpus"].iloc[data.unlabelled] == "silent").sum() == 24
+    mine = data.items["corpus"].iloc[0]
+    assert not data.about["namesakes"]  # of the third session, which the first one's speaker is not of
+    table["speaker"] = table["speaker"].replace({"s2": "s0"})
+    renamed = table[table["session"] == "d1"].assign(label=None, id="x" + table["id"])
+    renamed.to_csv(tmp_path / "items.csv", index=False)
+    expected = {"corpus": mine, "train": "silent", "speakers": 1, "of": 1, "example": "s0"}
+    assert prepare(both).about["namesakes"] == [expected]
     alone = recipe(tmp_path, corpora=paths[1:])
     with pytest.raises(InputError, match="no corpus has an item with a label; a net learns classes of labelled items"):
         prepare(alone)

@@ -87,7 +87,11 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         "files_sha256": gathered.digests,
         "normalise": _normalised(recipe),
         **protocol,
-        "namesakes": namesakes(items.iloc[[*split.train, *split.validate]], items.iloc[[*split.test, *split.unseen]]),
+        "namesakes": namesakes(
+            items.iloc[[*split.train, *split.validate]],
+            items.iloc[[*split.test, *split.unseen]],
+            items.iloc[unlabelled],
+        ),
     }
     if recipe.training.labelled_share < 1:
         about["labelled"] = {"share": recipe.training.labelled_share, "items": len(split.train), "hidden": len(hidden)}

@@ -64,7 +64,9 @@ def evaluate_on(
         "scores": measured,
         **({"by_modality": _by_modality(model, gathered)} if recipe.modalities else {}),
         "absent": absent_classes(targets, model.classes),
-        "namesakes": namesakes(run.split[run.split["part"].isin(KNOWN)], gathered.items),
+        "namesakes": namesakes(
+            run.split[run.split["part"].isin(KNOWN)], gathered.items, run.split[run.split["part"] == "unlabelled"]
+        ),
         "data": gathered.about[0],
     }
 
