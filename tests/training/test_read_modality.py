@@ -61,3 +61,26 @@ def test_of_videos_and_words_those_at_fault_are_told_as_of_sound(tmp_path):
     assert sorted(unusable(found, faults, "audio")) == [1]
     assert sorted(unusable(found, faults, "video")) == [2]
     assert unusable(found, faults, "text") == {2: "the item has no text"}
+
+
+def test_a_box_that_is_none_is_a_fault_of_what_it_is_the_box_of(tmp_path):
+    rows = [
+        {"id": "film", "video": "a.mp4", "box": "1 2 3"},
+        {"id": "photo", "video": "a.mp4", "image": "a.png", "box": "1 2 3"},
+        {"id": "whole", "video": "a.mp4", "audio": "a.wav"},
+        {"id": "sound", "audio": "a.wav", "box": "1 2 3"},
+    ]
+    found = corpus(tmp_path / "c", rows)
+    (tmp_path / "c" / "a.png").write_bytes(b"photo")
+    faults = check(found, read_media=False)
+    assert [(fault.item, fault.problem) for fault in faults if fault.column == "box"] == [
+        ("film", "bad-box"), ("photo", "bad-box"),
+    ]  # fmt: skip
+    assert "1 2 3" in unusable(found, faults, "video")[0]
+    assert unusable(found, faults, "video").keys() == {0, 3}  # the last has no video
+    images = unusable(found, faults, "image")
+    assert "1 2 3" in images[1]
+    assert {row: reason for row, reason in images.items() if row != 1} == dict.fromkeys(
+        [0, 2, 3], "the item has no image"
+    )
+    assert unusable(found, faults, "audio").keys() == {0, 1}

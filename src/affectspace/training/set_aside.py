@@ -18,7 +18,7 @@ __all__ = ["mislabelled", "own_label", "refuse_too_many", "unusable", "without_w
 TABLE_FAULTS = {"missing-id", "duplicate-id"}
 LABEL_FAULTS = {"not-a-number", "off-scale"}
 MEDIA_FAULTS = {"outside-root", "missing-file", "empty-file", "bad-times", "bad-box"}  # of the medium that is read
-PARTS = {"audio": ("start", "end"), "image": ("box",)}  # medium -> columns that say which part of it an item is
+PARTS = {"audio": ("start", "end"), "image": ("box",), "video": ("box",)}  # medium -> columns that say which part of it
 
 
 def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dict[int, str]:
@@ -30,11 +30,14 @@ def unusable(corpus: Corpus, faults: Iterable[Fault], column: str | None) -> dic
         column: the medium that is read; None where nothing is, as of precomputed vectors.
     """
     reasons: dict[int, str] = {}
+    boxed = np.where(corpus.items["image"].notna(), "image", "video")  # what each item's box is of
     for fault in faults:
-        if fault.problem in TABLE_FAULTS or (
-            column and fault.problem in MEDIA_FAULTS and fault.column in {column, *PARTS.get(column, ())}
-        ):
-            reasons.setdefault(fault.row - 1, fault.message)
+        row = fault.row - 1
+        mine = fault.column in {column, *PARTS.get(column or "", ())}
+        if fault.column == "box":
+            mine &= boxed[row] == column
+        if fault.problem in TABLE_FAULTS or (mine and fault.problem in MEDIA_FAULTS):
+            reasons.setdefault(row, fault.message)
     for row in np.flatnonzero(corpus.items[column].isna()) if column else ():
         reasons.setdefault(int(row), f"the item has no {column}")
     return reasons
