@@ -284,6 +284,11 @@ def test_a_corpus_without_labels_and_none_at_all(corpus, tmp_path):
     renamed.to_csv(tmp_path / "items.csv", index=False)
     expected = {"corpus": mine, "train": "silent", "speakers": 1, "of": 1, "example": "s0"}
     assert prepare(both).about["namesakes"] == [expected]
+    own = both.features.model_dump(mode="json", exclude_none=True)
+    own["normalise"] = {"scope": "corpus", "transductive": True}
+    silent = prepare(recipe(tmp_path, corpora=paths, features=own))
+    assert set(silent.normaliser.groups) == {mine, "silent"}
+    assert not silent.protocol["transductive"]  # by its own, of which nothing is tested
     alone = recipe(tmp_path, corpora=paths[1:])
     with pytest.raises(InputError, match="no corpus has an item with a label; a net learns classes of labelled items"):
         prepare(alone)

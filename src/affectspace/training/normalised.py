@@ -27,7 +27,16 @@ def without_put_aside(groups: list[str] | None, split: Split, unlabelled: np.nda
     return [group if row in used else None for row, group in enumerate(groups)]
 
 
-def uses_own(groups: list[str | None], split: Split) -> bool:
-    """Whether a group without training items is normalised by its own."""
-    trained = {groups[row] for row in split.train.tolist()}
-    return any(group is not None and group not in trained for group in groups)
+def uses_own(groups: list[str | None], split: Split, has: np.ndarray) -> bool:
+    """Whether anything measured, in validation too, is normalised by its own: it is of a group without training items.
+
+    A group of unlabelled items alone is normalised by what is trained on: nothing that is measured has a part in it.
+
+    Args:
+        groups: by which each item is normalised.
+        split: of the items.
+        has: ``(items,)`` whether each has the features; what has none shapes no group.
+    """
+    trained = {groups[row] for row in split.train.tolist() if has[row]}
+    measured = (row for part in PARTS if part != "train" for row in getattr(split, part).tolist() if has[row])
+    return any(groups[row] is not None and groups[row] not in trained for row in measured)

@@ -65,7 +65,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     inputs, uses = {}, False
     for name, view in recipe.per_modality().items():
         normalise, clips = view.features.normalise, gathered.inputs[name]
-        train = split.train[clips.lengths[split.train] > 0]
+        has = np.asarray(clips.lengths) > 0
+        train = split.train[has[split.train]]
         if not len(train):
             raise InputError(
                 f"no training item of the split {split.name!r} has the modality {name!r}; leave [modalities.{name}] out"
@@ -73,7 +74,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         groups = without_put_aside(normalised_groups(items, normalise.scope), split, unlabelled)
         normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
         inputs[name] = Inputs(clips, normaliser, _reads_sequences(recipe, name))
-        uses |= normalise.transductive and groups is not None and uses_own(groups, split)
+        uses |= normalise.transductive and groups is not None and uses_own(groups, split, has)
     uses |= recipe.semi_supervised is not None and recipe.semi_supervised.transductive
     protocol = {
         "protocol": split.name,
