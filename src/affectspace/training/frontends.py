@@ -95,7 +95,7 @@ def make_frontend(
 
     Raises:
         InputError: functionals, where openSMILE is not installed; a run that sees no faces, or others than those of
-            the videos.
+            the videos; a path that leaves the recipe's ``data``.
     """
     match recipe.features:
         case LogMelFeatures() as features:
@@ -105,7 +105,7 @@ def make_frontend(
         case VectorFeatures() as features:
             paths = [features.path] if isinstance(features.path, str) else features.path
             return VectorTable(
-                [str(Path(recipe.data) / path) for path in paths],
+                [_vectors(recipe, path) for path in paths],
                 id_column=features.id_column,
                 columns=features.columns,
             )
@@ -132,6 +132,17 @@ def joined_fingerprint(recipe: Recipe, frontends: Mapping[str, Any]) -> str:
         each.fingerprint if not recipe.modalities else f"{name}: {each.fingerprint}" for name, each in frontends.items()
     ]
     return " | ".join(told)
+
+
+def _vectors(recipe: Recipe, path: str) -> str:
+    """A path or pattern below ``data``, or the absolute one that a recipe names: large tables lie where they lie."""
+    found = Path(recipe.data) / path
+    if not Path(path).is_absolute() and ".." in Path(path).parts:
+        raise InputError(
+            f"features.path {path!r} leaves the recipe's data, {Path(recipe.data).resolve()}; name a path below it, or "
+            "an absolute one"
+        )
+    return str(found)
 
 
 def _net_of_faces(recipe: Recipe, features: FaceSequenceFeatures) -> ImageVectors:
