@@ -6,7 +6,7 @@ import pandas as pd
 
 from affectspace.corpora import Card, Corpus
 from affectspace.corpora.corpus import make_items, make_ratings
-from affectspace.training.gather import LATER_COLUMNS, corpus_digest
+from affectspace.training.gather_corpus import LATER_COLUMNS, corpus_digest
 
 
 def corpus(root, **columns):

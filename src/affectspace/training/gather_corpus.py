@@ -1,0 +1,192 @@
+"""One corpus of a recipe: targets, features, and the reasons why some items have none."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from affectspace.corpora import Corpus, Fault, check
+from affectspace.errors import InputError
+from affectspace.features import Features, Waveform
+from affectspace.features.extract import reads_text
+from affectspace.labels import LabelSpace, Targets, agreement
+from affectspace.training.frontends import medium
+from affectspace.training.label_spaces import NoLabels
+from affectspace.training.read_modality import NO_MODALITY, ModalityRead, extract, items_digest, read_modality
+from affectspace.training.recipe import Recipe
+from affectspace.training.recipe_features import VectorFeatures
+from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
+from affectspace.training.unused import RATING_FAULT
+
+__all__ = ["CorpusPart", "corpus_digest", "gather_corpus"]
+
+LATER_COLUMNS = ("video", "video_start", "video_end")  # of items, which corpora had not at first
+
+
+@dataclass(frozen=True)
+class CorpusPart:
+    """What one corpus gives.
+
+    Args:
+        items: those that have a target.
+        targets: ``(items, classes)``.
+        names: of the classes.
+        unlabelled: items without a target, where the recipe trains on such.
+        found: each modality's features.
+        rows: where in them those of ``items`` are, and behind them those of ``unlabelled``; -1 for none.
+        numbers: ``(items,)`` of which levels are made.
+        sound: what the items sound like, where the recipe changes that in training.
+        about: what there is to say of the corpus.
+        unread: the class and the reason of every item with a target of which no features can be made.
+    """
+
+    items: pd.DataFrame
+    targets: np.ndarray
+    names: tuple[str, ...]
+    unlabelled: pd.DataFrame
+    found: dict[str, Features]
+    rows: dict[str, np.ndarray]
+    numbers: np.ndarray | None
+    sound: Features | None
+    about: dict[str, Any]
+    unread: list[tuple[str, str]]
+
+
+def gather_corpus(
+    recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels, views: dict[str, Recipe], frontends: dict[str, Any],
+    quiet: bool,
+) -> CorpusPart:  # fmt: skip
+    """The targets and the features of one corpus, and the reasons why some of its items have none.
+
+    Args:
+        recipe: it asks for them.
+        corpus: opened.
+        space: of its labels.
+        views: the recipe as each modality sees it.
+        frontends: of the modalities.
+        quiet: whether no bar is shown.
+
+    Raises:
+        InputError: the corpus has no item to use, or too many at fault.
+    """
+    faults = check(corpus, read_media=False)
+    several = bool(recipe.modalities)
+    # of one modality an item without its medium is at fault; of several it only lacks that one
+    column = None if several or isinstance(recipe.features, VectorFeatures) else medium(recipe)
+    everything, made, ratings, quarantine = _labelled(corpus, faults, space, recipe, column)
+    labelled = np.flatnonzero(made.usable)
+    others = np.flatnonzero(~made.usable) if recipe.semi_supervised else np.empty(0, np.int64)
+    if not len(made.values if recipe.unlabelled else labelled):
+        why = "; ".join(f"{count} x {reason}" for reason, count in made.left_out.items()) or "all are at fault"
+        raise InputError(
+            f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
+        )
+    asked = everything.iloc[np.concatenate([labelled, others])].reset_index(drop=True)
+    read = {
+        name: read_modality(corpus, faults, asked, view, frontends[name], quiet, name if several else None)
+        for name, view in views.items()
+    }
+    quarantine += [{"id": item, "reason": reason} for each in read.values() for item, reason in each.quarantine.items()]
+    if not several:
+        refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
+    kept: np.ndarray = np.logical_or.reduce([each.rows >= 0 for each in read.values()])
+    if several:
+        quarantine += [{"id": item, "reason": NO_MODALITY} for item in asked["id"][~kept]]
+    values = made.values[labelled]
+    unread = [
+        (space.names[best], next((each.why(item) for each in read.values() if each.why(item)), NO_MODALITY))
+        for best, item, there in zip(values.argmax(1), asked["id"], kept) if not there
+    ]  # fmt: skip
+    # who says the same words is no copy, and shares a script, which is looked at by itself
+    media = [each for name, each in read.items() if not reads_text(frontends[name])]
+    asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=_hashes(media, len(asked)))
+    first = np.arange(len(asked)) < len(labelled)
+    usable, unlabelled = asked[kept & first].reset_index(drop=True), asked[kept & ~first].reset_index(drop=True)
+    if len(asked) and not len(usable) and not len(unlabelled) and several:
+        raise InputError(f"no item of corpus {corpus.name} has any of the modalities {', '.join(views)}")
+    values, rows = values[kept[: len(labelled)]], {name: each.rows[kept] for name, each in read.items()}
+    sound = None
+    if recipe.augment.reads_samples and len(usable) + len(unlabelled):
+        sound, _ = extract(corpus, pd.concat([usable, unlabelled], ignore_index=True), Waveform(), quiet)
+    ids = asked["id"][kept].tolist()
+    digests = [items_digest(ids, each.features, rows[name], frontends[name]) for name, each in read.items()]
+    digest = digests[0] if not several else hashlib.sha256(" ".join(digests).encode()).hexdigest()
+    about = _about(corpus, usable, values, ratings, space, made.left_out, quarantine, digest)
+    if recipe.semi_supervised:
+        about["unlabelled"] = len(unlabelled)
+    if several:
+        about["modalities"] = {name: int((each >= 0).sum()) for name, each in rows.items()}
+    numbers = None if made.numbers is None else made.numbers[labelled][kept[: len(labelled)]]
+    return CorpusPart(
+        usable, values, space.names, unlabelled, {name: each.features for name, each in read.items()}, rows, numbers,
+        sound, about, unread,
+    )  # fmt: skip
+
+
+def _hashes(read: Sequence[ModalityRead], items: int) -> np.ndarray:
+    """``(items,)`` the hash of each medium in which an item has been heard or seen, parted by spaces; None of none.
+
+    All of them, as another item may share one medium and lack, or not share, the others.
+    """
+    found: list[dict[str, None]] = [{} for _ in range(items)]  # each hash once, in the order of the modalities
+    for each in read:
+        for row, own in zip(each.rows, found, strict=True):
+            if row >= 0 and (sha := each.features.audio_sha[row]) is not None:
+                own[str(sha)] = None
+    return np.array([" ".join(own) or None for own in found], dtype=object)
+
+
+def _labelled(
+    corpus: Corpus, faults: list[Fault], space: LabelSpace | NoLabels, recipe: Recipe, column: str | None
+) -> tuple[pd.DataFrame, Targets, pd.DataFrame, list[dict[str, str]]]:
+    """Items, the targets of all, the ratings, and what is at fault; ``column``: the medium that an item must have."""
+    bad_ratings = {}
+    for fault in faults:
+        if fault.column.startswith("ratings."):
+            bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
+    names = corpus.items["id"].fillna("")
+    reasons = mislabelled(corpus, faults, recipe.labels) | unusable(corpus, faults, column)
+    bad_items = {row: {"id": names.iloc[row], "reason": reason} for row, reason in reasons.items()}
+    items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
+    ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
+    ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
+    label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
+    made = space.targets(items, ratings, recipe.labels.dimension, label_map)
+    return items, made, ratings, [*bad_items.values(), *bad_ratings.values()]
+
+
+def _about(corpus, items, values, ratings, space, left_out, quarantine, digest) -> dict[str, Any]:
+    counts = Counter(space.names[best] for best in values.argmax(1))
+    scales = corpus.card.scales
+    agreements = {
+        str(dimension): vars(agreement(ratings, str(dimension), scales.get(str(dimension))))
+        for dimension in ratings["dimension"].dropna().unique()
+    }
+    return {
+        "name": corpus.name,
+        "path": str(corpus.root),
+        "licence": corpus.card.licence,
+        "citation": corpus.card.citation,
+        "language": sorted(items["language"].dropna().unique()),
+        "note": corpus.card.note,
+        "items": len(corpus),
+        "used": len(items),
+        "left_out": left_out,
+        "quarantine": sorted(quarantine, key=lambda row: row["id"]),
+        "classes": {name: counts.get(name, 0) for name in space.names},
+        "agreement": agreements,
+        "sha256": corpus_digest(corpus),
+        "items_sha256": digest,
+    }
+
+
+def corpus_digest(corpus: Corpus) -> str:
+    """SHA-256 of both tables, so that a reader can tell whether the corpus has changed."""
+    # a run of before these columns were known still holds where they are empty
+    empty = [name for name in LATER_COLUMNS if name in corpus.items and corpus.items[name].isna().all()]
+    text = corpus.items.drop(columns=empty).to_csv(index=False) + corpus.ratings.to_csv(index=False)
+    return hashlib.sha256(text.encode()).hexdigest()
