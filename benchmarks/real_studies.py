@@ -18,17 +18,9 @@ import pandas as pd
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
 NAMES = (
-    "speech",
-    "iemocap",
-    "text",
-    "small",
-    "cross",
-    "few_labels",
-    "few_labels_tuned",
-    "ablation",
-    "unlabelled_size",
-    "meld_ami",
-)
+    "speech", "iemocap", "text", "small", "cross", "few_labels", "few_labels_in_class", "few_labels_tuned", "ablation",
+    "unlabelled_size", "meld_ami",
+)  # fmt: skip
 IEMOCAP = """name = "iemocap"
 root = "{root}"
 items = "{items}"
@@ -69,8 +61,11 @@ def prepare(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sessions = [pd.read_parquet(path) for path in sorted((DATA / "multimodal/iemocap").glob("*_session*.parquet"))]
     pd.concat([table.iloc[::10] for table in sessions]).to_parquet(folder / "iemocap_tenth.parquet", index=False)
+    classes = [table[table["label4"].notna()] for table in sessions]
+    pd.concat(classes).to_parquet(folder / "iemocap_four.parquet", index=False)
     whole, tenth = (DATA / "multimodal/iemocap", "iemocap_session*.parquet"), (folder, "iemocap_tenth.parquet")
-    for name, (root, items) in (("iemocap", whole), ("iemocap_tenth", tenth)):
+    four = (folder, "iemocap_four.parquet")
+    for name, (root, items) in (("iemocap", whole), ("iemocap_tenth", tenth), ("iemocap_four", four)):
         (folder / f"{name}.toml").write_text(IEMOCAP.format(root=root, items=items))
     emobank = pd.read_parquet(DATA / "text/emobank/emobank_train_dev.parquet")
     ratings = pd.read_parquet(DATA / "text/emobank/ratings_train_dev.parquet")

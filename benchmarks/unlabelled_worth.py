@@ -19,7 +19,7 @@ from affectspace.metrics import chance_linear_cka, linear_cka
 from affectspace.studies.statistics import mean_interval
 from affectspace.training import load_model, load_recipe
 from affectspace.training.evaluate import predict
-from affectspace.training.gather import gather
+from affectspace.training.gather import Gathered, gather
 from affectspace.training.prepare import prepare
 
 THRESHOLDS = (0.0, 0.6, 0.8, 0.95)
@@ -60,13 +60,15 @@ def pseudo_labels(study: Path, split: str) -> str:
     for threshold, group in means.groupby("threshold"):
         cells = [told(group[name].dropna().tolist()) for name in ("sure", "no_class", "right")]
         lines.append(f"| {threshold} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n\n" + geometry(gathered)
+    improvised = gathered.items["id"].str.contains("_impro").to_numpy(bool)
+    parts = {"All turns": np.ones(len(improvised), dtype=bool), "Improvised turns": improvised}
+    return "\n".join([*lines, *(f"\n{name}\n\n{geometry(gathered, rows)}" for name, rows in parts.items())])
 
 
-def geometry(gathered) -> str:
+def geometry(gathered: Gathered, asked: np.ndarray) -> str:
     """Classes as neighbours and as clusters of the standardised features, and alignment of the two modalities."""
     count = len(gathered.items)
-    kept = np.flatnonzero(np.all([clips.lengths[:count] > 0 for clips in gathered.inputs.values()], axis=0))
+    kept = np.flatnonzero(asked & np.all([clips.lengths[:count] > 0 for clips in gathered.inputs.values()], axis=0))
     classes = gathered.targets.argmax(1).numpy()[kept]
     sessions = gathered.items["session"].to_numpy()[kept]
     tables = {name: np.stack([clips[row] for row in kept]) for name, clips in gathered.inputs.items()}
