@@ -39,8 +39,8 @@ def changed(**values):
         ),
         ({"protocol": {"by": "speaker"}}, "protocol.kind is missing"),
         (
-            {"protocol": {"kind": "leave_one_out", "within": "session", "validate_groups": 0}},
-            'protocol: validate_groups is 0, and within = "session" lets all others of the tested speaker\'s session '
+            {"protocol": {"kind": "leave_one_out", "within": "session", "validate_groups": 2}},
+            'protocol: validate_groups is 2, and within = "session" lets all others of the tested speaker\'s session '
             "validate in place of other groups; leave one of the two out",
         ),
         ({"protocol": {"kind": "cross_corpus", "train": ["a"]}}, "protocol.test is missing"),

@@ -124,6 +124,30 @@ def test_no_label_that_is_not_used_changes_anything(corpus, tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
+def test_settings_are_chosen_by_labels_that_are_used(corpus):
+    few = {"training": {"labelled_share": 0.5}}
+    final = prepare(recipe(corpus, **few)).split
+    used = {*final.train, *final.validate}
+    for fold in (1, 2):  # sessions that train; fold 0 is the one that validates anyhow, and keeps its labels
+        inner = {"inner": {"by": "session", "fold": fold}}
+        chosen = prepare(recipe(corpus, protocol=inner, **few))
+        whole = prepare(recipe(corpus, protocol=inner, training={"labelled_share": 1.0})).split
+        assert 0 < len(chosen.split.validate) < len(whole.validate)
+        assert {*chosen.split.train, *chosen.split.validate} <= used
+        assert not {*chosen.unlabelled} & {*whole.validate}
+
+
+def test_a_share_that_leaves_nobody_to_choose_by_is_refused(corpus):
+    few = recipe(
+        corpus,
+        protocol={"kind": "leave_one_out", "by": "session", "validate_groups": 0, "within": None, "fold": 0,
+                  "inner": {"by": "item", "fold": 0}, "allow": ["speaker", "session"]},
+        training={"labelled_share": 0.1},
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"labelled_share 0\.1 leaves no item to validate on in the split"):
+        prepare(few)
+
+
 def test_a_smaller_share_is_part_of_a_larger_one_and_holds_every_class():
     rows, classes = np.arange(100, 200), np.repeat([0, 1, 2], [90, 8, 2])
     shares = {share: labelled_share(rows, classes, share, seed=3) for share in (0.01, 0.1, 0.25, 0.5, 1)}

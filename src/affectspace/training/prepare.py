@@ -23,7 +23,7 @@ from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.recipe_encoder import ConvPoolEncoder
 from affectspace.training.recipe_modalities import SequenceNet
-from affectspace.training.split import make_split
+from affectspace.training.split import make_split, outer_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share
 from affectspace.training.unused import reason_kind
 
@@ -118,10 +118,25 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
 
 
 def _with_share(recipe: Recipe, gathered: Gathered, split: Split) -> tuple[Split, np.ndarray]:
-    """The split with those training items alone whose labels are used, and the rows of the others."""
-    classes = gathered.targets.argmax(1).numpy()[split.train]
-    kept = labelled_share(split.train, classes, recipe.training.labelled_share, recipe.seed)
-    return replace(split, train=kept), np.setdiff1d(split.train, kept)
+    """The split with those items alone whose labels are used, and the training rows whose label is not.
+
+    Where settings are chosen on training items, those that choose are among the labels that the final run uses, too.
+    """
+    share = recipe.training.labelled_share
+    if share == 1:
+        return split, NO_ROWS
+    train = outer_split(recipe, gathered).train
+    classes = gathered.targets.argmax(1).numpy()
+    hidden = np.setdiff1d(train, labelled_share(train, classes[train], share, recipe.seed))
+    validate = np.setdiff1d(split.validate, hidden)
+    if len(split.validate) and not len(validate):
+        raise InputError(
+            f"training.labelled_share {share} leaves no item to validate on in the split {split.name!r}; use more of "
+            "the labels, or choose fewer groups"
+        )
+    return replace(split, train=np.setdiff1d(split.train, hidden), validate=validate), np.intersect1d(
+        split.train, hidden
+    )
 
 
 def _normalised(recipe: Recipe) -> dict[str, Any]:

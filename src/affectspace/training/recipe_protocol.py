@@ -71,8 +71,8 @@ class LeaveOneOut(Section):
 
     @model_validator(mode="after")
     def _validates_one_way(self) -> Self:
-        # the default says nothing: a run's recipe.toml writes it out beside within
-        if self.within is not None and self.validate_groups != type(self).model_fields["validate_groups"].default:
+        # 1, the default, and 0, which studies used to write, are found in runs beside within, and say nothing there
+        if self.within is not None and self.validate_groups > 1:
             raise ValueError(
                 f'validate_groups is {self.validate_groups}, and within = "{self.within}" lets all others of the '
                 f"tested {self.by}'s {self.within} validate in place of other groups; leave one of the two out"
