@@ -21,6 +21,7 @@ from affectspace.training import load_recipe
 HERE = Path(__file__).resolve().parent
 SYSTEMS = {
     "labels alone": {"terms": [{"kind": "cross_entropy"}], "unlabelled": {"weight": 0.0, "batch_size": 16}},
+    "supervised": {"unlabelled": {"weight": 0.0, "batch_size": 16}},
     "semi-supervised": {},
 }
 
@@ -57,7 +58,7 @@ def write_study(out: Path) -> Path:
 
 
 def table(runs: pd.DataFrame) -> str:
-    """UA of all test items by what of them is shown: mean and 95 % interval of the mean over seeds."""
+    """UA of the test items by what of them is shown: mean and 95 % interval of the mean over seeds."""
     lines = ["| shown | items | " + " | ".join(SYSTEMS) + " |", "| --- | ---: |" + " ---: |" * len(SYSTEMS)]
     columns = [str(column) for column in runs if str(column).startswith("by_modality.")]
     for part in [column.removesuffix(".items") for column in columns if column.endswith(".items")]:

@@ -3,8 +3,9 @@
     python benchmarks/unlabelled_worth.py STUDY [SPLIT, default 10---of-the-labels]
 
 STUDY is a finished few_labels: nets of "labels alone" are asked about the items that "pseudo-labels" trained on without
-their labels. Some of these labels are known and were hidden; other items are of none of the classes, so that any
-pseudo-label of theirs is wrong. What the nets are sure of is told by threshold. Then the features, without any net.
+their labels. Some of these are of the four classes, and their labels were hidden; of others most raters said something
+else, frustrated in most cases; and of the rest no majority said one thing, which pseudo-labels may get right in part.
+What the nets are sure of is told by threshold. Then the features, without any net.
 """
 
 import sys
@@ -42,6 +43,7 @@ def pseudo_labels(study: Path, split: str) -> str:
         said = predict(net, data, data.unlabelled).probabilities
         truth = data.targets.numpy()[data.unlabelled]
         known = np.isfinite(truth).all(1)
+        undecided = (data.items["emotion_code"].iloc[data.unlabelled] == "xxx").to_numpy(bool) & ~known
         right = said.argmax(1) == np.nan_to_num(truth).argmax(1)
         for threshold in THRESHOLDS:
             sure = said.max(1) >= threshold
@@ -50,15 +52,16 @@ def pseudo_labels(study: Path, split: str) -> str:
                     "seed": run.parent.name,
                     "threshold": threshold,
                     "sure": sure.mean(),
-                    "no_class": (~known[sure]).mean() if sure.any() else np.nan,
+                    "other": (~known & ~undecided)[sure].mean(),
+                    "undecided": undecided[sure].mean(),
                     "right": right[sure & known].mean() if (sure & known).any() else np.nan,
                 }
             )
     means = pd.DataFrame(rows).groupby(["threshold", "seed"]).mean().reset_index()
-    lines = ["| surer than | share of items % | of these, of no class % | of the others, right % |"]
-    lines.append("| ---: | ---: | ---: | ---: |")
+    lines = ["| surer than | share of items % | another emotion % | no majority % | of the four classes, right % |"]
+    lines.append("| ---: | ---: | ---: | ---: | ---: |")
     for threshold, group in means.groupby("threshold"):
-        cells = [told(group[name].dropna().tolist()) for name in ("sure", "no_class", "right")]
+        cells = [told(group[name].dropna().tolist()) for name in ("sure", "other", "undecided", "right")]
         lines.append(f"| {threshold} | " + " | ".join(cells) + " |")
     improvised = gathered.items["id"].str.contains("_impro").to_numpy(bool)
     parts = {"All turns": np.ones(len(improvised), dtype=bool), "Improvised turns": improvised}

@@ -101,6 +101,12 @@ def test_several_columns_name_an_item_together(tmp_path):
     assert items["text"].tolist() == rows["text"]
 
 
+def test_different_values_are_not_joined_to_one_name(tmp_path):
+    write(tmp_path, items__csv="a,b,text\nx_y,z,hm\nx,y_z,hm\n", corpus__toml='columns.id = ["a", "b"]\n')
+    with pytest.raises(InputError, match=r"\('x_y', 'z'\) and \('x', 'y_z'\) would both be named 'x_y_z', joined by _"):
+        open_corpus(tmp_path)
+
+
 def test_times_of_the_clock_are_seconds(tmp_path):
     write(tmp_path, items__csv='id,audio,start,end\na,a.wav,"00:01:02,500",1:02:03.25\nb,b.wav,7,01:09\n')
     items = open_corpus(tmp_path).items

@@ -44,6 +44,9 @@ def rename_items(rows: pd.DataFrame, columns: Mapping[str, str | tuple[str, ...]
     Several columns that name something together are joined by ``_``, and stay. Where one of them is missing, so is the
     name.
 
+    Raises:
+        InputError: as :func:`rename_columns`, or different values would be joined to one name.
+
     Example:
         >>> rows = pd.DataFrame({"split": ["dev", "dev", None], "dialogue": [0, 1, 1]})
         >>> rename_items(rows, {"id": ("split", "dialogue")}, "lines.csv")["id"].tolist()
@@ -53,7 +56,7 @@ def rename_items(rows: pd.DataFrame, columns: Mapping[str, str | tuple[str, ...]
     for name, several in together.items():
         for each in several:
             refuse_absent(rows, {name: each}, "columns", where)
-    joined = {" + ".join(several): _joined(rows[list(several)]) for several in together.values()}
+    joined = {" + ".join(several): _joined(rows[list(several)], where) for several in together.values()}
     names = {name: theirs if isinstance(theirs, str) else " + ".join(theirs) for name, theirs in columns.items()}
     return rename_columns(rows.assign(**joined), names, ITEM_COLUMNS, _ITEM_ALIASES, where, "columns")
 
@@ -180,9 +183,18 @@ def _ends_with(values: pd.Series, endings: tuple[str, ...]) -> bool:
     return len(present) > 0 and bool(fits.all())
 
 
-def _joined(columns: pd.DataFrame) -> pd.Series:
+def _joined(columns: pd.DataFrame, where: str) -> pd.Series:
     texts = columns.apply(lambda values: _plain(values).astype("string"))
-    return texts.iloc[:, 0].str.cat(texts.iloc[:, 1:], sep="_")
+    names = texts.iloc[:, 0].str.cat(texts.iloc[:, 1:], sep="_")
+    parts = texts.assign(**{"": names}).dropna().drop_duplicates()
+    alike = parts[parts[""].duplicated(keep=False)].sort_values("", kind="stable")
+    if len(alike):
+        one, other = (tuple(row) for row in alike.iloc[:2, :-1].itertuples(index=False))
+        raise InputError(
+            f"{where}: {one} and {other} would both be named {alike[''].iloc[0]!r}, joined by _; change a value, or add a "
+            "column that names them apart"
+        )
+    return names
 
 
 def _plain(values: pd.Series) -> pd.Series:
