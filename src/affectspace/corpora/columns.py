@@ -191,8 +191,8 @@ def _joined(columns: pd.DataFrame, where: str) -> pd.Series:
     if len(alike):
         one, other = (tuple(row) for row in alike.iloc[:2, :-1].itertuples(index=False))
         raise InputError(
-            f"{where}: {one} and {other} would both be named {alike[''].iloc[0]!r}, joined by _; change a value, or add a "
-            "column that names them apart"
+            f"{where}: {one} and {other} would both be named {alike[''].iloc[0]!r}, joined by _; change a value, or "
+            "add a column that names them apart"
         )
     return names
 
