@@ -91,8 +91,12 @@ def _told(scores: dict[str, float]) -> str:
 
 def _left_out(data: dict[str, Any]) -> str:
     """What of a corpus was not measured, and why."""
+    from affectspace.training.unused import unused, without_modality_told
+
     reasons = [f"{count} left out ({reason})" for reason, count in (data.get("left_out") or {}).items()]
-    faulty = data.get("quarantine") or []
+    faulty = [row for row in data.get("quarantine") or [] if not row.get("without")]
     if faulty:
         reasons.append(f"{len(faulty)} set aside (such as {faulty[0]['id']}: {faulty[0]['reason']})")
+    if lost := without_modality_told(unused({"corpora": [data]})):
+        reasons.append(lost)
     return f" of {data['items']}; {'; '.join(reasons)}" if reasons else ""

@@ -15,7 +15,7 @@ from affectspace.space.of_corpus import known_of
 from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
-from affectspace.training.read_modality import NO_MODALITY, ModalityRead, read_modality
+from affectspace.training.read_modality import read_modality, why_unread
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import unusable
 
@@ -85,9 +85,9 @@ def read_corpora(
         }
         has = {name: each.rows >= 0 for name, each in read.items()}
         kept: np.ndarray = np.logical_or.reduce([*has.values()])
-        told = {f"{corpus.name}/{named.iloc[row]}": reason for row, reason in wrong.items()}
-        told |= {f"{corpus.name}/{item}": _why(read, str(item)) for item in rows["id"][~kept]}
-        faulty.append(pd.DataFrame({"id": [*told], "reason": [*told.values()]}))
+        told = [(f"{corpus.name}/{named.iloc[row]}", reason) for row, reason in wrong.items()]
+        told += [(f"{corpus.name}/{item}", why_unread(read, str(item))) for item in rows["id"][~kept]]
+        faulty.append(pd.DataFrame(told, columns=["id", "reason"], dtype=object))
         found = pd.DataFrame({"id": (corpus.name + "/" + rows["id"][kept]).tolist(), "path": str(corpus.root)})
         if several:
             found["modalities"] = ["+".join(name for name in has if has[name][row]) for row in np.flatnonzero(kept)]
@@ -121,9 +121,3 @@ def _corpus(source: Path, recipe: Recipe) -> Corpus:
             "it: a folder with a table items.csv of columns id, audio, video and text, as docs/your-data.md shows"
         )
     return open_corpus(source)
-
-
-def _why(read: dict[str, ModalityRead], item: str) -> str:
-    """Why an item has none of the modalities; of one that merely lacks all of them just that."""
-    faults = [each.quarantine[item] for each in read.values() if item in each.quarantine]
-    return "; ".join(faults) or (NO_MODALITY if len(read) > 1 else next(iter(read.values())).why(item))

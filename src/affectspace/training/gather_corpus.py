@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from affectspace.features.extract import reads_text
 from affectspace.labels import LabelSpace, Targets, agreement
 from affectspace.training.frontends import medium
 from affectspace.training.label_spaces import NoLabels
-from affectspace.training.read_modality import NO_MODALITY, ModalityRead, extract, items_digest, read_modality
+from affectspace.training.read_modality import ModalityRead, extract, items_digest, read_modality, why_unread
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import VectorFeatures
 from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
@@ -86,19 +86,19 @@ def gather_corpus(
             f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
         )
     asked = everything.iloc[np.concatenate([labelled, others])].reset_index(drop=True)
-    read = {
-        name: read_modality(corpus, faults, asked, view, frontends[name], quiet, name if several else None)
-        for name, view in views.items()
-    }
-    quarantine += [{"id": item, "reason": reason} for each in read.values() for item, reason in each.quarantine.items()]
-    if not several:
-        refuse_too_many(corpus, quarantine, recipe.features.max_bad_share)
+    read: dict[str, ModalityRead] = {}
+    for name, view in views.items():
+        read[name] = each = read_modality(
+            corpus, faults, asked, view, frontends[name], quiet, name if several else None
+        )
+        unread = [{"id": item, "reason": reason} for item, reason in each.quarantine.items()]
+        section = f"modalities.{name}.features" if several else "features"
+        refuse_too_many(corpus, [*quarantine, *unread], view.features.max_bad_share, section)
     kept: np.ndarray = np.logical_or.reduce([each.rows >= 0 for each in read.values()])
-    if several:
-        quarantine += [{"id": item, "reason": NO_MODALITY} for item in asked["id"][~kept]]
+    quarantine += _unread(read, asked["id"], kept)
     values = made.values[labelled]
     unread = [
-        (space.names[best], next((each.why(item) for each in read.values() if each.why(item)), NO_MODALITY))
+        (space.names[best], why_unread(read, item))
         for best, item, there in zip(values.argmax(1), asked["id"], kept) if not there
     ]  # fmt: skip
     # who says the same words is no copy, and shares a script, which is looked at by itself
@@ -115,7 +115,10 @@ def gather_corpus(
     ids = asked["id"][kept].tolist()
     digests = [items_digest(ids, each.features, rows[name], frontends[name]) for name, each in read.items()]
     digest = digests[0] if not several else hashlib.sha256(" ".join(digests).encode()).hexdigest()
-    about = _about(corpus, usable, values, ratings, space, made.left_out, quarantine, digest)
+    # an item without a target of which nothing can be read is told of once, by what is at fault
+    gone = others[~kept[len(labelled) :]]
+    left_out = replace(made, reasons=made.reasons.drop(index=gone.tolist())).left_out
+    about = _about(corpus, usable, values, ratings, space, left_out, quarantine, digest)
     if recipe.semi_supervised:
         about["unlabelled"] = len(unlabelled)
     if several:
@@ -138,6 +141,18 @@ def _hashes(read: Sequence[ModalityRead], items: int) -> np.ndarray:
             if row >= 0 and (sha := each.features.audio_sha[row]) is not None:
                 own[str(sha)] = None
     return np.array([" ".join(own) or None for own in found], dtype=object)
+
+
+def _unread(read: dict[str, ModalityRead], ids: pd.Series, kept: np.ndarray) -> list[dict[str, str]]:
+    """Who is gone, and why, once each; and who goes on ``without`` a modality, and why, once for each of these."""
+    rows = []
+    for item, there in zip(ids, kept):
+        if not there:
+            rows.append({"id": item, "reason": why_unread(read, item)})
+            continue
+        lost = {name: each.quarantine[item] for name, each in read.items() if item in each.quarantine}
+        rows += [{"id": item, "reason": reason, "without": name} for name, reason in lost.items()]
+    return rows
 
 
 def _labelled(

@@ -1,7 +1,7 @@
 """The features of one modality of a corpus's items, and the reasons why some have none."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,9 @@ from affectspace.corpora.corpus import video_times
 from affectspace.features import Features, FeatureStore, VectorTable
 from affectspace.training.frontends import cache_folder, medium
 from affectspace.training.recipe import Recipe
-from affectspace.training.set_aside import refuse_too_many, unusable
+from affectspace.training.set_aside import unusable
 
-__all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "read_modality"]
+__all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "read_modality", "why_unread"]
 
 NO_MODALITY = "the item has none of the modalities"
 
@@ -61,8 +61,6 @@ def read_modality(
         quiet: whether no bar is shown.
         name: of the modality, where there are others; an item may then lack it, and reasons begin with it.
 
-    Raises:
-        InputError: of several modalities, more of one are at fault than its ``max_bad_share``.
     """
     begin = f"{name}: " if name else ""
     lacking: dict[str, str] = {}
@@ -74,7 +72,8 @@ def read_modality(
     elif name:
         column = medium(recipe)
         names, there = corpus.items["id"].fillna(""), corpus.items[column].notna().to_numpy(bool)
-        wrong = unusable(corpus, faults, column)
+        aside = unusable(corpus, faults, None)  # rows that are no items, such as a second one of an id
+        wrong = {row: reason for row, reason in unusable(corpus, faults, column).items() if row not in aside}
         lacking = {str(names.iloc[row]): begin + reason for row, reason in wrong.items()}
         absent = {str(names.iloc[row]) for row in wrong if not there[row]}
     has = items[~items["id"].isin(lacking)]
@@ -90,10 +89,13 @@ def read_modality(
     asked_for = {*items["id"]}
     reasons = {item: reason for item, reason in (lacking | unread).items() if item in asked_for}
     quarantine = {item: reason for item, reason in reasons.items() if item not in absent}
-    if name:
-        told = [{"id": item, "reason": reason} for item, reason in quarantine.items()]
-        refuse_too_many(corpus, told, recipe.features.max_bad_share, f"modalities.{name}.features")
     return ModalityRead(found, rows, quarantine, {item: reasons[item] for item in absent if item in reasons})
+
+
+def why_unread(read: Mapping[str, ModalityRead], item: str) -> str:
+    """Why an item has none of what was read; of one that merely lacks all of several modalities just that."""
+    faults = [each.quarantine[item] for each in read.values() if item in each.quarantine]
+    return "; ".join(faults) or (NO_MODALITY if len(read) > 1 else next(iter(read.values())).why(item))
 
 
 def extract(

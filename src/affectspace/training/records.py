@@ -12,6 +12,7 @@ Figures = dict[str, float | None]
 class _Rejected(BaseModel):
     id: str
     reason: str
+    without: str | None = None
 
 
 class _Agreement(BaseModel):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from affectspace.training.run import Run
+from affectspace.training.unused import unused, without_modality_told
 
 __all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks", "without_label_told"]
 
@@ -13,10 +14,12 @@ CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd",
 
 
 def item_remarks(run: Run) -> list[str]:
-    """Of the items: which corpora have no label, which classes are not tested, and who may be known to training."""
+    """Of the items: which corpora have no label, who lacks what, which classes are not tested, and who may be known."""
+    lost = without_modality_told(unused(run.data))
+    lost = [f"Items whose file or vector of a modality is at fault go on {lost}."] if lost else []
     without = without_label_told(run.data.get("corpora") or ())
     absent = absent_told(run.metrics.get("absent") or {}, len(run.classes))
-    return [*without, *absent, *namesakes_told(run.data.get("namesakes") or ())]
+    return [*without, *lost, *absent, *namesakes_told(run.data.get("namesakes") or ())]
 
 
 def remarks(run: Run) -> list[str]:

@@ -72,7 +72,10 @@ def choose_unlabelled(
             rows = rows[~own]
     rows = np.concatenate([rows, hidden])
     if not len(rows):
-        why = ", ".join(f"{count} share a {kind} with validation or test items" for kind, count in left_out.items())
+        why = ", ".join(
+            f"{count} share{'s' * (count == 1)} a {kind} with validation or test items"
+            for kind, count in left_out.items()
+        )
         raise InputError(
             f"there are no unlabelled items to train on{f': {why}' if why else ''}; add a corpus without labels, lower "
             "training.labelled_share, or leave [unlabelled] out"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["RATING_FAULT", "reason_kind", "unlabelled_told", "unused", "unused_told"]
+__all__ = ["RATING_FAULT", "reason_kind", "unlabelled_told", "unused", "unused_told", "without_modality_told"]
 
 RATING_FAULT = "rating left out"  # how a reason begins that is a rating's, whose item may be used all the same
 
@@ -56,6 +56,7 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
 
     Items that are set aside are at fault; those that are left out have no target. ``ratings`` are those at fault, whose
     items may be used all the same. Where items without a target can be trained on, there are ``unlabelled`` of them.
+    ``without_modality`` are, where there are any, faults of items that go on by their other modalities.
 
     Args:
         data: the content of the run's ``data.json``.
@@ -66,22 +67,30 @@ def unused(data: Mapping[str, Any]) -> dict[str, Any]:
         {'items': 3, 'used': 1, 'set_aside': {'the label is off the scale': 1}, 'left_out': {'no label': 1},
          'ratings': 0}
     """
-    items, used, unlabelled, ratings, aside, left = 0, 0, 0, 0, Counter(), Counter()
+    items, used, unlabelled, ratings = 0, 0, 0, 0
+    aside, without, left = Counter(), Counter(), Counter()
     for corpus in data.get("corpora") or []:
         items += corpus.get("items") or 0
         used += corpus.get("used") or 0
         unlabelled += corpus.get("unlabelled") or 0
-        kinds = [reason_kind(row["reason"]) for row in corpus.get("quarantine") or []]
+        rows = corpus.get("quarantine") or []
+        without.update(reason_kind(row["reason"]) for row in rows if row.get("without"))
+        kinds = [reason_kind(row["reason"]) for row in rows if not row.get("without")]
         ratings += kinds.count(RATING_FAULT)
         aside.update(kind for kind in kinds if kind != RATING_FAULT)
         left.update(corpus.get("left_out") or {})
     reasons = {"set_aside": dict(aside.most_common()), "left_out": dict(left.most_common())}
+    if without:
+        reasons["without_modality"] = dict(without.most_common())
     told = {"unlabelled": unlabelled} if unlabelled else {}
     return {"items": items, "used": used, **told, **reasons, "ratings": ratings}
 
 
 def unused_told(found: Mapping[str, Any]) -> str:
-    """What :func:`unused` has counted as one sentence; empty where nothing was set aside or left out."""
+    """What :func:`unused` has counted as one sentence; empty where nothing was set aside or left out.
+
+    Who goes on without a modality is used, and told by :func:`without_modality_told`.
+    """
     unlabelled = found.get("unlabelled")
     words = (("set_aside", "set aside"), ("left_out", "without a target" if unlabelled else "left out"))
     parts = [
@@ -93,6 +102,21 @@ def unused_told(found: Mapping[str, Any]) -> str:
         parts.append(f"ratings at fault, which are left out: {found['ratings']:,}")
     how = "are used with their targets" if unlabelled else "are used"
     return f"{found['used']:,} of {found['items']:,} items {how}; {'; '.join(parts)}" if parts else ""
+
+
+def without_modality_told(found: Mapping[str, Any]) -> str:
+    """Of which modalities :func:`unused` has counted faults of items that go on; empty where there are none.
+
+    Example:
+        >>> row = {"id": "a", "reason": "acoustic: a.wav is truncated; restore it", "without": "acoustic"}
+        >>> without_modality_told(unused({"corpora": [{"items": 1, "used": 1, "quarantine": [row]}]}))
+        'without a modality: 1 x acoustic (… is truncated)'
+    """
+    told = []
+    for kind, count in found.get("without_modality", {}).items():
+        name, _, why = kind.partition(": ")
+        told.append(f"{count:,} x {name} ({why})")
+    return f"without a modality: {', '.join(told)}" if told else ""
 
 
 def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -108,6 +132,8 @@ def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
         ...     print(sentence)
         9 of 90 training labels are used (training.labelled_share 0.1)
         1,081 items are trained on without a label; left out: 7 that share a recording with validation or test items
+        >>> unlabelled_told([{"unlabelled": {"items": 1, "left_out": {"speaker": 1}}}])
+        ['1 item is trained on without a label; left out: 1 that shares a speaker with validation or test items']
         >>> unlabelled_told([{}])
         []
     """
@@ -115,12 +141,16 @@ def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
     if labelled := [fold["labelled"] for fold in folds if fold.get("labelled")]:
         used, there = (_between(counts) for counts in zip(*((e["items"], e["items"] + e["hidden"]) for e in labelled)))
         share = labelled[0]["share"]
-        sentences.append(f"{used} of {there} training labels are used (training.labelled_share {share:g})")
+        verb = "is" if used == "1" else "are"
+        sentences.append(f"{used} of {there} training labels {verb} used (training.labelled_share {share:g})")
     if unlabelled := [fold["unlabelled"] for fold in folds if fold.get("unlabelled")]:
-        told = f"{_between([each['items'] for each in unlabelled])} items are trained on without a label"
+        items = _between([each["items"] for each in unlabelled])
+        told = f"{items} {'item is' if items == '1' else 'items are'} trained on without a label"
         kinds = dict.fromkeys(kind for each in unlabelled for kind in each["left_out"])
         counts = {kind: _between([each["left_out"].get(kind, 0) for each in unlabelled]) for kind in kinds}
-        why = ", ".join(f"{count} that share a {_SHARED.get(kind, kind)}" for kind, count in counts.items())
+        why = ", ".join(
+            f"{count} that share{'s' * (count == '1')} a {_SHARED.get(kind, kind)}" for kind, count in counts.items()
+        )
         sentences.append(f"{told}; left out: {why} with validation or test items" if why else told)
     return sentences
 
