@@ -258,9 +258,9 @@ def test_a_net_that_cannot_read_its_features_is_refused(corpus):
     linear = {**entries["lexical"], "net": {"kind": "linear"}}
     with pytest.raises(InputError, match=r"net\.kind = .linear. reads vectors, and features.kind 'words' gives sequen"):
         recipe(corpus, modalities={"lexical": linear})
-    small = {**entries["lexical"], "net": {**NET, "convolutions": [[9, 9, 0, 1]]}}
+    small = {**entries["lexical"], "net": {**NET, "frames": 9, "convolutions": [[9, 9, 0, 1]]}}
     data = prepare(chosen := recipe(corpus, modalities={"lexical": small}))
-    with pytest.raises(InputError, match=r"modalities\.lexical\.net: "):
+    with pytest.raises(InputError, match=r"modalities\.lexical\.net: .* of 9 frames x 8 dimensions"):
         make_encoder(chosen, data.dimensions, 3)
 
 

@@ -183,21 +183,6 @@ def test_the_weight_of_the_adversary_grows_with_training(tiny):
     assert norms[0] < norms[1] < norms[2]
 
 
-@pytest.mark.parametrize(
-    ("term", "message"),
-    [
-        (
-            {"kind": "guided_emd", "warm_up": 1, "layer": "fc9"},
-            "layer 'fc9', which this net does not have; it has: emb",
-        ),
-        ({"kind": "matching", "between": ["audio", "fc2"]}, "matching reads the layer 'audio'"),
-    ],
-)
-def test_layers_that_are_not_there(tiny, tmp_path, term, message):
-    with pytest.raises(InputError, match=message):
-        train(tiny(terms="ce").model_copy(update={"terms": make_terms(tiny, term)}), tmp_path / "run")
-
-
 def make_terms(tiny, *terms):
     values = tiny().model_dump(mode="json", exclude_none=True)
     return make_recipe({**values, "terms": list(terms)}).terms

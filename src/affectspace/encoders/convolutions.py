@@ -1,11 +1,11 @@
 """Convolutions over frames and dimensions, as over an image, and those that undo their sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import nn
 
-__all__ = ["Convolution", "convolutions_of", "down", "grids", "up"]
+__all__ = ["Convolution", "convolutions_of", "down", "grids", "shrunk", "up"]
 
 
 class Convolution(NamedTuple):
@@ -44,18 +44,31 @@ def grids(frames: int, dimensions: int, convolutions: Sequence[Convolution]) -> 
         >>> grids(22, 1024, convolutions_of([(4, 2, 1, 64), (4, 3, 1, 4)]))
         [(22, 1024), (11, 512), (4, 171)]
     """
-    found = [(frames, dimensions)]
+    found = shrunk({"frames": frames, "dimensions": dimensions}, convolutions)
+    return [(rows, columns) for rows, columns in found]
+
+
+def shrunk(sizes: Mapping[str, int], convolutions: Sequence[Convolution]) -> list[tuple[int, ...]]:
+    """What sides of an image are before the first convolution and after each, by what they are called.
+
+    Raises:
+        ValueError: a convolution leaves nothing.
+
+    Example:
+        >>> shrunk({"frames": 22}, convolutions_of([(4, 2, 1, 64), (4, 3, 1, 4)]))
+        [(22,), (11,), (4,)]
+    """
+    found = [tuple(sizes.values())]
     for number, (kernel, stride, padding, _) in enumerate(convolutions, 1):
         before = found[-1]
         largest = min(before) + 2 * padding
         if kernel > largest:
+            told = " x ".join(f"{size} {name}" for name, size in zip(sizes, before))
             raise ValueError(
-                f"convolution {number} has a kernel of {kernel}, which leaves nothing of {before[0]} frames x "
-                f"{before[1]} dimensions padded by {padding}; its kernel may be at most {largest}: make it smaller, "
-                "pad more, or leave this convolution out"
+                f"convolution {number} has a kernel of {kernel}, which leaves nothing of {told} padded by {padding}; "
+                f"its kernel may be at most {largest}: make it smaller, pad more, or leave this convolution out"
             )
-        rows, columns = ((size + 2 * padding - kernel) // stride + 1 for size in before)
-        found.append((rows, columns))
+        found.append(tuple((size + 2 * padding - kernel) // stride + 1 for size in before))
     return found
 
 

@@ -177,13 +177,14 @@ def make_objective(
 ) -> Objective:
     """The recipe's terms, for the training items of ``data`` and a net whose layers have these ``sizes``.
 
-    ``nets`` are the autoencoders of a net of several modalities.
+    Layers that the terms read are among these, as the recipe proves. ``nets`` are the autoencoders of a net of
+    several modalities.
 
     Two terms of one kind are told apart by a number: ``f_similarity``, ``f_similarity_2``.
 
     Raises:
-        InputError: a layer that the net does not have, groups that the training items do not have, or
-            settings that a loss refuses.
+        InputError: layers to match that differ in size, groups that the training items do not have, or settings that a
+            loss refuses.
     """
     names: list[str] = []
     terms: list[Term] = []
@@ -235,7 +236,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             given = e.ground_distance or _ground_distance(recipe, data)
             return LogitsTerm(EntropicEMDLoss(torch.tensor(given), e.regulariser))
         case GuidedEMDEntry() as e:
-            features = _size(e.kind, e.layer, sizes)
+            features = sizes[e.layer]
             given = None if e.ground_distance is None else torch.tensor(e.ground_distance)
             loss = GuidedEMDLoss(
                 classes,
@@ -265,7 +266,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             _count(e.kind, e.groups, data)
             return IndependenceTerm(HSICLoss("labels"), e.groups)
         case MatchingEntry() as e:
-            first, *others = ((name, _size(e.kind, name, sizes)) for name in e.between)
+            first, *others = ((name, sizes[name]) for name in e.between)
             for other in others:
                 if first[1] != other[1] and e.form != "hsic":
                     raise InputError(
@@ -292,14 +293,6 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
 
 def _ground_distance(recipe: Recipe, data: Data) -> list[list[float]]:
     return ground_distance((Levels if recipe.labels.ordered else Classes)(data.classes)).tolist()
-
-
-def _size(term: str, layer: str, sizes: Mapping[str, int]) -> int:
-    if layer not in sizes:
-        raise InputError(
-            f"the term {term} reads the layer {layer!r}, which this net does not have; it has: {', '.join(sizes)}"
-        )
-    return sizes[layer]
 
 
 def _count(term: str, groups: str, data: Data) -> int:

@@ -22,6 +22,7 @@ from affectspace.training.recipe_features import (
     LogMelFeatures,
     VectorFeatures,
 )
+from affectspace.training.recipe_layers import layer_sizes, refuse_empty_convolutions, refuse_unknown_layers
 from affectspace.training.recipe_modalities import Modalities, MultimodalEncoderEntry, Unlabelled
 from affectspace.training.recipe_protocol import Protocol
 from affectspace.training.recipe_terms import (
@@ -122,6 +123,8 @@ class Recipe(Section):
                 raise ValueError(
                     f"augment changes sound, and features.kind {self.features.kind!r} has none; leave [augment] out"
                 )
+        refuse_empty_convolutions(self.modalities)
+        refuse_unknown_layers(self.terms, layer_sizes(self.encoder, self.modalities))
         self._draws_batches_one_way()
         for term in self.terms:
             self._knows_its_classes(term)
