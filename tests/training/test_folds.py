@@ -7,7 +7,9 @@ import pytest
 from affectspace.errors import InputError
 from affectspace.metrics import uar
 from affectspace.metrics.scores import LEVEL_FIGURES
-from affectspace.training import train, train_folds
+from affectspace.training import folds, train, train_folds
+from affectspace.training.folds import one_fold
+from affectspace.training.prepare import prepare
 
 FOLDS = {"kind": "grouped_folds", "by": "speaker", "folds": 3, "allow": ["script", "session"]}
 
@@ -80,3 +82,32 @@ def test_pooled_figures_are_not_taken_for_a_run(tiny, tmp_path):
 def test_a_protocol_without_folds(tiny, tmp_path):
     with pytest.raises(InputError, match="protocol cross_corpus has no folds; train it as one run"):
         train_folds(tiny(), tmp_path / "run")
+
+
+def test_a_recipe_that_is_refused_before_anything_is_trained_leaves_its_folder_to_the_mended_one(numbers, tmp_path):
+    three = {"kind": "grouped_folds", "by": "speaker", "folds": 3, "validate_share": 0}
+    mended = numbers(protocol=three, training={"epochs": 1, "selection": "last"})
+    memory = {"kind": "triplet", "memory": 10_000}
+    wrong = numbers(protocol=three, training={"epochs": 1, "selection": "last"}, terms=[memory])
+    for run in (train_folds, lambda recipe, folder: train(one_fold(recipe, 0), folder)):
+        folder = tmp_path / run.__name__.strip("<>")
+        with pytest.raises(InputError, match="memory is 10000"):
+            run(wrong, folder)
+        assert [path.name for path in folder.rglob("*")] == [".lock"]
+        run(mended, folder)
+        with pytest.raises(InputError, match="already holds a run"):
+            run(mended, folder)
+        assert (folder / "recipe.toml").is_file()
+
+
+def test_a_fold_that_has_trained_is_kept_where_a_later_one_is_refused(numbers, tmp_path, monkeypatch):
+    def refuses(recipe, gathered):
+        if recipe.protocol.fold:
+            raise InputError("no more")
+        return prepare(recipe, gathered)
+
+    monkeypatch.setattr(folds, "prepare", refuses)
+    with pytest.raises(InputError, match="no more"):
+        train_folds(numbers(training={"epochs": 1}), tmp_path / "run")
+    assert (tmp_path / "run/recipe.toml").is_file()
+    assert (tmp_path / "run/fold-00/metrics.json").is_file()

@@ -25,10 +25,15 @@ from affectspace.training.recipe_file import dump_recipe, load_recipe
 
 __all__ = ["begun_with", "changes", "hold", "record"]
 
+TRAINED = ("checkpoints", "metrics.json", "metrics.jsonl")  # of which a run, or a fold, that has trained has some
+
 
 @contextmanager
 def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
     """Keep the folder for this process alone; the lock goes with the process, however it ends.
+
+    What is begun here and refused before anything was trained is taken back, so that the mended recipe can use the
+    folder.
 
     Raises:
         InputError: another process holds it; it holds a run and ``resume`` is false, or a run of
@@ -36,6 +41,7 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
     """
     with held(folder, f"another process is training in {folder}; wait for it, or choose another folder"):
         sweep(folder)
+        begun = False
         if (folder / "recipe.toml").exists():
             if not resume and any(folder.rglob("diverged/batch.json")):
                 raise InputError(
@@ -51,9 +57,24 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
                 raise InputError(
                     f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
                 )
+            begun = True
         elif (folder / "metrics.json").exists():  # pooled figures of folds, which are no run of their own
             raise InputError(f"{folder} holds figures without their recipe.toml; choose another folder with --out")
-        yield
+        try:
+            yield
+        except InputError:
+            if not begun and not any(next(folder.rglob(name), None) for name in TRAINED):
+                _take_back(folder)
+            raise
+
+
+def _take_back(folder: Path) -> None:
+    """Undo the beginning of a run that has trained nothing, and of its folds."""
+    (folder / "recipe.toml").unlink(missing_ok=True)
+    for fold in folder.glob("fold-*"):
+        if {path.name for path in fold.iterdir()} <= {".lock"}:  # nobody holds it, as the run itself is held
+            (fold / ".lock").unlink(missing_ok=True)
+            fold.rmdir()
 
 
 def begun_with(folder: Path) -> str | None:
