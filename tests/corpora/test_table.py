@@ -114,6 +114,19 @@ def test_times_of_the_clock_are_seconds(tmp_path):
     assert items["end"].tolist() == [3723.25, 69.0]
 
 
+@pytest.mark.parametrize(("time", "seconds"), [("0:59:59", 3599), ("99:00", 5940), ("600:00.5", 36000.5)])
+def test_minutes_without_hours_may_be_any_number(tmp_path, time, seconds):
+    write(tmp_path, items__csv=f"id,audio,end\na,a.wav,{time}\n")
+    assert open_corpus(tmp_path).items["end"].tolist() == [seconds]
+
+
+@pytest.mark.parametrize("time", ["00:99:00,000", "1:60:00", "1:100:00"])
+def test_minutes_after_hours_are_below_sixty(tmp_path, time):
+    write(tmp_path, items__csv=f'id,audio,end\na,a.wav,"{time}"\n')
+    with pytest.raises(InputError, match=f"row 1 of corpus .*: end is '{time}'; .*, and minutes after hours, below 60"):
+        open_corpus(tmp_path)
+
+
 def test_card_from_the_table_where_it_agrees(tmp_path):
     write(tmp_path, items__csv="id,audio,corpus,language\na,a.wav,mine,de\nb,b.wav,mine,de\n")
     card = open_corpus(tmp_path).card

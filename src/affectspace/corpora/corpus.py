@@ -44,7 +44,8 @@ MEDIA_COLUMNS = ("audio", "image", "video", "text")
 IDENTIFIERS = ("id", "speaker", "session", "script")  # what several columns of theirs may name together
 SECONDS = ("start", "end", "video_start", "video_end")
 RATING_COLUMNS = ("item", "rater", "dimension", "value")
-_CLOCK = r"^(?:(?P<hours>\d+):)?(?P<minutes>\d+):(?P<seconds>[0-5]?\d(?:\.\d+)?)$"
+# minutes that follow hours are below 60, as seconds are; minutes alone may be any number
+_CLOCK = r"^(?:(?P<hours>\d+):(?=[0-5]?\d:))?(?P<minutes>\d+):(?P<seconds>[0-5]?\d(?:\.\d+)?)$"
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _seconds(cells: pd.Series, card: Card) -> pd.Series:
         row = int(wrong.to_numpy(bool, na_value=False).argmax())
         raise InputError(
             f"row {row + 1} of corpus {card.name!r}: {cells.name} is {cells.iloc[row]!r}; give seconds, such as 1.5, "
-            "or a time such as 00:01:02,500"
+            "or a time such as 00:01:02,500 or 75:30, with seconds, and minutes after hours, below 60"
         )
     return seconds
 
