@@ -119,7 +119,6 @@ def test_ids_and_content(tmp_path):
         (2, "id", "missing-id"),
         (3, "id", "duplicate-id"),
         (4, "audio", "no-media"),
-        (5, "label", "no-label"),
     ]
 
 
@@ -127,12 +126,28 @@ def test_a_corpus_without_any_label_has_one_note_and_no_fault(tmp_path):
     corpus = corpus_of(tmp_path, ["a,Hello,x", "b,Hello,y"], header="id,text,speaker")
     assert check(corpus) == []
     (note,) = notes(corpus)
-    assert note.startswith("no item has a label or a rating: there is nothing to train on, but all can be embedded; if")
+    assert note.startswith(
+        "none of 2 items has a label or a rating: alone they are nothing to train on, but beside a labelled corpus a "
+        "recipe with [unlabelled] trains on them (docs/multimodal.md), and all can be embedded; if a column"
+    )
+
+
+def test_items_without_a_label_are_counted_and_no_fault(tmp_path):
+    rows = ["a,Hello,sad,x", "b,Hello,,y", "c,Hello,sad,x", "d,Hello,,y"]
+    corpus = corpus_of(tmp_path, rows, header="id,text,label,speaker")
+    assert check(corpus) == []
+    assert notes(corpus) == [
+        "2 of 4 items have neither a label nor a rating, such as b in row 2; fill the column label if that is an "
+        "oversight, else train on them with [unlabelled] (docs/multimodal.md) or embed them: other training leaves "
+        "them out"
+    ]
+    corpus = corpus_of(tmp_path, ["a,Hello,sad,x", ",Hello,,y", "c,Hello,sad,x"], header="id,text,label,speaker")
+    assert notes(corpus)[0].startswith("1 of 3 items has neither a label nor a rating, such as row 2; ")
 
 
 def test_a_rating_stands_in_for_a_label(tmp_path):
     corpus = corpus_of(tmp_path, ["a,Hello", "b,Hello"], header="id,text", ratings=["a,r,emotion,sad"])
-    assert seen(corpus) == [(2, "label", "no-label")]
+    assert notes(corpus)[0].startswith("1 of 2 items has neither a label nor a rating, such as b in row 2; ")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +194,7 @@ def test_ratings_off_their_scale(tmp_path):
 def test_faults_of_items_come_by_row_and_before_those_of_ratings(tmp_path):
     corpus = corpus_of(tmp_path, ["a,x.wav,", "a,,sad"], ratings=["q,r,emotion,sad"])
     rows = seen(corpus)
-    assert [row for row, _, _ in rows] == [1, 1, 2, 2, 1]
+    assert [row for row, _, _ in rows] == [1, 2, 2, 1]
     assert rows[-1] == (1, "ratings.item", "unknown-item")
 
 
@@ -339,21 +354,23 @@ def test_an_age_that_is_not_known_is_no_wrong_age(tmp_path, cell):
     assert np.isnan(column_numbers(corpus.items, "age")).tolist() == [False, True]
     card = '[columns]\nlabel = "age"\n[scales.label]\nlow = 0\nhigh = 120\n'
     (tmp_path / "corpus.toml").write_text(card)
-    assert seen(open_corpus(tmp_path)) == [(2, "label", "no-label")]
+    corpus = open_corpus(tmp_path)
+    assert seen(corpus) == []
+    assert notes(corpus)[0].startswith("1 of 2 items has neither a label nor a rating, such as b in row 2; ")
 
 
 def test_infinite_ages_are_named_where_no_scale_is_declared(tmp_path):
     ages = [31, "inf", 40, "-Infinity", "", "about 40"]
     rows = [f"{row},some words,{age}" for row, age in enumerate(ages)]
     (tmp_path / "items.csv").write_text("id,text,label\n" + "\n".join(rows) + "\n")
-    faults = [fault for fault in check(open_corpus(tmp_path)) if fault.problem != "no-label"]
+    faults = check(open_corpus(tmp_path))
     assert [(fault.row, fault.item, fault.column, fault.problem) for fault in faults] == [
         (2, "1", "label", "infinite"),
         (4, "3", "label", "infinite"),
     ]
     assert faults[0].message == "the label is 'inf', and levels are cut of finite numbers; correct it or leave it empty"
     (tmp_path / "corpus.toml").write_text("[scales.label]\nlow = 0\nhigh = 120\n")
-    faults = [fault for fault in check(open_corpus(tmp_path)) if fault.problem != "no-label"]
+    faults = check(open_corpus(tmp_path))
     assert [fault.problem for fault in faults] == ["off-scale", "off-scale", "not-a-number"]
     names = [f"{row},some words,{name}" for row, name in enumerate(["inf", "sup", "inf", "sup"])]
     (tmp_path / "corpus.toml").unlink()

@@ -49,7 +49,9 @@ def check(
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
     if as_json:
-        told = {"corpus": corpus.name, "items": len(corpus), "faults": [asdict(f) for f in faults]}
+        without = corpus.items["id"][unlabelled(corpus)].fillna("").tolist()
+        told = {"corpus": corpus.name, "items": len(corpus), "unlabelled": without}
+        told["faults"] = [asdict(fault) for fault in faults]
         print(json_text({**told, "notes": notes(corpus)}))
         sys.exit(bool(faults))
     print(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.corpora.check_media import media_faults
-from affectspace.corpora.corpus import MEDIA_COLUMNS, Corpus, Scale, unlabelled
+from affectspace.corpora.corpus import MEDIA_COLUMNS, Corpus, Scale
 from affectspace.corpora.fault import Fault
 from affectspace.tables import empty_cells
 
@@ -15,6 +15,9 @@ __all__ = ["check"]
 
 def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
     """Every fault of a corpus: nothing stops at the first one. No fault is an empty list.
+
+    An item without a label is none, as it can be trained on and embedded all the same:
+    :func:`~affectspace.corpora.notes` counts such items.
 
     Args:
         corpus: what :func:`~affectspace.corpora.open_corpus` gives.
@@ -58,18 +61,10 @@ def _content(corpus: Corpus) -> Iterator[Fault]:
     no_media = items[list(MEDIA_COLUMNS)].isna().all(axis=1)
     if corpus.card.features:
         no_media &= items[list(corpus.card.features)].isna().all(axis=1)
-    no_label = unlabelled(corpus)
-    if no_label.all():  # which is what the corpus is, and no oversight in its rows; see notes
-        no_label = ~no_label
-    for row, (name, media, label) in enumerate(zip(items["id"], no_media, no_label), start=1):
-        name = "" if pd.isna(name) else name
-        if media:
-            message = "the item has neither audio nor image nor video nor text"
-            yield Fault(row, name, "audio", "", "no-media", message)
-        if label:
-            yield Fault(
-                row, name, "label", "", "no-label", "the item has neither a label nor a rating; it cannot be used"
-            )
+    for at in np.flatnonzero(no_media):
+        name = items["id"].iloc[at]
+        message = "the item has neither audio nor image nor video nor text"
+        yield Fault(int(at) + 1, "" if pd.isna(name) else name, "audio", "", "no-media", message)
 
 
 def _labels(corpus: Corpus) -> Iterator[Fault]:

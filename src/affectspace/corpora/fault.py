@@ -8,7 +8,6 @@ PROBLEMS = {
     "missing-id": "an item has no id",
     "duplicate-id": "two items have one id",
     "no-media": "an item has neither audio nor image nor video nor text",
-    "no-label": "an item has neither a label nor a rating, and others have",
     "outside-root": "a path leaves the corpus's folder, by .. or by a link",
     "missing-file": "a file, or the row of a table that holds an image, is not there",
     "empty-file": "a file has no bytes",

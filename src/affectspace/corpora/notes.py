@@ -2,6 +2,7 @@
 
 import importlib.util
 
+import numpy as np
 import pandas as pd
 
 from affectspace.corpora.corpus import ITEM_COLUMNS, Corpus, unlabelled
@@ -30,12 +31,16 @@ def notes(corpus: Corpus) -> list[str]:
         told.append(corpus.card.note)
     if items["video"].notna().any() and importlib.util.find_spec("av") is None:
         told.append('videos are looked for and not opened, since PyAV is missing; pip install "affectspace[video]"')
-    if unlabelled(corpus).all():
+    lacking = unlabelled(corpus).to_numpy(bool)
+    if lacking.all():
         return [
             *told,
-            "no item has a label or a rating: there is nothing to train on, but all can be embedded; if a column holds "
-            f"labels, {_where_labels_may_be(corpus)}",
+            f"none of {len(items)} items has a label or a rating: alone they are nothing to train on, but beside a "
+            "labelled corpus a recipe with [unlabelled] trains on them (docs/multimodal.md), and all can be embedded; "
+            f"if a column holds labels, {_where_labels_may_be(corpus)}",
         ]
+    if lacking.any():
+        told.append(_without_label(items, lacking))
     speakers = items["speaker"]
     shown = ' (the person who is shown), or split by = "item"' if items["audio"].isna().all() else ""
     if speakers.isna().all():
@@ -67,6 +72,17 @@ def notes(corpus: Corpus) -> list[str]:
                 f"add [scales.{dimension}] with low and high to corpus.toml"
             )
     return told
+
+
+def _without_label(items: pd.DataFrame, lacking: np.ndarray) -> str:
+    first = int(lacking.argmax())
+    name = items["id"].iloc[first]
+    count, where = lacking.sum(), f"row {first + 1}" if pd.isna(name) else f"{name} in row {first + 1}"
+    return (
+        f"{count} of {len(items)} items {'has' if count == 1 else 'have'} neither a label nor a rating, "
+        f"such as {where}; fill the column label if that is an oversight, else train on them with [unlabelled] "
+        "(docs/multimodal.md) or embed them: other training leaves them out"
+    )
 
 
 def _told(label: str) -> str:
