@@ -33,5 +33,27 @@ def test_a_corpus_without_any_label_can_be_embedded(run, lay):
     lay("id,text,speaker", "a,one,x", "b,two,y")
     code, out, _ = run("check", "mine")
     assert code == 0
-    assert "note: none of 2 items has a label or a rating: " in out
+    assert "note: no item (of 2) has a label or a rating: " in out
     assert "affectspace embed RUN mine" in out
+
+
+def test_media_are_counted_where_an_item_may_have_several(run, lay):
+    lay("id,audio,video,text,speaker,label", "a,a.wav,a.mp4,one,x,sad", "b,b.wav,,two,y,sad", "c,,,,y,sad")
+    _, out, _ = run("check", "mine", "--no-media")
+    assert out.startswith("mine: 3 items, audio: 2, video: 1, text: 2, speakers: 2, ratings: 0, labels: sad 3\n")
+    told = json.loads(run("check", "mine", "--no-media", "--json")[1])
+    assert (told["items"], told["media"]) == (3, {"audio": 2, "image": 0, "video": 1, "text": 2})
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "counts"),
+    [
+        ("id,text,label", ["a,one,sad", "b,two,sad"], ""),  # all have the only one
+        ("id,text,label", ["a,one,sad", "b,,sad"], ", text: 1"),
+        ("id,text,image,label", ["a,one,a.png,sad", "b,two,b.png,sad"], ", image: 2, text: 2"),
+    ],
+)
+def test_a_single_medium_is_counted_where_items_lack_it(run, lay, header, rows, counts):
+    lay(header, *rows)
+    _, out, _ = run("check", "mine", "--no-media")
+    assert out.startswith(f"mine: 2 items{counts}, speakers: 0, ratings: 0, labels: sad 2\n")

@@ -63,7 +63,7 @@ def test_one_file_without_a_label(run, photographs):
     assert open_corpus("people").items["label"].tolist() == ["calm", "calm", "glad", "glad"]  # no crop is one of them
     code, out, _ = run("check", "a-faces")
     assert code == 0
-    assert "note: no item has a label or a rating" in out
+    assert "note: no item (of 1) has a label or a rating" in out
     assert out.endswith("\nnext:\n  affectspace embed RUN a-faces\n")
 
 

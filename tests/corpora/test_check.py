@@ -127,7 +127,7 @@ def test_a_corpus_without_any_label_has_one_note_and_no_fault(tmp_path):
     assert check(corpus) == []
     (note,) = notes(corpus)
     assert note.startswith(
-        "none of 2 items has a label or a rating: alone they are nothing to train on, but beside a labelled corpus a "
+        "no item (of 2) has a label or a rating: alone they are nothing to train on, but beside a labelled corpus a "
         "recipe with [unlabelled] trains on them (docs/multimodal.md), and all can be embedded; if a column"
     )
 

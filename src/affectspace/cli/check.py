@@ -44,19 +44,21 @@ def check(
     """
     from affectspace.corpora import check as check_corpus
     from affectspace.corpora import notes, open_corpus
-    from affectspace.corpora.corpus import unlabelled
+    from affectspace.corpora.corpus import MEDIA_COLUMNS, unlabelled
 
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
+    counts = {medium: int(corpus.items[medium].notna().sum()) for medium in MEDIA_COLUMNS}
     if as_json:
         without = corpus.items["id"][unlabelled(corpus)].fillna("").tolist()
-        told = {"corpus": corpus.name, "items": len(corpus), "unlabelled": without}
+        told = {"corpus": corpus.name, "items": len(corpus), "media": counts, "unlabelled": without}
         told["faults"] = [asdict(fault) for fault in faults]
         print(json_text({**told, "notes": notes(corpus)}))
         sys.exit(bool(faults))
     print(
-        f"{corpus.name}: {len(corpus)} items, speakers: {corpus.items['speaker'].nunique()}, "
-        f"ratings: {len(corpus.ratings)}, labels: {_labels(corpus.items['label'])}"
+        f"{corpus.name}: {len(corpus)} items{_media(counts, len(corpus))}, "
+        f"speakers: {corpus.items['speaker'].nunique()}, ratings: {len(corpus.ratings)}, "
+        f"labels: {_labels(corpus.items['label'])}"
     )
     if faults:
         table = Table()
@@ -84,6 +86,14 @@ def check(
         next_commands(f"affectspace embed RUN {quoted(path)}")
     else:
         next_commands("affectspace train RECIPE.toml   (docs/your-data.md shows a recipe for data of your own)")
+
+
+def _media(counts: dict[str, int], items: int) -> str:
+    """How many items have each medium; nothing where all have the only one that there is."""
+    there = {medium: count for medium, count in counts.items() if count}
+    if len(there) == 1 and items in there.values():
+        return ""
+    return "".join(f", {medium}: {count}" for medium, count in there.items())
 
 
 def _labels(labels: "pd.Series[str]") -> str:

@@ -35,7 +35,7 @@ def notes(corpus: Corpus) -> list[str]:
     if lacking.all():
         return [
             *told,
-            f"none of {len(items)} items has a label or a rating: alone they are nothing to train on, but beside a "
+            f"no item (of {len(items)}) has a label or a rating: alone they are nothing to train on, but beside a "
             "labelled corpus a recipe with [unlabelled] trains on them (docs/multimodal.md), and all can be embedded; "
             f"if a column holds labels, {_where_labels_may_be(corpus)}",
         ]
