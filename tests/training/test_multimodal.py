@@ -19,7 +19,9 @@ from affectspace.training.prepare import prepare
 
 CLASSES = ("angry", "happy", "sad")
 WORDS = {"angry": "hate", "happy": "love", "sad": "cry"}
-FILES = ("metrics.json", "metrics.jsonl", "model/model.safetensors", "predictions.parquet")
+FILES = (
+    "metrics.json", "metrics.jsonl", "model/model.safetensors", "predictions.parquet", "predictions_by_modality.parquet",
+)  # fmt: skip
 
 
 def lay(root: Path, items: int = 48, seed: int = 0) -> Path:

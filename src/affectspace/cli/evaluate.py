@@ -54,7 +54,7 @@ def evaluate(
             comparison(opened)
             item_notes(opened)
             if len(opened) == 1:
-                by_modality(opened[0].by_modality, bool(opened[0].folds))
+                by_modality(opened[0].by_modality, not opened[0].pools_modalities)
             if together:
                 print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
                 print(_told(together["scores"]))

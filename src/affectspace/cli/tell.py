@@ -40,12 +40,12 @@ MODALITY_COLUMNS = {
 }
 
 
-def by_modality(told: Mapping[str, Mapping[str, float]], folds: bool = False) -> None:
+def by_modality(told: Mapping[str, Mapping[str, float]], means: bool = False) -> None:
     """What a model tells by each modality alone and by each several; nothing of a single one.
 
     Args:
         told: figures by names of modalities, joined with ``+``, and how many ``items`` they are of.
-        folds: whether they are means over folds.
+        means: whether they are means over folds, of a run whose folds have not kept what they answered.
     """
     if not told:
         return
@@ -57,8 +57,8 @@ def by_modality(told: Mapping[str, Mapping[str, float]], folds: bool = False) ->
         cells = [_cell(figures.get(key), by) for key, by in MODALITY_COLUMNS.values()]
         table.add_row(names.replace("+", " + "), f"{figures['items']:,.0f}", *cells)
     _console().print(table)
-    means = "; means of the folds' figures" if folds else ""
-    print(f"All other modalities are hidden; items that have none of those shown are left out{means}.")
+    why = "; means of the folds' figures, as this run was trained before answers were kept" if means else ""
+    print(f"All other modalities are hidden; items that have none of those shown are left out{why}.")
 
 
 def comparison(runs: "Sequence[Run]") -> None:

@@ -62,7 +62,7 @@ def train(
         print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data)}))
         return
     comparison([run])
-    by_modality(run.by_modality, bool(run.folds))
+    by_modality(run.by_modality, not run.pools_modalities)
     if told := unused_told(unused(run.data)):
         print(f"{told}. All are named in {run.data_file}, and by: affectspace report {quoted(folder)}")
     if told := level_names_told(run):

@@ -1,5 +1,6 @@
 """All folds of a protocol: one run each, and the figures of all test items pooled."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from affectspace.protocols import group_names, inner_groups
 from affectspace.training.absent import absent_classes
 from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
+from affectspace.training.multimodal import subsets
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
@@ -24,7 +26,6 @@ from affectspace.training.train import train
 __all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]
 
 MEASURED = ("validate", "learned")  # by each fold for itself, so that the pooled figure is their mean
-OF_MODALITIES = ("by_modality", "matching")  # likewise, of several items each
 
 
 def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, quiet: bool = False) -> Run:
@@ -88,17 +89,11 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
     """The figures of all folds' answers together, and those of each fold."""
     tests = [run.predictions.query("split == 'test'") for run in runs]
     truth = np.concatenate([np.stack(list(test["target"])) for test in tests])
-    probabilities = np.concatenate([np.stack(list(test["probabilities"])) for test in tests])
     per_fold = [run.metrics["test"] for run in runs]
-    pooled: dict[str, float | None] = {**scores(truth, probabilities, ordered=recipe.labels.ordered)}
-    if all("value" in test for test in tests):  # each fold's own levels, led back to one unit
-        values = pd.concat(tests)
-        pooled |= value_scores(values["value"], values["predicted_value"])
     # Each fold has a space of its own, so what is measured across folds means nothing: their mean stands for it.
-    pooled = _means(per_fold) | pooled
+    pooled = _means(per_fold) | _scored(tests, recipe)
     first = runs[0].metrics
     validation, learned = (_means([run.metrics[part] for run in runs if part in run.metrics]) for part in MEASURED)
-    modalities = {part: _of_modalities([run.metrics.get(part, {}) for run in runs]) for part in OF_MODALITIES}
     kept = ("name", "seed", "allowed", "selection", "geometry")
     apart = [set(run.metrics["keeps_apart"]) for run in runs]
     classes = [run.metrics["classes"] for run in runs]
@@ -117,7 +112,7 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         **({"validate": validation} if validation else {}),
         **({"learned": learned} if learned else {}),
         **({"absent": {"test": absent}} if absent else {}),
-        **{part: told for part, told in modalities.items() if told},
+        **(_of_modalities(recipe, runs) if recipe.modalities else {}),
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
@@ -128,21 +123,43 @@ def _told(recipe: Recipe, folds: int) -> str:
     return f"leave one {by} out" if isinstance(recipe.protocol, LeaveOneOut) else f"{folds} folds by {by}"
 
 
-def _of_modalities(folds: list[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """The means of each name's figures over the folds that have it, and how many items these have together."""
-    found = {}
-    for name in dict.fromkeys(name for fold in folds for name in fold):
-        own = [fold[name] for fold in folds if name in fold]
-        found[name] = {**_means(own), "items": sum(figures["items"] for figures in own)}
+def _scored(answers: list[pd.DataFrame], recipe: Recipe) -> dict[str, float | None]:
+    """The scores of all folds' answers together."""
+    together = pd.concat(answers, ignore_index=True)
+    truth, probabilities = (np.stack(list(together[name])) for name in ("target", "probabilities"))
+    found: dict[str, float | None] = {**scores(truth, probabilities, ordered=recipe.labels.ordered)}
+    if all("value" in each for each in answers):  # each fold's own levels, led back to one unit
+        found |= value_scores(together["value"], together["predicted_value"])
     return found
 
 
-def _means(folds: list[dict[str, float | None]]) -> dict[str, float | None]:
+def _of_modalities(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
+    """Figures of each subset of modalities, pooled where every fold has kept its answers, and of how two match."""
+    names = ["+".join(chosen) for chosen in subsets(recipe.modalities)]
+    shown = [run.shown for run in runs if run.shown is not None]
+    pooled, by_modality, matching = len(shown) == len(runs), {}, {}
+    for name in names:
+        if there := [run.by_modality[name] for run in runs if name in run.by_modality]:
+            # Folds of before answers were kept have their figures alone, and so the means of these.
+            scored = _scored([each[each["shown"] == name] for each in shown], recipe) if pooled else _means(there)
+            by_modality[name] = {**scored, "items": _items(there)}
+        # A fold has a space of its own, so an item is sought among those of its own fold.
+        if there := [run.matching[name] for run in runs if name in run.matching]:
+            matching[name] = {**_means(there), "items": _items(there), "folds": len(there)}
+    told = {"by_modality": by_modality, "by_modality_pooled": pooled, "matching": matching}
+    return {key: value for key, value in told.items() if value or value is False}
+
+
+def _items(folds: list[dict[str, float]]) -> int:
+    return sum(int(figures["items"]) for figures in folds)
+
+
+def _means(folds: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
     """Every figure's mean over the folds that have it, such as one with several items; none where it exists in none."""
     names = dict.fromkeys(name for figures in folds for name in figures)
     return {name: _mean([figures.get(name) for figures in folds]) for name in names}
 
 
 def _mean(values: list[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
+    there = [value for value in values if value is not None and not np.isnan(value)]
     return float(np.mean(there)) if there else None

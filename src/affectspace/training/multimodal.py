@@ -5,17 +5,20 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from affectspace.encoders import LinearAutoencoder, MultimodalEncoder, SequenceAutoencoder
 from affectspace.errors import InputError
 from affectspace.metrics import chance_linear_cka, cross_modal_retrieval, linear_cka
 from affectspace.training.data import Data
-from affectspace.training.evaluate import Predictions, figures, predict
+from affectspace.training.evaluate import Predictions, figures, predict, prediction_table
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
-__all__ = ["figures_of_modalities", "make_multimodal", "subsets"]
+__all__ = ["answers_by_modality", "figures_of_modalities", "make_multimodal", "shown_table", "subsets"]
+
+RECALLED = (1, 5, 10)  # among how many of the nearest an item's counterpart is sought
 
 
 def make_multimodal(
@@ -53,37 +56,57 @@ def subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
     return [chosen for count in range(1, len(given) + 1) for chosen in combinations(given, count)]
 
 
-def figures_of_modalities(model: nn.Module, data: Data, recipe: Recipe, rows: np.ndarray) -> dict[str, Any]:
-    """What a net says of ``rows`` by some of their modalities alone, and how well these match.
+def answers_by_modality(model: nn.Module, data: Data, rows: np.ndarray) -> dict[str, Predictions]:
+    """What a net says of ``rows`` by every subset of their modalities, the others hidden.
 
-    ``by_modality`` has the figures of every subset of two modalities or more being hidden or shown, by their names
-    joined with ``+``, with the number of items that have any of them; items that have none are not among those.
+    By names joined with ``+``; each of those rows, in their order, that have any of it, and none of no row.
+    """
+    has = {name: each.clips.lengths[rows] > 0 for name, each in data.inputs.items()}
+    found = {}
+    for names in subsets(data.inputs):
+        there = np.any([has[name] for name in names], axis=0)
+        if there.any():
+            found["+".join(names)] = predict(model, data.showing(names), rows[there])
+    return found
+
+
+def figures_of_modalities(answers: Mapping[str, Predictions], model: nn.Module, recipe: Recipe) -> dict[str, Any]:
+    """What :func:`answers_by_modality` comes to, and how well modalities match.
+
+    ``by_modality`` has the figures of every subset, and the number of items that have any of it.
     ``matching`` has, for each two modalities, :func:`affectspace.metrics.cross_modal_retrieval` of their latents over
     the items that have both.
     """
-    has = {name: each.clips.lengths[rows] > 0 for name, each in data.inputs.items()}
-    by_modality, latents = {}, {}
-    for names in subsets(data.inputs):
-        there = np.any([has[name] for name in names], axis=0)
-        if not there.any():
-            continue
-        found = predict(model, data.showing(names), rows[there])
-        by_modality["+".join(names)] = {"items": int(there.sum()), **figures(found, None, recipe.labels.ordered)}
-        if len(names) == 1:
-            latents[names[0]] = _latent(found, model, names[0]), there
+    by_modality = {
+        names: {"items": len(found.rows), **figures(found, None, recipe.labels.ordered)}
+        for names, found in answers.items()
+    }
     matching = {}
-    for first, other in combinations(latents, 2):
-        both = latents[first][1] & latents[other][1]
-        if both.sum() > 1:
-            a, b = (latents[name][0][both[latents[name][1]]] for name in (first, other))
-            matching[f"{first}+{other}"] = {"items": int(both.sum()), **_matching(a, b)}
+    for first, other in combinations([name for name in answers if "+" not in name], 2):
+        both = [np.isin(answers[one].rows, answers[two].rows) for one, two in ((first, other), (other, first))]
+        if both[0].sum() > 1:
+            a, b = (_latent(answers[name], model, name)[rows] for name, rows in zip((first, other), both))
+            matching[f"{first}+{other}"] = {"items": len(a), **_matching(a, b)}
     return {"by_modality": by_modality, "matching": matching}
+
+
+def shown_table(data: Data, answers: Mapping[str, Predictions]) -> pd.DataFrame:
+    """One row an item and subset of :func:`answers_by_modality`: item, shown, target, probabilities.
+
+    Of levels of numbers also ``value`` and ``predicted_value``. Folds are pooled by it: figures of all of them are no
+    mean of theirs.
+    """
+    table = prediction_table(data, dict(answers)).rename(columns={"split": "shown"})
+    return table.drop(columns=["speaker", "embedding"])
 
 
 def _matching(first: np.ndarray, other: np.ndarray) -> dict[str, float]:
     """How well latents of the same items match; which are nearest is asked of latents of one size only."""
     told = {"linear_cka": linear_cka(first, other), "chance_linear_cka": chance_linear_cka(first, other)}
-    return told | cross_modal_retrieval(first, other) if first.shape == other.shape else told
+    if first.shape != other.shape:
+        return told
+    # Among no more than k items every one is found by chance, which tells nothing.
+    return told | cross_modal_retrieval(first, other, [k for k in RECALLED if k < len(first)])
 
 
 def _latent(found: Predictions, model: Any, name: str) -> np.ndarray:

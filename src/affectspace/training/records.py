@@ -93,6 +93,7 @@ class _Metrics(BaseModel):
     learned: Figures | None = None
     absent: dict[str, list[str]] | None = None
     by_modality: dict[str, Figures] | None = None
+    by_modality_pooled: bool | None = None
     matching: dict[str, Figures] | None = None
 
 

@@ -19,6 +19,7 @@ from affectspace.training.snapshots import Snapshots, snapshot_files
 __all__ = ["Run", "holds_run"]
 
 PREDICTION_COLUMNS = ("item", "split", "speaker", "target", "probabilities", "embedding")
+SHOWN_COLUMNS = ("item", "shown", "target", "probabilities")
 NO_SCORES: dict[str, float] = {}
 
 
@@ -187,19 +188,57 @@ class Run:
     def by_modality(self) -> dict[str, dict[str, float]]:
         """Final figures of the test items by some modalities alone, named with a ``+`` between, as :meth:`scores`.
 
-        ``items`` is how many have any of them. Empty for a single modality. Of several folds, the means of theirs.
+        ``items`` is how many have any of them. Empty for a single modality. Fewer modalities come first, and else they
+        stand as in the recipe. Of several folds, see :attr:`pools_modalities`.
         """
-        return self._figures("by_modality")
+        return self._in_order(self._figures("by_modality"))
+
+    @property
+    def pools_modalities(self) -> bool:
+        """Whether :attr:`by_modality` is of all items' answers together, as :meth:`scores`.
+
+        False for several folds of which one was trained before answers were kept: the means of the folds' figures.
+        """
+        return not self.folds or bool(self.metrics.get("by_modality_pooled"))
+
+    @property
+    def shown(self) -> pd.DataFrame | None:
+        """Test items by some modalities alone, one row each time: item, shown, target, probabilities.
+
+        It is what :attr:`by_modality` comes of. None of several folds, of a single modality, and of a run that was
+        trained before these were kept.
+        """
+        path = self.path / "predictions_by_modality.parquet"
+        return self._files.table(path, SHOWN_COLUMNS) if path.is_file() else None
 
     @property
     def matching(self) -> dict[str, dict[str, float]]:
-        """How well latents of two modalities match, of the test ``items`` that have both, as :attr:`by_modality`."""
-        return self._figures("matching")
+        """How well latents of two modalities match, of the test ``items`` that have both, as :attr:`by_modality`.
+
+        Of several folds the means of theirs, each of its own items, and how many ``folds`` have such items. Recall that
+        chance reaches always, among no more than k items, tells nothing and is left out.
+        """
+        found = self._in_order(self._figures("matching"))
+        for figures in found.values():
+            for key in [key for key, value in figures.items() if key.startswith("chance_recall") and value >= 1]:
+                figures.pop(key.removeprefix("chance_"), None)
+                del figures[key]
+        return found
 
     @property
     def unseen(self) -> dict[str, dict[str, float]]:
         """Final figures of each corpus of which training saw nothing, as :meth:`scores`; empty where there is none."""
         return self._figures("unseen")
+
+    def _in_order(self, found: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        """By the number of modalities in a name, and then as the recipe has them."""
+        place = {name: row for row, name in enumerate(self.recipe.get("modalities") or {})}
+
+        def key(joined: str) -> tuple[int, list[int]]:
+            names = joined.split("+")
+            return len(names), [place.get(name, len(place)) for name in names]
+
+        return {name: found[name] for name in sorted(found, key=key)}
 
     def _figures(self, part: str) -> dict[str, dict[str, float]]:
         return {

@@ -29,7 +29,7 @@ from affectspace.training.final_figures import final_answers, final_figures
 from affectspace.training.folder import begun_with, hold, record
 from affectspace.training.frontends import make_hearing
 from affectspace.training.model import make_encoder, save_model
-from affectspace.training.multimodal import figures_of_modalities
+from affectspace.training.multimodal import answers_by_modality, figures_of_modalities, shown_table
 from affectspace.training.objective import make_objective, reported_geometry
 from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
@@ -200,9 +200,12 @@ def train(
         model.load_state_dict(best)
         objective.load_state_dict(best_terms)
         answers = final_answers(model, data, recipe)
-        tells_modalities = data.several and "test" in answers
+        shown = answers_by_modality(model, data, data.split.test) if data.several and "test" in answers else {}
         with atomic_path(folder / "predictions.parquet") as path:
             prediction_table(data, answers).to_parquet(path)
+        if shown:
+            with atomic_path(folder / "predictions_by_modality.parquet") as path:
+                shown_table(data, shown).to_parquet(path)
         shutil.rmtree(folder / "model", ignore_errors=True)  # of a life that ended between here and the last line
         final = {
             "name": recipe.name,
@@ -215,7 +218,7 @@ def train(
             "counts": data.split.sizes,
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
             **final_figures(answers, data, recipe),
-            **(figures_of_modalities(model, data, recipe, data.split.test) if tells_modalities else {}),
+            **(figures_of_modalities(shown, model, recipe) if shown else {}),
         }
         if learned := objective.learned_figures(recipe.labels.ordered):
             final["learned"] = learned
