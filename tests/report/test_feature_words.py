@@ -27,6 +27,24 @@ def test_the_finder_is_named():
     )
 
 
+@pytest.mark.parametrize(
+    ("encoder", "told"),
+    [
+        ("pixels/1 pillow=13.0 side=8", "its pixels at 8 x 8"),
+        ("pretrained_images/1 transformers=5.0 content=ab", "a vector of a pretrained model"),
+        ("net/3 content=cd", "a vector of a net"),
+    ],
+)
+def test_faces_of_a_film_are_told_with_what_finds_and_what_encodes_them(encoder, told):
+    settings = "frames=6 per_second=3.0 side=64 colour=grey"
+    finder = "cascade/1 scikit-image=0.26 model=ab find=largest smallest=0.15"
+    made = f"face_sequence/1 av=18.1 pillow=13.0 {settings} finder=[{finder}] encoder=[{encoder}]"
+    assert feature_words(made) == (
+        "the first 6 frames of a film, 3 a second: crops of 64 x 64 pixels in grey, of the face that the cascade of "
+        f"scikit-image finds, and of each crop {told} (face_sequence/1, PyAV 18.1, Pillow 13.0; {finder}; {encoder})"
+    )
+
+
 @pytest.mark.parametrize("unknown", ["word_vectors/1 words=3", "faces/9 side=48", "", "x"])
 def test_what_is_not_known_is_left_as_it_is(unknown):
     assert feature_words(unknown) == unknown

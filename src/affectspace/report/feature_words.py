@@ -21,12 +21,15 @@ def feature_words(fingerprint: str) -> str:
         parts = (part.partition(": ") for part in fingerprint.split(" | "))
         return "; ".join(f"{name}: {feature_words(told)}" for name, _, told in parts)
     made, _, settings = fingerprint.partition(" ")
-    given = dict(re.findall(r"(\w+)=(\[.*\]|\S+)", settings))
+    # Brackets hold the fingerprint of what works within, which has settings of its own.
+    given = dict(re.findall(r"(\w+)=(\[[^\]]*\]|\S+)", settings))
     try:
         match made.partition("/")[0]:
             case "faces":
                 finder = "" if given["finder"] == "None" else f"; {given['finder'].strip('[]')}"
                 return f"{_faces(given)} ({made}, Pillow {given['pillow']}{finder})"
+            case "face_sequence":
+                return _film(given, made)
             case "log_mel":
                 frame, step = (float(given[name]) for name in ("frame_ms", "step_ms"))
                 sound = f"sound at {given['sample_rate']} Hz{_loudness(given)}"
@@ -56,9 +59,27 @@ def _faces(given: dict[str, str]) -> str:
     pictures = f"of {given['side']} x {given['side']} pixels in {colour}"
     if given["finder"] == "None":
         return f"pictures {pictures}, each taken for a crop of a face as it is"
+    return f"crops {pictures}, of the face that {_finder(given)} finds"
+
+
+def _finder(given: dict[str, str]) -> str:
     who = {"cascade": "the cascade of scikit-image", "yunet": "a YuNet network"}
     name = given["finder"].strip("[]").partition("/")[0]
-    return f"crops {pictures}, of the face that {who.get(name, name)} finds"
+    return who.get(name, name)
+
+
+def _film(given: dict[str, str], made: str) -> str:
+    encoder = given["encoder"].strip("[]")
+    side = re.search(r"\bside=(\d+)", encoder)
+    what = {
+        "pixels": f"its pixels at {side[1]} x {side[1]}" if side else "its pixels",
+        "pretrained_images": "a vector of a pretrained model",
+    }.get(encoder.partition("/")[0], "a vector of a net")
+    colour = {"grey": "grey", "rgb": "colour"}[given["colour"]]
+    crops = f"crops of {given['side']} x {given['side']} pixels in {colour}, of the face that {_finder(given)} finds"
+    versions = f"{made}, PyAV {given['av']}, Pillow {given['pillow']}; {given['finder'].strip('[]')}; {encoder}"
+    frames = f"the first {given['frames']} frames of a film, {float(given['per_second']):g} a second"
+    return f"{frames}: {crops}, and of each crop {what} ({versions})"
 
 
 def _loudness(given: dict[str, str]) -> str:
