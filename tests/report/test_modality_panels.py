@@ -2,21 +2,15 @@
 
 import json
 
-import matplotlib.figure
-import numpy as np
 import pytest
 
+from affectspace.report import modality_panels as modality_panels_module
 from affectspace.report import write_report
 from affectspace.report.compare import Comparison
 from affectspace.report.facts import corpora, protocol
-from affectspace.report.modality_panels import (
-    matching_table,
-    modality_panels,
-    modality_table,
-    term_curves,
-    term_panels,
-    term_words,
-)
+from affectspace.report.modality_panels import matching_table, modality_panels, modality_table
+from affectspace.report.term_panels import term_panels
+from affectspace.training.multimodal import subsets
 from affectspace.training.run import Run
 
 FIGURES = {"uar": 0.5, "chance_uar": 0.25, "weighted_precision": 0.625}
@@ -82,22 +76,37 @@ def test_a_pair_stands_beside_its_chance(run):
     ]  # fmt: skip
 
 
-def test_terms_are_scaled_by_their_largest_and_dashed_without_labels():
-    ax = matplotlib.figure.Figure().add_subplot()
-    term_curves(ax, np.array([1, 2]), {"matching": np.array([4.0, 2.0]), "unlabelled.matching": np.array([0.5, -2.0])})
-    labelled, unlabelled, _ = ax.lines
-    assert labelled.get_ydata().tolist() == [1, 0.5]
-    assert unlabelled.get_ydata().tolist() == [0.25, -1]
-    assert labelled.get_color() == unlabelled.get_color()
-    assert (labelled.get_linestyle(), unlabelled.get_linestyle()) == ("-", "--")
-    assert {"matching", "matching, unlabelled"} <= {each.get_text() for each in ax.texts}
-    assert term_words("unlabelled.pseudo_labels") == "pseudo labels, unlabelled"
+def test_bars_are_marked_by_the_chance_of_their_items_and_no_two_labels_are_alike(run, monkeypatch):
+    names = ("acoustic", "visual", "lexical", "spoken_words")
+    found = {
+        "+".join(chosen): {"items": 9, "uar": 0.3, "chance_uar": 0.25 + 0.01 * place}
+        for place, chosen in enumerate(subsets(names))
+    }
+    drawn = []
+    monkeypatch.setattr(modality_panels_module, "inline_svg", lambda figure, *_: drawn.append(figure) or "")
+    monkeypatch.setattr(Run, "by_modality", found)
+    modality_panels(Comparison((run,)))
+    (ax,) = drawn[0].axes
+    marks = sorted({float(line.get_xdata()[0]) for line in ax.lines})
+    assert marks == pytest.approx(sorted(each["chance_uar"] for each in found.values()))
+    labels = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert [label.replace("\n", " ") for label in labels] == [name.replace("+", " + ") for name in found]
+    assert max(len(line) for label in labels for line in label.splitlines()) <= 27
+    tops = [bar.get_y() for bar in ax.patches]
+    assert tops == sorted(tops)
+    assert tops[4] - tops[3] > tops[1] - tops[0]  # a space between singles and pairs
 
 
-def test_a_term_that_is_nothing_throughout_is_a_line_at_nothing():
-    ax = matplotlib.figure.Figure().add_subplot()
-    term_curves(ax, np.array([1]), {"unlabelled.consistency": np.array([0.0])})
-    assert ax.lines[0].get_ydata().tolist() == [0]
+def test_a_run_whose_folds_kept_no_answers_says_so(run, monkeypatch):
+    assert modality_panels(Comparison((run,)))[0].note == ""
+    monkeypatch.setattr(Run, "pools_modalities", False)
+    assert modality_panels(Comparison((run,)))[0].note.startswith("means of the folds' figures, unlike the scores")
+
+
+def test_of_folds_the_number_that_has_such_items_stands_below_the_items(run, monkeypatch):
+    monkeypatch.setattr(Run, "matching", {"acoustic+words": {"items": 14, "folds": 5, "recall_at_1": 0.5}})
+    ((_, _, cells),) = matching_table(Comparison((run,)))["rows"]
+    assert cells[0] == ("14", "in 5 folds")
 
 
 def test_other_runs_have_none_of_these(plain, run):

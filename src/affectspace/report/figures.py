@@ -6,10 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from affectspace.metrics.classification import confusion_matrix
 from affectspace.report.style import ACCENT, DENSITY, GREY, INK, WARM, class_colours, marker_of
+from affectspace.report.ticks import PercentTicks
 
 __all__ = ["confusion", "learning_curve", "reliability", "similarity", "space_map"]
 
@@ -52,7 +53,7 @@ def learning_curve(
             ax.plot([epoch], [value], "D", ms=6, color=WARM, mec="white", mew=1, zorder=5)
     ax.set_xlabel("epoch")
     ax.set_ylabel("UAR")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
@@ -201,7 +202,7 @@ def reliability(ax: Axes, below: Axes, truth: np.ndarray, probabilities: np.ndar
     below.set(xlim=(0, 1.02), xlabel="how sure the model is", ylabel="items")
     below.yaxis.set_major_locator(MaxNLocator(2))
     for axis in (ax.xaxis, ax.yaxis, below.xaxis, below.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_formatter(PercentTicks())
 
 
 def short(name: str, longest: int = 14) -> str:

@@ -9,10 +9,11 @@ from affectspace.errors import InputError
 from affectspace.report import facts, panels
 from affectspace.report.compare import Comparison
 from affectspace.report.heat_map import distance_panels
-from affectspace.report.modality_panels import matching_table, modality_panels, modality_table, term_panels
+from affectspace.report.modality_panels import matching_table, modality_panels, modality_table
 from affectspace.report.page import write_page
 from affectspace.report.space_panels import neighbour_panels, part_table
 from affectspace.report.style import RAMP
+from affectspace.report.term_panels import term_panels
 from affectspace.training.run import Run
 
 __all__ = ["write_report"]

@@ -1,22 +1,22 @@
-"""What each modality tells and whether modalities match, and what terms say of items with a label and without."""
+"""What each modality tells, and whether modalities match."""
 
 import math
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from affectspace.report.compare import Comparison
-from affectspace.report.figures import short
 from affectspace.report.panels import Panel
-from affectspace.report.phrases import NONE, percent
-from affectspace.report.study_figures import apart
-from affectspace.report.style import ACCENT, CLASS_COLOURS, GREY, INK, figure_style
+from affectspace.report.phrases import NONE, counted, percent
+from affectspace.report.style import ACCENT, INK, WARM, figure_style
 from affectspace.report.svg import inline_svg
+from affectspace.report.ticks import PercentTicks
 
-__all__ = ["matching_table", "modality_panels", "modality_table", "term_curves", "term_panels", "term_words"]
+__all__ = ["matching_table", "modality_panels", "modality_table"]
 
 # key, heading; all but the items are shares, of which higher is better
 COLUMNS = (
@@ -29,7 +29,9 @@ COLUMNS = (
     ("weighted_precision", "WAP"),
 )
 RECALLED = (1, 5, 10)
-UNLABELLED = "unlabelled."  # what terms of unlabelled items begin with
+LETTERS = 27  # of a line beside a bar
+GAP = 0.4  # of a bar, between subsets of as many modalities
+MEANS = "means of the folds' figures, unlike the scores above: this run was trained before folds kept these answers"
 
 
 def modality_table(comparison: Comparison) -> dict[str, Any] | None:
@@ -51,115 +53,70 @@ def matching_table(comparison: Comparison) -> dict[str, Any] | None:
     rows = []
     for run, name in zip(comparison.runs, comparison.names):
         for pair, figures in run.matching.items():
-            cells = [(_cell("items", figures), "")]
+            folds = figures.get("folds", math.nan)
+            cells = [(_cell("items", figures), f"in {counted(int(folds), 'fold')}" if math.isfinite(folds) else "")]
             for key, _ in keys:
                 value, chance = (figures.get(each, math.nan) for each in (key, f"chance_{key}"))
                 show = _number if key == "linear_cka" else percent
                 cells.append((show(value), f"chance {show(chance)}" if math.isfinite(chance) else ""))
             rows.append((name, _joined(pair), cells))
-    return {"headings": ["items", *(heading for _, heading in keys)], "rows": rows} if rows else None
+    headings = ["items", *(heading for _, heading in keys)]
+    return {"headings": headings, "rows": rows, "folds": any(run.folds for run in comparison.runs)} if rows else None
 
 
 def modality_panels(comparison: Comparison) -> list[Panel]:
-    """UAR by each subset of modalities beside chance, a panel a run that has several."""
+    """UAR by each subset of modalities, each with the chance of its items, a panel a run that has several."""
     panels = []
     for place, (run, name) in enumerate(zip(comparison.runs, comparison.names)):
         if not (found := run.by_modality):
             continue
         with figure_style():
-            figure = Figure(figsize=(3.5, 0.75 + 0.3 * len(found)))
-            _bars(figure.add_subplot(), {key: each["uar"] for key, each in found.items()}, _chance(found))
-            told = "; ".join(f"{_joined(key)} {percent(each['uar'])}" for key, each in found.items())
+            figure = Figure(figsize=(3.7, 0.55 + 0.25 * _height(found)))
+            _bars(figure.add_subplot(), found)
+            told = "; ".join(
+                f"{_joined(key)} {percent(each['uar'])}, chance {percent(each.get('chance_uar', math.nan))}"
+                for key, each in found.items()
+            )
             picture = inline_svg(figure, f"modalities-{place}", f"UAR of {name} by modality: {told}.")
-        panels.append(Panel(name, picture, "means of the folds' figures" if run.folds else ""))
+        panels.append(Panel(name, picture, "" if run.pools_modalities else MEANS))
     return panels
 
 
-def term_panels(comparison: Comparison) -> list[Panel]:
-    """What every term says after each epoch, a panel a run that has trained on unlabelled items."""
-    panels = []
-    for place, (run, name) in enumerate(zip(comparison.runs, comparison.names)):
-        curves = {
-            str(key).removeprefix("terms."): column.to_numpy(float)
-            for key, column in run.epochs.items()
-            if str(key).startswith("terms.") and np.isfinite(column.to_numpy(float)).any()
-        }
-        if not any(key.startswith(UNLABELLED) for key in curves):
-            continue
-        with figure_style():
-            figure = Figure(figsize=(5.2, 2.9))
-            term_curves(figure.add_subplot(), run.epochs.index.to_numpy(), curves)
-            told = "; ".join(f"{term_words(key)} ends at {_number(values[-1])}" for key, values in curves.items())
-            picture = inline_svg(figure, f"terms-{place}", f"Terms of {name} after each epoch: {told}.")
-        panels.append(Panel(name, picture, "mean of the folds" if run.folds else ""))
-    return panels
-
-
-def term_curves(ax: Axes, epochs: np.ndarray, curves: dict[str, np.ndarray]) -> None:
-    """Terms after each epoch, each as a share of its own largest size; those of unlabelled items are dashed.
-
-    Args:
-        ax: where to draw.
-        epochs: ``(n,)``.
-        curves: ``(n,)`` values by the term's name; one colour for what a term says of either kind of items.
-    """
-    terms = list(dict.fromkeys(key.removeprefix(UNLABELLED) for key in curves))
-    ends = []
-    for key, values in curves.items():
-        largest = np.nanmax(np.abs(values))
-        shown = values / largest if largest else values
-        colour = CLASS_COLOURS[terms.index(key.removeprefix(UNLABELLED)) % len(CLASS_COLOURS)]
-        dash = (0, (4, 2)) if key.startswith(UNLABELLED) else "-"
-        marker = {"marker": "o", "ms": 3} if len(epochs) == 1 else {}
-        ax.plot(epochs, shown, color=colour, lw=1.7, ls=dash, **marker)
-        ends.append((float(shown[np.isfinite(shown)][-1]), key, colour, dash))
-    low = min(0.0, *(float(np.nanmin(line.get_ydata())) for line in ax.lines))  # pyright: ignore[reportArgumentType]
-    limits = (low - 0.06, 1.06)
-    ends.sort(key=lambda end: end[0])
-    gap = 11.5 / (0.78 * 2.9 * 72) * (limits[1] - limits[0])
-    for y, (_, key, colour, dash) in zip(apart([end[0] for end in ends], gap, limits), ends):
-        mix = ("axes fraction", "data")
-        line = {"arrowstyle": "-", "color": colour, "lw": 1.8, "ls": dash}
-        ax.annotate("", (1.015, y), (1.085, y), xycoords=mix, arrowprops=line)
-        ax.annotate(term_words(key), (1.1, y), xycoords=mix, va="center", color=INK)
-    ax.axhline(0, color=GREY, lw=0.8, zorder=1)
-    ax.set(ylim=limits, xlim=(epochs[0] - 0.5, epochs[-1] + 0.5), xlabel="epoch", ylabel="share of its largest")
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    ax.yaxis.set_major_locator(MultipleLocator(0.5))
-    ax.grid(axis="y")
-
-
-def term_words(key: str) -> str:
-    """The name of a term, as records have it, for people.
-
-    Example:
-        >>> term_words("unlabelled.matching"), term_words("cross_entropy")
-        ('matching, unlabelled', 'cross-entropy')
-    """
-    name = key.removeprefix(UNLABELLED).replace("cross_entropy", "cross-entropy").replace("_", " ")
-    return f"{name}, unlabelled" if key.startswith(UNLABELLED) else name
-
-
-def _bars(ax: Axes, uar: dict[str, float], chance: float) -> None:
-    values = np.nan_to_num(np.array([*uar.values()], dtype=float))
-    ax.barh(range(len(uar)), values, height=0.62, color=ACCENT, alpha=0.85)
-    for row, value in enumerate(uar.values()):
-        ax.annotate(percent(value), (values[row], row), (4, 0), textcoords="offset points", va="center", fontsize=8)
-    if math.isfinite(chance):
-        ax.axvline(chance, color=GREY, lw=1.2, ls=(0, (1, 2)))
-        ax.annotate("chance", (chance, 1), (3, -1), xycoords=("data", "axes fraction"), textcoords="offset points",
-                    color="#57606a", fontsize=7.5, va="bottom")  # fmt: skip
-    ax.set_yticks(range(len(uar)), [short(_joined(key), 26) for key in uar])
-    ax.set(xlim=(0, min(1.0, 1.18 * max([*values, 0.1]))), ylim=(len(uar) - 0.5, -0.5), xlabel="UAR")
+def _bars(ax: Axes, found: dict[str, dict[str, float]]) -> None:
+    """A bar for each subset, those of as many modalities together, with a mark at the chance of its own items."""
+    most = max(key.count("+") for key in found)
+    labels = ["\n".join(wrap(_joined(key), LETTERS, break_long_words=False)) for key in found]
+    places, y, before = [], 0.0, 0
+    for key, label in zip(found, labels):
+        y += GAP * (key.count("+") != before)
+        half = 0.5 + 0.3 * label.count("\n")
+        places.append(y + half)
+        y, before = y + 2 * half, key.count("+")
+    for (key, figures), place in zip(found.items(), places):
+        uar, chance = (figures.get(name, math.nan) for name in ("uar", "chance_uar"))
+        width, plain = np.nan_to_num(uar), key.count("+") in {0, most}
+        ax.barh(place, width, height=0.62, color=ACCENT, alpha=0.9 if plain else 0.5, lw=0)
+        if math.isfinite(chance):
+            for colour, thickness in (("white", 4.0), (WARM, 2.0)):
+                ax.plot([chance, chance], [place - 0.42, place + 0.42], color=colour, lw=thickness, zorder=3)
+        right = max(width, np.nan_to_num(chance))  # of the bar and of the mark, which else would strike the figure out
+        ax.annotate(percent(uar), (right, place), (5, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.set_yticks(places, labels)
+    for key, tick in zip(found, ax.get_yticklabels()):
+        tick.set_fontweight("bold" if key.count("+") == most else "normal")
+    largest = max(
+        value for each in found.values() for key in ("uar", "chance_uar") if (value := each.get(key, 0)) == value
+    )
+    ax.set(xlim=(0, min(1.0, 1.18 * max(largest, 0.1))), ylim=(y, 0), xlabel="UAR")
     ax.tick_params(axis="y", length=0, labelcolor=INK)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentTicks())
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
-def _chance(found: dict[str, dict[str, float]]) -> float:
-    """The chance of all subsets, where it is about the same for them; else there is no line to draw."""
-    known = [each.get("chance_uar", math.nan) for each in found.values()]
-    return float(np.mean(known)) if np.ptp(known) < 0.005 else math.nan
+def _height(found: dict[str, dict[str, float]]) -> float:
+    """Of all bars, in those of one line."""
+    lines = [len(wrap(_joined(key), LETTERS, break_long_words=False)) for key in found]
+    return sum(1 + 0.6 * (each - 1) for each in lines) + GAP * max(key.count("+") for key in found)
 
 
 def _joined(names: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from affectspace.report import facts
 from affectspace.report.panels import Panel
@@ -15,6 +15,7 @@ from affectspace.report.study_facts import Examples
 from affectspace.report.study_figures import recipe_look
 from affectspace.report.style import GREY, figure_style
 from affectspace.report.svg import inline_svg
+from affectspace.report.ticks import PercentTicks
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import SplitSummary
 from affectspace.training.run import Run
@@ -81,7 +82,7 @@ def amount_curve(ax: Axes, lines: Sequence[_Line]) -> None:
         )  # fmt: skip
     ax.set(xlabel=AMOUNTS[lines[0].key][1], ylabel="UAR")
     ax.set_xlim(left=0)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.grid(axis="y")

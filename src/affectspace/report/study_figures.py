@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from affectspace.report.phrases import p_value, signed
 from affectspace.report.style import ACCENT, CLASS_COLOURS, GREY, INK, MARKERS, WARM
+from affectspace.report.ticks import PercentTicks
 from affectspace.studies.summary import RecipeSummary
 
 __all__ = ["MOST_CURVES", "Curve", "apart", "brief", "forest", "inner_curve", "recipe_look", "seed_curves"]
@@ -129,7 +130,7 @@ def seed_curves(ax: Axes, curves: Sequence[Curve], chance: float, limits: tuple[
     ax.set(ylim=limits, xlim=(first - 0.02 * (last - first) - 0.2, last + 0.02 * (last - first) + 0.2))
     _name_ends(ax, ends, limits)
     ax.set(xlabel="epoch", ylabel="UAR")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.grid(axis="y")
@@ -149,7 +150,7 @@ def inner_curve(ax: Axes, uar: np.ndarray, chosen: int | None) -> None:
         ax.axvline(chosen, color=WARM, lw=0.8, alpha=0.6)
         ax.plot([chosen], [uar[chosen - 1]], "D", ms=6, color=WARM, mec="white", mew=1)
     ax.set(xlabel="epoch", ylabel="mean inner UAR")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentTicks())
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.grid(axis="y")
