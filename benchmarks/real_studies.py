@@ -18,8 +18,8 @@ import pandas as pd
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
 NAMES = (
-    "speech", "iemocap", "text", "small", "cross", "few_labels", "few_labels_in_class", "few_labels_tuned", "ablation",
-    "unlabelled_size", "meld_ami",
+    "speech", "iemocap", "text", "small", "cross", "few_labels", "few_labels_in_class", "few_labels_tuned",
+    "ablation", "unlabelled_size", "meld_ami",
 )  # fmt: skip
 IEMOCAP = """name = "iemocap"
 root = "{root}"

@@ -211,7 +211,8 @@ def test_a_vector_that_is_not_finite_is_counted_and_the_item_keeps_its_words(tmp
     vectors[0, 1] = np.nan
     np.savez(tmp_path / "acoustic.npz", id=ids, acoustic=vectors)
     gathered = gather(recipe(tmp_path))
-    assert gathered.about[0]["quarantine"] == [{"id": "i000", "reason": "acoustic: column 'acoustic[1]' is nan"}]
+    (aside,) = gathered.about[0]["quarantine"]
+    assert aside == {"id": "i000", "reason": "acoustic: column 'acoustic[1]' is nan", "without": "acoustic"}
     assert gathered.items["id"].iloc[0] == "i000"
     assert gathered.inputs["acoustic"].lengths[0] == 0 < gathered.inputs["lexical"].lengths[0]
     vectors[:5] = np.inf
