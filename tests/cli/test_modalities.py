@@ -18,6 +18,7 @@ def test_training_tells_every_subset_and_what_had_no_label(run, tmp_path, lay_du
     told = " ".join(out.split())
     assert "41 of 48 items are used with their targets; set aside: 2 x the item has none of the modalities" in told
     assert "without a target: 5 x no label" in told
+    assert "modalities of duo: acoustic 40, lexical 42 of 46 items" in told
     assert "training labels are used (training.labelled_share 0.5)." in told
     assert "items are trained on without a label; left out:" in told
     assert "that share a speaker with validation or test items." in told
@@ -25,6 +26,7 @@ def test_training_tells_every_subset_and_what_had_no_label(run, tmp_path, lay_du
 
     code, out, _ = run("embed", "run", "duo")
     assert code == 0
+    assert "modalities of duo: acoustic 40, lexical 42 of 46 items" in out
     assert "by modality: 36 x acoustic+lexical, 6 x lexical, 4 x acoustic" in out
     assert "left out: duo/i00: the item has none of the modalities" in out
 

@@ -9,8 +9,10 @@ import pytest
 from affectspace.errors import InputError
 from affectspace.training import Run, make_recipe
 from affectspace.training.gather import gather
+from affectspace.training.prepare import prepare
 from affectspace.training.remarks import item_remarks
 from affectspace.training.unused import unused, unused_told, without_modality_told
+from affectspace.training.who_has import modalities_told, nobody_has_told
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -40,7 +42,7 @@ def written(tmp_path):
                 "acoustic": {"features": acoustic, "net": {"kind": "linear", "hidden": [], "latent": 2}},
                 "lexical": {"features": {"kind": "words", "path": "words.npz", "max_bad_share": share}, "net": net},
             },
-            "protocol": {"kind": "grouped_folds", "by": "speaker", "folds": 2, "fold": 0},
+            "protocol": {"kind": "grouped_folds", "by": "speaker", "folds": 2, "fold": 0, "allow": ["script"]},
         }
         return make_recipe(values | changes)
 
@@ -123,3 +125,22 @@ def test_a_run_tells_who_goes_on_in_its_remarks(tmp_path):
     assert (
         unused_told(unused({"corpora": [corpus]})) == "2 of 3 items are used; set aside: 1 x acoustic: … is truncated"
     )
+
+
+def test_a_table_of_vectors_of_other_ids_is_told_with_an_id_of_each(written, tmp_path):
+    recipe = written()
+    table = pd.read_parquet(tmp_path / "acoustic.parquet")
+    table.assign(id="mine-" + table["id"]).to_parquet(tmp_path / "acoustic.parquet")
+    why = "the table of vectors has none of their ids, such as 'i00'; its own are such as 'mine-i00'"
+    (about,) = gather(recipe).about
+    assert about["nobody_has"] == {"acoustic": why}
+    assert modalities_told(about) == "modalities of mine: acoustic 0, lexical 24 of 24 items"
+    assert nobody_has_told([about]) == [f"No item of mine has the modality acoustic: {why}."]
+    with pytest.raises(InputError, match=rf"has the modality 'acoustic'; leave .* out, or mend .* {why}"):
+        prepare(recipe)
+
+
+def test_a_medium_that_no_item_has_is_told_with_its_reason(written):
+    (about,) = gather(written(lambda table: table.assign(text=None))).about
+    assert about["nobody_has"] == {"lexical": "24 x the item has no text"}
+    assert about["modalities"] == {"acoustic": 20, "lexical": 0}

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_file
-from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.tell import modalities, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -47,6 +47,7 @@ def embed(
 
     from affectspace.space.embed import embed as embed_sources
     from affectspace.training import load_model
+    from affectspace.training.who_has import nobody_has_told
 
     model = load_model(run)
     found = embed_sources(model, sources, quiet=as_json)
@@ -62,10 +63,13 @@ def embed(
     if "modalities" in found.table:
         counts = found.table["modalities"].value_counts()
         print(f"by modality: {', '.join(f'{count:,} x {names}' for names, count in counts.items())}")
+    modalities(found.corpora)
     for row in quarantine:
         print(f"left out: {row['id']}: {row['reason']}")
     for name, why in found.omitted.items():
         print(f"left out: column {name}: {why}")
+    for sentence in nobody_has_told(found.corpora):
+        print(f"note: {sentence}")
     labelled = "label" in found.table and found.table["label"].notna().any()
     next_commands(
         f"affectspace {'discover' if labelled else 'summarise'} {quoted(out)}",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from affectspace.cli.tell import by_modality, comparison, item_notes, next_commands, quoted
+from affectspace.cli.tell import by_modality, comparison, item_notes, modalities, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -55,12 +55,14 @@ def evaluate(
             item_notes(opened)
             if len(opened) == 1:
                 by_modality(opened[0].by_modality, not opened[0].pools_modalities)
+                modalities(opened[0].data.get("corpora") or ())
             if together:
                 print(f"\nensemble of the {len(opened)} runs: {together['items']} items")
                 print(_told(together["scores"]))
     else:
         from affectspace.training.remarks import absent_told, namesakes_told
         from affectspace.training.transfer import evaluate_on  # loads torch, for which finished figures have no use
+        from affectspace.training.who_has import nobody_has_told
 
         figures = [{"run": str(run.path), **evaluate_on(run, corpus, adapter, allow)} for run in opened]
         if not as_json:
@@ -68,8 +70,9 @@ def evaluate(
                 print(f"{row['run']} on {row['corpus']}: {row['items']} items{_left_out(row['data'])}")
                 print(_told(row["scores"]))
                 by_modality(row.get("by_modality", {}))
+                modalities([row["data"]])
                 absent = absent_told({f"unseen.{row['corpus']}": row["absent"]}, len(run.classes))
-                for sentence in (*absent, *namesakes_told(row["namesakes"])):
+                for sentence in (*nobody_has_told([row["data"]]), *absent, *namesakes_told(row["namesakes"])):
                     print(f"note: {sentence}")
     if as_json:
         print(json_text({"runs": figures, **({"ensemble": together} if together else {})}))

@@ -1,9 +1,9 @@
 """What several commands print: a table of scores, and what to type next."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:  # --help has no use for pandas
     from affectspace.training.run import Run
 
-__all__ = ["by_modality", "comparison", "item_notes", "next_commands", "quoted"]
+__all__ = ["by_modality", "comparison", "item_notes", "modalities", "next_commands", "quoted"]
 
 # heading -> figure of the test items, and by what to multiply it
 COLUMNS = {
@@ -59,6 +59,14 @@ def by_modality(told: Mapping[str, Mapping[str, float]], means: bool = False) ->
     _console().print(table)
     why = "; means of the folds' figures, as this run was trained before answers were kept" if means else ""
     print(f"All other modalities are hidden; items that have none of those shown are left out{why}.")
+
+
+def modalities(corpora: Iterable[Mapping[str, Any]]) -> None:
+    """A line for each corpus that was read for several modalities: how many items have each."""
+    from affectspace.training.who_has import modalities_told
+
+    for told in filter(None, map(modalities_told, corpora)):
+        print(told)
 
 
 def comparison(runs: "Sequence[Run]") -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
-from affectspace.cli.tell import by_modality, comparison, next_commands, quoted
+from affectspace.cli.tell import by_modality, comparison, modalities, next_commands, quoted
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -65,6 +65,7 @@ def train(
     by_modality(run.by_modality, not run.pools_modalities)
     if told := unused_told(unused(run.data)):
         print(f"{told}. All are named in {run.data_file}, and by: affectspace report {quoted(folder)}")
+    modalities(run.data.get("corpora") or ())
     if told := level_names_told(run):
         print(f"levels {told}")
     for sentence in unlabelled_told([part.data for part in run.parts]):

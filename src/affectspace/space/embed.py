@@ -22,6 +22,7 @@ from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run, holds_run
 from affectspace.training.set_aside import unusable
+from affectspace.training.who_has import nobody_has_told
 
 __all__ = ["Embedded", "embed"]
 
@@ -43,6 +44,8 @@ class Embedded:
         classes: of the model.
         about: the name of its ``recipe`` and the fingerprint of its ``features``.
         omitted: columns of the items that the table has not, and why.
+        corpora: of a model of several modalities, each corpus's ``name``, ``used`` items, how many have each of the
+            ``modalities``, and why ``nobody_has`` one.
     """
 
     table: pd.DataFrame
@@ -50,6 +53,7 @@ class Embedded:
     classes: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
     omitted: dict[str, str] = field(default_factory=dict)
+    corpora: tuple[dict[str, Any], ...] = ()
 
     def space(self, model: str | Path) -> Space:
         """The items as a space that remembers the path of the model, as it is given.
@@ -102,7 +106,7 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     known = items.drop(columns=["path", "id"])
     known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
     about = {"recipe": recipe.name, "features": found.fingerprint} if recipe is not None else {}
-    return Embedded(pd.DataFrame(columns).join(known), found.faulty, model.classes, about, found.omitted)
+    return Embedded(pd.DataFrame(columns).join(known), found.faulty, model.classes, about, found.omitted, found.corpora)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ class _Found:
     faulty: pd.DataFrame
     fingerprint: str
     omitted: dict[str, str] = field(default_factory=dict)
+    corpora: tuple[dict[str, Any], ...] = ()
 
 
 def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
@@ -150,7 +155,10 @@ def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
     items, repeated = _without_repeated(read.items)
     faulty = pd.concat([read.faulty, repeated], ignore_index=True)
     if not len(items):
-        raise InputError(f"none of the {len(faulty)} items can be embedded; {_first(faulty)}")
+        why = " ".join(nobody_has_told(read.corpora))
+        raise InputError(
+            f"none of the {len(faulty)} items can be embedded; {_first(faulty)}" + (f". {why}" if why else "")
+        )
     places = items.pop("row").to_numpy()
 
     def clips(rows: np.ndarray) -> Any:
@@ -158,7 +166,7 @@ def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
         return found if model.recipe.modalities else next(iter(found.values()))
 
     lengths = np.max([each.lengths[places] for each in read.clips.values()], axis=0)
-    return _Found(items, lengths, clips, faulty, read.fingerprint)
+    return _Found(items, lengths, clips, faulty, read.fingerprint, corpora=read.corpora)
 
 
 def _parts(model: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from affectspace.space.of_corpus import known_of
 from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
-from affectspace.training.read_modality import read_modality, why_unread
+from affectspace.training.read_modality import nobody_has, read_modality, why_unread
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import unusable
 
@@ -34,12 +35,14 @@ class CorporaRead:
         clips: features by modality, or by the medium of a single one; of no frame where an item lacks it.
         faulty: ``id`` and ``reason`` of all other items.
         fingerprint: of the front ends.
+        corpora: of several modalities, what there is to say of each corpus, see ``Embedded``.
     """
 
     items: pd.DataFrame
     clips: dict[str, Clips]
     faulty: pd.DataFrame
     fingerprint: str
+    corpora: tuple[dict[str, Any], ...] = ()
 
 
 def reads_corpora(recipe: Recipe) -> bool:
@@ -71,7 +74,7 @@ def read_corpora(
         for name, view in recipe.per_modality().items()
     }
     frontends = {name: make_frontend(view) for name, view in views.items()}
-    items, faulty = [], []
+    items, faulty, told_of = [], [], []
     parts: dict[str, list[tuple[Features, np.ndarray]]] = {name: [] for name in views}
     for source in sources:
         corpus = _corpus(source, recipe)
@@ -90,6 +93,9 @@ def read_corpora(
         faulty.append(pd.DataFrame(told, columns=["id", "reason"], dtype=object))
         found = pd.DataFrame({"id": (corpus.name + "/" + rows["id"][kept]).tolist(), "path": str(corpus.root)})
         if several:
+            counts = {name: int(own.sum()) for name, own in has.items()}
+            lacked = nobody_has(rows["id"].tolist(), read, frontends)
+            told_of.append({"name": corpus.name, "used": int(kept.sum()), "modalities": counts, "nobody_has": lacked})
             found["modalities"] = ["+".join(name for name in has if has[name][row]) for row in np.flatnonzero(kept)]
         items.append(found.merge(known_of(corpus, recipe), on="id", how="left"))
         for name, each in read.items():
@@ -103,9 +109,8 @@ def read_corpora(
         for name, own in parts.items()
     }
     rows = pd.Series(np.arange(len(table)), name="row")
-    return CorporaRead(
-        table.assign(row=rows), clips, pd.concat(faulty, ignore_index=True), joined_fingerprint(recipe, frontends)
-    )
+    fingerprint = joined_fingerprint(recipe, frontends)
+    return CorporaRead(table.assign(row=rows), clips, pd.concat(faulty, ignore_index=True), fingerprint, tuple(told_of))
 
 
 def _corpus(source: Path, recipe: Recipe) -> Corpus:

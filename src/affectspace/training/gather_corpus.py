@@ -16,7 +16,14 @@ from affectspace.features.extract import reads_text
 from affectspace.labels import LabelSpace, Targets, agreement
 from affectspace.training.frontends import medium
 from affectspace.training.label_spaces import NoLabels
-from affectspace.training.read_modality import ModalityRead, extract, items_digest, read_modality, why_unread
+from affectspace.training.read_modality import (
+    ModalityRead,
+    extract,
+    items_digest,
+    nobody_has,
+    read_modality,
+    why_unread,
+)
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import VectorFeatures
 from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
@@ -106,8 +113,10 @@ def gather_corpus(
     asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=_hashes(media, len(asked)))
     first = np.arange(len(asked)) < len(labelled)
     usable, unlabelled = asked[kept & first].reset_index(drop=True), asked[kept & ~first].reset_index(drop=True)
+    lacked = nobody_has(asked["id"].tolist(), read, frontends) if several else {}
     if len(asked) and not len(usable) and not len(unlabelled) and several:
-        raise InputError(f"no item of corpus {corpus.name} has any of the modalities {', '.join(views)}")
+        why = "; ".join(f"{name}: {reason}" for name, reason in lacked.items())
+        raise InputError(f"no item of corpus {corpus.name} has any of the modalities {', '.join(views)} ({why})")
     values, rows = values[kept[: len(labelled)]], {name: each.rows[kept] for name, each in read.items()}
     sound = None
     if recipe.augment.reads_samples and len(usable) + len(unlabelled):
@@ -123,6 +132,8 @@ def gather_corpus(
         about["unlabelled"] = len(unlabelled)
     if several:
         about["modalities"] = {name: int((each >= 0).sum()) for name, each in rows.items()}
+        if lacked:
+            about["nobody_has"] = lacked
     numbers = None if made.numbers is None else made.numbers[labelled][kept[: len(labelled)]]
     return CorpusPart(
         usable, values, space.names, unlabelled, {name: each.features for name, each in read.items()}, rows, numbers,

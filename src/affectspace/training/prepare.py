@@ -26,6 +26,7 @@ from affectspace.training.recipe_modalities import SequenceNet
 from affectspace.training.split import make_split, outer_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share
 from affectspace.training.unused import reason_kind
+from affectspace.training.who_has import nobody_has_told
 
 __all__ = ["prepare"]
 
@@ -68,8 +69,10 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         has = np.asarray(clips.lengths) > 0
         train = split.train[has[split.train]]
         if not len(train):
+            why = " ".join(told for each in gathered.about for told in nobody_has_told([_alone(each, name)]))
             raise InputError(
                 f"no training item of the split {split.name!r} has the modality {name!r}; leave [modalities.{name}] out"
+                + (f", or mend what it is made of. {why}" if why else "")
             )
         groups = without_put_aside(normalised_groups(items, normalise.scope), split, unlabelled)
         normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
@@ -115,6 +118,11 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         cut=cut,
         unlabelled=unlabelled,
     )
+
+
+def _alone(corpus: dict[str, Any], name: str) -> dict[str, Any]:
+    """What is said of a corpus, of the modalities that nobody has this one alone."""
+    return corpus | {"nobody_has": {key: why for key, why in corpus.get("nobody_has", {}).items() if key == name}}
 
 
 def _with_share(recipe: Recipe, gathered: Gathered, split: Split) -> tuple[Split, np.ndarray]:

@@ -1,6 +1,7 @@
 """The features of one modality of a corpus's items, and the reasons why some have none."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,9 @@ from affectspace.features import Features, FeatureStore, VectorTable
 from affectspace.training.frontends import cache_folder, medium
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import unusable
+from affectspace.training.unused import reason_kind
 
-__all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "read_modality", "why_unread"]
+__all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "nobody_has", "read_modality", "why_unread"]
 
 NO_MODALITY = "the item has none of the modalities"
 
@@ -96,6 +98,30 @@ def why_unread(read: Mapping[str, ModalityRead], item: str) -> str:
     """Why an item has none of what was read; of one that merely lacks all of several modalities just that."""
     faults = [each.quarantine[item] for each in read.values() if item in each.quarantine]
     return "; ".join(faults) or (NO_MODALITY if len(read) > 1 else next(iter(read.values())).why(item))
+
+
+def nobody_has(ids: Sequence[str], read: Mapping[str, ModalityRead], frontends: Mapping[str, Any]) -> dict[str, str]:
+    """The modalities that no item of a corpus has, and why.
+
+    Args:
+        ids: of the items.
+        read: of each modality.
+        frontends: of the modalities.
+    """
+    found = {}
+    for name, each in read.items():
+        if not len(ids) or (each.rows >= 0).any():
+            continue
+        frontend = frontends[name]
+        if isinstance(frontend, VectorTable) and not each.quarantine:
+            found[name] = (
+                f"the table of vectors has none of their ids, such as {ids[0]!r}; its own are such as "
+                f"{frontend.ids[0]!r}"
+            )
+            continue
+        kinds = Counter(reason_kind(why.removeprefix(f"{name}: ")) for why in map(each.why, ids) if why)
+        found[name] = ", ".join(f"{count:,} x {kind}" for kind, count in kinds.most_common())
+    return found
 
 
 def extract(

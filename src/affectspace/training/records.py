@@ -39,6 +39,7 @@ class _Corpus(BaseModel):
     agreement: dict[str, _Agreement] | None = None
     unlabelled: int | None = None
     modalities: dict[str, int] | None = None
+    nobody_has: dict[str, str] | None = None
 
 
 class _Labelled(BaseModel):

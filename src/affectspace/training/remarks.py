@@ -5,6 +5,7 @@ from typing import Any
 
 from affectspace.training.run import Run
 from affectspace.training.unused import unused, without_modality_told
+from affectspace.training.who_has import nobody_has_told
 
 __all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks", "without_label_told"]
 
@@ -19,7 +20,8 @@ def item_remarks(run: Run) -> list[str]:
     lost = [f"Items whose file or vector of a modality is at fault go on {lost}."] if lost else []
     without = without_label_told(run.data.get("corpora") or ())
     absent = absent_told(run.metrics.get("absent") or {}, len(run.classes))
-    return [*without, *lost, *absent, *namesakes_told(run.data.get("namesakes") or ())]
+    nobody = nobody_has_told(run.data.get("corpora") or ())
+    return [*without, *nobody, *lost, *absent, *namesakes_told(run.data.get("namesakes") or ())]
 
 
 def remarks(run: Run) -> list[str]:
