@@ -111,14 +111,14 @@ def test_hostile_names_stay_names(make_study, tmp_path):
 
 
 def test_arrows_are_explained_where_there_are_any(make_study, planted):
-    assert legend(summarise(planted))[1].startswith("↑ above and ↓ below CE with p < .05")
+    assert legend(summarise(planted))[1].startswith("↑ above and ↓ below “CE” with p < .05")
     level = summarise(open_study(make_study({"CE": 0.5, "KL": 0.5}, seeds=3, items=60)))
     told = " ".join(legend(level))
-    assert "No recipe differs from CE with p < .05 by Tukey's honestly significant difference test (HSD), which" in told
+    assert "No recipe differs from “CE” with p < .05 by Tukey's honestly significant difference test (HSD), which" in told
     assert not {"↑", "↓"} & set(told)
     assert "several splits" not in told
     ahead = summarise(open_study(make_study({"CE": 0.0, "KL": 2.0}, seeds=4, items=200)))
-    assert legend(ahead)[1].startswith("↑ above CE with")
+    assert legend(ahead)[1].startswith("↑ above “CE” with")
 
 
 def test_unfinished_one_seed_and_nothing(make_study, tmp_path):
@@ -151,7 +151,7 @@ def test_who_is_set_apart_has_a_dagger_and_no_verdict(make_study, tmp_path):
     assert re.fullmatch(r"\d\d\.\d", row[1]), "chance is told"
     assert row[4].endswith("†")
     assert not row[4].startswith("**")
-    assert "No recipe that was tested differs from CE with p < .05" in told
+    assert "No recipe that was tested differs from “CE” with p < .05" in told
     assert "† on alva -> boro: Set apart" in told
     assert "JS (without 1 of 40 items: boro/0039)" in told
 

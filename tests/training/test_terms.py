@@ -277,9 +277,8 @@ def test_what_taught_a_term_nothing_is_counted_and_told(tiny, tmp_path, capsys):
     assert row["taught_nothing"] == {"hsic": {"batches": row["batches"], "items": 0}}
     nobody, nothing = remarks(run)
     assert nobody.startswith("No term taught the classifier")
-    assert (
-        nothing == f"The term hsic learned nothing from {row['batches']} of {row['batches']} batches of the last epoch."
-    )
+    count = f"{row['batches']} of {row['batches']} batches of the last epoch"
+    assert nothing == f"The term hsic learned nothing from {count}; a larger training.batch_size may help."
 
 
 def test_a_run_that_learned_from_everything_has_no_remarks(tiny, tmp_path):

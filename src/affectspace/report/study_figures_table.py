@@ -148,7 +148,7 @@ def _rows(
             for name, values, mean, value in zip(recipes, by_recipe, means, shown)
         )
         unit = " %" if shares else ""
-        whose = "" if known is None or key in all_known else f", {key.rpartition('.')[0]}"
+        whose = "" if known is None or key in all_known else f": {key.rpartition('.')[0]}"
         yield (known.title if known is not None else key) + unit + whose, better or "", cells
 
 

@@ -145,9 +145,9 @@ def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
         marks = " and ".join(f"{arrow} {way}" for way, arrow in ARROWS.items() if way in verdicts)
         several = "; nothing corrects for several splits" if len(splits) > 1 else ""
         all_tested = all(row.verdict for split in splits for row in split.rows if row.recipe != base)
-        nothing = f"No recipe{'' if all_tested else ' that was tested'} differs from {base}"
+        nothing = f"No recipe{'' if all_tested else ' that was tested'} differs from “{base}”"
         told.append(
-            f"{f'{marks} {base}' if marks else nothing} with p < .05 by Tukey's honestly significant difference test "
+            f"{f'{marks} “{base}”' if marks else nothing} with p < .05 by Tukey's honestly significant difference test "
             f"(HSD), which allows for all pairs of recipes of a split{several}. Seeds vary what training draws, such "
             "as initialisation and order: the test is about these test items, not about other speakers."
         )

@@ -11,6 +11,10 @@ __all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks", "without_
 
 WHICH = {"validate": "validation item", "test": "test item"}
 OF_UNLABELLED = ("pseudo_labels", "consistency")  # terms that learn of nothing else
+MATCHED = (  # of a term that matches modalities class by class
+    "most often as they are too small to hold two items of one class, and two of others, that have both modalities; "
+    'what helps is a larger {size}{drawn}, or form = "hsic", which asks for no classes'
+)
 CLASSIFYING = {"cross_entropy", "ordered_emd", "level_regression", "guided_emd", "entropic_emd"}
 
 
@@ -36,16 +40,31 @@ def remarks(run: Run) -> list[str]:
     idle = [kind for kind in dict.fromkeys(kinds) if kind in OF_UNLABELLED]
     if idle and not (run.recipe.get("unlabelled") or {}).get("weight", 1):
         told.append(f"unlabelled.weight is 0, so that {' and '.join(idle)} had no part in the training.")
-    last = run.parts[0].epochs.iloc[-1] if len(run.parts[0].epochs) else {}
-    for column in [name for name in getattr(last, "index", ()) if str(name).startswith("taught_nothing.")]:
-        term, _, what = str(column).removeprefix("taught_nothing.").rpartition(".")
-        if term.startswith("unlabelled."):
-            term = f"{term.removeprefix('unlabelled.')}, of unlabelled items,"
-        if what == "batches" and last[column] > 0:
-            share = f"{last[column]:.0f} of {last['batches']:.0f} batches"
-            told.append(f"The term {term} learned nothing from {share} of the last epoch.")
-        elif what == "items" and last[column] > 0:
-            told.append(f"The term {term} left {last[column]:.0f} items of the last epoch out, which had no partner.")
+    return told + _nothing_learned(run)
+
+
+def _nothing_learned(run: Run) -> list[str]:
+    """Of the last epoch, of all folds together: what terms learned nothing from, why that may be, and what helps."""
+    rows = [part.epochs.iloc[-1] for part in run.parts if len(part.epochs)]
+    found: dict[str, float] = {}
+    for row in rows:
+        for column in [str(name) for name in row.index if str(name).startswith("taught_nothing.")]:
+            found[column] = found.get(column, 0) + row[column]
+    batches = sum(row.get("batches", 0) for row in rows)
+    where = "the last epoch" if len(run.parts) == 1 else f"the last epochs of the {len(run.parts)} folds"
+    told = []
+    for column, count in found.items():
+        name, _, what = column.removeprefix("taught_nothing.").rpartition(".")
+        kind = name.removeprefix("unlabelled.")
+        term = f"{kind}, of unlabelled items," if name != kind else name
+        if what == "batches" and count > 0:
+            size = "unlabelled.batch_size" if name != kind else "training.batch_size"
+            why = f"a larger {size} may help"
+            if kind.startswith("matching"):
+                why = MATCHED.format(size=size, drawn=", training.items_per_class" if name == kind else "")
+            told.append(f"The term {term} learned nothing from {count:.0f} of {batches:.0f} batches of {where}; {why}.")
+        elif what == "items" and count > 0:
+            told.append(f"The term {term} left {count:.0f} items of {where} out, which had no partner.")
     return told
 
 
