@@ -52,11 +52,15 @@ def test_every_subset_has_columns_and_rows(results):
     tables = figure_tables(results, summarise(results))
     assert [table.split for table in tables][:3] == ["whole", "whole, by modality", "whole, between modalities"]
     titles = [title for title, _, _ in tables[1].rows]
-    assert titles[:3] == [f"unweighted average recall %, {names.replace('+', ' + ')}" for names in SUBSETS]
+    assert titles[:3] == [f"unweighted average recall %: {names.replace('+', ' + ')}" for names in SUBSETS]
     assert sum("WAP" in title for title in titles) == 3
+    assert [title.partition(" %")[0] for title, _, _ in tables[1].first] == [
+        *["unweighted average recall"] * 3, *["UAR of random predictions"] * 3,
+    ]  # fmt: skip
+    assert tables[0].first == tables[0].rows
     assert not any("items" in title or "calibration" in title for title in titles)
     assert [title for title, _, _ in tables[2].rows][:1] == [
-        "Recall@1 of the item in the other modality %, acoustic + lexical"
+        "Recall@1 of the item in the other modality %: acoustic + lexical"
     ]
     assert not any("modal" in title or "+" in title for title, _, _ in tables[0].rows)
 

@@ -13,8 +13,8 @@ def test_a_term_of_unlabelled_items_is_named_as_one(tmp_path):
     (tmp_path / "metrics.json").write_text('{"name": "x", "seed": 0, "classes": ["a", "b"]}')
     (tmp_path / "metrics.jsonl").write_text(json.dumps(row) + "\n")
     why = (
-        "most often as they are too small to hold two items of one class, and two of others, that have both modalities; "
-        "what helps is a larger"
+        "most often as they are too small to hold two items of one class, and two of others, that have both "
+        "modalities; what helps is a larger"
     )
     hsic = 'or form = "hsic", which asks for no classes.'
     assert remarks(Run(tmp_path)) == [

@@ -25,6 +25,11 @@ __all__ = ["FigureTable", "figure_tables", "figures_markdown"]
 UNSEEN = "unseen."  # what the figures of unseen corpora begin with, in the table of runs
 ALL_KNOWN = FIGURES | LEVEL_FIGURES | VALUE_FIGURES | LEARNED_FIGURES | SPACE_FIGURES
 BY_MODALITY = ("uar", "chance_uar", "accuracy", "macro_f1", "weighted_f1", "weighted_precision")  # of each subset
+MAIN = tuple(
+    known[key].title
+    for known, keys in ((FIGURES, ("uar", "chance_uar")), (MATCHING_FIGURES, ("linear_cka", "chance_linear_cka")))
+    for key in keys
+)
 TOGETHER = (  # figures of subsets and pairs of modalities: what they begin with, the table's name, which are told
     ("by_modality.", "by modality", {key: FIGURES[key] for key in BY_MODALITY}),
     ("matching.", "between modalities", MATCHING_FIGURES),
@@ -39,11 +44,18 @@ class FigureTable:
         split: its name, and that of the unseen corpus.
         recipes: the columns.
         rows: title, which way is better ("higher", "lower" or ""), and a cell a recipe: text, and whether it is best.
+        main: how titles of the rows begin that matter most, where there are many; else empty.
     """
 
     split: str
     recipes: tuple[str, ...]
     rows: tuple[tuple[str, str, tuple[tuple[str, bool], ...]], ...]
+    main: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> tuple[tuple[str, str, tuple[tuple[str, bool], ...]], ...]:
+        """The rows that stand open on a page: all, or those whose titles begin with one of ``main``."""
+        return tuple(row for row in self.rows if row[0].startswith(self.main)) if self.main else self.rows
 
     @property
     def name(self) -> str:
@@ -78,7 +90,7 @@ def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list
             keys = {key: told for key, told in keys.items() if _figure_of(key) in known and own[key].notna().any()}
             alike = _of_as_many(own, begin, ranked)
             rows = tuple(_rows(own[["recipe", *keys]].rename(columns=keys), results.recipes, alike, known))
-            tables += [FigureTable(f"{split.split}, {name}", results.recipes, rows)] if rows else []
+            tables += [FigureTable(f"{split.split}, {name}", results.recipes, rows, MAIN)] if rows else []
     return tables
 
 
