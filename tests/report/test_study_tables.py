@@ -114,7 +114,9 @@ def test_arrows_are_explained_where_there_are_any(make_study, planted):
     assert legend(summarise(planted))[1].startswith("↑ above and ↓ below “CE” with p < .05")
     level = summarise(open_study(make_study({"CE": 0.5, "KL": 0.5}, seeds=3, items=60)))
     told = " ".join(legend(level))
-    assert "No recipe differs from “CE” with p < .05 by Tukey's honestly significant difference test (HSD), which" in told
+    assert (
+        "No recipe differs from “CE” with p < .05 by Tukey's honestly significant difference test (HSD), which" in told
+    )
     assert not {"↑", "↓"} & set(told)
     assert "several splits" not in told
     ahead = summarise(open_study(make_study({"CE": 0.0, "KL": 2.0}, seeds=4, items=200)))

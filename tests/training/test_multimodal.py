@@ -20,7 +20,8 @@ from affectspace.training.prepare import prepare
 CLASSES = ("angry", "happy", "sad")
 WORDS = {"angry": "hate", "happy": "love", "sad": "cry"}
 FILES = (
-    "metrics.json", "metrics.jsonl", "model/model.safetensors", "predictions.parquet", "predictions_by_modality.parquet",
+    "metrics.json", "metrics.jsonl", "model/model.safetensors", "predictions.parquet",
+    "predictions_by_modality.parquet",
 )  # fmt: skip
 
 

@@ -198,7 +198,8 @@ def corpora(comparison: Shown) -> list[dict[str, Any]]:
 
 
 def _card(about: dict[str, Any]) -> dict[str, Any]:
-    quarantine = about.get("quarantine") or []
+    # who goes on without a modality is told in a note, and is not gone
+    quarantine = [row for row in about.get("quarantine") or [] if not row.get("without")]
     ratings = sum(row["reason"].startswith(RATING_FAULT) for row in quarantine)
     items = len(quarantine) - ratings
     left_out = dict(about.get("left_out") or {})
