@@ -300,6 +300,15 @@ def test_finished_figures_and_errors_do_not_wait_for_torch(tmp_path, words):
     assert told.returncode == 0, told.stderr
 
 
+@pytest.mark.parametrize("module", ["affectspace", "affectspace.cli.app"])
+def test_a_module_that_is_run_is_the_command(module):
+    words = [sys.executable, "-X", "importtime", "-m", module, "report", "nowhere"]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "error: there is no run folder nowhere" in told.stderr
+    assert not {"torch", "matplotlib"} & {line.split("|")[-1].strip() for line in told.stderr.splitlines()}
+
+
 # ---- demo
 
 

@@ -82,3 +82,7 @@ def main() -> None:
     except KeyboardInterrupt as interrupt:
         errors.print(f"interrupted{'; ' if interrupt.args else ''}{' '.join(map(str, interrupt.args))}")
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
