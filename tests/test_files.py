@@ -1,11 +1,14 @@
 """Files are whole or absent, and paths stay below their root."""
 
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
+from affectspace import files
 from affectspace.errors import InputError
-from affectspace.files import atomic_directory, atomic_path, inside, json_text, packed, sweep, write_text
+from affectspace.files import atomic_directory, atomic_path, inside, json_text, packed, sha256, sweep, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
@@ -84,3 +87,51 @@ def test_a_reference_into_a_table_stays_below_the_root_with_its_table(tmp_path):
 )
 def test_what_is_a_reference_into_a_table(path, table, row):
     assert packed(path) == (Path(table), row)
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """How often the bytes of a file have been hashed."""
+    calls, whole = [], hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *given: calls.append(1) or whole(*given))
+    return calls
+
+
+def test_a_file_that_stays_as_it_is_is_hashed_once_by_whatever_path(tmp_path, monkeypatch, hashed):
+    monkeypatch.setattr(files, "SETTLED", 0)
+    (tmp_path / "a.bin").write_bytes(b"as it is")
+    (tmp_path / "link.bin").symlink_to("a.bin")
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "a.bin", "a.bin", tmp_path / "link.bin"):
+        assert sha256(path) == hashlib.sha256(b"as it is").hexdigest()
+    assert len(hashed) == 1
+
+
+@pytest.mark.parametrize(("after", "later"), [(b"as it was", 1), (b"as it was before", 0)])
+def test_one_that_was_written_again_is_hashed_again(tmp_path, monkeypatch, after, later):
+    monkeypatch.setattr(files, "SETTLED", 0)
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"as it is.")
+    sha256(path)
+    then = path.stat().st_mtime_ns + later
+    path.write_bytes(after)
+    os.utime(path, ns=(then, then))
+    assert sha256(path) == hashlib.sha256(after).hexdigest()
+
+
+def test_one_that_was_written_just_now_may_be_written_again_within_a_tick_of_the_clock(tmp_path, hashed):
+    path = tmp_path / "a.bin"
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        os.utime(path, ns=(10**18, 10**18))
+        assert [sha256(path), sha256(path)] == [hashlib.sha256(content).hexdigest()] * 2
+    assert len(hashed) == 4
+
+
+def test_a_file_that_is_gone_is_not_known_by_its_hash(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SETTLED", 0)
+    (tmp_path / "a.bin").write_bytes(b"here")
+    sha256(tmp_path / "a.bin")
+    (tmp_path / "a.bin").unlink()
+    with pytest.raises(FileNotFoundError):
+        sha256(tmp_path / "a.bin")

@@ -8,8 +8,10 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ __all__ = [
 
 
 PACKED = re.compile(r"(?P<table>.+\.(?:parquet|csv))#(?P<row>\d{1,18})", re.DOTALL)
+SETTLED = 2_000_000_000  # nanoseconds; no file system's clock ticks more slowly
 UMASK = os.umask(0o077)  # it can only be read by setting it, which is safe while the program has one thread
 os.umask(UMASK)
 
@@ -202,8 +205,22 @@ def inside(root: str | Path, relative: str) -> Path:
 
 
 def sha256(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
+    """Hexadecimal SHA-256 of a file's bytes, which are read once in a process while size and time stay as they are."""
+    real = os.path.realpath(path)
+    status = os.stat(real)
+    # One that was written just now may be written again within the same tick of the file system's clock.
+    if time.time_ns() - status.st_ctime_ns < SETTLED:
+        return _hashed(real)
+    return _hashed_before(real, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@lru_cache(maxsize=1024)
+def _hashed_before(real: str, *state: int) -> str:
+    return _hashed(real)
+
+
+def _hashed(real: str) -> str:
+    with open(real, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
