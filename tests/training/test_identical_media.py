@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from affectspace.errors import LeakError
+from affectspace.errors import InputError, LeakError
 from affectspace.features import Face, finders
 from affectspace.media.video_file import write_video
 from affectspace.protocols import groups_of
-from affectspace.training import make_recipe
+from affectspace.training import make_recipe, train
 from affectspace.training.gather import gather
 from affectspace.training.prepare import prepare
 
@@ -98,3 +98,24 @@ def test_a_run_of_one_modality_keeps_its_hashes_to_the_bit(values):
     heard = [f"i{number}" for number in range(9) if number != 3]
     assert items["id"].tolist() == heard
     assert items["audio_sha"].tolist() == [several[item].split()[0] for item in heard]
+
+
+OTHERS = [("i0", "f" * 64), ("i0", "{0} " + "f" * 64), ("i0", None), ("i9", "f" * 64)]
+
+
+def test_a_run_goes_on_that_kept_the_hash_of_one_medium_of_an_item_and_with_no_other(values, tmp_path, broken_off):
+    values["protocol"]["allow"] = ["script", "audio"]
+    recipe, file = make_recipe(values), tmp_path / "run" / "split.parquet"
+    broken_off(recipe, tmp_path / "run", 1)
+    split = pd.read_parquet(file)
+    hashes = [[] if item == "i9" else str(told).split() for item, told in zip(split["id"], split["audio_sha"])]
+    split["audio_sha"] = [own[0] if own else None for own in hashes]  # as runs were begun
+    for item, told in OTHERS:
+        row = split["id"].tolist().index(item)
+        other = split["audio_sha"].tolist()
+        other[row] = told and told.format(*hashes[row])
+        split.assign(audio_sha=other).to_parquet(file)
+        with pytest.raises(InputError, match="recordings, or which of them can be read, have changed since"):
+            train(recipe, tmp_path / "run", resume=True, quiet=True)
+    split.to_parquet(file)
+    assert train(recipe, tmp_path / "run", resume=True, quiet=True).metrics

@@ -125,9 +125,18 @@ def _refuse_changes(folder: Path, about: dict, split: pd.DataFrame) -> None:
     if changed := changes(begun["corpora"], about["corpora"]):
         raise InputError(f"{changed} since {folder} was begun; {remedy}")
     stored = pd.read_parquet(folder / "split.parquet")
-    columns = ["key", "part", "audio_sha"]
-    if not stored[columns].astype("string").equals(split[columns].astype("string")):
+    columns = ["key", "part"]
+    same = stored[columns].astype("string").equals(split[columns].astype("string"))
+    if not same or not _same_media(stored["audio_sha"], split["audio_sha"]):
         raise InputError(f"recordings, or which of them can be read, have changed since {folder} was begun; {remedy}")
+
+
+def _same_media(begun: pd.Series, now: pd.Series) -> bool:
+    """Whether items are of the media they were of; runs once kept the hash of one medium where an item has several."""
+    if not (begun.isna().to_numpy() == now.isna().to_numpy()).all():
+        return False
+    pairs = zip(begun.dropna(), now.dropna(), strict=True)
+    return all({*str(was).split()} <= {*str(own).split()} for was, own in pairs)
 
 
 def changes(begun: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> str:
