@@ -37,3 +37,24 @@ def test_vectors_lie_below_the_data_or_where_an_absolute_path_says(data, path):
 def test_vectors_do_not_leave_the_data_by_a_relative_path(data, path):
     with pytest.raises(InputError, match=r"features\.path '.*\.\./v\.npz' leaves the recipe's data, .*; name"):
         make_frontend(recipe(data, path))
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "path", "told"),
+    [
+        ("v.npz", "../v.npz", "v.npz", "v.npz"),
+        ("other", "..", "other/*.npz", r"other/\*\.npz"),
+        ("other", "..", "*/v.npz", "other/v.npz"),  # which only some of the files do
+    ],
+)
+def test_nor_by_a_link(data, link, target, path, told):
+    (data / link).symlink_to(target)
+    with pytest.raises(
+        InputError, match=rf"features\.path '{told}' leaves the recipe's data, .*data; name a path below"
+    ):
+        make_frontend(recipe(data, path))
+
+
+def test_a_link_that_stays_below_the_data_is_followed(data):
+    (data / "v.npz").symlink_to("own/v.npz")
+    assert make_frontend(recipe(data, "v.npz")).read(["a"]).values.tolist() == [[1.0, 1.0]]

@@ -29,6 +29,7 @@ from affectspace.features import (
 from affectspace.files import inside
 from affectspace.labels import Classes, LabelSpace, Levels, Poles, Uncut
 from affectspace.training.finder_file import finder_file
+from affectspace.training.named_paths import named_path
 from affectspace.training.pretrained_source import source_of
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import ClassLabels, LevelLabels, PoleLabels
@@ -105,7 +106,7 @@ def make_frontend(
         case VectorFeatures() as features:
             paths = [features.path] if isinstance(features.path, str) else features.path
             return VectorTable(
-                [_vectors(recipe, path) for path in paths],
+                [str(named_path(recipe, "features.path", path)) for path in paths],
                 id_column=features.id_column,
                 columns=features.columns,
             )
@@ -132,17 +133,6 @@ def joined_fingerprint(recipe: Recipe, frontends: Mapping[str, Any]) -> str:
         each.fingerprint if not recipe.modalities else f"{name}: {each.fingerprint}" for name, each in frontends.items()
     ]
     return " | ".join(told)
-
-
-def _vectors(recipe: Recipe, path: str) -> str:
-    """A path or pattern below ``data``, or the absolute one that a recipe names: large tables lie where they lie."""
-    found = Path(recipe.data) / path
-    if not Path(path).is_absolute() and ".." in Path(path).parts:
-        raise InputError(
-            f"features.path {path!r} leaves the recipe's data, {Path(recipe.data).resolve()}; name a path below it, or "
-            "an absolute one"
-        )
-    return str(found)
 
 
 def _net_of_faces(recipe: Recipe, features: FaceSequenceFeatures) -> ImageVectors:

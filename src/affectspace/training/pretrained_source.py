@@ -5,7 +5,9 @@ from pathlib import Path
 from torch import nn
 
 from affectspace.encoders import PretrainedImages
+from affectspace.errors import InputError
 from affectspace.features import Normaliser
+from affectspace.training.named_paths import named_path
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_encoder import PretrainedImageEntry
 
@@ -15,15 +17,27 @@ FOLDER = "pretrained"  # within that of a model, whose file of weights holds all
 
 
 def source_of(recipe: Recipe, source: str) -> str | Path:
-    """The folder below the recipe's ``data`` that a source names, or else the name itself, which is one on the hub.
+    """The folder that a source names, below the recipe's ``data`` or absolute, or else the name itself, on the hub.
+
+    Raises:
+        InputError: a relative path that leaves ``data``, or a name on the hub that a folder in the working directory
+            has, which would be opened in its place.
 
     Example:
         >>> from types import SimpleNamespace
         >>> source_of(SimpleNamespace(data="."), "nobody/has-such-a-folder")
         'nobody/has-such-a-folder'
     """
-    local = Path(recipe.data) / source
-    return local if local.is_dir() else source
+    local = named_path(recipe, "source", source)
+    if local.is_dir():
+        return local
+    if Path(source).is_dir():
+        raise InputError(
+            f"source {source!r} is no folder below the recipe's data, {Path(recipe.data).resolve()}, and one in the "
+            f"working directory, {Path.cwd()}, would be opened in place of that on the hub; put it below data, or "
+            "rename it"
+        )
+    return source
 
 
 def source_folder(recipe: Recipe) -> Path | None:
