@@ -247,7 +247,16 @@ def test_one_class_alone_is_refused_by_name(tmp_path):
     ("changes", "message"),
     [
         ({"features": {"kind": "log_mel"}}, "features are those of a single modality, and there are modalities"),
-        ({"encoder": {"kind": "mlp"}}, "encoder.kind 'mlp' reads one kind of features, and there are modalities"),
+        (
+            {"encoder": {"kind": "mlp", "modality_dropout": 0.2}},
+            "encoder.kind is 'mlp', and there are modalities; recipes of several have encoder.kind = "
+            '"multimodal", which is the default beside them',
+        ),
+        (
+            {"modalities": {"visual": {"features": {"kind": "faces", "frames": 18}, "net": NET}}},
+            'modalities.visual: features.kind = "faces" gives single pictures, which no autoencoder reads; use '
+            '"face_sequence", which reads frames through a video, or vectors of the pictures',
+        ),
         ({"augment": {"level": 3.0}}, "augment changes items of one modality alone"),
         ({"modalities": {"lexical": None}}, "modalities.lexical"),
     ],

@@ -36,7 +36,7 @@ from affectspace.training.recipe_terms import (
     Term,
 )
 from affectspace.training.recipe_training import Monitor, Training
-from affectspace.training.schema import Section, sentences
+from affectspace.training.schema import Section, kind_of, sentences
 
 __all__ = ["Recipe", "make_recipe"]
 
@@ -101,6 +101,12 @@ class Recipe(Section):
                     "features are those of a single modality, and there are modalities; give each its own, as "
                     "[modalities.NAME.features], and leave [features] out"
                 )
+            # before its keys are read, which would be told as those of a net that has no place here
+            if (kind := kind_of(values.get("encoder"))) not in (None, "multimodal"):
+                raise ValueError(
+                    f"encoder.kind is {kind!r}, and there are modalities; recipes of several have encoder.kind = "
+                    '"multimodal", which is the default beside them'
+                )
             kinds = {"encoder": "multimodal"}
         else:
             kinds = {"features": "log_mel", "encoder": "conv_pool"}
@@ -140,11 +146,6 @@ class Recipe(Section):
     def _reads_modalities(self) -> None:
         if not self.modalities:
             raise ValueError('encoder.kind "multimodal" reads modalities; give two or more, as [modalities.NAME]')
-        if not isinstance(self.encoder, MultimodalEncoderEntry):
-            raise ValueError(
-                f"encoder.kind {self.encoder.kind!r} reads one kind of features, and there are modalities; use "
-                'encoder.kind = "multimodal", or leave encoder out'
-            )
         if self.augment.on or self.views.on:
             section = "augment" if self.augment.on else "views"
             raise ValueError(f"{section} changes items of one modality alone; leave [{section}] out beside modalities")

@@ -1,12 +1,12 @@
 """What a recipe says of items of several modalities, and of items without a label."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from affectspace.training.recipe_features import FaceFeatures, Features
-from affectspace.training.schema import Section
+from affectspace.training.recipe_features import Features
+from affectspace.training.schema import Section, kind_of
 
 __all__ = ["Balance", "LinearNet", "Modalities", "ModalityEntry", "MultimodalEncoderEntry", "SequenceNet", "Unlabelled"]
 
@@ -43,13 +43,19 @@ class ModalityEntry(Section):
     features: Features
     net: Annotated[LinearNet | SequenceNet, Field(discriminator="kind")]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_no_single_pictures(cls, values: Any) -> Any:
+        """Told before the keys of the features are read, as those of face_sequence are unknown to faces."""
+        if isinstance(values, dict) and kind_of(values.get("features")) == "faces":
+            raise ValueError(
+                'features.kind = "faces" gives single pictures, which no autoencoder reads; use "face_sequence", which '
+                "reads frames through a video, or vectors of the pictures"
+            )
+        return values
+
     @model_validator(mode="after")
     def _is_read_by_its_net(self) -> Self:
-        if isinstance(self.features, FaceFeatures):
-            raise ValueError(
-                'features.kind = "faces" gives single pictures, which no autoencoder reads; use "face_sequence" of '
-                "videos, or vectors of the pictures"
-            )
         if isinstance(self.net, LinearNet) and self.features.kind not in ("vectors", "functionals"):
             raise ValueError(
                 f'net.kind = "linear" reads vectors, and features.kind {self.features.kind!r} gives sequences; use '

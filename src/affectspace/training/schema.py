@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-__all__ = ["Section", "sentences"]
+__all__ = ["Section", "kind_of", "sentences"]
 
 
 class Section(BaseModel):
@@ -22,6 +22,16 @@ class Section(BaseModel):
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise ValueError(f"unknown key {key!r}; {hint}legal: {', '.join(cls.model_fields)}")
         return values
+
+
+def kind_of(section: Any) -> Any:
+    """The ``kind`` of a table that is not read yet, or of a section; None where none is given.
+
+    Example:
+        >>> kind_of({"kind": "mlp"}), kind_of({}), kind_of(3)
+        ('mlp', None, None)
+    """
+    return section.get("kind") if isinstance(section, dict) else getattr(section, "kind", None)
 
 
 # What pydantic calls a fault -> what is legal there, with the figures that it names.
