@@ -73,3 +73,21 @@ def test_its_fingerprint_follows_the_weights_and_not_the_place(tmp_path):
     assert len(pickle.dumps(first)) < 1000
     save_resnet(tmp_path / "b", seed=1)  # in its place, in the same process
     assert PretrainedVectors(tmp_path / "b").fingerprint == other.fingerprint
+
+
+@needs_transformers
+def test_of_one_on_the_hub_the_files_that_decide_its_answers_are_told(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    cache = tmp_path / "models--nobody--seer"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs/main").write_text("a" * 40)
+    folder = cache / "snapshots" / ("a" * 40)
+    folder.mkdir(parents=True)
+    save_resnet(folder)
+    (folder / "README.md").write_text("of what it was trained on")
+    names = ["config.json", "model.safetensors", "preprocessor_config.json"]
+    assert PretrainedVectors("nobody/seer").hub_files == [folder / name for name in names]
+    assert PretrainedVectors(folder).hub_files == []

@@ -3,12 +3,14 @@
 import importlib.util
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from affectspace.encoders.hub import hub_files
 from affectspace.errors import InputError, MediaError
 from affectspace.features import FeatureStore, PretrainedText
 
@@ -48,6 +50,48 @@ def save(folder, **settings):
 def bert(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bert")
     return folder, save(folder)
+
+
+@pytest.fixture
+def publish(tmp_path, monkeypatch):
+    """``publish(folder, commit)``: makes it the newest in the cache of a hub that is not reached."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    cache = tmp_path / "cache/models--nobody--reader"
+    (cache / "refs").mkdir(parents=True)
+
+    def published(folder, commit):
+        shutil.copytree(folder, cache / "snapshots" / commit)
+        (cache / "refs/main").write_text(commit)
+        return cache / "snapshots" / commit
+
+    return published
+
+
+@needs_transformers
+def test_of_one_on_the_hub_the_files_are_told_of_the_commit_that_was_opened(bert, publish):
+    folder, _ = bert
+    first = publish(folder, "a" * 40)
+    reader = PretrainedText("nobody/reader")
+    publish(folder, "b" * 40)  # meanwhile
+    told = reader.hub_files
+    assert [file.name for file in told] == ["config.json", "model.safetensors", "tokenizer.json"]
+    assert {file.parent for file in told} == {first}
+    assert np.array_equal(reader("i know"), PretrainedText(folder)("i know"))
+    assert PretrainedText(folder).hub_files == []
+
+
+@needs_transformers
+def test_so_are_weights_in_several_files(bert, publish):
+    folder, _ = bert
+    first = publish(folder, "a" * 40)
+    (first / "model.safetensors").rename(first / "model-00001-of-00001.safetensors")
+    index = {"weight_map": {"a": "model-00001-of-00001.safetensors", "b": "model-00001-of-00001.safetensors"}}
+    (first / "model.safetensors.index.json").write_text(json.dumps(index))
+    names = [file.name for file in hub_files("nobody/reader", "a" * 40, "tokenizer.json")]
+    assert names == ["config.json", "tokenizer.json", "model-00001-of-00001.safetensors"]
 
 
 def states(model, *pieces):

@@ -292,6 +292,10 @@ class Reader(WordVectors):
         assert asked.is_file() or source == "nobody/reader", f"{source} is asked for on the hub"
         super().__init__(asked if asked.is_file() else HUB["words"], words)
 
+    @property
+    def hub_files(self):
+        return [HUB["words"]]
+
 
 class Net(PixelVectors):
     """Stands in for a model of pictures."""
@@ -361,12 +365,27 @@ def test_so_are_those_whose_weights_settings_or_vocabulary_have_changed(borrowed
 def test_a_name_on_the_hub_stays_one(borrowed, tmp_path):
     run = train(of_sources(borrowed, "nobody/reader"), tmp_path / "run", quiet=True)
     model = load_model(run.path)
-    assert sorted(model.digests) == ["nets/mine.onnx", "nets/seer"]
+    assert sorted(model.digests) == ["hub:nobody/reader", "nets/mine.onnx", "nets/seer"]
     assert embedded(run, embed(model, [borrowed / "films"], quiet=True))
     shutil.copytree(borrowed / "nets" / "reader", borrowed / "nobody" / "reader")
     for apply in applied(run, borrowed):
         with pytest.raises(InputError, match=r"by nobody/reader of the hub, and a folder of that name has since"):
             apply()
+
+
+def test_what_is_published_later_under_that_name_is_refused(borrowed, tmp_path):
+    run = train(of_sources(borrowed, "nobody/reader"), tmp_path / "run", quiet=True)
+    (borrowed / "words.txt").write_text("yes 1 1\nno 1 0\n")
+    for apply in applied(run, borrowed):
+        with pytest.raises(
+            InputError, match=r"^nobody/reader of the hub has changed since the model was trained, .*OFFL"
+        ):
+            apply()
+    config = run.path / "model" / "config.json"
+    told = json.loads(config.read_text())
+    del told["files_sha256"]["hub:nobody/reader"]  # as models were saved before
+    config.write_text(json.dumps(told))
+    assert all(apply() for apply in applied(run, borrowed))
 
 
 @pytest.mark.parametrize("name", ["nets/seer", "nets/mine.onnx"])

@@ -11,8 +11,9 @@ import numpy as np
 import PIL
 import torch
 
+from affectspace.encoders.hub import hub_files
 from affectspace.encoders.pretrained import state_of
-from affectspace.encoders.pretrained_images import PretrainedTrunk
+from affectspace.encoders.pretrained_images import CONFIG, PretrainedTrunk
 from affectspace.errors import InputError
 from affectspace.features.crops import fit_square, in_colour
 
@@ -99,6 +100,12 @@ class PretrainedVectors:
 
     def __post_init__(self):
         _ = self._trunk
+
+    @property
+    def hub_files(self) -> list[Path]:
+        """Of a model on the hub the files, at the commit that was opened, which decide its answers; else none."""
+        revision = self._trunk.revision
+        return hub_files(str(self.source), revision, CONFIG) if revision else []
 
     @property
     def fingerprint(self) -> str:

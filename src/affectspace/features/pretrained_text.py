@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from affectspace.encoders.hub import hub_files, hub_revision
 from affectspace.encoders.pretrained import FAULTS, first_line, opening, refuse_source, state_of
 from affectspace.errors import InputError, MediaError
 from affectspace.features.in_order import one_thread
@@ -70,6 +71,12 @@ class PretrainedText:
         return self._reader.width
 
     @property
+    def hub_files(self) -> list[Path]:
+        """Of a model on the hub the files, at the commit that was opened, which decide its answers; else none."""
+        revision = self._reader.revision
+        return hub_files(str(self.source), revision, "tokenizer.json") if revision else []
+
+    @property
     def fingerprint(self) -> str:
         """All settings, the content of the model and its tokenizer, and the versions of the computation."""
         return self._fingerprint
@@ -126,13 +133,14 @@ class PretrainedText:
 
 
 class _Reader(NamedTuple):
-    """A model and its tokenizer, how wide its states are, how many pieces it reads, and the hash of it all."""
+    """A model and its tokenizer, how many pieces it reads, the width of its states, the hash of it all, its commit."""
 
     model: nn.Module
     tokenizer: Any
     longest: int
     width: int = 0
     content: str = ""
+    revision: str | None = None
 
     def __call__(self, text: str) -> tuple[np.ndarray, list[tuple[int, int]]]:
         """The last hidden state of every piece ``(pieces, width)``, and which characters the piece stands for."""
@@ -151,9 +159,9 @@ def _opened(source: str, state: tuple[tuple[str, int, int], ...]) -> _Reader:
     from transformers import AutoModel, AutoTokenizer  # pyright: ignore[reportMissingImports]
 
     with opening(source):
-        model, told = AutoModel.from_pretrained(
-            source, trust_remote_code=False, use_safetensors=True, output_loading_info=True
-        )
+        revision = hub_revision(source)  # asked once, so that all files are of one commit
+        own: dict[str, Any] = {"trust_remote_code": False} | ({"revision": revision} if revision else {})
+        model, told = AutoModel.from_pretrained(source, use_safetensors=True, output_loading_info=True, **own)
     writes = bool(getattr(model.config, "is_encoder_decoder", False))
     # A pooler comes behind the states that are read here, and many models are published without one.
     unread = ("pooler.", "decoder.") if writes else ("pooler.",)
@@ -163,7 +171,7 @@ def _opened(source: str, state: tuple[tuple[str, int, int], ...]) -> _Reader:
             "has written it"
         )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source, **own)
     except FAULTS as error:
         raise InputError(
             f"{source} has no tokenizer that can be opened: {first_line(error)}; save the model's own tokenizer "
@@ -191,7 +199,7 @@ def _opened(source: str, state: tuple[tuple[str, int, int], ...]) -> _Reader:
         width = reader("a")[0].shape[1]
     except (*FAULTS, AttributeError, IndexError) as error:  # models of pictures look for what they are not given
         raise InputError(f"{source} cannot read a text: {first_line(error)}; give a model of texts") from error
-    return reader._replace(width=width, content=_content(reader.model, tokenizer, config))
+    return reader._replace(width=width, content=_content(reader.model, tokenizer, config), revision=revision)
 
 
 def _content(model: nn.Module, tokenizer: Any, config: Any) -> str:

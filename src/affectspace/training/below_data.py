@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from affectspace.errors import InputError
+from affectspace.features import FaceSequence
 from affectspace.training.digests import digest, files_of_net, files_of_pretrained
+from affectspace.training.frontends import make_frontend
 from affectspace.training.pretrained_source import source_folder
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import (
@@ -15,6 +17,8 @@ from affectspace.training.recipe_features import (
     WordFeatures,
 )
 from affectspace.training.recipe_file import load_recipe
+
+HUB = "hub:"  # before the name of a model that is no folder below the data
 
 __all__ = ["digests_below", "files_below", "refuse_other_below", "with_data_of_run"]
 
@@ -42,11 +46,16 @@ def files_below(recipe: Recipe) -> list[str]:
 
 
 def digests_below(recipe: Recipe) -> dict[str, str]:
-    """SHA-256 of each of :func:`files_below` that is there, by its path in the recipe.
+    """SHA-256 of each of :func:`files_below` that is there, by its path in the recipe, and of models on the hub.
 
+    The name of one on the hub follows ``hub:``, and of it those files count that decide its answers.
     Tables of vectors are not among them: they get rows for new items, and those of others stay as they are.
     """
-    lasting = {path: files for view in recipe.per_modality().values() for path, files in _lasting(view).items()}
+    lasting = {
+        path: files
+        for view in recipe.per_modality().values()
+        for path, files in (_lasting(view) | _of_hub(view)).items()
+    }
     return {path: digest(files) for path, files in lasting.items() if files}  # of others their front ends tell
 
 
@@ -76,7 +85,7 @@ def refuse_other_below(recipe: Recipe, digests: Mapping[str, str] | None) -> Non
         InputError: it names all of them.
     """
     root, known = Path(recipe.data), digests or {}
-    named = dict.fromkeys([*files_below(recipe), *known])
+    named = dict.fromkeys([*files_below(recipe), *(path for path in known if not path.startswith(HUB))])
     if gone := [path for path in named if not (root / path).exists() and not glob.glob(str(root / path))]:
         raise InputError(
             f"the model makes features by {', '.join(gone)}, which is not below {root.resolve()}: give "
@@ -85,12 +94,19 @@ def refuse_other_below(recipe: Recipe, digests: Mapping[str, str] | None) -> Non
     if digests is None:
         return
     now = digests_below(recipe)
-    if hidden := [path for path in now if path not in known]:  # all that is no folder is known since training
+    # All folders are known since training; of the hub a model knows nothing that was saved before it kept that.
+    if hidden := [path for path in now if path not in known and not path.startswith(HUB)]:
         raise InputError(
             f"the model makes features by {', '.join(hidden)} of the hub, and a folder of that name has since been put "
             f"below {root.resolve()}; give it another name"
         )
-    if changed := [path for path in known if now.get(path) != known[path]]:
+    changed = [path for path in known if now.get(path) != known[path]]
+    if published := [path.removeprefix(HUB) for path in changed if path.startswith(HUB)]:
+        raise InputError(
+            f"{', '.join(published)} of the hub has changed since the model was trained, which would read features "
+            "made by it wrongly; restore the hub's cache of that day and set HF_HUB_OFFLINE=1, or train again"
+        )
+    if changed:
         raise InputError(
             f"{', '.join(str(root.resolve() / path) for path in changed)} has changed since the model was trained, "
             "which would read features made by it wrongly; restore it from a copy, or train again"
@@ -111,3 +127,13 @@ def _lasting(recipe: Recipe) -> dict[str, list[Path]]:
     if isinstance(features, PretrainedTextFeatures | FaceSequenceFeatures) and (folder := source_folder(recipe)):
         found[str(features.source)] = files_of_pretrained(folder)
     return {path: [file for file in files if file.is_file()] for path, files in found.items()}
+
+
+def _of_hub(recipe: Recipe) -> dict[str, list[Path]]:
+    """The files of the hub by which a single modality is made, by ``hub:`` and the model's name."""
+    source = getattr(recipe.features, "source", None)
+    if source is None or source_folder(recipe):
+        return {}
+    frontend = make_frontend(recipe)  # its model stays open, so that the commit is the one that makes the features
+    model = frontend.encoder if isinstance(frontend, FaceSequence) else frontend
+    return {f"{HUB}{source}": model.hub_files}  # pyright: ignore[reportAttributeAccessIssue]  # all with a source have it
