@@ -1,6 +1,7 @@
 """Items without a label: which are trained on, what is learned of them, and that none of it reaches what is tested."""
 
 import json
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -314,8 +315,12 @@ def test_a_corpus_without_labels_and_none_at_all(corpus, tmp_path):
     assert set(silent.normaliser.groups) == {mine, "silent"}
     assert not silent.protocol["transductive"]  # by its own, of which nothing is tested
     alone = recipe(tmp_path, corpora=paths[1:])
-    with pytest.raises(InputError, match="no corpus has an item with a label; a net learns classes of labelled items"):
+    words = (
+        r"no corpus has an item with a label \(silent: 24 x no label\); a net learns classes of labelled items alone"
+    )
+    with pytest.raises(InputError, match=words), patch("affectspace.training.gather.gather_corpus") as read:
         prepare(alone)
+    read.assert_not_called()  # nobody waits for media of which nothing is learned
     labelled = pd.read_csv(corpus / "items.csv").dropna(subset="label").query("label != 'bored'")
     labelled.to_csv(tmp_path / "items.csv", index=False)
     with pytest.raises(InputError, match="there are no unlabelled items to train on; add a corpus without labels"):

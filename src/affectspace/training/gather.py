@@ -17,6 +17,7 @@ from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend
 from affectspace.training.gather_corpus import CorpusPart, gather_corpus
 from affectspace.training.inputs import Clips
+from affectspace.training.label_corpus import label_corpus, refuse_no_labels
 from affectspace.training.label_spaces import label_spaces
 from affectspace.training.recipe import Recipe
 
@@ -85,10 +86,11 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         if not len(corpus):
             raise InputError(f"corpus {corpus.name} has no items: its table is empty")
         corpora.append(corpus)
-    spaces = label_spaces(recipe, corpora)
-    parts = [gather_corpus(recipe, corpus, space, views, frontends, quiet) for corpus, space in zip(corpora, spaces)]
+    told = [label_corpus(recipe, corpus, space) for corpus, space in zip(corpora, label_spaces(recipe, corpora))]
+    refuse_no_labels(told)
+    parts = [gather_corpus(recipe, each, views, frontends, quiet) for each in told]
     if not any(len(part.items) for part in parts):
-        raise InputError("no corpus has an item with a label; a net learns classes of labelled items alone")
+        raise InputError("no item that has a label has any features; see what is set aside by affectspace check")
     about, unread = [part.about for part in parts], [pair for part in parts for pair in part.unread]
     parts = [part for part in parts if len(part.items) + len(part.unlabelled)]  # of others there are no features
     inputs = {name: _clips([(part.found[name], part.rows[name], len(part.items)) for part in parts]) for name in views}

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affectspace.corpora import Corpus, Fault, check
+from affectspace.corpora import Corpus
 from affectspace.errors import InputError
 from affectspace.features import Features, Waveform
 from affectspace.features.extract import reads_text
-from affectspace.labels import LabelSpace, Targets, agreement
-from affectspace.training.frontends import medium
-from affectspace.training.label_spaces import NoLabels
+from affectspace.labels import agreement
+from affectspace.training.label_corpus import LabelledCorpus
 from affectspace.training.read_modality import (
     ModalityRead,
     extract,
@@ -25,9 +24,7 @@ from affectspace.training.read_modality import (
     why_unread,
 )
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_features import VectorFeatures
-from affectspace.training.set_aside import mislabelled, refuse_too_many, unusable
-from affectspace.training.unused import RATING_FAULT
+from affectspace.training.set_aside import refuse_too_many
 
 __all__ = ["CorpusPart", "corpus_digest", "gather_corpus"]
 
@@ -64,39 +61,29 @@ class CorpusPart:
 
 
 def gather_corpus(
-    recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels, views: dict[str, Recipe], frontends: dict[str, Any],
-    quiet: bool,
-) -> CorpusPart:  # fmt: skip
+    recipe: Recipe, told: LabelledCorpus, views: dict[str, Recipe], frontends: dict[str, Any], quiet: bool
+) -> CorpusPart:
     """The targets and the features of one corpus, and the reasons why some of its items have none.
 
     Args:
         recipe: it asks for them.
-        corpus: opened.
-        space: of its labels.
+        told: the corpus and its targets.
         views: the recipe as each modality sees it.
         frontends: of the modalities.
         quiet: whether no bar is shown.
 
     Raises:
-        InputError: the corpus has no item to use, or too many at fault.
+        InputError: no item has any modality, or too many are at fault.
     """
-    faults = check(corpus, read_media=False)
+    corpus, space, made, quarantine = told.corpus, told.space, told.targets, [*told.quarantine]
     several = bool(recipe.modalities)
-    # of one modality an item without its medium is at fault; of several it only lacks that one
-    column = None if several or isinstance(recipe.features, VectorFeatures) else medium(recipe)
-    everything, made, ratings, quarantine = _labelled(corpus, faults, space, recipe, column)
     labelled = np.flatnonzero(made.usable)
     others = np.flatnonzero(~made.usable) if recipe.semi_supervised else np.empty(0, np.int64)
-    if not len(made.values if recipe.unlabelled else labelled):
-        why = "; ".join(f"{count} x {reason}" for reason, count in made.left_out.items()) or "all are at fault"
-        raise InputError(
-            f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
-        )
-    asked = everything.iloc[np.concatenate([labelled, others])].reset_index(drop=True)
+    asked = told.items.iloc[np.concatenate([labelled, others])].reset_index(drop=True)
     read: dict[str, ModalityRead] = {}
     for name, view in views.items():
         read[name] = each = read_modality(
-            corpus, faults, asked, view, frontends[name], quiet, name if several else None
+            corpus, told.faults, asked, view, frontends[name], quiet, name if several else None
         )
         unread = [{"id": item, "reason": reason} for item, reason in each.quarantine.items()]
         section = f"modalities.{name}.features" if several else "features"
@@ -127,7 +114,7 @@ def gather_corpus(
     # an item without a target of which nothing can be read is told of once, by what is at fault
     gone = others[~kept[len(labelled) :]]
     left_out = replace(made, reasons=made.reasons.drop(index=gone.tolist())).left_out
-    about = _about(corpus, usable, values, ratings, space, left_out, quarantine, digest)
+    about = _about(corpus, usable, values, told.ratings, space, left_out, quarantine, digest)
     if recipe.semi_supervised:
         about["unlabelled"] = len(unlabelled)
     if several:
@@ -164,25 +151,6 @@ def _unread(read: dict[str, ModalityRead], ids: pd.Series, kept: np.ndarray) -> 
         lost = {name: each.quarantine[item] for name, each in read.items() if item in each.quarantine}
         rows += [{"id": item, "reason": reason, "without": name} for name, reason in lost.items()]
     return rows
-
-
-def _labelled(
-    corpus: Corpus, faults: list[Fault], space: LabelSpace | NoLabels, recipe: Recipe, column: str | None
-) -> tuple[pd.DataFrame, Targets, pd.DataFrame, list[dict[str, str]]]:
-    """Items, the targets of all, the ratings, and what is at fault; ``column``: the medium that an item must have."""
-    bad_ratings = {}
-    for fault in faults:
-        if fault.column.startswith("ratings."):
-            bad_ratings.setdefault(fault.row - 1, {"id": fault.item, "reason": f"{RATING_FAULT}: {fault.message}"})
-    names = corpus.items["id"].fillna("")
-    reasons = mislabelled(corpus, faults, recipe.labels) | unusable(corpus, faults, column)
-    bad_items = {row: {"id": names.iloc[row], "reason": reason} for row, reason in reasons.items()}
-    items = corpus.items.drop(index=corpus.items.index[list(bad_items)]).reset_index(drop=True)
-    ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
-    ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
-    label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
-    made = space.targets(items, ratings, recipe.labels.dimension, label_map)
-    return items, made, ratings, [*bad_items.values(), *bad_ratings.values()]
 
 
 def _about(corpus, items, values, ratings, space, left_out, quarantine, digest) -> dict[str, Any]:
