@@ -106,6 +106,18 @@ def test_each_leak_is_one_sentence_with_count_example_and_remedy():
     assert error.value.exit_code == 2
 
 
+def test_a_split_without_the_leak_is_a_remedy_and_one_with_it_is_none():
+    items = speakers("x", "y", "z", "x").assign(session=["1", "2", "3", "3"])
+    clean, leaky = Split("clean", [0, 3], [1], []), Split("leaky", [0], [1], [3])
+    with pytest.raises(LeakError) as error:
+        refuse_leaks(items, Split("mine", [0], [1], [3]), (), [("leak", leaky), ("make it clean", clean)])
+    assert "; split by speaker, or make it clean, or accept it and say so" in str(error.value)
+    worse = Split("worse", [2], [1], [3])  # no speaker leaks, and a session does
+    with pytest.raises(LeakError, match=r"; split by speaker, or accept it"):
+        refuse_leaks(items, Split("mine", [0], [1], [3]), (), [("make it worse", worse)])
+    refuse_leaks(items, clean, (), (pytest.fail("is not asked for") for _ in range(1)))
+
+
 @pytest.mark.parametrize(("column", "what"), [("image", "picture"), ("audio", "recording"), (None, "recording")])
 def test_identical_media_are_called_what_they_are(column, what):
     items = speakers("x", "y", "z").assign(audio_sha=["1", "2", "1"])

@@ -1,7 +1,7 @@
 """Proof that nothing which must stay apart is on two sides of a split."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -34,6 +34,7 @@ class Leak:
         example_items: an item of it on each side.
         media: what the items are: ``"recording"`` or ``"picture"``.
         nameless: how many items of the split name no group of this kind, by which it could then not be split.
+        others: further remedies, that whoever has made the split knows of.
     """
 
     group: str
@@ -44,6 +45,7 @@ class Leak:
     example_items: tuple[str, str]
     media: str = "recording"
     nameless: int = 0
+    others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         what = {"audio": self.media}.get(self.group, self.group)
@@ -52,7 +54,8 @@ class Leak:
         return (
             f"{self.groups} {what}{'s are' if several else ' is'} in both {one} ({_count(self.items[0])}) and "
             f"{other} ({_count(self.items[1])}), such as {_short(self.example)!r} "
-            f"({self.example_items[0]} and {self.example_items[1]}); {self._remedy}, "
+            f"({self.example_items[0]} and {self.example_items[1]}); "
+            f"{', or '.join([self._remedy, *self.others])}, "
             f'or accept it and say so with allow = ["{self.group}"] in [protocol]'
         )
 
@@ -108,15 +111,29 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
     return leaks
 
 
-def refuse_leaks(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> None:
+def refuse_leaks(
+    items: pd.DataFrame, split: Split, allow: Iterable[str] = (), others: Iterable[tuple[str, Split]] = ()
+) -> None:
     """Raise when :func:`audit` finds anything.
+
+    Args:
+        items: the table that the split's rows count in.
+        split: what to look at.
+        allow: kinds of groups that may cross, besides ``split.allowed``.
+        others: splits that could be made instead, each behind words that tell how to ask for it. They are looked at
+            only where there is a leak, and named as a remedy of those that they do not have, if they bring no other.
 
     Raises:
         LeakError: one sentence a leak: what crosses, how much of it, an example, and the remedy.
         InputError: a word in ``allow`` that is no kind of group.
     """
+    allow = [allow] if isinstance(allow, str) else list(allow)
     leaks = audit(items, split, allow)
     if leaks:
+        kinds = {leak.group for leak in leaks}
+        left = {words: {leak.group for leak in audit(items, other, allow)} for words, other in others}
+        ways = {kind: tuple(words for words, found in left.items() if found <= kinds - {kind}) for kind in kinds}
+        leaks = [replace(leak, others=ways[leak.group]) for leak in leaks]
         sentences = "\n".join(f"- {leak}" for leak in leaks)
         raise LeakError(f"split {split.name!r} leaks:\n{sentences}")
 

@@ -23,7 +23,7 @@ from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.recipe_encoder import ConvPoolEncoder
 from affectspace.training.recipe_modalities import SequenceNet
-from affectspace.training.split import make_split, outer_split
+from affectspace.training.split import make_split, other_splits, outer_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share
 from affectspace.training.unused import reason_kind
 from affectspace.training.who_has import nobody_has_told
@@ -42,7 +42,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
     gathered = gathered or gather(recipe, quiet=quiet)
     items = gathered.items
     split = make_split(recipe, gathered)
-    refuse_leaks(items, split, recipe.protocol.allow)
+    refuse_leaks(items, split, recipe.protocol.allow, other_splits(recipe, gathered))
     split, hidden = _with_share(recipe, gathered, split)
     if isinstance(recipe.labels, LevelLabels) and recipe.labels.bins:
         gathered = in_bins(gathered, recipe.labels, split.train)

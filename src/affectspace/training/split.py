@@ -1,5 +1,7 @@
 """Who trains, who validates and who is tested: the protocol of a recipe on its items."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from affectspace.errors import InputError
@@ -15,7 +17,7 @@ from affectspace.training.gather import Gathered
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
 
-__all__ = ["make_split", "outer_split"]
+__all__ = ["make_split", "other_splits", "outer_split"]
 
 
 def make_split(recipe: Recipe, gathered: Gathered) -> Split:
@@ -57,6 +59,27 @@ def outer_split(recipe: Recipe, gathered: Gathered) -> Split:
                 items, p.validate_share, p.validate_by, p.seed, labels, keep_identical="audio" in p.allow,
                 unseen=p.unseen,
             )  # fmt: skip
+
+
+def other_splits(recipe: Recipe, gathered: Gathered) -> Iterator[tuple[str, Split]]:
+    """What the protocol could make of these items by ``within``, where it leaves one out without; none of others.
+
+    Yields:
+        how to ask for it in a recipe, and the split.
+    """
+    protocol = recipe.protocol
+    if not isinstance(protocol, LeaveOneOut) or protocol.within is not None:
+        return
+    default = LeaveOneOut.model_fields["validate_groups"].default
+    out = "" if protocol.validate_groups == default else " and leave validate_groups out"
+    for kind in ("speaker", "session", "script"):
+        within = protocol.model_copy(update={"within": kind, "validate_groups": default})
+        try:
+            split = make_split(recipe.model_copy(update={"protocol": within}), gathered)
+        except InputError:  # nobody would validate, or train, or the kind is the one that is left out
+            continue
+        who = f"the others of the tested {protocol.by}'s {kind}"
+        yield f'set within = "{kind}"{out} in [protocol], so that {who} validate', split
 
 
 def _one_fold(fold: int | str) -> int:
