@@ -8,6 +8,7 @@ corpora (settings with paths, sentence vectors) stays in FOLDER (default runs/st
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,7 @@ def prepare(folder: Path) -> None:
     (folder / "emobank.toml").write_text(EMOBANK.format(root=folder))
     (folder / "meld.toml").write_text(MELD.format(root=DATA / "text/meld"))
     (folder / "ami.toml").write_text(AMI.format(root=DATA / "text/ami_text"))
+    shutil.copyfile(DATA / "text/word_vectors/ppmi_svd100.npz", folder / "ppmi_svd100.npz")  # below data, as it must be
     if not (folder / "text_vectors.parquet").exists():
         texts = {f"iemocap/{row.utterance_id}": row.text for table in sessions for row in table.itertuples()}
         texts |= {f"emobank/{row.id}": row.text for row in emobank.itertuples()}
