@@ -90,3 +90,8 @@ def test_a_convolution_that_leaves_nothing_is_refused_as_far_as_sizes_are_known(
 
 def test_a_width_that_only_a_net_of_ones_own_tells_is_left_to_it():
     assert make_recipe(values([[5, 1, 0, 2]], {"pixels": 2, "run": "faces"}))
+
+
+def test_nothing_is_made_again_of_a_single_modality():
+    with pytest.raises(InputError, match="the term reconstruction makes modalities again, and there are none; give "):
+        make_recipe(plain({"kind": "reconstruction"}))

@@ -274,12 +274,7 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
                         f'{e.form!r} needs as many of both, form = "hsic" does not'
                     )
             return MatchingTerm(CrossModalMatchingLoss(e.form), e.between)
-        case ReconstructionEntry() as e:
-            if not nets:
-                raise InputError(
-                    f"the term {e.kind} makes modalities again, and this net has no autoencoders; give [modalities], "
-                    "or leave the term out"
-                )
+        case ReconstructionEntry():
             return ReconstructionTerm({name: net.target for name, net in nets.items()})
         case PseudoLabelsEntry() as e:
             return PseudoLabelsTerm(PseudoLabelLoss(e.threshold))

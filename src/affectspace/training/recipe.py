@@ -120,6 +120,11 @@ class Recipe(Section):
         if self.modalities or isinstance(self.encoder, MultimodalEncoderEntry):
             self._reads_modalities()
         else:
+            if any(isinstance(term, ReconstructionEntry) for term in self.terms):
+                raise ValueError(
+                    "the term reconstruction makes modalities again, and there are none; give [modalities], or leave "
+                    "the term out"
+                )
             self._reads_pictures()
             if isinstance(self.features, FunctionalsFeatures | VectorFeatures):
                 self._reads_vectors(self.features)
