@@ -1,6 +1,7 @@
 """Splits that keep groups apart, and the audit that proves it."""
 
 from affectspace.protocols.audit import Leak, audit, kept_apart, refuse_leaks
+from affectspace.protocols.cross_language import cross_language
 from affectspace.protocols.groups import GROUPS, group_names, groups_of
 from affectspace.protocols.inner import inner_groups, inner_split
 from affectspace.protocols.namesakes import namesakes
@@ -15,6 +16,7 @@ __all__ = [
     "Split",
     "audit",
     "cross_corpus",
+    "cross_language",
     "group_names",
     "grouped_k_fold",
     "groups_of",

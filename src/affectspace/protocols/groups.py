@@ -1,4 +1,4 @@
-"""Which items belong together: speaker, session, script, identical recordings or pictures."""
+"""Which items belong together: speaker, session, script, language, identical recordings or pictures."""
 
 import difflib
 import re
@@ -12,10 +12,21 @@ from scipy.sparse.csgraph import connected_components
 from affectspace.corpora.corpus import spoken_words
 from affectspace.errors import InputError
 
-__all__ = ["GROUPS", "SPLIT_BY", "column_of", "group_names", "groups_of", "item_name", "legal", "number_groups"]
+__all__ = [
+    "FOLD_BY",
+    "GROUPS",
+    "SPLIT_BY",
+    "column_of",
+    "group_names",
+    "groups_of",
+    "item_name",
+    "legal",
+    "number_groups",
+]
 
 GROUPS = ("speaker", "session", "script", "audio")
-SPLIT_BY = ("speaker", "session", "script", "item")
+FOLD_BY = ("speaker", "session", "script", "item")  # what errors offer, where one of them would do instead
+SPLIT_BY = (*FOLD_BY, "language")
 
 
 def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
@@ -29,6 +40,7 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
     - ``audio``: identical recordings or pictures, by the column ``audio_sha``, over all corpora, where there is one.
       An item of several modalities has a hash of each there, parted by spaces, and two items are identical when they
       share any, be it by way of a third.
+    - ``language``: as the items name it, over all corpora; a split may be by it, and no audit looks at it.
     - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``), which
       are one: for corpora that do not say who is heard or seen.
 
@@ -42,13 +54,15 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
         >>> groups_of(pd.DataFrame({"audio_sha": ["film1 voice1", "film1", "voice2 film2"]}), "audio").tolist()
         ['film1', 'film1', 'voice2']
     """
-    legal(by, (*GROUPS, "item"), "kind of group")
+    legal(by, (*GROUPS, "item", "language"), "kind of group")
     if by == "audio":
         return _media(column_of(items, "audio_sha"))
     if by == "item":
         own = column_of(items, "corpus").fillna("") + "/" + column_of(items, "id")
         return _media(column_of(items, "audio_sha")).fillna(own)
     column = column_of(items, by)
+    if by == "language":
+        return column.str.strip().replace("", pd.NA)
     if by == "script":
         return _scripts(items, column)
     return column_of(items, "corpus").fillna("") + "/" + column
@@ -82,7 +96,7 @@ def number_groups(
     if chosen.isna().any():
         nameless = np.flatnonzero(chosen.isna())
         row = int(nameless[0] if rows is None else rows[nameless[0]])
-        others = [kind for kind in SPLIT_BY if kind != by and not groups_of(items, kind).isna().any()]
+        others = [kind for kind in FOLD_BY if kind != by and not groups_of(items, kind).isna().any()]
         legal_ones = " or ".join(f'"{kind}"' for kind in others)
         instead = f", or write into the recipe: protocol.{key} = {legal_ones}" if others else ""
         known = len(chosen) - len(nameless)

@@ -30,7 +30,7 @@ def inner_split(items: pd.DataFrame, split: Split, by: str = "speaker", fold: in
     Args:
         items: with the columns ``id``, ``corpus`` and ``by``.
         split: the outer split.
-        by: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
+        by: ``"speaker"``, ``"session"``, ``"script"``, ``"item"`` or ``"language"``.
         fold: which of :func:`inner_groups` validates, from 0.
 
     Raises:

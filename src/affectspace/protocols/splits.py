@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
-from affectspace.protocols.groups import SPLIT_BY, column_of, groups_of, legal, number_groups
+from affectspace.protocols.groups import FOLD_BY, SPLIT_BY, column_of, groups_of, legal, number_groups
 from affectspace.protocols.split import Split
 
-__all__ = ["choose_groups", "cross_corpus", "grouped_k_fold", "leave_one_group_out", "strata_of"]
+__all__ = ["choose_groups", "cross_corpus", "deal_groups", "grouped_k_fold", "leave_one_group_out", "strata_of"]
 
 DRAWS = 200  # random choices of validation groups, of which the most representative is taken
 
@@ -43,7 +43,8 @@ def cross_corpus(
         train, test: names of corpora, none in both.
         validate_share: of the training corpora's items, from 0 (nothing validates) to below 1; groups
             make it approximate.
-        validate_by: the group that validation takes whole, ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
+        validate_by: the group that validation takes whole, ``"speaker"``, ``"session"``, ``"script"``, ``"item"`` or
+            ``"language"``.
         seed: which random choices are tried.
         labels: one a row of ``items`` (any hashable), to keep classes in proportion.
         rows: which rows of ``items`` may be used.
@@ -110,7 +111,7 @@ def leave_one_group_out(
 
     Args:
         items: with the columns ``id``, ``corpus`` and ``by``.
-        by: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
+        by: ``"speaker"``, ``"session"``, ``"script"``, ``"item"`` or ``"language"``.
         fold: which group is tested, from 0.
         validate: how many groups validate; 0: none.
         rows: which rows of ``items`` may be used.
@@ -196,7 +197,7 @@ def grouped_k_fold(
 
     Args:
         items: with the columns ``id``, ``corpus`` and ``by``.
-        by: ``"speaker"``, ``"session"``, ``"script"`` or ``"item"``.
+        by: ``"speaker"``, ``"session"``, ``"script"``, ``"item"`` or ``"language"``.
         folds: how many, at least 2.
         fold: which of them is tested, from 0.
         validate_share: of the items that are not tested, from 0 (nothing validates) to below 1; groups
@@ -232,7 +233,7 @@ def grouped_k_fold(
         )
     _check_fold(fold, folds, "fold")
     strata = strata_of(labels, items, candidates)
-    place = _deal(codes, len(groups), strata, folds, seed)[codes]
+    place = deal_groups(codes, len(groups), strata, folds, seed)[codes]
     rest = np.flatnonzero(place != fold)
     kept, inner = np.unique(codes[rest], return_inverse=True)
     if validate_share and len(kept) < 2:
@@ -270,7 +271,7 @@ def choose_groups(codes: np.ndarray, groups: int, strata: np.ndarray, share: flo
     return best
 
 
-def _deal(codes: np.ndarray, groups: int, strata: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def deal_groups(codes: np.ndarray, groups: int, strata: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """The fold of each group: the largest first, each to where its strata are rarest."""
     counts = np.zeros((groups, strata.max() + 1))
     np.add.at(counts, (codes, strata), 1)
@@ -330,7 +331,7 @@ def _check_fold(fold: int, folds: int, what: str) -> None:
 def _other_ways(items: pd.DataFrame, rows: np.ndarray, by: str, needed: int) -> str:
     """Names the other kinds of groups that would do."""
     ways = []
-    for kind in SPLIT_BY:
+    for kind in FOLD_BY:
         groups = groups_of(items, kind).iloc[rows]
         if kind != by and not groups.isna().any() and groups.nunique() >= needed:
             ways.append(kind)

@@ -9,7 +9,7 @@ from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.words import counted
 from affectspace.training.keys import items_key, split_key
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_protocol import GroupedFolds, Inner, LeaveOneOut
+from affectspace.training.recipe_protocol import Inner, all_folds
 
 __all__ = ["Fold", "Question", "StudyData", "fold_key", "open_data"]
 
@@ -79,7 +79,7 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
                     make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
                     gathered = cache.gathered(recipe, quiet=quiet)
                     corpora[items_key(recipe)] = gathered.about
-                    several = isinstance(recipe.protocol, LeaveOneOut | GroupedFolds) and recipe.protocol.fold == "all"
+                    several = all_folds(recipe.protocol)
                     found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
                     if folds.setdefault(split.name, found) != found:
                         raise InputError(

@@ -11,7 +11,7 @@ from affectspace.errors import InputError
 from affectspace.studies.study import RecipeEntry, SplitEntry, Study, read_toml, slug
 from affectspace.training.dotted import put
 from affectspace.training.recipe import Recipe, make_recipe
-from affectspace.training.recipe_protocol import CrossCorpus, Published
+from affectspace.training.recipe_protocol import CrossLanguage, GroupedFolds, LeaveOneOut
 from affectspace.training.schema import sentences
 
 __all__ = ["StudyRecipes", "points"]
@@ -83,11 +83,13 @@ class StudyRecipes:
         """The values that recipes choose for themselves, by recipe."""
         return {entry.name: entry.grid for entry in self.study.recipes if entry.grid}
 
-    def inner_by(self, recipe: Recipe) -> Literal["speaker", "session"]:
+    def inner_by(self, recipe: Recipe) -> Literal["speaker", "session", "language"]:
         """The group that is left out in inner splits: the study's word, or that by which the recipe splits."""
         asked, protocol = self.study.searched.by, recipe.protocol
-        own = protocol.validate_by if isinstance(protocol, CrossCorpus | Published) else protocol.by
-        return asked or ("session" if own == "session" else "speaker")
+        own = protocol.by if isinstance(protocol, LeaveOneOut | GroupedFolds) else protocol.validate_by
+        if asked or own in ("session", "language"):
+            return asked or own
+        return "speaker"
 
     def _check(self, entry: RecipeEntry, split: SplitEntry, file: dict[str, Any]) -> None:
         place = f"recipe {entry.name!r} on split {split.name!r}"
@@ -117,7 +119,7 @@ class StudyRecipes:
         for other in others:
             its = self.of(other.name, split.name)
             for section, plural in (("protocol", "protocols"), ("labels", "labels")):
-                if getattr(its, section) != getattr(one, section):
+                if _asks(its, section) != _asks(one, section):
                     raise InputError(
                         f"{self.source}: on split {split.name!r} recipes {first.name!r} and {other.name!r} have "
                         f"different {plural} ({_difference(section, one, its)}), so their scores are not of one "
@@ -140,7 +142,13 @@ def _changed(values: dict[str, Any], changes: dict[str, Any]) -> tuple[dict[str,
     return values, []
 
 
+def _asks(recipe: Recipe, section: str) -> Any:
+    """What a recipe is asked: its labels or its protocol, but for the languages that train, which are an answer."""
+    asked = getattr(recipe, section)
+    return asked.model_copy(update={"source": (), "auxiliary": ()}) if isinstance(asked, CrossLanguage) else asked
+
+
 def _difference(section: str, one: Recipe, other: Recipe) -> str:
-    was, its = getattr(one, section).model_dump(), getattr(other, section).model_dump()
+    was, its = _asks(one, section).model_dump(), _asks(other, section).model_dump()
     key = next(key for key in {**was, **its} if was.get(key) != its.get(key))
     return f"{section}.{key} is {was.get(key)!r} and {its.get(key)!r}"

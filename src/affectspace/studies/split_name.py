@@ -2,7 +2,7 @@
 
 import re
 
-from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, Protocol, Published
+from affectspace.training.recipe_protocol import CrossCorpus, CrossLanguage, GroupedFolds, Protocol, Published
 
 __all__ = ["former_name", "split_name"]
 
@@ -19,6 +19,8 @@ def split_name(protocol: Protocol) -> str:
     match protocol:
         case CrossCorpus(train=train, test=test):
             return f"{' + '.join(train)} to {' + '.join(test)}"
+        case CrossLanguage(target=target, target_folds=folds):
+            return target if folds is None else f"{target}, of which others train"
         case Published():
             return "published split"
         case GroupedFolds(folds=folds, by=by, fold=fold):

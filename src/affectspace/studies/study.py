@@ -105,7 +105,7 @@ class Grid(Section):
     recipe: str | None = None
     values: dict[str, list[Any]] = Field(default_factory=dict)
     runs: int = Field(default=3, ge=1)
-    by: Literal["speaker", "session"] | None = None
+    by: Literal["speaker", "session", "language"] | None = None
     epoch: bool = False
 
     @field_validator("values", mode="before")

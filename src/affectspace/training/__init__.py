@@ -46,11 +46,10 @@ HOMES = {
 def train_recipe(recipe: "Recipe", folder: str | Path, *, resume: bool = False, quiet: bool = False) -> "Run":
     """One run, or all folds of a protocol whose ``fold`` is "all"."""
     from affectspace.training.folds import train_folds
-    from affectspace.training.recipe_protocol import GroupedFolds, LeaveOneOut
+    from affectspace.training.recipe_protocol import all_folds
     from affectspace.training.train import train
 
-    folds = isinstance(recipe.protocol, LeaveOneOut | GroupedFolds) and recipe.protocol.fold == "all"
-    return (train_folds if folds else train)(recipe, folder, resume=resume, quiet=quiet)
+    return (train_folds if all_folds(recipe.protocol) else train)(recipe, folder, resume=resume, quiet=quiet)
 
 
 class _Package(ModuleType):

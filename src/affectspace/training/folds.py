@@ -18,7 +18,7 @@ from affectspace.training.multimodal import subsets
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
-from affectspace.training.recipe_protocol import GroupedFolds, LeaveOneOut
+from affectspace.training.recipe_protocol import CrossLanguage, GroupedFolds, LeaveOneOut, has_folds
 from affectspace.training.run import Run
 from affectspace.training.split import outer_split
 from affectspace.training.train import train
@@ -38,7 +38,7 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
         InputError: the protocol has no folds, the folder holds a run, or what :func:`train` raises.
     """
     folder, recipe = Path(folder), recipe.settled()
-    if not isinstance(recipe.protocol, LeaveOneOut | GroupedFolds):
+    if not has_folds(recipe.protocol):
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
     with hold(folder, recipe, resume):
         gathered = gather(recipe, quiet=quiet)
@@ -57,6 +57,8 @@ def fold_count(recipe: Recipe, items: pd.DataFrame) -> int:
             return folds
         case LeaveOneOut(by=by):
             return len(group_names(items, by))
+        case CrossLanguage(target_folds=int(folds)):
+            return folds
     return 1
 
 
@@ -119,6 +121,8 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
 
 
 def _told(recipe: Recipe, folds: int) -> str:
+    if isinstance(recipe.protocol, CrossLanguage):
+        return f"other speakers of {recipe.protocol.target} train too, {folds} folds"
     by = getattr(recipe.protocol, "by", "")
     return f"leave one {by} out" if isinstance(recipe.protocol, LeaveOneOut) else f"{folds} folds by {by}"
 

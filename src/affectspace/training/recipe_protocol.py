@@ -8,14 +8,17 @@ from affectspace.training.schema import Section
 
 __all__ = [
     "CrossCorpus",
+    "CrossLanguage",
     "GroupedFolds",
     "Inner",
     "LeaveOneOut",
     "Protocol",
     "Published",
+    "all_folds",
+    "has_folds",
 ]
 
-Group = Literal["speaker", "session", "script", "item"]
+Group = Literal["speaker", "session", "script", "item", "language"]
 
 
 class Inner(Section):
@@ -47,6 +50,48 @@ class CrossCorpus(Section):
     def validates(self) -> bool:
         """Whether any item validates."""
         return self.validate_share > 0 or self.inner is not None
+
+
+class CrossLanguage(Section):
+    """Train on the ``source`` and ``auxiliary`` languages, test on ``target``, of which nothing was heard.
+
+    Without ``source`` all languages but the target train. Validation is whole groups of the languages that train, or by
+    ``validate_by`` = "language" whole ones of these. ``target_folds`` gives an upper bound and no test on a language
+    never heard: the target's speakers are dealt into so many folds, and those that are not tested train, too.
+    """
+
+    kind: Literal["cross_language"]
+    target: str = Field(min_length=1)
+    source: tuple[str, ...] = ()
+    auxiliary: tuple[str, ...] = ()
+    validate_share: float = Field(default=0.2, ge=0, lt=1)
+    validate_by: Group = "speaker"
+    target_folds: int | None = Field(default=None, ge=2)
+    fold: int | Literal["all"] = "all"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    inner: Inner | None = None
+    allow: tuple[str, ...] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether any item validates."""
+        return self.validate_share > 0 or self.inner is not None
+
+    @model_validator(mode="after")
+    def _hears_no_target(self) -> Self:
+        if self.auxiliary and not self.source:
+            raise ValueError(
+                f"auxiliary is {', '.join(self.auxiliary)} beside no source; name the source, or leave auxiliary out: "
+                "without both all languages but the target train"
+            )
+        if self.target in (*self.source, *self.auxiliary):
+            raise ValueError(
+                f"{self.target!r} is the target and trains as well, so that it would not be a language never heard; "
+                "leave it out of source and auxiliary, or ask for an upper bound by target_folds"
+            )
+        if self.target_folds is None and self.fold != "all":
+            raise ValueError(f"fold is {self.fold} without target_folds; leave it out, or give both")
+        return self
 
 
 class LeaveOneOut(Section):
@@ -119,4 +164,26 @@ class Published(Section):
         return self.validate_share > 0 or self.inner is not None
 
 
-Protocol = Annotated[CrossCorpus | LeaveOneOut | GroupedFolds | Published, Field(discriminator="kind")]
+Protocol = Annotated[CrossCorpus | CrossLanguage | LeaveOneOut | GroupedFolds | Published, Field(discriminator="kind")]
+
+
+def has_folds(protocol: Protocol) -> bool:
+    """Whether a run of the protocol is of one fold among several.
+
+    Example:
+        >>> has_folds(CrossLanguage(kind="cross_language", target="de"))
+        False
+        >>> has_folds(CrossLanguage(kind="cross_language", target="de", target_folds=5))
+        True
+    """
+    return isinstance(protocol, LeaveOneOut | GroupedFolds) or getattr(protocol, "target_folds", None) is not None
+
+
+def all_folds(protocol: Protocol) -> bool:
+    """Whether all folds of the protocol are asked for, one run each.
+
+    Example:
+        >>> all_folds(GroupedFolds(kind="grouped_folds")), all_folds(GroupedFolds(kind="grouped_folds", fold=2))
+        (True, False)
+    """
+    return has_folds(protocol) and getattr(protocol, "fold", None) == "all"

@@ -8,6 +8,7 @@ from affectspace.errors import InputError
 from affectspace.protocols import (
     Split,
     cross_corpus,
+    cross_language,
     grouped_k_fold,
     inner_split,
     leave_one_group_out,
@@ -15,7 +16,14 @@ from affectspace.protocols import (
 )
 from affectspace.training.gather import Gathered
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_protocol import CrossCorpus, GroupedFolds, LeaveOneOut, Published
+from affectspace.training.recipe_protocol import (
+    CrossCorpus,
+    CrossLanguage,
+    GroupedFolds,
+    LeaveOneOut,
+    Published,
+    has_folds,
+)
 
 __all__ = ["make_split", "other_splits", "outer_split"]
 
@@ -44,6 +52,12 @@ def outer_split(recipe: Recipe, gathered: Gathered) -> Split:
             return cross_corpus(
                 items, train=p.train, test=p.test, validate_share=p.validate_share, validate_by=p.validate_by,
                 seed=p.seed, labels=labels,
+            )  # fmt: skip
+        case CrossLanguage() as p:
+            return cross_language(
+                items, p.target, p.source, p.auxiliary, validate_share=p.validate_share, validate_by=p.validate_by,
+                seed=p.seed, labels=labels, target_folds=p.target_folds,
+                fold=_one_fold(p.fold) if has_folds(p) else 0,
             )  # fmt: skip
         case LeaveOneOut() as p:
             return leave_one_group_out(

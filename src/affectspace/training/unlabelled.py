@@ -9,7 +9,7 @@ from affectspace.errors import InputError
 from affectspace.protocols import Split, groups_of
 from affectspace.protocols.groups import GROUPS
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_protocol import CrossCorpus, Published
+from affectspace.training.recipe_protocol import CrossCorpus, CrossLanguage, Published
 
 __all__ = ["choose_unlabelled", "labelled_share"]
 
@@ -91,6 +91,8 @@ def _shared(recipe: Recipe, items: pd.DataFrame, split: Split, watched: np.ndarr
     protocol = recipe.protocol
     apart = {CrossCorpus: "test", Published: "unseen"}.get(type(protocol))
     yield "corpus", items["corpus"].isin(getattr(protocol, apart) if apart else ()).to_numpy(bool)
+    if isinstance(protocol, CrossLanguage):
+        yield "language", (items["language"] == protocol.target).to_numpy(bool)
     if isinstance(protocol, Published):
         part = items["split"].astype("string").str.strip().str.lower().fillna("")
         yield "split", ~part.isin(["train", ""]).to_numpy(bool)

@@ -1,0 +1,162 @@
+"""Train on some languages, test on one of which nothing was heard."""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from affectspace.errors import InputError
+from affectspace.protocols.groups import SPLIT_BY, groups_of, item_name, legal, number_groups
+from affectspace.protocols.split import Split
+from affectspace.protocols.splits import choose_groups, deal_groups, strata_of
+
+__all__ = ["cross_language", "known_languages"]
+
+
+def cross_language(
+    items: pd.DataFrame,
+    target: str,
+    source: Sequence[str] = (),
+    auxiliary: Sequence[str] = (),
+    validate_share: float = 0.2,
+    validate_by: str = "speaker",
+    seed: int = 0,
+    labels: ArrayLike | None = None,
+    target_folds: int | None = None,
+    fold: int = 0,
+) -> Split:
+    """Train on the source and auxiliary languages, test on the target.
+
+    Of the target nothing trains and nothing validates: no label, no recording, and no mean or variance of its items.
+    With ``target_folds`` that is given up on purpose, for an upper bound: the target's speakers are dealt into folds,
+    one is tested and those of the others train and validate like any others.
+
+    Args:
+        items: with the columns ``id``, ``corpus``, ``language`` and ``validate_by``; items of languages that are not
+            named are in no part.
+        target: the language that is tested.
+        source: those that train; none: all but the target.
+        auxiliary: those that train beside the source, which is one language then, as a rule.
+        validate_share: of the training items, of each corpus about the same, from 0 (nothing validates) to below 1.
+        validate_by: the group that validation takes whole, ``"speaker"``, ``"session"``, ``"script"``, ``"item"``; or
+            ``"language"``: of the languages that train, whole ones validate.
+        seed: which random choices are tried.
+        labels: one a row of ``items`` (any hashable), to keep classes in proportion.
+        target_folds: into how many folds the target's speakers are dealt, at least 2.
+        fold: which of them is tested, from 0.
+
+    Raises:
+        InputError: a language that is not there (it names the nearest), one that both trains and is tested, items
+            without a language, too few groups to validate on, or a fold that is none.
+
+    Source: the protocol of source, auxiliary and target languages is that of the zero-shot cross-lingual literature.
+
+    Example:
+        >>> items = pd.DataFrame({"id": list("123456"), "corpus": list("aabbcc"), "speaker": list("uvwxyz"),
+        ...                       "language": ["de", "de", "en", "en", "ur", "ur"]})
+        >>> split = cross_language(items, "de", validate_share=0.5)
+        >>> split.name, split.sizes, split.test
+        ('en + ur -> de', {'train': 2, 'validate': 2, 'test': 2}, array([0, 1]))
+        >>> cross_language(items, "de", ["en"], ["ur"], validate_share=0).name
+        'en, with ur -> de'
+    """
+    legal(validate_by, SPLIT_BY, "group to validate by,")
+    if not 0 <= validate_share < 1:
+        raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.2")
+    languages = known_languages(items)
+    present = sorted(languages.unique())
+    source = list(source) or [name for name in present if name != target and name not in auxiliary]
+    for name in (target, *source, *auxiliary):
+        legal(name, present, "language")
+    named = [*source, *auxiliary]
+    if target in named:
+        raise InputError(
+            f"language {target!r} is the target and trains as well, so that it would not be one never heard; leave it "
+            "out of source and auxiliary, or ask for an upper bound by target_folds"
+        )
+    if twice := [name for name in named if named.count(name) > 1]:
+        raise InputError(f"language {twice[0]!r} is named twice in source and auxiliary; name it once")
+    if not named:
+        raise InputError(f"all items are of the target language {target!r}, and none is left to train on; add a corpus")
+    heard = np.flatnonzero(languages.isin(named).to_numpy(bool))
+    tested = np.flatnonzero((languages == target).to_numpy(bool))
+    title = f"{' + '.join(source)}{', with ' + ' + '.join(auxiliary) if auxiliary else ''} -> {target}"
+    apart: tuple[str, ...] = ("language",)
+    if target_folds is not None:
+        own, tested = _deal_target(items, tested, target_folds, fold, seed, labels)
+        heard = np.union1d(heard, own)
+        title += f", whose other speakers train too (fold {fold + 1} of {target_folds})"
+        apart = ("speaker",)
+    validating = _validating(items, heard, languages, validate_share, validate_by, seed, labels)
+    if validate_share:
+        apart = tuple(dict.fromkeys((*apart, validate_by)))
+    return Split(title, np.setdiff1d(heard, validating), validating, tested, keeps_apart=apart)
+
+
+def known_languages(items: pd.DataFrame) -> pd.Series:
+    """The language of each item, by position.
+
+    Raises:
+        InputError: items that name none.
+    """
+    languages = groups_of(items, "language")
+    missing = np.flatnonzero(languages.isna())
+    if len(missing):
+        raise InputError(
+            f"{len(missing)} of {len(items)} items have no language, such as {item_name(items, int(missing[0]))}; give "
+            "their corpus a language in corpus.toml, or fill the column 'language'"
+        )
+    return languages
+
+
+def _deal_target(
+    items: pd.DataFrame, tested: np.ndarray, folds: int, fold: int, seed: int, labels: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The target's items that train, and those that are tested."""
+    codes, speakers = number_groups(items, "speaker", tested)
+    if not 2 <= folds <= len(speakers):
+        raise InputError(
+            f"target_folds is {folds}, and the target language has {len(speakers)} speakers; legal: 2 to "
+            f"{len(speakers)}"
+        )
+    if not 0 <= fold < folds:
+        raise InputError(f"fold is {fold}; there are {folds} folds, so legal are 0..{folds - 1}")
+    held = deal_groups(codes, len(speakers), strata_of(labels, items, tested), folds, seed)[codes] == fold
+    return tested[~held], tested[held]
+
+
+def _validating(
+    items: pd.DataFrame,
+    heard: np.ndarray,
+    languages: pd.Series,
+    share: float,
+    by: str,
+    seed: int,
+    labels: ArrayLike | None,
+) -> np.ndarray:
+    """The rows that validate: whole groups of each language, or whole languages."""
+    if not share:
+        return np.empty(0, np.int64)
+    if by == "language":
+        return _whole(items, heard, "language", share, [seed], labels)
+    spoken = languages.iloc[heard].to_numpy()
+    # by its name, so that what a language gives does not depend on which others train
+    seeds = {name: [seed, crc32(str(name).encode())] for name in sorted(set(spoken))}
+    return np.concatenate([_whole(items, heard[spoken == name], by, share, seeds[name], labels) for name in seeds])
+
+
+def _whole(
+    items: pd.DataFrame, rows: np.ndarray, by: str, share: float, seed: list[int], labels: ArrayLike | None
+) -> np.ndarray:
+    """The rows of the groups whose size and classes come nearest to a share of all."""
+    codes, groups = number_groups(items, by, rows, "validate_by")
+    if len(groups) < 2:
+        language = known_languages(items).iloc[rows[0]]
+        what = "all that trains" if by == "language" else f"language {language!r}"
+        raise InputError(
+            f"{what} is of one {by}, {groups[0]!r}, so none can be kept for validation; validate by another group, "
+            "leave the language out, or set validate_share = 0"
+        )
+    return rows[np.isin(codes, choose_groups(codes, len(groups), strata_of(labels, items, rows), share, seed))]
