@@ -86,11 +86,13 @@ class TestCrossLanguage:
 
 class TestErrors:
     def test_a_target_that_trains_is_refused(self):
-        with pytest.raises(InputError, match="'de' is the target and trains as well, so that it would not be one never"):
+        with pytest.raises(
+            InputError, match="'de' is the target and trains as well, so that it would not be one never"
+        ):
             cross_language(make(), "de", ["de", "en"])
 
     def test_an_unknown_language_names_those_there_are(self):
-        with pytest.raises(InputError, match="there is no language 'deu'; did you mean 'de'. legal: de, en, ur"):
+        with pytest.raises(InputError, match=r"there is no language 'deu'; did you mean 'de'\? legal: de, en, ur"):
             cross_language(make(), "deu")
 
     def test_a_language_named_twice(self):
@@ -120,7 +122,9 @@ class TestErrors:
             cross_language(make(), "de", ["ur"], validate_by="language")
 
     def test_folds_that_the_target_cannot_fill(self):
-        with pytest.raises(InputError, match="target_folds is 9, and the target language has 6 speakers; legal: 2 to 6"):
+        with pytest.raises(
+            InputError, match="target_folds is 9, and the target language has 6 speakers; legal: 2 to 6"
+        ):
             cross_language(make(), "de", target_folds=9)
         with pytest.raises(InputError, match=r"fold is 3; there are 3 folds, so legal are 0\.\.2"):
             cross_language(make(), "de", target_folds=3, fold=3)

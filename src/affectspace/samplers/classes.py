@@ -1,12 +1,13 @@
 """Batches of P classes with K items of each, as losses need that compare an item with its own class."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
+from affectspace.samplers.dealing import dealt, dealt_across
 from affectspace.samplers.place import Place, refuse_numbers
 
 __all__ = ["ClassBatches"]
@@ -21,6 +22,10 @@ class ClassBatches:
     come several times in it and some items of frequent ones not at all (see :attr:`left_out`); who these are
     differs from epoch to epoch. All of it follows from (seed, epoch), whatever was drawn before.
 
+    **Across groups.** With ``groups``, the languages of the items for one, each language that has a class gives alike
+    of the K, and its speakers take turns, so that a class is never told by who says it or in what language; see
+    :func:`affectspace.samplers.dealing.dealt_across`. Items of small languages then come more often than others.
+
     **Several processes.** All ranks draw alike, and share each batch out so that sizes differ by one at most.
 
     Args:
@@ -30,9 +35,11 @@ class ClassBatches:
         seed: any integer of 0 or more.
         rank: which of the processes this is, ``0..world_size - 1``.
         world_size: how many processes there are.
+        groups: ``(items,)`` each item's group, such as its language, any integers; None: items are dealt as they are.
+        speakers: ``(items,)`` each item's speaker; needed beside groups.
 
     Raises:
-        InputError: a number outside its range, or fewer than two classes.
+        InputError: a number outside its range, fewer than two classes, or groups without speakers.
 
     Source: Schroff et al., "FaceNet", CVPR 2015, and Hermans et al., "In Defense of the Triplet Loss", 2017.
 
@@ -51,6 +58,9 @@ class ClassBatches:
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
+        *,
+        groups: ArrayLike | None = None,
+        speakers: ArrayLike | None = None,
     ):
         least = [
             ("classes_per_batch", classes_per_batch, 2),
@@ -66,6 +76,7 @@ class ClassBatches:
             raise InputError(
                 f"all {len(codes)} items are of one class, and a batch compares classes; use shuffled batches"
             )
+        self._groups, self._speakers = _beside(codes, groups, speakers)
         self.members = [np.flatnonzero(codes == each) for each in present]
         self.n_items, self.items_per_class, self.seed = len(codes), items_per_class, seed
         self.classes_per_batch = min(classes_per_batch, len(present))
@@ -77,7 +88,8 @@ class ClassBatches:
         self.rank, self.world_size = rank, world_size
         names = ("n_items", "classes_per_batch", "items_per_class", "seed", "world_size")
         sizes = [len(each) for each in self.members]
-        self._place = Place({**{name: getattr(self, name) for name in names}, "classes": sizes})
+        across = None if self._groups is None else np.unique(self._groups, return_counts=True)[1].tolist()
+        self._place = Place({**{name: getattr(self, name) for name in names}, "classes": sizes, "groups": across})
 
     @property
     def epoch(self) -> int:
@@ -121,30 +133,34 @@ class ClassBatches:
     def _batches(self) -> list[np.ndarray]:
         """The batches of the current epoch."""
         rng = np.random.default_rng([self.seed, self.epoch])
-        turns = _dealt(np.arange(len(self.members)), self.classes_per_batch, len(self), rng)
+        turns = dealt(np.arange(len(self.members)), self.classes_per_batch, len(self), rng)
         chosen = np.zeros((len(self), len(self.members)), bool)
         np.put_along_axis(chosen, turns, True, axis=1)
         parts: list[list[np.ndarray]] = [[] for _ in range(len(self))]
         for each, members in enumerate(self.members):
             batches = np.flatnonzero(chosen[:, each])
-            for batch, items in zip(batches, _dealt(members, self.items_per_class, len(batches), rng)):
+            for batch, items in zip(batches, self._hands(members, len(batches), rng)):
                 parts[batch].append(items)
         return [np.concatenate(each) for each in parts]
 
+    def _hands(self, members: np.ndarray, hands: int, rng: np.random.Generator) -> Sequence[np.ndarray]:
+        """What a class gives to each of so many batches."""
+        if self._groups is None or self._speakers is None:
+            return list(dealt(members, self.items_per_class, hands, rng))
+        groups, speakers = self._groups[members], self._speakers[members]
+        return dealt_across(members, groups, speakers, self.items_per_class, hands, rng)
 
-def _dealt(cards: np.ndarray, hand: int, hands: int, rng: np.random.Generator) -> np.ndarray:
-    """``(hands, hand)`` of the cards, none twice in a hand, each as often as any other to within one."""
-    hand = min(hand, len(cards))
-    dealt = np.empty((hands, hand), np.int64)
-    left = np.empty(0, np.int64)
-    for row in dealt:
-        if len(left) < hand:  # the last cards of a deck come first, and none of them again in this hand
-            fresh = rng.permutation(cards)
-            waits = np.isin(fresh, left)
-            need = hand - len(left)
-            first = fresh[~waits][:need]
-            row[:] = np.concatenate([left, first])
-            left = np.concatenate([fresh[~waits][need:], fresh[waits]])
-        else:
-            row[:], left = left[:hand], left[hand:]
-    return dealt
+
+def _beside(
+    classes: np.ndarray, groups: ArrayLike | None, speakers: ArrayLike | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Group and speaker of each item, or neither."""
+    if groups is None and speakers is None:
+        return None, None
+    if groups is None or speakers is None:
+        raise InputError("items are dealt across groups whose speakers take turns; give both groups and speakers")
+    given = np.asarray(groups), np.asarray(speakers)
+    for name, codes in zip(("groups", "speakers"), given):
+        if codes.shape != classes.shape:
+            raise InputError(f"{name} have shape {codes.shape}; give one for each of the {len(classes)} items")
+    return given

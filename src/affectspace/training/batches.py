@@ -31,7 +31,12 @@ def _labelled_sampler(recipe: Recipe, data: Data) -> ShuffledBatches | LengthBuc
     if geometry := triplet_geometry(recipe):
         return BalancedTriplets(targets, settings.batch_size, geometry, recipe.seed)
     if each := settings.items_per_class:
-        return ClassBatches(targets.argmax(1), settings.batch_size // each, each, recipe.seed)
+        groups = speakers = None
+        if settings.across is not None:
+            groups, speakers = (data.training_groups(column) for column in (settings.across, "speaker"))
+        return ClassBatches(
+            targets.argmax(1), settings.batch_size // each, each, recipe.seed, groups=groups, speakers=speakers
+        )
     if settings.length_pool > 1:
         lengths = data.lengths[data.split.train]
         return LengthBuckets(lengths, settings.batch_size, settings.length_pool, recipe.seed)

@@ -129,6 +129,10 @@ class Data:
         }
         return {column: torch.from_numpy(code) for column, code in codes.items()}
 
+    def training_groups(self, column: str) -> np.ndarray:
+        """``(training items,)`` the number of each one's corpus, language or speaker; -1 where it has none."""
+        return self._groups[column].numpy()[self.split.train]
+
     def batch(self, rows: np.ndarray) -> Batch:
         """The items of ``rows``, normalised; sequences are padded."""
         targets = self.targets[torch.from_numpy(rows)]

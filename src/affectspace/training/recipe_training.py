@@ -21,7 +21,8 @@ class Training(Section):
     ``labelled_share`` is how many of the training items' labels are used, of each class alike; which ones follows from
     the recipe's seed, and those of a smaller share are among those of a larger one.
     ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes, smaller
-    ones where there are fewer classes; see :class:`affectspace.samplers.ClassBatches`. ``schedule`` "cosine" lets the
+    ones where there are fewer classes; see :class:`affectspace.samplers.ClassBatches`. ``across`` = "language", or
+    "corpus", takes them from each language alike, and from its speakers in turn. ``schedule`` "cosine" lets the
     learning rate fall to 0.
     """
 
@@ -29,6 +30,7 @@ class Training(Section):
     batch_size: int = Field(default=100, ge=2)
     length_pool: int = Field(default=1, ge=1)
     items_per_class: int | None = Field(default=None, ge=1)
+    across: Literal["language", "corpus"] | None = None
     labelled_share: float = Field(default=1.0, gt=0, le=1)
     optimiser: Literal["adam", "sgd"] = "adam"
     momentum: float | None = Field(default=None, ge=0, lt=1)
@@ -58,6 +60,11 @@ class Training(Section):
             raise ValueError(
                 f"items_per_class is {self.items_per_class} and batch_size {self.batch_size}, which holds fewer than "
                 f"two classes; legal: items_per_class up to {self.batch_size // 2}"
+            )
+        if self.across is not None and self.items_per_class is None:
+            raise ValueError(
+                f'across is "{self.across}", of which each gives alike of the items of a class, and items_per_class is '
+                "not given; give both, or leave across out"
             )
         if self.momentum is not None and self.optimiser != "sgd":
             raise ValueError('momentum belongs to optimiser = "sgd"; leave it out, or choose that')
