@@ -16,6 +16,7 @@ from affectspace.features.image_vectors import ImageVectors, PixelVectors, Pretr
 from affectspace.features.log_mel import LogMel, log_mel
 from affectspace.features.normalise import Normaliser, Statistics
 from affectspace.features.pretrained_text import PretrainedText
+from affectspace.features.relative_functionals import RelativeFunctionals
 from affectspace.features.store import FeatureStore
 from affectspace.features.vectors import VectorTable
 from affectspace.features.views import Views
@@ -26,6 +27,7 @@ from affectspace.features.yunet import YuNetFinder
 __all__ = [
     "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceSequence", "FaceTrack", "Faces", "FeatureStore",
     "Features", "FrameFaces", "Frontend", "Functionals", "Hearing", "ImageVectors", "LogMel", "Masks", "Normaliser",
-    "PixelVectors", "PretrainedText", "PretrainedVectors", "Statistics", "VectorTable", "Views", "Waveform",
-    "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel", "named_finder", "track_face",
+    "PixelVectors", "PretrainedText", "PretrainedVectors", "RelativeFunctionals", "Statistics", "VectorTable", "Views",
+    "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel", "named_finder",
+    "track_face",
 ]  # fmt: skip

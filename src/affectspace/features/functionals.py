@@ -17,7 +17,7 @@ import numpy as np
 from affectspace.errors import InputError, MediaError
 from affectspace.features.waveform import at_level, read_sound
 
-__all__ = ["FUNCTIONALS", "FUNCTIONALS_LICENCE", "Functionals"]
+__all__ = ["FUNCTIONALS", "FUNCTIONALS_LICENCE", "Functionals", "low_level"]
 
 VERSION = 1  # of what is done here around openSMILE; raise it when results change
 
@@ -113,11 +113,8 @@ class Functionals:
             MediaError: a recording too short for openSMILE, or for which it gives a number that is not finite.
             InputError: no number at all for a recording that is long enough.
         """
-        sound = np.clip(at_level(samples, self.level), -1, LARGEST).astype(np.float32)
         smile = _smile(self.set)
-        with _uninterrupted(), warnings.catch_warnings():  # what it warns of is told as an error below
-            warnings.simplefilter("ignore", UserWarning)
-            values = smile.process_signal(sound, self.sample_rate).to_numpy(dtype=np.float32)
+        values = _processed(smile, samples, self.level, self.sample_rate)
         finite = np.isfinite(values[0])
         if not finite.all():
             where = f"{len(samples) / self.sample_rate:.4f} s of sound"
@@ -144,6 +141,32 @@ class Functionals:
         return self.compute(self.read(path, start, end))
 
 
+def low_level(name: str, samples: np.ndarray, level: float | None, sample_rate: int) -> np.ndarray:
+    """What a set's functionals are functionals of: ``(frames, descriptors)`` at 100 frames a second.
+
+    Args:
+        name: of the set.
+        samples: ``(samples,)`` in [-1, 1].
+        level: to which they are scaled first, as :class:`Functionals` does it.
+        sample_rate: of the samples, in Hz.
+
+    Raises:
+        MediaError: a recording too short for a number.
+    """
+    values = _processed(_smile(name, functionals=False), samples, level, sample_rate)
+    if not np.isfinite(values).all():
+        where = f"{len(samples) / sample_rate:.4f} s of sound"
+        raise MediaError(f"{where} are too short for openSMILE's {name}; leave the item out")
+    return values
+
+
+def _processed(smile: Any, samples: np.ndarray, level: float | None, sample_rate: int) -> np.ndarray:
+    sound = np.clip(at_level(samples, level), -1, LARGEST).astype(np.float32)
+    with _uninterrupted(), warnings.catch_warnings():  # what it warns of is told as an error by who asks
+        warnings.simplefilter("ignore", UserWarning)
+        return smile.process_signal(sound, sample_rate).to_numpy(dtype=np.float32)
+
+
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Ctrl-C waits for its end: within a callback of openSMILE it would be lost, and the functionals with it."""
@@ -161,8 +184,9 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @lru_cache(maxsize=4)
-def _smile(name: str) -> Any:
+def _smile(name: str, functionals: bool = True) -> Any:
     """openSMILE at work on one set, in this process: it writes no log, and starts no thread or process."""
     import opensmile
 
-    return opensmile.Smile(opensmile.FeatureSet[name], opensmile.FeatureLevel.Functionals, num_workers=1)
+    level = opensmile.FeatureLevel.Functionals if functionals else opensmile.FeatureLevel.LowLevelDescriptors
+    return opensmile.Smile(opensmile.FeatureSet[name], level, num_workers=1)

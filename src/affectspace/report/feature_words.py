@@ -38,6 +38,9 @@ def feature_words(fingerprint: str) -> str:
             case "functionals":
                 told = f"functionals {given['set']} of openSMILE, of sound at {given['sample_rate']} Hz"
                 return f"{told}{_loudness(given)} ({made}, openSMILE {given['opensmile']})"
+            case "relative_functionals":
+                told = f"how {given['set']}'s descriptors move within a recording at {given['sample_rate']} Hz"
+                return f"{told}{_loudness(given)} ({made}, openSMILE {given['opensmile']})"
             case "vectors":
                 whole = re.search(r"columns=(.*) content=(.*)", settings)
                 names = ", ".join(re.findall(r"'([^']*)'", whole[1])) if whole else ""

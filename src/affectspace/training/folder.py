@@ -103,7 +103,7 @@ def record(folder: Path, recipe: Recipe, data: Data, revision: str | None = None
             write_text(folder / "environment.txt", f"{before}\nresumed with\n{environment}")
         return
     write_text(folder / "environment.txt", environment)
-    functionals = any(view.features.kind == "functionals" for view in recipe.per_modality().values())
+    functionals = any(view.features.kind.endswith("functionals") for view in recipe.per_modality().values())
     licence = FUNCTIONALS_LICENCE if functionals else None
     about = {**data.about, "files_sha256": made_by, "augment": recipe.augment.told, "features_licence": licence}
     if revision:  # the newest one may be another when the run goes on

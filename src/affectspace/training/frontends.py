@@ -22,6 +22,7 @@ from affectspace.features import (
     PixelVectors,
     PretrainedText,
     PretrainedVectors,
+    RelativeFunctionals,
     VectorTable,
     Views,
     WordVectors,
@@ -39,6 +40,7 @@ from affectspace.training.recipe_features import (
     FunctionalsFeatures,
     LogMelFeatures,
     PretrainedTextFeatures,
+    RelativeFunctionalsFeatures,
     VectorFeatures,
     WordFeatures,
 )
@@ -91,7 +93,7 @@ def medium(recipe: Recipe) -> str:
 
 def make_frontend(
     recipe: Recipe,
-) -> LogMel | Functionals | VectorTable | Faces | WordVectors | PretrainedText | FaceSequence:
+) -> LogMel | Functionals | RelativeFunctionals | VectorTable | Faces | WordVectors | PretrainedText | FaceSequence:
     """The front end that the recipe names.
 
     Raises:
@@ -103,6 +105,8 @@ def make_frontend(
             return LogMel(bands=features.bands, level=features.level)
         case FunctionalsFeatures() as features:
             return Functionals(features.set, level=features.level)
+        case RelativeFunctionalsFeatures() as features:
+            return RelativeFunctionals(features.level)
         case VectorFeatures() as features:
             paths = [features.path] if isinstance(features.path, str) else features.path
             return VectorTable(

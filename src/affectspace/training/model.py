@@ -30,7 +30,7 @@ from affectspace.training.pretrained_source import keep_architecture, make_pretr
 from affectspace.training.recipe import Recipe, make_recipe
 from affectspace.training.recipe_data import CorpusEntry, Labels, LevelLabels
 from affectspace.training.recipe_encoder import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, PretrainedImageEntry
-from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures
+from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures, RelativeFunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
@@ -290,7 +290,8 @@ def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
         f"licence: {c['licence'] or 'not stated'}"
         for c in data.about["corpora"]
     )
-    functionals = any(isinstance(view.features, FunctionalsFeatures) for view in recipe.per_modality().values())
+    smiles = FunctionalsFeatures | RelativeFunctionalsFeatures
+    functionals = any(isinstance(view.features, smiles) for view in recipe.per_modality().values())
     licence = f"\n(licence: {FUNCTIONALS_LICENCE})" if functionals else ""
     classes, thing, unlike = data.measured.classes, *MEDIUM_WORDS["several" if data.several else medium(recipe)]
     learned = f" (trained on {len(data.classes)} sub-classes of them)" if data.whole else ""

@@ -20,6 +20,7 @@ from affectspace.training.recipe_features import (
     Features,
     FunctionalsFeatures,
     LogMelFeatures,
+    RelativeFunctionalsFeatures,
     VectorFeatures,
 )
 from affectspace.training.recipe_layers import layer_sizes, refuse_empty_convolutions, refuse_unknown_layers
@@ -126,7 +127,7 @@ class Recipe(Section):
                     "the term out"
                 )
             self._reads_pictures()
-            if isinstance(self.features, FunctionalsFeatures | VectorFeatures):
+            if isinstance(self.features, FunctionalsFeatures | RelativeFunctionalsFeatures | VectorFeatures):
                 self._reads_vectors(self.features)
             elif isinstance(self.features, LogMelFeatures) and self.augment.on:
                 self._can_augment(self.features)
@@ -291,7 +292,7 @@ class Recipe(Section):
                 f"{term.kind}.ground_distance must be 0 from each class to itself, and above 0 to some other"
             )
 
-    def _reads_vectors(self, features: FunctionalsFeatures | VectorFeatures) -> None:
+    def _reads_vectors(self, features: FunctionalsFeatures | RelativeFunctionalsFeatures | VectorFeatures) -> None:
         if not isinstance(self.encoder, MLPEncoder):
             raise ValueError(
                 f'encoder.kind {self.encoder.kind!r} reads sequences; {features.kind} need encoder.kind = "mlp"'

@@ -15,6 +15,7 @@ __all__ = [
     "LogMelFeatures",
     "Normalise",
     "PretrainedTextFeatures",
+    "RelativeFunctionalsFeatures",
     "VectorFeatures",
     "WordFeatures",
 ]
@@ -63,6 +64,19 @@ class FunctionalsFeatures(Section):
 
     kind: Literal["functionals"]
     set: FunctionalsSet = "ComParE_2016"
+    level: float | None = Field(default=None, le=0)
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise()
+
+
+class RelativeFunctionalsFeatures(Section):
+    """How a voice moves about its own mean, one vector a recording, by openSMILE's descriptors of eGeMAPS.
+
+    Of no use for telling speakers and microphones, which differ between languages; its licence rules out commercial
+    use. Needs ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
+    """
+
+    kind: Literal["relative_functionals"]
     level: float | None = Field(default=None, le=0)
     max_bad_share: float = Field(default=0.1, ge=0, le=1)
     normalise: Normalise = Normalise()
@@ -156,6 +170,7 @@ class FaceFeatures(Section):
 Features = Annotated[
     LogMelFeatures
     | FunctionalsFeatures
+    | RelativeFunctionalsFeatures
     | VectorFeatures
     | FaceFeatures
     | WordFeatures

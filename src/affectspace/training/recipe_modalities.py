@@ -12,6 +12,8 @@ __all__ = ["Balance", "LinearNet", "Modalities", "ModalityEntry", "MultimodalEnc
 
 Width = Annotated[int, Field(ge=1)]
 
+VECTORS = ("vectors", "functionals", "relative_functionals")  # kinds of features of one vector an item
+
 
 class LinearNet(Section):
     """An autoencoder of layers for vectors: ``hidden`` units of each on the way to ``latent``, and back."""
@@ -56,12 +58,12 @@ class ModalityEntry(Section):
 
     @model_validator(mode="after")
     def _is_read_by_its_net(self) -> Self:
-        if isinstance(self.net, LinearNet) and self.features.kind not in ("vectors", "functionals"):
+        if isinstance(self.net, LinearNet) and self.features.kind not in VECTORS:
             raise ValueError(
                 f'net.kind = "linear" reads vectors, and features.kind {self.features.kind!r} gives sequences; use '
                 'net.kind = "sequence"'
             )
-        if isinstance(self.net, SequenceNet) and self.features.kind in ("vectors", "functionals"):
+        if isinstance(self.net, SequenceNet) and self.features.kind in VECTORS:
             raise ValueError(
                 f'net.kind = "sequence" reads sequences, and features.kind {self.features.kind!r} gives vectors; use '
                 'net.kind = "linear"'
