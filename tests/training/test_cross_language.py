@@ -1,0 +1,145 @@
+"""Recipes of a language never heard, from their words to their runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tomli_w
+
+from affectspace.errors import InputError
+from affectspace.studies.recipes import StudyRecipes
+from affectspace.studies.study import load_study
+from affectspace.training import make_recipe, train, train_recipe
+
+CORPORA = {"emodb": "de", "ravdess": "en", "urdu": "ur"}
+NAMES = ["angry", "happy", "sad"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three corpora of vectors in three languages, four speakers each; classes lie apart in all of them alike."""
+    root, random, vectors = tmp_path_factory.mktemp("languages"), np.random.default_rng(0), {}
+    for shift, (name, language) in enumerate(CORPORA.items()):
+        (root / name).mkdir()
+        (root / name / "corpus.toml").write_text(f'name = "{name}"\nlanguage = "{language}"\n')
+        rows = [(f"i{k}", NAMES[k % 3], f"s{k // 3 % 4}") for k in range(48)]
+        pd.DataFrame(rows, columns=["id", "label", "speaker"]).to_csv(root / name / "items.csv", index=False)
+        vectors |= {f"{name}/{k}": random.normal(shift, 1, 5) + 4 * np.eye(5)[NAMES.index(c)] for k, c, _ in rows}
+    pd.DataFrame(np.stack(list(vectors.values()))).rename(columns=str).assign(id=list(vectors)).to_parquet(
+        root / "v.parquet"
+    )
+    return root
+
+
+def values(folder, **protocol):
+    return {
+        "name": "mine",
+        "data": str(folder),
+        "corpora": [{"path": name} for name in CORPORA],
+        "labels": {"kind": "classes", "names": NAMES},
+        "features": {"kind": "vectors", "path": "v.parquet", "id_column": "id"},
+        "encoder": {"kind": "mlp", "hidden": 8},
+        "protocol": {"kind": "cross_language", "target": "de", **protocol},
+        "training": {"epochs": 8, "batch_size": 18, "items_per_class": 6, "across": "language", "learning_rate": 0.01},
+        "terms": [
+            {"kind": "cross_entropy"},
+            {"kind": "supervised_contrastive", "groups": "language", "across_groups": 2.0},
+            {"kind": "adversary", "groups": "speaker"},
+        ],
+    }
+
+
+def test_a_run_hears_nothing_of_the_target_and_tests_all_of_it(folder, tmp_path):
+    run = train(make_recipe(values(folder)), tmp_path / "run", quiet=True)
+    parts = run.split.groupby("part")["language"].agg(lambda found: sorted({*found})).to_dict()
+    assert parts == {"train": ["en", "ur"], "validate": ["en", "ur"], "test": ["de"]}
+    assert run.metrics["protocol"] == "en + ur -> de"
+    assert run.metrics["counts"]["test"] == 48
+    assert run.metrics["test"]["uar"] > 0.6
+    assert "speaker" in run.metrics["keeps_apart"]
+
+
+def test_an_upper_bound_tests_every_item_of_the_target_once_and_says_what_it_is(folder, tmp_path):
+    run = train_recipe(make_recipe(values(folder, target_folds=2)), tmp_path / "run", quiet=True)
+    assert run.metrics["folds"] == 2
+    assert run.metrics["counts"] == {"test": 48}
+    assert run.metrics["protocol"] == "other speakers of de train too, 2 folds"
+    first = next(iter(run.folds))
+    assert {*first.split.query("part == 'train'")["language"]} == {"de", "en", "ur"}
+
+
+def test_unlabelled_items_of_the_target_never_train(folder, tmp_path):
+    given = values(folder) | {"unlabelled": {"batch_size": 8}}
+    given["terms"] = [{"kind": "cross_entropy"}, {"kind": "consistency"}]
+    given["training"] = {"epochs": 1, "batch_size": 18, "labelled_share": 0.5}
+    silent = folder / "silent"
+    if not silent.exists():  # people of another German corpus, whom nobody has labelled
+        silent.mkdir()
+        (silent / "corpus.toml").write_text('name = "silent"\nlanguage = "de"\n')
+        table = pd.read_csv(folder / "emodb/items.csv").assign(label=pd.NA, speaker="x")
+        table.to_csv(silent / "items.csv", index=False)
+        vectors = pd.read_parquet(folder / "v.parquet")
+        more = vectors[vectors["id"].str.startswith("emodb/")]
+        more = more.assign(id=more["id"].str.replace("emodb/", "silent/"))
+        pd.concat([vectors, more]).to_parquet(folder / "w.parquet")
+    given["features"] = {**given["features"], "path": "w.parquet"}
+    given["corpora"] = [*given["corpora"], {"path": "silent"}]
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
+    assert {*run.split.query("part == 'unlabelled'")["language"]} == {"en", "ur"}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "told"),
+    [
+        ({"source": ["de"]}, "'de' is the target and trains as well, so that it would not be a language never heard"),
+        ({"auxiliary": ["en"]}, "auxiliary is en beside no source; name the source, or leave auxiliary out"),
+        ({"fold": 1}, "fold is 1 without target_folds; leave it out, or give both"),
+    ],
+)
+def test_what_no_such_protocol_can_be(folder, protocol, told):
+    with pytest.raises(InputError, match=told):
+        make_recipe(values(folder, **protocol))
+
+
+def test_items_are_dealt_across_languages_only_by_class(folder):
+    given = values(folder)
+    del given["training"]["items_per_class"]
+    with pytest.raises(InputError, match='across is "language", of which each gives alike of the items of a class'):
+        make_recipe(given)
+
+
+class TestStudies:
+    STUDY = """
+        name = "three"
+        seeds = 1
+        [[recipes]]
+        name = "source only"
+        path = "one.toml"
+        set."protocol.source" = ["en"]
+        [[recipes]]
+        name = "all"
+        path = "one.toml"
+        {more}
+        [[splits]]
+        name = "German"
+        set."protocol.target" = "de"
+        [grid]
+        recipe = "all"
+        by = "language"
+        values."training.learning_rate" = [0.01, 0.02]
+    """
+
+    def recipes(self, folder, tmp_path, more=""):
+        (tmp_path / "one.toml").write_bytes(tomli_w.dumps(values(folder)).encode())
+        (tmp_path / "three.toml").write_text(self.STUDY.replace("{more}", more))
+        return StudyRecipes(load_study(tmp_path / "three.toml"), "three")
+
+    def test_recipes_may_train_on_other_languages_and_are_asked_the_same(self, folder, tmp_path):
+        recipes = self.recipes(folder, tmp_path)
+        (split,) = recipes.study.splits
+        assert split.name == "German"
+        assert recipes.of("source only", "German").protocol.source == ("en",)
+        assert recipes.inner_by(recipes.of("all", "German")) == "language"
+
+    def test_recipes_that_are_tested_otherwise_are_refused(self, folder, tmp_path):
+        with pytest.raises(InputError, match=r"have different protocols .protocol.target_folds is None and 2"):
+            self.recipes(folder, tmp_path, 'set."protocol.target_folds" = 2')
