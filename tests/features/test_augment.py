@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError
-from affectspace.features import Augmentation, Masks
+from affectspace.features import Augmentation, Masks, augment
 from affectspace.features.augment import _long_noises, _noise, _stretches, generator
 
 
@@ -86,8 +86,59 @@ def test_nothing_on_changes_nothing_and_what_is_on_never_changes_its_input():
     clip = sine()
     assert Augmentation()(clip, generator(0)) is clip
     before = clip.copy()
-    Augmentation((0.9, 1.1), 6.0, (15.0, 35.0))(clip, generator(0))
+    Augmentation((0.9, 1.1), 6.0, (15.0, 35.0), reverberation=(0.3, 0.3), channel=6.0)(clip, generator(0))
     assert np.array_equal(clip, before)
+
+
+ROOM = Augmentation(reverberation=(0.2, 0.8), channel=12.0)
+
+
+def test_rooms_and_channels_keep_length_and_level_and_follow_from_the_generator():
+    clip = sine(seconds=0.5, offset=0.1) + _noise(8000, 0.5, 0.3) * np.float32(0.01)
+    heard = [ROOM(clip, generator(number)) for number in range(5)]
+    assert all(decibels(each) == pytest.approx(decibels(clip), abs=1e-3) for each in heard)
+    assert len({each.tobytes() for each in heard}) == 5
+    assert all(np.array_equal(each, ROOM(clip, generator(number))) for number, each in enumerate(heard))
+
+
+def test_a_room_stays_with_a_channel_beside_and_a_channel_with_a_room(monkeypatch):
+    given = []
+    monkeypatch.setattr(augment, "transmitted", lambda samples, *through: given.append(through) or samples)
+    room, channel = {"reverberation": (0.2, 0.8)}, {"channel": 12.0}
+    for changes in (room, channel, room | channel):
+        Augmentation(**changes, sample_rate=8000)(sine(), generator(4))
+    (response, _, _), (_, weights, _), (both_response, both_weights, rate) = given
+    assert given[0][1] is None
+    assert given[1][0] is None
+    assert np.array_equal(response, both_response)
+    assert np.array_equal(weights, both_weights)
+    assert rate == 8000
+    assert 0.2 * 8000 <= len(response) - 1 <= 0.8 * 8000
+    assert (np.abs(weights) <= 12).all()
+
+
+def test_reverberation_lasts_as_long_as_its_range_says():
+    click = np.eye(1, 16000, dtype=np.float32)[0]
+    for low, high in ((0.2, 0.2), (0.2, 0.6)):
+        ends = []
+        for number in range(20):
+            heard = Augmentation(reverberation=(low, high))(click, generator(number))
+            centred = heard - np.median(heard)
+            ends.append(np.flatnonzero(np.abs(centred) > 1e-5 * centred[0])[-1] / 16000)
+        assert max(ends) == pytest.approx(high, rel=0.1)
+        assert min(ends) == pytest.approx(low, rel=0.2)
+
+
+@pytest.mark.parametrize("changes", [{}, {"speed": (0.9, 1.1)}, {"noise": (15.0, 35.0), "level": 6.0}])
+def test_rooms_and_channels_leave_every_other_draw_as_it_is(changes):
+    with_room = {**changes, "reverberation": (0.2, 0.8), "channel": 12.0}
+    plain = generator(7)
+    plain.random(5)
+    for each in (changes, with_room):
+        random = generator(7)
+        heard = Augmentation(**each)(sine(), random)
+        assert random.bit_generator.state == plain.bit_generator.state  # so that masks lie where they lay
+        assert len(heard) == len(Augmentation(**changes)(sine(), generator(7)))
 
 
 def test_another_change_beside_leaves_the_speeds_as_they_are():
@@ -106,7 +157,8 @@ def test_every_hundredth_of_the_range_is_as_likely():
 
 @pytest.mark.parametrize("clip", [np.zeros(800), np.full(800, 0.5), np.full(800, 1e-30), np.eye(1, 800)[0]])
 def test_silence_and_near_silence_stay_finite(clip):
-    heard = Augmentation((0.5, 2.0), 40.0, (-20.0, 100.0))(clip.astype(np.float32), generator(3))
+    every = Augmentation((0.5, 2.0), 40.0, (-20.0, 100.0), reverberation=(0.1, 3.0), channel=40.0)
+    heard = every(clip.astype(np.float32), generator(3))
     assert heard.dtype == np.float32
     assert np.isfinite(heard).all()
 
@@ -154,6 +206,8 @@ def test_names_that_only_look_alike_have_other_numbers():
         ({"speed": (0.991, 0.999)}, r"speed is \[0\.991, 0\.999\]; there is no hundredth in that range"),
         ({"speed": (0.9,)}, r"speed is \[0\.9\]"),
         ({"noise": (15.0, float("nan"))}, r"noise is \[15\.0, nan\]; give \[lowest, highest\] within -20 to 100"),
+        ({"reverberation": (0.0, 1.0)}, r"reverberation is \[0\.0, 1\.0\]; give \[lowest, highest\] within 0\.05 to 3"),
+        ({"channel": 50.0}, r"channel is 50 dB; give the largest change, above 0 and up to 40"),
         ({"level": 0.0}, r"level is 0 dB; give the largest change, above 0 and up to 40"),
     ],
 )

@@ -86,6 +86,18 @@ def test_the_level_of_the_front_end_comes_after_the_changes():
     assert np.allclose(hear(1, 0, "anchor"), frontend.compute(Waveform.restore(SAMPLES[1])), atol=1e-3)
 
 
+def test_reverberation_and_channel_leave_masks_and_speeds_where_they_were():
+    settings = {"speed": (0.9, 1.1), "noise": (15.0, 35.0)}
+    rooms = Augmentation(**settings, reverberation=(0.2, 0.6), channel=9.0)
+    dry, wet = hearing(augmentation=Augmentation(**settings)), hearing(augmentation=rooms)
+    for row, epoch in ((row, epoch) for row in range(4) for epoch in range(5)):
+        one, other = dry(row, epoch, "anchor"), wet(row, epoch, "anchor")
+        assert np.array_equal(one == 0, other == 0)
+        assert not np.array_equal(one, other)
+        assert np.array_equal(other, wet(row, epoch, "anchor"))
+        assert not np.array_equal(other, wet(row, epoch, "similar"))
+
+
 def test_masks_alone_need_no_samples_and_cover_with_the_mean():
     normaliser = Normaliser.fit(CLIPS, "train", train=[0, 1, 2])
     hear = Hearing(0, 1.0, None, MASKS, FRONTEND, CLIPS, None, normaliser, KEYS)
@@ -96,7 +108,7 @@ def test_masks_alone_need_no_samples_and_cover_with_the_mean():
 
 
 def test_samples_that_are_missing_are_an_error():
-    with pytest.raises(InputError, match="speed, level and noise change samples, and there are none"):
+    with pytest.raises(InputError, match="augmentation changes samples, and there are none"):
         Hearing(0, 1.0, ALL, None, FRONTEND, CLIPS, None, Normaliser("none"), KEYS)
 
 

@@ -18,7 +18,7 @@ from affectspace.training.recipe_data import Augment
 
 ALL = {
     "share": 0.8, "speed": [0.9, 1.1], "level": 6.0, "noise": [15.0, 35.0],
-    "time_masks": 1, "time_width": 10, "band_masks": 1, "band_width": 3,
+    "reverberation": [0.2, 0.6], "channel": 6.0, "time_masks": 1, "time_width": 10, "band_masks": 1, "band_width": 3,
 }  # fmt: skip
 
 
@@ -110,7 +110,15 @@ def test_the_section_is_written_and_read_back(tiny, tmp_path):
         ({"augment": {"speed": [1.1, 0.9]}}, r"in \[1\.1, 0\.9\] the ends are swapped; give \[0\.9, 1\.1\]"),
         ({"augment": {"speed": [0.9]}}, r"augment\.speed: \[0\.9\] is no pair of numbers; give \[lowest, highest\]"),
         ({"augment": {"pitch": 2}}, r"augment: unknown key 'pitch'; .*legal: share, speed, level"),
-        ({"augment": {"share": 0.5}}, r"share is 0\.5 and nothing is on; set speed, level, noise or masks"),
+        (
+            {"augment": {"share": 0.5}},
+            r"share is 0\.5 and nothing is on; set speed, level, noise, reverberation, channel or masks",
+        ),
+        (
+            {"augment": {"reverberation": [0.0, 0.5]}},
+            r"reverberation is \[0\.0, 0\.5\]; give \[lowest, highest\] within 0\.05 to 3",
+        ),
+        ({"augment": {"channel": 0}}, r"channel is 0 dB; give the largest change, above 0 and up to 40"),
         ({"augment": {"time_masks": 2}}, r"time_masks is 2 without a width; give the widest mask as time_width"),
         ({"augment": {"band_width": 2}}, r"band_width is 2 without masks; give their number as band_masks"),
         (

@@ -9,17 +9,19 @@ import numpy as np
 import soxr
 
 from affectspace.errors import InputError
+from affectspace.features.transmission import COSINES, impulse_response, transmitted
 
 __all__ = ["Augmentation", "Masks", "generator"]
 
 NOISE_SAMPLES = 1 << 20  # of which every noise is a part: 65 s at 16 kHz, made once
 INAUDIBLE = 1 / 800  # of the sample rate: below 20 Hz at 16 kHz, where pink noise would have most of its power
+DIRECT = (0.0, 10.0)  # dB, ratio of the direct sound to its reverberation: one to three metres from a speaker
 MASKED_SHARE = 0.5  # of a clip's frames, at most, by all its time masks together
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    r"""Changes to samples: speed, level, noise.
+    r"""Changes to samples: speed, reverberation, channel, noise, level; in this order.
 
     Args:
         speed: range of the factor by which a clip becomes faster; tempo and pitch move together, as on a tape
@@ -29,11 +31,19 @@ class Augmentation:
         noise: range of the ratio, in dB, of the clip's root mean square about its mean to that of the noise
             that is added. The noise lies between white and pink: its colour, the share of pink, is drawn too.
         shortest: samples that a frame needs.
+        reverberation: range of the time, in seconds, in which the sound of a room falls by 60 dB. The room is
+            synthetic, see :func:`~affectspace.features.transmission.impulse_response`; its ratio of direct sound to
+            reverberation lies between 0 and 10 dB. Level and length are kept, what is heard after the end is not.
+        channel: each of the three cosines over frequency that make the gain of a channel has up to so many dB
+            either way, see :func:`~affectspace.features.transmission.channel_gain`. The level is kept.
+        sample_rate: in Hz, for reverberation and channel.
 
     Raises:
         InputError: a range that is none, or one that no recording would bear.
 
-    Source: Ko, Peddinti, Povey & Khudanpur, "Audio Augmentation for Speech Recognition", Interspeech 2015.
+    Source: Ko, Peddinti, Povey & Khudanpur, "Audio Augmentation for Speech Recognition", Interspeech 2015; for
+    synthetic rooms Ko, Peddinti, Povey, Seltzer & Khudanpur, "A Study on Data Augmentation of Reverberant Speech for
+    Robust Speech Recognition", ICASSP 2017.
 
     Example:
         >>> samples = np.sin(np.arange(16000.0), dtype=np.float32)
@@ -46,16 +56,21 @@ class Augmentation:
     level: float | None = None
     noise: tuple[float, float] | None = None
     shortest: int = 400
+    reverberation: tuple[float, float] | None = None
+    channel: float | None = None
+    sample_rate: int = 16000
 
     def __post_init__(self):
-        for name, least, most in (("speed", 0.5, 2.0), ("noise", -20.0, 100.0)):
+        for name, least, most in (("speed", 0.5, 2.0), ("noise", -20.0, 100.0), ("reverberation", 0.05, 3.0)):
             found = getattr(self, name)
             if found is not None and not (len(found) == 2 and least <= found[0] <= found[1] <= most):
                 raise InputError(f"{name} is {list(found)}; give [lowest, highest] within {least:g} to {most:g}")
         if self.speed is not None and not len(_hundredths(self.speed)):
             raise InputError(f"speed is {list(self.speed)}; there is no hundredth in that range, such as 0.95")
-        if self.level is not None and not 0 < self.level <= 40:
-            raise InputError(f"level is {self.level:g} dB; give the largest change, above 0 and up to 40")
+        for name in ("level", "channel"):
+            found = getattr(self, name)
+            if found is not None and not 0 < found <= 40:
+                raise InputError(f"{name} is {found:g} dB; give the largest change, above 0 and up to 40")
 
     def __call__(self, samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """float32 samples ``(samples,)`` as they might have been recorded; finite, but not held to [-1, 1]."""
@@ -66,6 +81,10 @@ class Augmentation:
             percent = factors[int(faster * len(factors))]
             if percent != 100 and 100 * len(samples) / percent >= self.shortest + 1:
                 samples = soxr.resample(samples, percent, 100, quality="HQ")
+        if self.reverberation is not None or self.channel is not None:
+            # Of streams of their own, so that neither of them moves what is drawn here next: masks.
+            rooms, channels = random.spawn(2)
+            samples = transmitted(samples, self._response(rooms), self._weights(channels), self.sample_rate)
         if self.noise is not None:
             noise = _noise(len(samples), pinker, place)
             ratio = 10 ** (-_between(self.noise, cleaner) / 20)
@@ -73,6 +92,17 @@ class Augmentation:
         if self.level is not None:
             samples = samples * np.float32(10 ** (_between((-self.level, self.level), louder) / 20))
         return samples
+
+    def _response(self, random: np.random.Generator) -> np.ndarray | None:
+        if self.reverberation is None:
+            return None
+        longer, nearer, place = random.random(3)
+        seconds = _between(self.reverberation, longer)
+        noise = _noise(round(seconds * self.sample_rate), 0.0, place)
+        return impulse_response(seconds, _between(DIRECT, nearer), noise, self.sample_rate)
+
+    def _weights(self, random: np.random.Generator) -> np.ndarray | None:
+        return None if self.channel is None else self.channel * random.uniform(-1, 1, COSINES)
 
 
 @dataclass(frozen=True)

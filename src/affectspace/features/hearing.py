@@ -56,7 +56,7 @@ class Hearing:
         keys: Iterable[str],
     ):
         if augmentation is not None and samples is None:
-            raise InputError("speed, level and noise change samples, and there are none; gather them with the features")
+            raise InputError("augmentation changes samples, and there are none; gather them with the features")
         self.seed, self.share = seed, share
         self.augmentation, self.masks = augmentation, masks
         self.frontend, self.clips, self.samples = frontend, clips, samples

@@ -168,13 +168,14 @@ def make_hearing(
     if not augment.on or not isinstance(frontend, LogMel):
         return None
     shortest = int(frontend.sample_rate * frontend.frame_ms / 1000)
-    augmentation = (
-        Augmentation(augment.speed, augment.level, augment.noise, shortest) if augment.reads_samples else None
-    )
+    augmentation = Augmentation(
+        augment.speed, augment.level, augment.noise, shortest, augment.reverberation, augment.channel,
+        frontend.sample_rate,
+    )  # fmt: skip
     masks = Masks(augment.time_masks, augment.time_width or 0, augment.band_masks, augment.band_width or 0)
     return Hearing(
-        recipe.seed, augment.share, augmentation, masks if augment.masks else None,
-        frontend, clips, samples, normaliser, keys,
+        recipe.seed, augment.share, augmentation if augment.reads_samples else None,
+        masks if augment.masks else None, frontend, clips, samples, normaliser, keys,
     )  # fmt: skip
 
 

@@ -114,8 +114,9 @@ class Augment(Section):
     """Training clips changed anew for every hearing, by what leaves their emotion as it is; off by default.
 
     ``share`` of the hearings are changed. Samples: ``speed`` is a range of factors (tempo and pitch together),
-    ``level`` the largest change in dB, ``noise`` a range of ratios of signal to noise in dB. Features: masks over
-    time and over bands, at most ``time_width`` frames and ``band_width`` bands wide (SpecAugment).
+    ``level`` the largest change in dB, ``noise`` a range of ratios of signal to noise in dB, ``reverberation`` a range
+    of seconds in which a room's sound falls by 60 dB, ``channel`` the largest change in dB by frequency. Features:
+    masks over time and over bands, at most ``time_width`` frames and ``band_width`` bands wide (SpecAugment).
     Validation and test items are never changed.
     """
 
@@ -123,6 +124,8 @@ class Augment(Section):
     speed: Range | None = None
     level: float | None = None
     noise: Range | None = None
+    reverberation: Range | None = None
+    channel: float | None = None
     time_masks: int = Field(default=0, ge=0)
     time_width: int | None = Field(default=None, ge=1)
     band_masks: int = Field(default=0, ge=0)
@@ -131,7 +134,8 @@ class Augment(Section):
     @property
     def reads_samples(self) -> bool:
         """Whether samples are changed, which must then be kept beside the features."""
-        return any(setting is not None for setting in (self.speed, self.level, self.noise))
+        changes = (self.speed, self.level, self.noise, self.reverberation, self.channel)
+        return any(setting is not None for setting in changes)
 
     @property
     def masks(self) -> bool:
@@ -158,11 +162,14 @@ class Augment(Section):
             if width is not None and not number:
                 raise ValueError(f"{kind}_width is {width} without masks; give their number as {kind}_masks")
         if self.share < 1 and not self.on:
-            raise ValueError(f"share is {self.share:g} and nothing is on; set speed, level, noise or masks")
+            raise ValueError(
+                f"share is {self.share:g} and nothing is on; set speed, level, noise, reverberation, channel or masks"
+            )
         if self.reads_samples:
             from affectspace.features import Augmentation  # loads torch, which reading a finished run has no use for
 
-            Augmentation(self.speed, self.level, self.noise)  # refuses what is no range
+            # refuses what is no range
+            Augmentation(self.speed, self.level, self.noise, reverberation=self.reverberation, channel=self.channel)
         return self
 
 
