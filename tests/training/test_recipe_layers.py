@@ -3,10 +3,10 @@
 import pytest
 import tomli_w
 
-from affectspace.encoders import MLP, ConvPool, ImageEncoder
+from affectspace.encoders import MLP, ConvPool, ImageEncoder, SpeechNet
 from affectspace.errors import InputError
 from affectspace.training import load_recipe, make_recipe
-from affectspace.training.recipe_encoder import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder
+from affectspace.training.recipe_encoder import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, SpeechEncoder
 from affectspace.training.recipe_layers import layer_sizes
 
 SEQUENCE = {"kind": "sequence", "frames": 8, "heads": 1, "blocks": 1, "latent": 4}
@@ -65,6 +65,7 @@ def test_layers_that_are_not_there(given, told):
 def test_layers_are_those_of_the_nets():
     made = {
         ConvPoolEncoder(hidden=6): ConvPool(4, 2, hidden=6),
+        SpeechEncoder(kind="speech", dimensions=6): SpeechNet(4, 2, dimensions=6),
         MLPEncoder(kind="mlp", hidden=6): MLP(4, 2, hidden=6),
         ImageEncoderEntry(kind="image", dimensions=6): ImageEncoder("resnet18", 1, 2, dimensions=6, width=0.1),
     }

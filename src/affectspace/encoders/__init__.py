@@ -1,5 +1,6 @@
 """Arrays to embeddings."""
 
+from affectspace.encoders.attentive_pooling import AttentiveStatistics
 from affectspace.encoders.batch import Batch, Modality, pad
 from affectspace.encoders.conv_pool import ConvPool
 from affectspace.encoders.frames import present_vectors, reversed_frames
@@ -11,9 +12,10 @@ from affectspace.encoders.outputs import Outputs
 from affectspace.encoders.pooling import pooled_convolution
 from affectspace.encoders.pretrained_images import PretrainedImages
 from affectspace.encoders.sequence_autoencoder import SequenceAutoencoder
+from affectspace.encoders.speech_net import SpeechNet
 
 __all__ = [
-    "IMAGE_NETS", "MLP", "Autoencoder", "Batch", "ConvPool", "ImageEncoder", "LinearAutoencoder", "Modality",
-    "MultimodalEncoder", "Outputs", "PretrainedImages", "SequenceAutoencoder", "pad", "pooled_convolution",
-    "present_vectors", "reversed_frames",
+    "IMAGE_NETS", "MLP", "AttentiveStatistics", "Autoencoder", "Batch", "ConvPool", "ImageEncoder",
+    "LinearAutoencoder", "Modality", "MultimodalEncoder", "Outputs", "PretrainedImages", "SequenceAutoencoder",
+    "SpeechNet", "pad", "pooled_convolution", "present_vectors", "reversed_frames",
 ]  # fmt: skip

@@ -13,7 +13,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from affectspace.encoders import MLP, Batch, ConvPool, ImageEncoder, Modality, MultimodalEncoder, PretrainedImages, pad
+from affectspace.encoders import (
+    MLP,
+    Batch,
+    ConvPool,
+    ImageEncoder,
+    Modality,
+    MultimodalEncoder,
+    PretrainedImages,
+    SpeechNet,
+    pad,
+)
 from affectspace.errors import InputError
 from affectspace.features import Frontend, Normaliser, VectorTable
 from affectspace.features.functionals import FUNCTIONALS_LICENCE
@@ -29,7 +39,13 @@ from affectspace.training.objective import Objective
 from affectspace.training.pretrained_source import keep_architecture, make_pretrained
 from affectspace.training.recipe import Recipe, make_recipe
 from affectspace.training.recipe_data import CorpusEntry, Labels, LevelLabels
-from affectspace.training.recipe_encoder import ConvPoolEncoder, ImageEncoderEntry, MLPEncoder, PretrainedImageEntry
+from affectspace.training.recipe_encoder import (
+    ConvPoolEncoder,
+    ImageEncoderEntry,
+    MLPEncoder,
+    PretrainedImageEntry,
+    SpeechEncoder,
+)
 from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures, RelativeFunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
@@ -53,7 +69,7 @@ def make_encoder(
     normaliser: Normaliser | None = None,
     kept: Path | None = None,
     revision: str | None = None,
-) -> ConvPool | MLP | ImageEncoder | PretrainedImages | MultimodalEncoder:
+) -> ConvPool | SpeechNet | MLP | ImageEncoder | PretrainedImages | MultimodalEncoder:
     """The net that a recipe names, for features of ``bands`` dimensions.
 
     Args:
@@ -75,6 +91,11 @@ def make_encoder(
     match recipe.encoder:
         case ConvPoolEncoder() as entry:
             return ConvPool(bands, classes, entry.channels, entry.kernel, entry.hidden)
+        case SpeechEncoder() as entry:
+            return SpeechNet(
+                bands, classes, entry.width, entry.depth, entry.dimensions, entry.non_negative, entry.dropout,
+                entry.probe,
+            )  # fmt: skip
         case MLPEncoder() as entry:
             return MLP(bands, classes, entry.hidden, entry.dropout, entry.limit)
         case ImageEncoderEntry() as entry:

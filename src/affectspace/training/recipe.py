@@ -14,6 +14,7 @@ from affectspace.training.recipe_encoder import (
     ImageEncoderEntry,
     MLPEncoder,
     PretrainedImageEntry,
+    SpeechEncoder,
 )
 from affectspace.training.recipe_features import (
     FaceFeatures,
@@ -127,6 +128,7 @@ class Recipe(Section):
                     "the term out"
                 )
             self._reads_pictures()
+            self._reads_energies()
             if isinstance(self.features, FunctionalsFeatures | RelativeFunctionalsFeatures | VectorFeatures):
                 self._reads_vectors(self.features)
             elif isinstance(self.features, LogMelFeatures) and self.augment.on:
@@ -258,13 +260,26 @@ class Recipe(Section):
             )
         if self.augment.on:
             raise ValueError("augment changes sound, and pictures have none; use [views] instead")
-        if not self.encoder.non_negative and any(isinstance(term, FSimilarityEntry) for term in self.terms):
-            raise ValueError(
-                "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
-            )
+        self._is_non_negative_for_similarity(self.encoder.non_negative)
         if views.crop is not None and views.crop > features.side:
             raise ValueError(
                 f"views.crop is {views.crop} and features.side {features.side}; legal: 8 to {features.side}"
+            )
+
+    def _reads_energies(self) -> None:
+        if not isinstance(self.encoder, SpeechEncoder):
+            return
+        if not isinstance(self.features, LogMelFeatures):
+            raise ValueError(
+                f'encoder.kind "speech" reads log-Mel energies, and features.kind {self.features.kind!r} gives others; '
+                'use features.kind = "log_mel", or another encoder'
+            )
+        self._is_non_negative_for_similarity(self.encoder.non_negative)
+
+    def _is_non_negative_for_similarity(self, non_negative: bool) -> None:
+        if not non_negative and any(isinstance(term, FSimilarityEntry) for term in self.terms):
+            raise ValueError(
+                "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
             )
 
     def _lasts_beyond_its_warm_up(self, term: GuidedEMDEntry) -> None:

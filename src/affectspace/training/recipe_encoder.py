@@ -7,7 +7,9 @@ from pydantic import Field
 from affectspace.training.recipe_modalities import MultimodalEncoderEntry
 from affectspace.training.schema import Section
 
-__all__ = ["ConvPoolEncoder", "Encoder", "ImageEncoderEntry", "MLPEncoder", "PretrainedImageEntry"]
+__all__ = [
+    "ConvPoolEncoder", "Encoder", "ImageEncoderEntry", "MLPEncoder", "PretrainedImageEntry", "SpeechEncoder",
+]  # fmt: skip
 
 
 class ConvPoolEncoder(Section):
@@ -15,6 +17,21 @@ class ConvPoolEncoder(Section):
     channels: int = Field(default=128, ge=1)
     kernel: int = Field(default=16, ge=1)
     hidden: int = Field(default=128, ge=1)
+
+
+class SpeechEncoder(Section):
+    """A residual net over log-Mel energies, ``depth`` blocks of ``width`` channels, and the embedding behind it.
+
+    ``non_negative``, ``probe`` and ``dropout`` as of a net for pictures.
+    """
+
+    kind: Literal["speech"]
+    width: int = Field(default=96, ge=1)
+    depth: int = Field(default=3, ge=1)
+    dimensions: int = Field(default=64, ge=1)
+    non_negative: bool = False
+    probe: bool = False
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
 class MLPEncoder(Section):
@@ -60,6 +77,6 @@ class PretrainedImageEntry(Section):
 
 
 Encoder = Annotated[
-    ConvPoolEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry | MultimodalEncoderEntry,
+    ConvPoolEncoder | SpeechEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry | MultimodalEncoderEntry,
     Field(discriminator="kind"),
 ]
