@@ -13,8 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "losses.py", "cached_gradients.py", "planted_order.py", "log_mel.py", "triplets.py", "conv_pool.py", "buckets.py",
-    "training_cost.py", "theorem.py", "speaker_intervals.py",
+    "losses.py", "cached_gradients.py", "planted_order.py", "log_mel.py", "augmentation.py", "triplets.py",
+    "conv_pool.py", "speech_nets.py", "buckets.py", "training_cost.py", "theorem.py", "speaker_intervals.py",
 )  # fmt: skip
 
 

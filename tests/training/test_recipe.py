@@ -57,6 +57,16 @@ def changed(**values):
             "features.normalise: transductive has no meaning for scope 'item'; legal with it: speaker, corpus",
         ),
         ({"features": {"kind": "vectors", "path": "x.npz"}}, "encoder.kind 'conv_pool' reads sequences; vectors need"),
+        (
+            {"encoder": {"kind": "speech"}, "features": {"kind": "words", "path": "x.npz"}},
+            "encoder.kind \"speech\" reads log-Mel energies, and features.kind 'words' gives others; use "
+            'features.kind = "log_mel", or another encoder',
+        ),
+        (
+            {"encoder": {"kind": "speech"}, "terms": [{"kind": "f_similarity"}]},
+            "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true",
+        ),
+        ({"encoder": {"kind": "speech"}, "features": {"kind": "faces"}}, "encoder.kind 'speech' cannot read pictures"),
         ({"monitor": {"snapshots": [0]}}, "monitor.snapshots.0 is 0; legal: at least 1"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate is nan; legal: a finite number"),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate is 'fast'; legal: a number"),

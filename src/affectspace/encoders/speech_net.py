@@ -113,14 +113,13 @@ class Stem(nn.Module):
         self.after_output = nn.LayerNorm(width)
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        images = _zeros_behind(values, _inside(values, lengths))[:, None]
+        frames, inside = values, _inside(values, lengths)
         for convolution, normalised in ((self.first, self.after_first), (self.second, self.after_second)):
-            images = convolution(images)
-            frames = normalised(images.permute(0, 2, 3, 1).flatten(2)).relu()
+            frames = _zeros_behind(frames, inside)
+            images = frames.unflatten(2, (-1, convolution.in_channels)).permute(0, 3, 1, 2)
+            frames = normalised(convolution(images).permute(0, 2, 3, 1).flatten(2)).relu()
             lengths = (lengths + 1) // 2  # a window stands on every other frame, the first of all
             inside = _inside(frames, lengths)
-            frames = _zeros_behind(frames, inside)
-            images = frames.unflatten(2, (-1, images.shape[1])).permute(0, 3, 1, 2)
         return _zeros_behind(self.after_output(self.output(frames)), inside), inside
 
 
