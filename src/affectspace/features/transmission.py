@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import next_fast_len
 
 __all__ = ["COSINES", "channel_gain", "impulse_response", "transmitted"]
 
@@ -62,7 +62,7 @@ def channel_gain(weights: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     """
     mel = np.log1p(frequencies / 700)
     x = mel / mel[-1]
-    return sum(weight * np.cos(np.pi * k * x) for k, weight in enumerate(weights, 1)) / len(weights)
+    return weights @ np.cos(np.pi * np.outer(np.arange(1, len(weights) + 1), x)) / len(weights)
 
 
 def transmitted(
@@ -91,13 +91,13 @@ def transmitted(
     mean = samples.mean(dtype=np.float64)
     longest = max(0 if response is None else len(response), round(RINGING * sample_rate))
     size = next_fast_len(len(samples) + longest, real=True)
-    spectrum = rfft(samples - np.float32(mean), size)
+    spectrum = np.fft.rfft(samples - np.float32(mean), size)
     if response is not None:
-        spectrum *= rfft(response, size)
+        spectrum *= np.fft.rfft(response, size)
     if weights is not None:
         gain = 10 ** (channel_gain(weights, np.linspace(0, sample_rate / 2, GRID)) / 20)
         spectrum *= np.interp(np.linspace(0, GRID - 1, len(spectrum)), np.arange(GRID), gain).astype(np.float32)
-    heard = irfft(spectrum, size)[: len(samples)]
+    heard = np.fft.irfft(spectrum, size)[: len(samples)]
     before, after = (float(np.std(each, dtype=np.float64)) for each in (samples, heard))
     if not (before > 0 and after > 0):
         return samples
