@@ -12,7 +12,7 @@ from affectspace.encoders.outputs import Outputs
 __all__ = ["SpeechNet"]
 
 STEM = (8, 16)  # channels of the two convolutions over time and bands
-KERNEL = 7  # frames that a block looks at, of 40 ms each
+KERNEL = 7  # frames of the stem, each of four of the clip, that a block looks at
 SQUEEZE = 4  # a block's gates are found by so many times fewer units than it is wide
 
 
@@ -30,7 +30,7 @@ class SpeechNet(nn.Module):
         bands: features per frame.
         classes: number of classes.
         width: channels of a block.
-        depth: number of blocks; each sees 240 ms further to either side.
+        depth: number of blocks; each sees 12 frames further to either side.
         dimensions: of the embedding.
         non_negative: whether a ReLU follows the embedding, as f-similarity needs.
         dropout: share of the pooled features left out while training, in ``[0, 1)``.
