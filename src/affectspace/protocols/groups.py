@@ -62,7 +62,7 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
         return _media(column_of(items, "audio_sha")).fillna(own)
     column = column_of(items, by)
     if by == "language":
-        return column.str.strip().replace("", pd.NA)
+        return column.str.strip().mask(column.str.strip() == "")
     if by == "script":
         return _scripts(items, column)
     return column_of(items, "corpus").fillna("") + "/" + column

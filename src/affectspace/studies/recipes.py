@@ -87,9 +87,9 @@ class StudyRecipes:
         """The group that is left out in inner splits: the study's word, or that by which the recipe splits."""
         asked, protocol = self.study.searched.by, recipe.protocol
         own = protocol.by if isinstance(protocol, LeaveOneOut | GroupedFolds) else protocol.validate_by
-        if asked or own in ("session", "language"):
-            return asked or own
-        return "speaker"
+        if asked:
+            return asked
+        return own if own in ("session", "language") else "speaker"
 
     def _check(self, entry: RecipeEntry, split: SplitEntry, file: dict[str, Any]) -> None:
         place = f"recipe {entry.name!r} on split {split.name!r}"
