@@ -77,6 +77,19 @@ def test_processes_and_the_store_change_nothing_and_the_short_one_is_set_aside(t
     )
 
 
+def test_opensmile_does_not_ask_which_packages_are_installed(monkeypatch):
+    """It takes a third of a second, for a name of the distribution that nobody reads."""
+    import audobject.core.utils
+
+    from affectspace.features.functionals import _smile
+
+    monkeypatch.setattr(audobject.core.utils, "packages_distributions", lambda: pytest.fail("it reads them all"))
+    monkeypatch.setattr(audobject.core.utils, "PACKAGES_DISTRIBUTIONS", {})
+    _smile.cache_clear()
+    noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    assert Functionals("eGeMAPSv02").compute(noise).shape == (1, 88)
+
+
 def test_without_a_voiced_frame_pitch_is_zero_and_nothing_is_nan():
     hiss = np.random.default_rng(0).normal(0, 0.001, 16000).astype(np.float32)
     values = Functionals("eGeMAPSv02").compute(hiss)[0]

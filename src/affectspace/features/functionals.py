@@ -188,5 +188,11 @@ def _smile(name: str, functionals: bool = True) -> Any:
     """openSMILE at work on one set, in this process: it writes no log, and starts no thread or process."""
     import opensmile
 
+    class Smile(opensmile.Smile):
+        """One that does not read the files of every installed package, which takes longer than many a recording."""
+
+        def to_dict(self, **_: Any) -> dict[str, Any]:
+            return {}  # of what it is made; audobject would name its distribution in it, and nobody asks
+
     level = opensmile.FeatureLevel.Functionals if functionals else opensmile.FeatureLevel.LowLevelDescriptors
-    return opensmile.Smile(opensmile.FeatureSet[name], level, num_workers=1)
+    return Smile(opensmile.FeatureSet[name], level, num_workers=1)

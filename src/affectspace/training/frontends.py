@@ -3,11 +3,10 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affectspace.corpora import Corpus
 from affectspace.errors import InputError
 from affectspace.features import (
     Augmentation,
@@ -45,6 +44,9 @@ from affectspace.training.recipe_features import (
     WordFeatures,
 )
 
+if TYPE_CHECKING:  # a model is opened without any corpus
+    from affectspace.corpora import Corpus
+
 __all__ = [
     "cache_folder",
     "joined_fingerprint",
@@ -56,7 +58,7 @@ __all__ = [
 ]
 
 
-def make_label_space(recipe: Recipe, corpus: Corpus) -> LabelSpace:
+def make_label_space(recipe: Recipe, corpus: "Corpus") -> LabelSpace:
     """The label space that the recipe names, on the scale that the corpus declares.
 
     Raises:

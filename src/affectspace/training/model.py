@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -30,12 +30,9 @@ from affectspace.features.functionals import FUNCTIONALS_LICENCE
 from affectspace.labels import Cut
 from affectspace.training.answers import answers
 from affectspace.training.below_data import with_data_of_run
-from affectspace.training.data import Data
 from affectspace.training.finder_file import NAME, finder_file, keep_finder, with_kept_finder
 from affectspace.training.frontends import make_frontend, make_views, medium
-from affectspace.training.multimodal import make_multimodal
-from affectspace.training.normalised import normalised_groups
-from affectspace.training.objective import Objective
+from affectspace.training.multimodal_net import make_multimodal
 from affectspace.training.pretrained_source import keep_architecture, make_pretrained
 from affectspace.training.recipe import Recipe, make_recipe
 from affectspace.training.recipe_data import CorpusEntry, Labels, LevelLabels
@@ -48,6 +45,10 @@ from affectspace.training.recipe_encoder import (
 )
 from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures, RelativeFunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
+
+if TYPE_CHECKING:  # what a model is saved from; to open one, neither losses nor protocols are needed
+    from affectspace.training.data import Data
+    from affectspace.training.objective import Objective
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
 
@@ -166,6 +167,8 @@ class Model:
 
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         """Whose statistics the items of a corpus are given (columns corpus, speaker); None where it does not matter."""
+        from affectspace.training.normalised import normalised_groups  # loads protocols, which a loose file needs not
+
         scopes = {normaliser.scope for normaliser in self.normalisers.values()} & {"speaker", "corpus"}
         return normalised_groups(items, scopes.pop()) if len(scopes) == 1 else None
 
@@ -211,7 +214,7 @@ class Model:
 
 
 def save_model(
-    folder: Path, encoder: nn.Module, objective: Objective, recipe: Recipe, data: Data, test: dict[str, float]
+    folder: Path, encoder: nn.Module, objective: "Objective", recipe: Recipe, data: "Data", test: dict[str, float]
 ) -> None:
     """Write the folder of a model; its card says what it was trained on and how far to trust it.
 
@@ -296,7 +299,7 @@ def load_model(folder: str | Path) -> Model:
     return Model(encoder.eval(), tuple(config["classes"]), recipe, normalisers, parents, cut, digests)
 
 
-def _known_labels(recipe: Recipe, data: Data) -> Labels:
+def _known_labels(recipe: Recipe, data: "Data") -> Labels:
     """The recipe's labels with the thresholds that training has learned, so that other items get the same levels."""
     labels = recipe.labels
     if isinstance(labels, LevelLabels) and labels.bins and data.cut is not None:
@@ -304,7 +307,7 @@ def _known_labels(recipe: Recipe, data: Data) -> Labels:
     return labels
 
 
-def _card(recipe: Recipe, data: Data, test: dict[str, float]) -> str:
+def _card(recipe: Recipe, data: "Data", test: dict[str, float]) -> str:
     corpora = "\n".join(
         f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items"
         f"{', {} more without a label'.format(c['unlabelled']) if c.get('unlabelled') else ''}; "

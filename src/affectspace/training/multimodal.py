@@ -1,4 +1,4 @@
-"""The net of several modalities that a recipe names, and what it says of items with some of these alone."""
+"""What a net of several modalities says of items with some of these alone."""
 
 from collections.abc import Iterable, Mapping
 from itertools import combinations
@@ -8,41 +8,14 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from affectspace.encoders import LinearAutoencoder, MultimodalEncoder, SequenceAutoencoder
-from affectspace.errors import InputError
 from affectspace.metrics import chance_linear_cka, cross_modal_retrieval, linear_cka
 from affectspace.training.data import Data
 from affectspace.training.evaluate import Predictions, figures, predict, prediction_table
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
 
-__all__ = ["answers_by_modality", "figures_of_modalities", "make_multimodal", "shown_table", "subsets"]
+__all__ = ["answers_by_modality", "figures_of_modalities", "shown_table", "subsets"]
 
 RECALLED = (1, 5, 10)  # among how many of the nearest an item's counterpart is sought
-
-
-def make_multimodal(
-    recipe: Recipe, entry: MultimodalEncoderEntry, sizes: Mapping[str, int], classes: int
-) -> MultimodalEncoder:
-    """The encoder of the recipe's modalities, of which one frame has so many ``sizes``.
-
-    Raises:
-        InputError: a net that cannot be made for features of this size; it names the modality.
-    """
-    reads = any(term.kind == "reconstruction" for term in recipe.terms)
-    nets: dict[str, LinearAutoencoder | SequenceAutoencoder] = {}
-    for name, modality in recipe.modalities.items():
-        net = modality.net
-        try:
-            if isinstance(net, LinearNet):
-                nets[name] = LinearAutoencoder(sizes[name], net.latent, net.hidden)
-            else:
-                nets[name] = SequenceAutoencoder(
-                    sizes[name], net.frames, net.latent, net.heads, net.blocks, net.convolutions, net.hidden
-                )
-        except ValueError as error:
-            raise InputError(f"modalities.{name}.net: {error}") from None
-    return MultimodalEncoder(nets, classes, entry.hidden, entry.dropout, entry.modality_dropout, decode=reads)
 
 
 def subsets(names: Iterable[str]) -> list[tuple[str, ...]]:
