@@ -48,6 +48,7 @@ from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderE
 
 if TYPE_CHECKING:  # what a model is saved from; to open one, neither losses nor protocols are needed
     from affectspace.training.data import Data
+    from affectspace.training.known import Known
     from affectspace.training.objective import Objective
 
 __all__ = ["Model", "load_model", "make_encoder", "save_model"]
@@ -214,11 +215,13 @@ class Model:
 
 
 def save_model(
-    folder: Path, encoder: nn.Module, objective: "Objective", recipe: Recipe, data: "Data", test: dict[str, float]
-) -> None:
+    folder: Path, encoder: nn.Module, objective: "Objective", recipe: Recipe, data: "Data", test: dict[str, float],
+    known: "Known | None" = None,
+) -> None:  # fmt: skip
     """Write the folder of a model; its card says what it was trained on and how far to trust it.
 
-    What its terms have learned, such as distances between classes, is written beside it.
+    What its terms have learned, such as distances between classes, is written beside it, and so are the training items
+    that it keeps.
 
     The paths of the machine it was trained on stay out of it; the network that found faces, if a file of yours did, is
     copied into it, as ``finder.onnx``, and of a pretrained model its settings, as ``pretrained``.
@@ -256,7 +259,9 @@ def save_model(
     for name, state in (("model", encoder.state_dict()), ("terms", objective.learned())):
         if held := {key: value.cpu().contiguous() for key, value in state.items()}:
             (folder / f"{name}.safetensors").write_bytes(save(held))
-    (folder / "README.md").write_text(_card(recipe, data, test), encoding="utf-8")
+    if known is not None:
+        known.save(folder)
+    (folder / "README.md").write_text(_card(recipe, data, test, known), encoding="utf-8")
 
 
 def load_model(folder: str | Path) -> Model:
@@ -307,7 +312,7 @@ def _known_labels(recipe: Recipe, data: "Data") -> Labels:
     return labels
 
 
-def _card(recipe: Recipe, data: "Data", test: dict[str, float]) -> str:
+def _card(recipe: Recipe, data: "Data", test: dict[str, float], known: "Known | None") -> str:
     corpora = "\n".join(
         f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items"
         f"{', {} more without a label'.format(c['unlabelled']) if c.get('unlabelled') else ''}; "
@@ -332,7 +337,7 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 Features: {data.about["features"]}{licence}
-{_borrowed(recipe)}{_augmented(recipe)}
+{_borrowed(recipe)}{_augmented(recipe)}{_kept(known)}
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
 
@@ -357,6 +362,19 @@ def _augmented(recipe: Recipe) -> str:
     changes = {**(recipe.augment.told or {}), **(recipe.views.told or {})}
     told = ", ".join(f"{name} {value}" for name, value in changes.items())
     return f"Training items were augmented: {told}\n" if told else ""
+
+
+def _kept(known: "Known | None") -> str:
+    """What of its training items goes with the model, for whoever passes it on."""
+    if known is None:
+        return ""
+    all_of_them = len(known) == known.trained_on
+    drawn = "all" if all_of_them else f"{len(known):,}, drawn by the run's seed so that classes are balanced, of"
+    return (
+        f"\nIt keeps {drawn} {known.trained_on:,} labelled training items (known.safetensors: id, language, label, "
+        "embedding, and\nfeatures as a vector), by which affectspace predict names those nearest to a new item.\n"
+        f"{known.far.told}\n"
+    )
 
 
 def _tested(test: dict[str, float], count: int) -> str:

@@ -28,6 +28,7 @@ from affectspace.training.evaluate import figures, predict, prediction_table, sn
 from affectspace.training.final_figures import final_answers, final_figures
 from affectspace.training.folder import begun_with, hold, record
 from affectspace.training.frontends import make_hearing
+from affectspace.training.keep_known import known_items
 from affectspace.training.model import make_encoder, save_model
 from affectspace.training.multimodal import answers_by_modality, figures_of_modalities, shown_table
 from affectspace.training.objective import make_objective, reported_geometry
@@ -222,8 +223,9 @@ def train(
         }
         if learned := objective.learned_figures(recipe.labels.ordered):
             final["learned"] = learned
+        known = known_items(model, data, recipe, answers)
         with atomic_directory(folder / "model") as path:
-            save_model(path, model, objective, recipe, data, final.get("test", {}))
+            save_model(path, model, objective, recipe, data, final.get("test", {}), known)
         seconds = seconds_before + time.monotonic() - started
         write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
         write_json(folder / "metrics.json", final)  # last: it says that the run is finished
