@@ -31,6 +31,7 @@ COMMANDS = {
     "rounds": "Learn classes within classes, round by round.",
     "study": "Train many runs of several recipes, and say which is better and how surely.",
     "evaluate": "Show a run's scores, or measure it on another corpus.",
+    "predict": "Say what a model hears in files, and whether it knows anything like them.",
     "embed": "Write vectors and probabilities of audio files or a corpus.",
     "search": "Find the items of a space most alike to an item or a file.",
     "discover": "Find classes within classes, and labels in doubt.",

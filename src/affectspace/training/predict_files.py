@@ -1,0 +1,199 @@
+"""What a model says of loose files: how probable each class is, which training items are like it, and if any is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from affectspace.errors import InputError, MediaError
+from affectspace.features import Faces, Functionals, LogMel
+from affectspace.features.extract import Source, extract_all
+from affectspace.media import audio_info
+from affectspace.training.known import Known, load_known
+from affectspace.training.model import Model, load_model
+from affectspace.training.profile import described
+from affectspace.training.recipe_data import LevelLabels
+
+__all__ = ["LONGEST", "SHORTEST", "Answer", "Answers", "Near", "Unread", "predict_files"]
+
+SHORTEST, LONGEST = 0.3, 60.0  # seconds: less holds no syllable, more is no utterance
+NEAREST = 5
+
+
+@dataclass(frozen=True)
+class Near:
+    """A training item near a file, and how far from it in the space."""
+
+    id: str
+    language: str | None
+    label: str | None
+    distance: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of a file.
+
+    Args:
+        file: as it was given.
+        probabilities: ``(classes,)``.
+        level: where the classes are levels, the expected one, the lowest counting 1; None of other labels.
+        value: where they are levels of numbers, the expected number.
+        nearest: the training items nearest to it, the nearest first; none where the model keeps none.
+        distances: to its k-th nearest training item, in the space (``"embedding"``) and in ``"features"``.
+        beyond: by which of the two it lies far from all of them; None where nobody knows.
+    """
+
+    file: str
+    probabilities: np.ndarray
+    level: float | None = None
+    value: float | None = None
+    nearest: tuple[Near, ...] = ()
+    distances: dict[str, float] = field(default_factory=dict)
+    beyond: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file of which nothing can be said, and why."""
+
+    file: str
+    reason: str
+
+    @property
+    def told(self) -> str:
+        """The reason, which may name the file itself."""
+        return self.reason if self.file in self.reason else f"{self.file}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of several files.
+
+    Args:
+        model: that was asked.
+        known: the training items that it keeps; None where it keeps none.
+        answers: one a file that could be read, in their order.
+        unread: the others.
+        notes: what there is to know of all answers.
+    """
+
+    model: Model
+    known: Known | None
+    answers: tuple[Answer, ...]
+    unread: tuple[Unread, ...]
+    notes: tuple[str, ...]
+
+
+def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
+    """Ask the model of a run about recordings, or about pictures where it reads those.
+
+    A file is of no corpus and no speaker that the model knows: where training normalised by them, it is given the mean
+    and scale of all training items.
+
+    Args:
+        folder: of a finished run, or of its model.
+        files: recordings of 0.3 to 60 seconds, or pictures.
+
+    Raises:
+        InputError: no model there, one that reads something else, or no file that can be read.
+    """
+    model = load_model(folder)
+    frontend = _frontend(model)
+    known = load_known(folder)
+    refused = {str(file): _refused(Path(file), model) for file in files}
+    made = extract_all(frontend, [Source(file, None, None) for file, reason in refused.items() if not reason])
+    answers, unread = [], []
+    for file, reason in refused.items():
+        features, _, fault = (None, "", reason) if reason else next(made)
+        if features is None:
+            unread.append(Unread(file, fault))
+        else:
+            answers.append(_answer(file, features, model, frontend, known))
+    if not answers:
+        many = f"none of the {len(unread)} files can be used; the first: " if len(unread) > 1 else ""
+        raise InputError(many + (unread[0].told if unread else "no file was named; give recordings, or pictures"))
+    return Answers(model, known, tuple(answers), tuple(unread), tuple(_notes(model, known)))
+
+
+def _frontend(model: Model) -> LogMel | Functionals | Faces:
+    if model.medium not in ("audio", "image"):
+        reads = "several modalities" if model.recipe.modalities else model.medium
+        raise InputError(
+            f"this model reads {reads}, which a loose file does not tell; make a corpus of your items "
+            "(docs/your-data.md shows how), and ask for their probabilities by: affectspace embed RUN CORPUS"
+        )
+    frontend = model.frontend
+    assert isinstance(frontend, LogMel | Functionals | Faces), "no other front end reads sound or pictures"
+    return frontend
+
+
+def _refused(path: Path, model: Model) -> str:
+    """Why a file is not even read; empty where it is."""
+    if path.is_dir():
+        return (
+            f"{path} is a folder, and each file is named by itself here, such as {path}/*; a whole folder is put into "
+            "a table by: affectspace embed RUN FOLDER"
+        )
+    if not path.exists():
+        return f"there is nothing at {path}; check the path"
+    if model.medium != "audio":
+        return ""
+    try:
+        seconds = audio_info(path).seconds
+    except MediaError as error:
+        return str(error)
+    if seconds < SHORTEST:
+        return (
+            f"{path} is {seconds:.3g} s long, too short to hear an expression in; legal: {SHORTEST:g} to {LONGEST:g} "
+            "s, so give the whole utterance"
+        )
+    if seconds > LONGEST:
+        return (
+            f"{path} is {seconds:.1f} s long, and an answer is for one utterance; legal: {SHORTEST:g} to {LONGEST:g} "
+            "s, so cut it into its utterances and name each"
+        )
+    return ""
+
+
+def _answer(
+    file: str, features: np.ndarray, model: Model, frontend: LogMel | Functionals | Faces, known: Known | None
+) -> Answer:
+    (embedding,), (probabilities,) = model([features])
+    level = value = None
+    if isinstance(model.recipe.labels, LevelLabels):
+        level = float(probabilities @ np.arange(1, len(probabilities) + 1))
+    if model.cut is not None:
+        value = float(model.cut.values(probabilities[None])[0])
+    if known is None:
+        return Answer(file, probabilities, level, value)
+    away = known.distances(embedding, described(features, frontend))
+    first = np.argsort(away["embedding"], kind="stable")[:NEAREST].tolist()
+    nearest = [
+        Near(known.ids[row], known.languages[row], known.labels[row], float(away["embedding"][row])) for row in first
+    ]
+    to_kth = known.to_kth(away)
+    return Answer(file, probabilities, level, value, tuple(nearest), to_kth, known.far.beyond(to_kth))
+
+
+def _notes(model: Model, known: Known | None) -> list[str]:
+    told = []
+    if model.normaliser.scope in ("speaker", "corpus"):
+        told.append(
+            f"Training gave each item the mean and scale of its {model.normaliser.scope}. A loose file is of none that "
+            "is known, so it is given those of all training items; expect the answers to be worse than the run's "
+            "scores. A run with features.normalise.scope train or item would not tell the two apart."
+        )
+    if known is None:
+        told.append(
+            "This model keeps no training items (it was saved before models did, or only to choose settings), so "
+            "nothing tells which are near, or that a file is like none of them; train again, or embed the corpora and "
+            "search them."
+        )
+    elif known.far.judged_by == "train":
+        told.append(
+            "Nothing validated in this run, so what is far was learned from training items, each left out in turn; the "
+            "net has learned these, so more of other files are called far than should be."
+        )
+    return told

@@ -1,0 +1,157 @@
+"""Predict as people type it: what is printed, what machines get, exit codes, and what to type next."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affectspace.corpora import make_synthetic
+from affectspace.media import write_audio
+from affectspace.training import make_recipe, train
+
+CLASSES = ("angry", "happy", "neutral", "sad")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder with a corpus (alva), a run on it, and one of three folds."""
+    root = tmp_path_factory.mktemp("predict")
+    make_synthetic(root / "alva", "alva", speakers=6, items_per_speaker=8)
+    values = {
+        "name": "own", "data": str(root), "corpora": [{"path": "alva"}],
+        "labels": {"kind": "classes", "names": list(CLASSES)},
+        "features": {"kind": "log_mel", "bands": 20, "level": -26.0, "normalise": {"scope": "item"}},
+        "protocol": {"kind": "leave_one_out", "by": "session", "fold": 0, "allow": ["script"]},
+        "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
+        "terms": [{"kind": "cross_entropy"}],
+        "training": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2},
+    }  # fmt: skip
+    train(make_recipe(values), root / "own", quiet=True)
+    for fold in (0, 1):  # the shape of a run of several folds; which folds these are does not matter
+        shutil.copytree(root / "own", root / f"folds/fold-{fold:02d}")
+    return root
+
+
+@pytest.fixture
+def clip(finished) -> Path:
+    return finished / "alva" / pd.read_csv(finished / "alva/items.csv")["audio"][0]
+
+
+def noise(path: Path, seconds: float = 2.0) -> Path:
+    write_audio(path, np.random.default_rng(0).normal(0, 0.1, int(seconds * 16000)).astype(np.float32), 16000)
+    return path
+
+
+def test_a_file_is_answered_best_first_with_its_nearest(run, finished, clip):
+    code, out, err = run("predict", finished / "own", clip)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == str(clip)
+    told = [re.fullmatch(r"  (\w+) +([\d.]+) %(?:  (█*))?", line) for line in lines[1:5]]
+    shares = [float(each[2]) for each in told]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(100, abs=0.3)
+    assert [len(each[3] or "") for each in told] == pytest.approx([0.3 * share for share in shares], abs=0.6)
+    assert sorted(each[1] for each in told) == sorted(CLASSES)
+    assert lines[5] == "  nearest training items, by distance:"
+    near = [line.split() for line in lines[6:11]]
+    assert [float(each[0]) for each in near] == sorted(float(each[0]) for each in near)
+    assert {each[1] for each in near} == {"qaa"}
+    assert {each[2] for each in near} <= {*CLASSES, "-"}
+    assert all(each[3].startswith("alva/s") for each in near)
+    assert "warning" not in out
+    following = out.split("next:\n")[1].strip()
+    assert following.startswith("affectspace embed ")
+    assert run(*following.split()[1:])[0] == 0
+    assert Path("embeddings.parquet").is_file()
+
+
+def test_machines_are_told_the_same_and_all_of_it(run, finished, clip, tmp_path):
+    files = [clip, noise(tmp_path / "noise.flac"), tmp_path / "gone.wav"]
+    code, out, err = run("predict", finished / "own", *files, "--json")
+    assert (code, err) == (1, "")
+    told = json.loads(out)
+    voice, noisy = told["files"]
+    assert [each["file"] for each in told["files"]] == [str(path) for path in files[:2]]
+    assert told["unread"] == [{"file": str(files[2]), "reason": f"there is nothing at {files[2]}; check the path"}]
+    assert told["classes"] == list(voice["probabilities"]) == list(CLASSES)
+    assert voice["probabilities"][voice["prediction"]] == max(voice["probabilities"].values())
+    assert (voice["far"], voice["far_by"]) == (False, [])
+    assert noisy["far"]
+    assert noisy["far_by"]
+    for by in ("embedding", "features"):
+        assert (noisy["distances"][by] > told["far"]["thresholds"][by]) == (by in noisy["far_by"])
+    assert set(voice["nearest"][0]) == {"id", "language", "label", "distance"}
+    assert voice["distances"]["embedding"] == voice["nearest"][4]["distance"]  # to the fifth, which is judged
+    assert told["far"]["meaning"].startswith("An item lies far from all training data where its nearest training item")
+    assert told["known"]["items"] == told["known"]["trained_on"] > 0
+    assert told["notes"] == []
+    code, out, err = run("predict", finished / "own", clip, "--json")
+    assert (code, json.loads(out)["files"][0]["probabilities"]) == (0, pytest.approx(voice["probabilities"], abs=1e-6))
+
+
+def test_a_file_unlike_all_others_is_warned_of(run, finished, clip, tmp_path):
+    code, out, err = run("predict", finished / "own", clip, noise(tmp_path / "noise.flac"))
+    assert code == 0, err
+    first, second = out.split("\n\n")[:2]
+    assert "warning" not in first
+    warned = second.splitlines()[-1]
+    assert warned.startswith("  warning: it lies far from all training data, so do not rely on this answer: ")
+    assert re.search(r"[\d.]+ in its features \(rarely above [\d.]+\)", warned)
+    assert f"affectspace evaluate {finished / 'own'} --corpus CORPUS" in out
+    code, out, err = run("predict", finished / "own/model", tmp_path / "noise.flac")  # which evaluate could not read
+    assert (code, "warning" in out, "evaluate" in out) == (0, True, False)
+
+
+def test_some_that_cannot_be_read_and_none_that_can(run, finished, clip, tmp_path):
+    noise(tmp_path / "short.flac", 0.1)
+    (tmp_path / "folder").mkdir()
+    code, out, err = run("predict", finished / "own", "short.flac", clip, "folder")
+    assert (code, err) == (1, "")
+    assert out.startswith(str(clip))
+    assert "left out: short.flac is 0.1 s long, too short to hear an expression in; legal: 0.3 to 60 s" in out
+    assert "left out: folder is a folder, and each file is named by itself here, such as folder/*; a whole" in out
+    for more in ((), ("--json",)):
+        code, out, err = run("predict", finished / "own", "short.flac", "folder", *more)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: none of the 2 files can be used; the first: short.flac is 0.1 s long")
+
+
+def test_a_model_without_its_items_says_how_to_get_neighbours(run, finished, clip, tmp_path):
+    shutil.copytree(finished / "own", tmp_path / "old")
+    (tmp_path / "old/model/known.safetensors").unlink()
+    code, out, err = run("predict", "old", clip)
+    assert code == 0, err
+    assert "nearest" not in out.split("note:")[0]
+    assert "note: This model keeps no training items (it was saved before models did, or only to choose" in out
+    embed, search = (line.split() for line in out.split("next:\n")[1].splitlines())
+    assert run(*(str(finished / "alva") if word == "CORPUS" else word for word in embed[1:]))[0] == 0
+    code, found, err = run(*search[1:])
+    assert code == 0, err
+    assert "alva/s01-00" in found
+    told = json.loads(run("predict", "old", clip, "--json")[1])
+    assert (told["known"], told["far"], told["files"][0]["far"], told["files"][0]["nearest"]) == (None, None, None, [])
+
+
+def test_many_files_are_not_all_repeated_in_the_next_command(run, finished):
+    files = sorted((finished / "alva/audio").iterdir())[:6]
+    assert "embed {} MEDIA... --out".format(finished / "own") in run("predict", finished / "own", *files)[1]
+
+
+def test_what_is_no_model_and_no_file_is_told(run, finished, clip):
+    assert "name what to predict: affectspace predict RUN clip.wav" in run("predict", finished / "own")[2]
+    assert "there is no model in nowhere; give a finished run's folder" in run("predict", "nowhere", clip)[2]
+    code, out, err = run("predict", finished / "folds", clip)
+    assert (code, out) == (2, "")
+    assert f"holds one model a fold; name one of them, such as {finished / 'folds/fold-00'}" in err
+    assert run("predict", finished / "folds/fold-01", clip)[0] == 0
+    (finished / "own/model/known.safetensors").rename(finished / "kept")
+    (finished / "own/model/known.safetensors").write_bytes(b"junk")
+    code, out, err = run("predict", finished / "own", clip)
+    (finished / "kept").replace(finished / "own/model/known.safetensors")
+    assert (code, out) == (2, "")
+    assert "known.safetensors is damaged" in err
