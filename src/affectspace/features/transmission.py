@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from scipy.fft import next_fast_len
 
 __all__ = ["COSINES", "channel_gain", "impulse_response", "transmitted"]
 
@@ -90,6 +89,8 @@ def transmitted(
     """
     mean = samples.mean(dtype=np.float64)
     longest = max(0 if response is None else len(response), round(RINGING * sample_rate))
+    from scipy.fft import next_fast_len  # which answering for a file, without augmentation, has no use for
+
     size = next_fast_len(len(samples) + longest, real=True)
     spectrum = np.fft.rfft(samples - np.float32(mean), size)
     if response is not None:

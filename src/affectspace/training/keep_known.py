@@ -5,19 +5,20 @@ from collections.abc import Mapping
 import numpy as np
 from torch import nn
 
-from affectspace.features import Faces, Functionals, LogMel
 from affectspace.training.data import Data
 from affectspace.training.evaluate import Predictions, predict
 from affectspace.training.far import Far
 from affectspace.training.frontends import make_frontend
 from affectspace.training.known import Known, in_half
-from affectspace.training.profile import Profile, described
+from affectspace.training.profile import Loose, Profile, described
 from affectspace.training.recipe import Recipe
 
 __all__ = ["drawn", "known_items"]
 
 MOST = 20_000
 K = 5  # few enough for a class of few items, and more than one, which may be an odd one out itself
+
+KINDS = ("log_mel", "functionals", "relative_functionals", "faces")  # of features that a loose file has
 
 
 def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping[str, Predictions]) -> Known | None:
@@ -34,12 +35,12 @@ def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping
         None where no loose file could be placed among them: a net of several modalities, of texts, videos or
         precomputed vectors; of a run that only chooses settings; and where there is a single item.
     """
-    if recipe.protocol.inner or recipe.modalities or recipe.features.kind not in ("log_mel", "functionals", "faces"):
+    if recipe.protocol.inner or recipe.modalities or recipe.features.kind not in KINDS:
         return None
+    frontend = make_frontend(recipe)
+    assert isinstance(frontend, Loose), "asked above"
     from affectspace.neighbours import Neighbours, leading_labels  # loads faiss
 
-    frontend = make_frontend(recipe)
-    assert isinstance(frontend, LogMel | Functionals | Faces), "asked above"
     classes = data.measured.classes
     leading = leading_labels(data.measured.targets.numpy(), len(classes))
     train = data.split.train

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features import Faces, Functionals, LogMel
 from affectspace.features.extract import Source, extract_all
 from affectspace.media import audio_info
 from affectspace.training.known import Known, load_known
 from affectspace.training.model import Model, load_model
-from affectspace.training.profile import described
+from affectspace.training.profile import Loose, described
 from affectspace.training.recipe_data import LevelLabels
 
 __all__ = ["LONGEST", "SHORTEST", "Answer", "Answers", "Near", "Unread", "predict_files"]
@@ -117,7 +116,7 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     return Answers(model, known, tuple(answers), tuple(unread), tuple(_notes(model, known)))
 
 
-def _frontend(model: Model) -> LogMel | Functionals | Faces:
+def _frontend(model: Model) -> Loose:
     if model.medium not in ("audio", "image"):
         reads = "several modalities" if model.recipe.modalities else model.medium
         raise InputError(
@@ -125,7 +124,7 @@ def _frontend(model: Model) -> LogMel | Functionals | Faces:
             "(docs/your-data.md shows how), and ask for their probabilities by: affectspace embed RUN CORPUS"
         )
     frontend = model.frontend
-    assert isinstance(frontend, LogMel | Functionals | Faces), "no other front end reads sound or pictures"
+    assert isinstance(frontend, Loose), "no other front end reads sound or pictures"
     return frontend
 
 
@@ -157,9 +156,7 @@ def _refused(path: Path, model: Model) -> str:
     return ""
 
 
-def _answer(
-    file: str, features: np.ndarray, model: Model, frontend: LogMel | Functionals | Faces, known: Known | None
-) -> Answer:
+def _answer(file: str, features: np.ndarray, model: Model, frontend: Loose, known: Known | None) -> Answer:
     (embedding,), (probabilities,) = model([features])
     level = value = None
     if isinstance(model.recipe.labels, LevelLabels):

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affectspace.features import Faces, Functionals, LogMel, PixelVectors
+from affectspace.features import Faces, Functionals, LogMel, PixelVectors, RelativeFunctionals
 
-__all__ = ["Profile", "described"]
+__all__ = ["Loose", "Profile", "described"]
+
+Loose = LogMel | Functionals | RelativeFunctionals | Faces  # front ends of what a loose file shows
 
 LIMIT = 5.0  # standard deviations: one functional may lie thousands of them out, and would drown all others
 LONGEST = 128
@@ -14,7 +16,7 @@ PIXELS = 16  # a side of the small picture that stands for a large one
 BLOCK = 1024  # rows brought to float64 at a time
 
 
-def described(features: np.ndarray, frontend: LogMel | Functionals | Faces) -> np.ndarray:
+def described(features: np.ndarray, frontend: Loose) -> np.ndarray:
     """An item's features ``(frames, dimensions)`` as one vector, float32.
 
     Functionals are one already; of log-Mel energies the mean and the standard deviation of each band over time; of a
@@ -26,7 +28,7 @@ def described(features: np.ndarray, frontend: LogMel | Functionals | Faces) -> n
     """
     if isinstance(frontend, Faces):
         return PixelVectors(PIXELS)(frontend.restore(features)[None])[0]
-    if isinstance(frontend, Functionals):
+    if isinstance(frontend, Functionals | RelativeFunctionals):
         return np.asarray(features[0], np.float32)
     wide = np.asarray(features, np.float64)
     return np.concatenate([wide.mean(0), wide.std(0)]).astype(np.float32)
