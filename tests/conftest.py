@@ -129,3 +129,45 @@ def lay_duo():
         }
 
     return lay
+
+
+# ---- speech models of every family, as small as can be
+
+
+@pytest.fixture(scope="session")
+def lay_speech_model(tmp_path_factory):
+    """``lay_speech_model("wavlm layer")``: the folder of a model with random weights, by its family and its norm.
+
+    Three blocks of 32 numbers. Those built as wav2vec 2.0 need 165 samples for a frame and have one every 160; Whisper
+    hears windows of a second. A test that changes the files copies them first.
+    """
+    import transformers
+
+    made: dict[str, Path] = {}
+
+    def lay(kind: str) -> Path:
+        if kind in made:
+            return made[kind]
+        folder = made[kind] = tmp_path_factory.mktemp("speech") / kind.replace(" ", "-")
+        family, _, norm = kind.partition(" ")
+        torch.manual_seed(0)
+        if family == "whisper":
+            config = transformers.WhisperConfig(
+                d_model=32, encoder_layers=3, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+                encoder_ffn_dim=48, decoder_ffn_dim=48, num_mel_bins=20, max_source_positions=50, vocab_size=30,
+                max_target_positions=8, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
+            )  # fmt: skip
+            hears = transformers.WhisperFeatureExtractor(feature_size=20, chunk_length=1)
+        else:
+            config = transformers.AutoConfig.for_model(
+                family, conv_dim=(16, 16, 16), conv_kernel=(10, 8, 4), conv_stride=(5, 8, 4), hidden_size=32,
+                num_hidden_layers=3, num_attention_heads=2, intermediate_size=48, num_conv_pos_embeddings=16,
+                num_conv_pos_embedding_groups=2, **({"feat_extract_norm": norm} if norm else {}),
+                **({"do_stable_layer_norm": True} if norm == "layer" else {}),
+            )  # fmt: skip
+            hears = transformers.Wav2Vec2FeatureExtractor()
+        transformers.AutoModel.from_config(config).eval().save_pretrained(folder)
+        hears.save_pretrained(folder)
+        return folder
+
+    return lay

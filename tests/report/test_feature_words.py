@@ -2,7 +2,7 @@
 
 import pytest
 
-from affectspace.features import Faces, LogMel
+from affectspace.features import Faces, LogMel, Waveform
 from affectspace.report.feature_words import feature_words
 
 
@@ -60,3 +60,14 @@ def test_modalities_are_told_one_after_the_other():
     assert feature_words("vectors/1 id_column=None columns=None content=ab") == (
         "vectors that were made before (vectors/1, content ab)"
     )
+
+
+def test_what_a_speech_model_hears_and_gives():
+    model = "transformers=5.0 family=wavlm"
+    assert feature_words(f"pretrained_speech/1 {model} layers=0,9 pool=mean content=ab") == (
+        "hidden states 0, 9 of a speech model, means over each recording "
+        "(pretrained_speech/1, wavlm, transformers 5.0, content ab)"
+    )
+    assert "frame by frame (" in feature_words(f"pretrained_speech/1 {model} layers=0 pool=none content=ab")
+    assert feature_words(Waveform(shortest=400, longest=60).fingerprint) == "samples of sound at 16000 Hz (waveform/1)"
+    assert feature_words("pretrained_speech/9 layers=0") == "pretrained_speech/9 layers=0"

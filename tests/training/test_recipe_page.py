@@ -9,7 +9,7 @@ import pytest
 
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import Augment, CorpusEntry, Labels, Views
-from affectspace.training.recipe_encoder import Encoder
+from affectspace.training.recipe_encoder import Encoder, Lora
 from affectspace.training.recipe_features import Features, Normalise
 from affectspace.training.recipe_modalities import Balance, ModalityEntry, Unlabelled
 from affectspace.training.recipe_protocol import Inner, Protocol
@@ -26,13 +26,17 @@ SECTIONS = {
     "`[augment]`": Augment,
     "`[views]`": Views,
     "`[protocol.inner]`": Inner,
+    "`[encoder.lora]`": Lora,
     "`[training]`": Training,
     "`[monitor]`": Monitor,
 }
-ELSEWHERE = {"features", "modalities", "normalise", "augment", "views", "encoder", "terms", "training", "monitor"}
+ELSEWHERE = {
+    "features", "modalities", "normalise", "augment", "views", "encoder", "lora", "terms", "training", "monitor",
+}  # fmt: skip
 Net = ModalityEntry.model_fields["net"].annotation
-SEVERAL = [*(get_args(several)[0] for several in (Labels, Features, Protocol, Encoder)), Net]
+SEVERAL = [*(get_args(several)[0] for several in (Labels, Features, Protocol)), Net]
 KINDS = [section for several in SEVERAL for section in get_args(several)]
+NETS = get_args(get_args(Encoder)[0])
 
 
 def kind_of(section) -> str:
@@ -40,8 +44,13 @@ def kind_of(section) -> str:
 
 
 def tables() -> dict[str, dict[str, str]]:
-    """The keys of each heading's table, and what is said of them; a default stands behind its key."""
-    parts = re.split(r"^#+ (.*)\n", PAGE, flags=re.M)[1:]
+    """The keys of each heading's table, and what is said of them; a default stands behind its key.
+
+    A heading below that of encoders is led by it, as features and encoders may be of one kind.
+    """
+    before, encoders, behind = re.split(r"^(?=## `\[(?:encoder|training)\]`)", PAGE, flags=re.M)
+    page = before + re.sub(r"^### (?=`kind)", "### encoder, ", encoders, flags=re.M) + behind
+    parts = re.split(r"^#+ (.*)\n", page, flags=re.M)[1:]
     rows = {
         heading: re.findall(r"^\| `(.*?)` \| (.*) \|$", text, re.M) for heading, text in zip(parts[::2], parts[1::2])
     }
@@ -49,7 +58,11 @@ def tables() -> dict[str, dict[str, str]]:
     return {heading: dict(found) for heading, found in rows.items() if found}
 
 
-ALL = [*SECTIONS.items(), *((f'`kind = "{kind_of(section)}"`', section) for section in KINDS)]
+ALL = [
+    *SECTIONS.items(),
+    *((f'`kind = "{kind_of(section)}"`', section) for section in KINDS),
+    *((f'encoder, `kind = "{kind_of(section)}"`', section) for section in NETS),
+]
 
 
 @pytest.mark.parametrize(("heading", "section"), ALL, ids=[heading for heading, _ in ALL])

@@ -20,8 +20,7 @@ def hub_revision(source: str | Path, revision: str | None = None) -> str | None:
     """
     if Path(source).is_dir():
         return None
-    from transformers.utils import cached_file  # pyright: ignore[reportMissingImports]
-    from transformers.utils.hub import extract_commit_hash  # pyright: ignore[reportMissingImports]
+    from transformers.utils.hub import cached_file, extract_commit_hash  # pyright: ignore[reportMissingImports]
 
     return extract_commit_hash(str(cached_file(str(source), "config.json", revision=revision)), None)
 
@@ -46,7 +45,7 @@ def hub_files(source: str, revision: str, settings: str) -> list[Path]:
 
 
 def _hub_file(source: str, name: str, revision: str) -> Path | None:
-    from transformers.utils import cached_file  # pyright: ignore[reportMissingImports]
+    from transformers.utils.hub import cached_file  # pyright: ignore[reportMissingImports]
 
     try:
         return Path(str(cached_file(source, name, revision=revision)))

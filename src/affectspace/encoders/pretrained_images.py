@@ -199,7 +199,7 @@ def _settings(source: str | Path, revision: str | None) -> dict[str, Any]:
     """The model's own preprocessing, read as the JSON that it is: its classes would ask for torchvision."""
     path = Path(source) / CONFIG
     if not Path(source).is_dir():
-        from transformers.utils import cached_file  # pyright: ignore[reportMissingImports]
+        from transformers.utils.hub import cached_file  # pyright: ignore[reportMissingImports]
 
         try:
             path = Path(str(cached_file(str(source), CONFIG, revision=revision)))

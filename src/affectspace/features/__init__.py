@@ -15,6 +15,7 @@ from affectspace.features.hearing import Hearing
 from affectspace.features.image_vectors import ImageVectors, PixelVectors, PretrainedVectors
 from affectspace.features.log_mel import LogMel, log_mel
 from affectspace.features.normalise import Normaliser, Statistics
+from affectspace.features.pretrained_speech import PretrainedSpeech
 from affectspace.features.pretrained_text import PretrainedText
 from affectspace.features.relative_functionals import RelativeFunctionals
 from affectspace.features.store import FeatureStore
@@ -27,7 +28,7 @@ from affectspace.features.yunet import YuNetFinder
 __all__ = [
     "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceSequence", "FaceTrack", "Faces", "FeatureStore",
     "Features", "FrameFaces", "Frontend", "Functionals", "Hearing", "ImageVectors", "LogMel", "Masks", "Normaliser",
-    "PixelVectors", "PretrainedText", "PretrainedVectors", "RelativeFunctionals", "Statistics", "VectorTable", "Views",
-    "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces", "log_mel", "named_finder",
-    "track_face",
+    "PixelVectors", "PretrainedSpeech", "PretrainedText", "PretrainedVectors", "RelativeFunctionals", "Statistics",
+    "VectorTable", "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces",
+    "log_mel", "named_finder", "track_face",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from affectspace.media import samples_sha256
 
 __all__ = ["Extracted", "Frontend", "Source", "extract_all", "reads_text"]
 
+BLOCK = 120 * 16000  # samples that are held at a time for a front end that takes several clips
 KEPT = {np.dtype(np.int16): "<i2", np.dtype(np.uint8): "|u1"}  # as they are; everything else becomes float32
 
 
@@ -78,6 +79,8 @@ def reads_text(frontend: Frontend) -> bool:
 def extract_all(frontend: Frontend, sources: Sequence[Source], workers: int | None = None) -> Iterator[Extracted]:
     """The features of every source, in order, to the bit the same for any number of workers.
 
+    A front end that has ``compute_many`` is given sources in blocks, in this process and on all of its threads.
+
     Args:
         frontend: picklable, when there are several workers.
         sources: the files.
@@ -88,20 +91,54 @@ def extract_all(frontend: Frontend, sources: Sequence[Source], workers: int | No
         InputError: fewer than one worker.
         AffectspaceError: a worker died.
     """
+    if hasattr(frontend, "compute_many"):
+        return _in_blocks(frontend, sources)
     return in_order(partial(_extract, frontend), sources, workers)
 
 
-def _extract(frontend: Frontend, source: Source) -> Extracted:
+def _in_blocks(frontend: Frontend, sources: Sequence[Source]) -> Iterator[Extracted]:
+    """The same by ``compute_many``, which is given so many samples that clips of like length find each other."""
+    waiting: list[Extracted | tuple[str, Any]] = []
+    held = 0
+    for source in sources:
+        read = _read(frontend, source)
+        waiting.append(read)
+        held += 0 if isinstance(read, Extracted) else len(read[1])
+        if held >= BLOCK:
+            yield from _of_block(frontend, waiting)
+            waiting, held = [], 0
+    yield from _of_block(frontend, waiting)
+
+
+def _of_block(frontend: Any, waiting: Sequence[Extracted | tuple[str, Any]]) -> Iterator[Extracted]:
+    made = iter(frontend.compute_many([read[1] for read in waiting if not isinstance(read, Extracted)]))
+    for read in waiting:
+        yield read if isinstance(read, Extracted) else _kept(frontend, read[0], read[1], next(made))
+
+
+def _read(frontend: Frontend, source: Source) -> Extracted | tuple[str, Any]:
+    """What a front end reads of a source and how that is called; or why it reads nothing."""
     text = reads_text(frontend)
     if not source.path:
         return Extracted(None, "", "the item has no text" if text else "the item names no file")
-    where = "the text" if text else source.path
     try:
-        samples = frontend.read(*source.told)
-        made = frontend.compute(samples)
-        values = np.ascontiguousarray(made, dtype=KEPT.get(made.dtype, "<f4"))
+        return "the text" if text else source.path, frontend.read(*source.told)
     except InputError as error:
         return Extracted(None, "", str(error))
+
+
+def _extract(frontend: Frontend, source: Source) -> Extracted:
+    read = _read(frontend, source)
+    if isinstance(read, Extracted):
+        return read
+    try:
+        return _kept(frontend, *read, frontend.compute(read[1]))
+    except InputError as error:
+        return Extracted(None, "", str(error))
+
+
+def _kept(frontend: Frontend, where: str, samples: Any, made: np.ndarray) -> Extracted:
+    values = np.ascontiguousarray(made, dtype=KEPT.get(made.dtype, "<f4"))
     if values.ndim != 2 or values.shape[1] != frontend.dimensions:
         raise ValueError(f"the front end gave shape {values.shape}; it promised (frames, {frontend.dimensions})")
     if not len(values):

@@ -8,7 +8,7 @@ import numpy as np
 from affectspace.errors import MediaError
 from affectspace.media import read_audio
 
-__all__ = ["Waveform", "at_level", "read_sound"]
+__all__ = ["Waveform", "at_level", "read_sound", "refuse_length"]
 
 FULL_SCALE = 32768.0  # 16-bit steps to full scale
 
@@ -38,6 +38,35 @@ def at_level(samples: np.ndarray, level: float | None) -> np.ndarray:
     return samples if level is None or not spread > 0 else samples * np.float32(10 ** (level / 20) / spread)
 
 
+def refuse_length(samples: np.ndarray, sample_rate: int, shortest: int, longest: float | None) -> None:
+    """Refuse what a model cannot hear, or not at once.
+
+    Args:
+        samples: ``(samples,)``.
+        sample_rate: in Hz.
+        shortest: samples that a first frame needs.
+        longest: seconds; None: there is no limit.
+
+    Raises:
+        MediaError: too few samples, or too many.
+
+    Example:
+        >>> refuse_length(np.zeros(100), 16000, 400, None)
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.MediaError: 0.0063 s of sound are too short: the model needs 0.0250 s; leave the item out
+    """
+    seconds = len(samples) / sample_rate
+    if len(samples) < shortest:
+        needed = shortest / sample_rate
+        raise MediaError(f"{seconds:.4f} s of sound are too short: the model needs {needed:.4f} s; leave the item out")
+    if longest is not None and seconds > longest:
+        raise MediaError(
+            f"{seconds:.1f} s of sound are too long: the model is given {longest:g} s at most; divide the item into "
+            "parts by start and end"
+        )
+
+
 @dataclass(frozen=True)
 class Waveform:
     """The front end that keeps samples as they are, in 16 bits, so that no file need be decoded twice.
@@ -47,6 +76,8 @@ class Waveform:
 
     Args:
         sample_rate: to which recordings are resampled, in Hz.
+        shortest: samples that a recording must have, as a model needs them for a first frame.
+        longest: seconds that it may have, as a model can hold; None: there is no limit.
 
     Example:
         >>> Waveform().compute(np.array([0.0, 0.5, -1.0, 1.0], dtype=np.float32)).ravel().tolist()
@@ -54,6 +85,8 @@ class Waveform:
     """
 
     sample_rate: int = 16000
+    shortest: int = 1
+    longest: float | None = None
 
     @property
     def dimensions(self) -> int:
@@ -63,11 +96,19 @@ class Waveform:
     @property
     def fingerprint(self) -> str:
         """All settings, and the version of the computation."""
-        return f"waveform/1 sample_rate={self.sample_rate}"
+        limited = (self.shortest, self.longest) != (1, None)
+        limits = f" shortest={self.shortest} longest={self.longest}" if limited else ""
+        return f"waveform/1 sample_rate={self.sample_rate}{limits}"
 
     def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
-        """The samples of a recording; see :func:`read_sound`."""
-        return read_sound(path, self.sample_rate, start, end)
+        """The samples of a recording; see :func:`read_sound`.
+
+        Raises:
+            MediaError: a file that cannot be read, silence, or a recording beyond the limits.
+        """
+        samples = read_sound(path, self.sample_rate, start, end)
+        refuse_length(samples, self.sample_rate, self.shortest, self.longest)
+        return samples
 
     def compute(self, samples: np.ndarray) -> np.ndarray:
         """Samples ``(samples,)`` in [-1, 1] to int16 ``(samples, 1)``."""

@@ -49,6 +49,13 @@ def feature_words(fingerprint: str) -> str:
             case "word_vectors":
                 table = f"{made}, content {given['content']}"
                 return f"the first {given['words']} words, as vectors of a table ({table})"
+            case "pretrained_speech":
+                model = f"{made}, {given['family']}, transformers {given['transformers']}, content {given['content']}"
+                layers = ", ".join(given["layers"].split(","))
+                time = {"mean": "means over each recording", "none": "frame by frame"}[given["pool"]]
+                return f"hidden states {layers} of a speech model, {time} ({model})"
+            case "waveform":
+                return f"samples of sound at {given['sample_rate']} Hz ({made})"
             case "pretrained_text":
                 model = f"{made}, transformers {given['transformers']}, content {given['content']}"
                 return f"the first {given['words']} words, as vectors of a pretrained model ({model})"

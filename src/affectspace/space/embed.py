@@ -17,6 +17,7 @@ from affectspace.space.of_corpus import known_of
 from affectspace.space.own_columns import own_columns, typed
 from affectspace.space.read_corpora import read_corpora, reads_corpora
 from affectspace.space.space import Space
+from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import cache_folder
 from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
@@ -123,7 +124,10 @@ class _Found:
 
 
 def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
-    recipe, frontend = model.recipe, model.frontend
+    recipe = model.recipe
+    if recipe is not None:
+        refuse_other_below(recipe, model.digests)
+    frontend = model.frontend
     kind = "image" if recipe is not None and recipe.features.kind == "faces" else "audio"
     read = [_media(source, kind, recipe) for source in sources]
     if not read:

@@ -10,12 +10,8 @@ from affectspace.training.digests import digest, files_of_net, files_of_pretrain
 from affectspace.training.frontends import make_frontend
 from affectspace.training.pretrained_source import source_folder
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_features import (
-    FaceSequenceFeatures,
-    PretrainedTextFeatures,
-    VectorFeatures,
-    WordFeatures,
-)
+from affectspace.training.recipe_encoder import PretrainedSpeechEntry
+from affectspace.training.recipe_features import FaceSequenceFeatures, VectorFeatures, WordFeatures
 from affectspace.training.recipe_file import load_recipe
 
 HUB = "hub:"  # before the name of a model that is no folder below the data
@@ -69,6 +65,7 @@ def with_data_of_run(recipe: Recipe, folder: Path) -> Recipe:
     run = folder.resolve().parent / "recipe.toml"
     # whether a source is a folder can only be seen below these data
     sources = any(getattr(view.features, "source", None) for view in recipe.per_modality().values())
+    sources |= isinstance(recipe.encoder, PretrainedSpeechEntry)
     if not (files_below(recipe) or sources) or not run.is_file():
         return recipe
     return recipe.model_copy(update={"data": load_recipe(run).data})
@@ -124,8 +121,8 @@ def _lasting(recipe: Recipe) -> dict[str, list[Path]]:
             found[features.run] = files_of_net(root / features.run)
         if features.finder != "cascade":
             found[features.finder] = [root / features.finder]
-    if isinstance(features, PretrainedTextFeatures | FaceSequenceFeatures) and (folder := source_folder(recipe)):
-        found[str(features.source)] = files_of_pretrained(folder)
+    if folder := source_folder(recipe):
+        found[str(getattr(features, "source", None))] = files_of_pretrained(folder)
     return {path: [file for file in files if file.is_file()] for path, files in found.items()}
 
 

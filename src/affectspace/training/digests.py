@@ -7,7 +7,7 @@ from pathlib import Path
 from affectspace.files import sha256
 from affectspace.training.pretrained_source import FOLDER, source_of
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_encoder import PretrainedImageEntry
+from affectspace.training.recipe_encoder import PretrainedImageEntry, PretrainedSpeechEntry
 
 __all__ = ["digest", "digest_of_encoder", "files_of_net", "files_of_pretrained"]
 
@@ -53,9 +53,10 @@ def digest(files: Sequence[Path]) -> str:
 def digest_of_encoder(recipe: Recipe) -> dict[str, str]:
     """SHA-256 of the folder whose weights a recipe's net begins with, by its path; empty where there is none.
 
-    The net that was trained holds all of its weights; a run that goes on begins with these again.
+    A run that goes on begins with these again. Once it is trained, a net of pictures holds all of its weights, and
+    adapters of speech remember the hash of theirs.
     """
-    if not isinstance(recipe.encoder, PretrainedImageEntry):
+    if not isinstance(recipe.encoder, PretrainedImageEntry | PretrainedSpeechEntry):
         return {}
     folder = source_of(recipe, recipe.encoder.source)
     return {recipe.encoder.source: digest(files_of_pretrained(folder))} if isinstance(folder, Path) else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from affectspace.encoders import open_speech_source
 from affectspace.errors import InputError
 from affectspace.features import (
     Augmentation,
@@ -19,11 +20,13 @@ from affectspace.features import (
     Masks,
     Normaliser,
     PixelVectors,
+    PretrainedSpeech,
     PretrainedText,
     PretrainedVectors,
     RelativeFunctionals,
     VectorTable,
     Views,
+    Waveform,
     WordVectors,
 )
 from affectspace.files import inside
@@ -33,14 +36,17 @@ from affectspace.training.named_paths import named_path
 from affectspace.training.pretrained_source import source_of
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import ClassLabels, LevelLabels, PoleLabels
+from affectspace.training.recipe_encoder import PretrainedSpeechEntry
 from affectspace.training.recipe_features import (
     FaceFeatures,
     FaceSequenceFeatures,
     FunctionalsFeatures,
     LogMelFeatures,
+    PretrainedSpeechFeatures,
     PretrainedTextFeatures,
     RelativeFunctionalsFeatures,
     VectorFeatures,
+    WaveformFeatures,
     WordFeatures,
 )
 
@@ -56,6 +62,9 @@ __all__ = [
     "make_views",
     "medium",
 ]
+
+
+LONGEST = 60.0  # seconds of a recording through which a speech model is adapted: what it remembers of it must fit
 
 
 def make_label_space(recipe: Recipe, corpus: "Corpus") -> LabelSpace:
@@ -95,7 +104,18 @@ def medium(recipe: Recipe) -> str:
 
 def make_frontend(
     recipe: Recipe,
-) -> LogMel | Functionals | RelativeFunctionals | VectorTable | Faces | WordVectors | PretrainedText | FaceSequence:
+) -> (
+    LogMel
+    | Functionals
+    | RelativeFunctionals
+    | VectorTable
+    | Faces
+    | WordVectors
+    | PretrainedText
+    | PretrainedSpeech
+    | Waveform
+    | FaceSequence
+):
     """The front end that the recipe names.
 
     Raises:
@@ -124,6 +144,12 @@ def make_frontend(
             return WordVectors(table, features.words, features.word_column, features.columns)
         case PretrainedTextFeatures() as features:
             return PretrainedText(source_of(recipe, features.source), features.words)
+        case PretrainedSpeechFeatures() as features:
+            return PretrainedSpeech(source_of(recipe, features.source), features.layers, features.pool)
+        case WaveformFeatures():
+            assert isinstance(recipe.encoder, PretrainedSpeechEntry), "the recipe proves it"
+            heard_by = open_speech_source(source_of(recipe, recipe.encoder.source))
+            return Waveform(shortest=heard_by.shortest, longest=LONGEST)
         case FaceSequenceFeatures() as features:
             file = finder_file(recipe)
             return FaceSequence(

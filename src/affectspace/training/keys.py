@@ -18,6 +18,8 @@ def items_key(recipe: Recipe) -> str:
         for name, view in recipe.per_modality().items()
     }
     without_label = "without" if recipe.unlabelled is None else "taught" if recipe.semi_supervised else "baseline"
+    if recipe.features is not None and recipe.features.kind == "waveform":
+        features["heard by"] = {"source": getattr(recipe.encoder, "source", None)}  # it says how short they may be
     # Waveforms are opened only where augmentation reads them.
     return (
         _text(recipe, "data", "corpora", "labels")

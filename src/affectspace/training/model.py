@@ -15,9 +15,11 @@ from torch import nn
 
 from affectspace.encoders import (
     MLP,
+    AdaptedSpeech,
     Batch,
     ConvPool,
     ImageEncoder,
+    LayerMix,
     Modality,
     MultimodalEncoder,
     PretrainedImages,
@@ -39,12 +41,22 @@ from affectspace.training.recipe_data import CorpusEntry, Labels, LevelLabels
 from affectspace.training.recipe_encoder import (
     ConvPoolEncoder,
     ImageEncoderEntry,
+    LayerMixEntry,
     MLPEncoder,
     PretrainedImageEntry,
+    PretrainedSpeechEntry,
     SpeechEncoder,
 )
 from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures, RelativeFunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
+from affectspace.training.speech_nets import (
+    base_of,
+    layer_figures,
+    make_adapted,
+    make_layer_mix,
+    refuse_other_base,
+    with_known_layers,
+)
 
 if TYPE_CHECKING:  # what a model is saved from; to open one, neither losses nor protocols are needed
     from affectspace.training.data import Data
@@ -71,7 +83,7 @@ def make_encoder(
     normaliser: Normaliser | None = None,
     kept: Path | None = None,
     revision: str | None = None,
-) -> ConvPool | SpeechNet | MLP | ImageEncoder | PretrainedImages | MultimodalEncoder:
+) -> ConvPool | SpeechNet | MLP | ImageEncoder | PretrainedImages | LayerMix | AdaptedSpeech | MultimodalEncoder:
     """The net that a recipe names, for features of ``bands`` dimensions.
 
     Args:
@@ -112,6 +124,10 @@ def make_encoder(
                 raise InputError(f"encoder: {error}") from None
         case PretrainedImageEntry() as entry:
             return make_pretrained(recipe, entry, bands, classes, normaliser, kept, revision)
+        case LayerMixEntry() as entry:
+            return make_layer_mix(recipe, entry, bands, classes)
+        case PretrainedSpeechEntry() as entry:
+            return make_adapted(recipe, entry, classes, revision)
     raise AssertionError(f"no net is made of {recipe.encoder.kind}")
 
 
@@ -236,7 +252,7 @@ def save_model(
             f"{finder_file(recipe)} is not what it was when training began; restore it, and end the run by "
             "affectspace train --resume"
         )
-    own = keep_architecture(own, encoder, folder)
+    own = with_known_layers(keep_architecture(own, encoder, folder))
     public = own.model_copy(update={"data": ".", "corpora": names, "labels": _known_labels(recipe, data)})
     config = {
         "format": FORMAT,
@@ -253,6 +269,8 @@ def save_model(
         config["level_means"] = list(data.cut.means)
     if digest:
         config["finder_sha256"] = digest
+    if base := base_of(encoder):  # of which the state has the adapters alone
+        config["base"] = base
     kept = {getattr(recipe.features, "finder", None): NAME} if digest else {}
     config["files_sha256"] = {kept.get(path, path): told for path, told in data.about["files_sha256"].items()}
     (folder / "config.json").write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -261,14 +279,16 @@ def save_model(
             (folder / f"{name}.safetensors").write_bytes(save(held))
     if known is not None:
         known.save(folder)
-    (folder / "README.md").write_text(_card(recipe, data, test, known), encoding="utf-8")
+    weighed = layer_figures(encoder, recipe)
+    (folder / "README.md").write_text(_card(recipe, data, test, known, weighed), encoding="utf-8")
 
 
 def load_model(folder: str | Path) -> Model:
     """The model of a run folder, or of a model folder itself.
 
     Raises:
-        InputError: no model there, a newer format, a damaged file, or another face finder than in training.
+        InputError: no model there, a newer format, a damaged file, another face finder than in training, or adapters
+            of a speech model that is gone or has changed.
     """
     folder = Path(folder)
     folder = folder / "model" if (folder / "model").is_dir() else folder
@@ -291,7 +311,10 @@ def load_model(folder: str | Path) -> Model:
         normalisers = {name: Normaliser.from_dict(content) for name, content in told.items()}
         normaliser = normalisers.get("features")
         classes = len(config["classes"] if parents is None else parents)
-        encoder = make_encoder(recipe, config["dimensions"], classes, normaliser, kept=folder)
+        base = config.get("base") or {}
+        refuse_other_base(recipe, base)
+        revision = base.get("revision")
+        encoder = make_encoder(recipe, config["dimensions"], classes, normaliser, kept=folder, revision=revision)
         encoder.load_state_dict(load_file(folder / "model.safetensors"))
         cut = None
         if isinstance(recipe.labels, LevelLabels) and recipe.labels.thresholds and "level_means" in config:
@@ -312,7 +335,9 @@ def _known_labels(recipe: Recipe, data: "Data") -> Labels:
     return labels
 
 
-def _card(recipe: Recipe, data: "Data", test: dict[str, float], known: "Known | None") -> str:
+def _card(
+    recipe: Recipe, data: "Data", test: dict[str, float], known: "Known | None", weighed: dict[str, float]
+) -> str:
     corpora = "\n".join(
         f"- {c['name']} ({', '.join(c['language']) or 'language not stated'}): {c['used']} items"
         f"{', {} more without a label'.format(c['unlabelled']) if c.get('unlabelled') else ''}; "
@@ -337,7 +362,7 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 Features: {data.about["features"]}{licence}
-{_borrowed(recipe)}{_augmented(recipe)}{_kept(known)}
+{_borrowed(recipe)}{_weighed(weighed)}{_augmented(recipe)}{_kept(known)}
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
 
@@ -350,12 +375,22 @@ than the test gave. Do not use it to judge individuals.
 
 def _borrowed(recipe: Recipe) -> str:
     """Whose weights training began with; of a folder elsewhere its name alone."""
-    if not isinstance(recipe.encoder, PretrainedImageEntry):
-        return ""
+    match recipe.encoder:
+        case PretrainedImageEntry(frozen=frozen):
+            kept = "kept as they were" if frozen else "trained further"
+        case PretrainedSpeechEntry(lora=lora):
+            kept = f"kept as they were, with adapters (LoRA) of rank {lora.rank} beside them"
+        case _:
+            return ""
     source = Path(recipe.encoder.source)
     name = source.name if source.is_absolute() else recipe.encoder.source
-    kept = "kept as they were" if recipe.encoder.frozen else "trained further"
     return f"Weights of others: {name}, {kept}; its licence and the data that it was trained on count here too\n"
+
+
+def _weighed(weights: dict[str, float]) -> str:
+    """How much part each layer of a speech model has."""
+    told = ", ".join(f"{name.rpartition('.')[2]} ({weight:.3f})" for name, weight in weights.items())
+    return f"Layers of the speech model, and how much part each has: {told}\n" if told else ""
 
 
 def _augmented(recipe: Recipe) -> str:

@@ -38,7 +38,6 @@ from affectspace.losses import (
 from affectspace.training.data import Data
 from affectspace.training.modality_terms import ConsistencyTerm, MatchingTerm, PseudoLabelsTerm, ReconstructionTerm
 from affectspace.training.recipe import Recipe
-from affectspace.training.recipe_encoder import ImageEncoderEntry, PretrainedImageEntry, SpeechEncoder
 from affectspace.training.recipe_terms import (
     AdversaryEntry,
     ConsistencyEntry,
@@ -319,8 +318,7 @@ def reported_geometry(recipe: Recipe) -> str | None:
     """The geometry in which the recipe's runs tell similarity; None of embeddings that may be negative."""
     if recipe.modalities:
         return None
-    encoder = recipe.encoder
-    if isinstance(encoder, SpeechEncoder | ImageEncoderEntry | PretrainedImageEntry) and not encoder.non_negative:
+    if not getattr(recipe.encoder, "non_negative", True):
         return None
     asked = [entry.geometry for entry in recipe.terms if isinstance(entry, FSimilarityEntry)]
     return recipe.monitor.geometry or (asked or ["fisher_rao"])[0]

@@ -21,7 +21,12 @@ from affectspace.training.inputs import Inputs
 from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
-from affectspace.training.recipe_encoder import ConvPoolEncoder, SpeechEncoder
+from affectspace.training.recipe_encoder import (
+    ConvPoolEncoder,
+    LayerMixEntry,
+    PretrainedSpeechEntry,
+    SpeechEncoder,
+)
 from affectspace.training.recipe_modalities import SequenceNet
 from affectspace.training.split import make_split, other_splits, outer_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share
@@ -155,7 +160,7 @@ def _normalised(recipe: Recipe) -> dict[str, Any]:
 def _reads_sequences(recipe: Recipe, name: str) -> bool:
     if recipe.modalities:
         return isinstance(recipe.modalities[name].net, SequenceNet)
-    return isinstance(recipe.encoder, ConvPoolEncoder | SpeechEncoder)
+    return isinstance(recipe.encoder, ConvPoolEncoder | SpeechEncoder | LayerMixEntry | PretrainedSpeechEntry)
 
 
 def _unread(gathered: Gathered, classes: Sequence[str]) -> str:

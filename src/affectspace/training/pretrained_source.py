@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import nn
 
-from affectspace.encoders import PretrainedImages
+from affectspace.encoders import AdaptedSpeech, PretrainedImages
 from affectspace.errors import InputError
 from affectspace.features import Normaliser
 from affectspace.training.named_paths import named_path
@@ -88,4 +88,6 @@ def keep_architecture(recipe: Recipe, encoder: nn.Module, folder: Path) -> Recip
 
 def revision_of(encoder: nn.Module) -> str | None:
     """The commit of the hub whose weights a net began with; None of any other."""
+    if isinstance(encoder, AdaptedSpeech):
+        return encoder.trunk.source.revision
     return encoder.trunk.revision if isinstance(encoder, PretrainedImages) else None

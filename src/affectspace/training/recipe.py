@@ -27,6 +27,7 @@ from affectspace.training.recipe_features import (
 from affectspace.training.recipe_layers import layer_sizes, refuse_empty_convolutions, refuse_unknown_layers
 from affectspace.training.recipe_modalities import Modalities, MultimodalEncoderEntry, Unlabelled
 from affectspace.training.recipe_protocol import Protocol
+from affectspace.training.recipe_speech import refuse_unread_speech
 from affectspace.training.recipe_terms import (
     ConsistencyEntry,
     CrossEntropyEntry,
@@ -129,13 +130,21 @@ class Recipe(Section):
                 )
             self._reads_pictures()
             self._reads_energies()
+            refuse_unread_speech(self.features, self.encoder)
             if isinstance(self.features, FunctionalsFeatures | RelativeFunctionalsFeatures | VectorFeatures):
                 self._reads_vectors(self.features)
             elif isinstance(self.features, LogMelFeatures) and self.augment.on:
                 self._can_augment(self.features)
             elif self.augment.on and not isinstance(self.features, FaceFeatures):
                 raise ValueError(
-                    f"augment changes sound, and features.kind {self.features.kind!r} has none; leave [augment] out"
+                    f"augment changes sound before log-Mel energies are made of it, and features.kind is "
+                    f"{self.features.kind!r}; leave [augment] out"
+                )
+            if not getattr(self.encoder, "non_negative", True) and any(
+                isinstance(term, FSimilarityEntry) for term in self.terms
+            ):
+                raise ValueError(
+                    "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
                 )
         refuse_empty_convolutions(self.modalities)
         refuse_unknown_layers(self.terms, layer_sizes(self.encoder, self.modalities))
@@ -260,7 +269,6 @@ class Recipe(Section):
             )
         if self.augment.on:
             raise ValueError("augment changes sound, and pictures have none; use [views] instead")
-        self._is_non_negative_for_similarity(self.encoder.non_negative)
         if views.crop is not None and views.crop > features.side:
             raise ValueError(
                 f"views.crop is {views.crop} and features.side {features.side}; legal: 8 to {features.side}"
@@ -273,13 +281,6 @@ class Recipe(Section):
             raise ValueError(
                 f'encoder.kind "speech" reads log-Mel energies, and features.kind {self.features.kind!r} gives others; '
                 'use features.kind = "log_mel", or another encoder'
-            )
-        self._is_non_negative_for_similarity(self.encoder.non_negative)
-
-    def _is_non_negative_for_similarity(self, non_negative: bool) -> None:
-        if not non_negative and any(isinstance(term, FSimilarityEntry) for term in self.terms):
-            raise ValueError(
-                "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
             )
 
     def _lasts_beyond_its_warm_up(self, term: GuidedEMDEntry) -> None:

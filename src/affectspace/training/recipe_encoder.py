@@ -8,8 +8,16 @@ from affectspace.training.recipe_modalities import MultimodalEncoderEntry
 from affectspace.training.schema import Section
 
 __all__ = [
-    "ConvPoolEncoder", "Encoder", "ImageEncoderEntry", "MLPEncoder", "PretrainedImageEntry", "SpeechEncoder",
-]  # fmt: skip
+    "ConvPoolEncoder",
+    "Encoder",
+    "ImageEncoderEntry",
+    "LayerMixEntry",
+    "Lora",
+    "MLPEncoder",
+    "PretrainedImageEntry",
+    "PretrainedSpeechEntry",
+    "SpeechEncoder",
+]
 
 
 class ConvPoolEncoder(Section):
@@ -76,7 +84,57 @@ class PretrainedImageEntry(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
+class LayerMixEntry(Section):
+    """The layers of a speech model, weighed by what is learned, pooled over frames, and the embedding behind them.
+
+    ``pooling`` is the mean or attentive statistics; ``layer_norm`` brings each hidden state to mean 0 and variance 1
+    first; ``non_negative``, ``probe`` and ``dropout`` as of a net for pictures.
+    """
+
+    kind: Literal["layer_mix"]
+    pooling: Literal["mean", "attentive"] = "mean"
+    layer_norm: bool = True
+    dimensions: int = Field(default=64, ge=1)
+    non_negative: bool = False
+    probe: bool = False
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+class Lora(Section):
+    """Adapters of a rank beside the layers of a model, whose answers count ``alpha / rank`` times."""
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+
+
+class PretrainedSpeechEntry(Section):
+    """A speech model of ``transformers`` that is adapted by LoRA, and what stands behind it as in ``layer_mix``.
+
+    ``source`` is a folder with safetensors, below ``data``, or a name on the hub. Its weights stay as they are, and
+    those of its adapters learn. ``layers`` are the hidden states that are weighed, all of them where they are not set.
+    Needs ``pip install "affectspace[pretrained]"``.
+    """
+
+    kind: Literal["pretrained_speech"]
+    source: str = Field(min_length=1)
+    lora: Lora = Lora()
+    layers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+    pooling: Literal["mean", "attentive"] = "mean"
+    layer_norm: bool = True
+    dimensions: int = Field(default=64, ge=1)
+    non_negative: bool = False
+    probe: bool = False
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
 Encoder = Annotated[
-    ConvPoolEncoder | SpeechEncoder | MLPEncoder | ImageEncoderEntry | PretrainedImageEntry | MultimodalEncoderEntry,
+    ConvPoolEncoder
+    | SpeechEncoder
+    | MLPEncoder
+    | ImageEncoderEntry
+    | PretrainedImageEntry
+    | LayerMixEntry
+    | PretrainedSpeechEntry
+    | MultimodalEncoderEntry,
     Field(discriminator="kind"),
 ]

@@ -14,9 +14,11 @@ __all__ = [
     "FunctionalsSet",
     "LogMelFeatures",
     "Normalise",
+    "PretrainedSpeechFeatures",
     "PretrainedTextFeatures",
     "RelativeFunctionalsFeatures",
     "VectorFeatures",
+    "WaveformFeatures",
     "WordFeatures",
 ]
 
@@ -119,6 +121,42 @@ class PretrainedTextFeatures(Section):
     normalise: Normalise = Normalise()
 
 
+class PretrainedSpeechFeatures(Section):
+    """The hidden states of a speech model of ``transformers``, made once for every clip.
+
+    ``source`` is a folder with safetensors, below ``data``, or a name on the hub; ``layers`` are the hidden states,
+    all of them where they are not set. With ``pool = "mean"`` an item's frames are its layers, with ``"none"`` its
+    frames in time, all layers side by side. Needs ``pip install "affectspace[pretrained]"``.
+    """
+
+    kind: Literal["pretrained_speech"]
+    source: str = Field(min_length=1)
+    layers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(default=None, min_length=1)
+    pool: Literal["mean", "none"] = "mean"
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise(scope="none")  # frames of a mean are layers, whose scales differ
+
+
+class WaveformFeatures(Section):
+    """The samples themselves, at 16 kHz, for a model that hears them; they stay as they are.
+
+    Recordings that are shorter than a frame of the model, or longer than a minute, are at fault.
+    """
+
+    kind: Literal["waveform"]
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    normalise: Normalise = Normalise(scope="none")
+
+    @model_validator(mode="after")
+    def _stays_as_it_is(self) -> Self:
+        if self.normalise.scope != "none":
+            raise ValueError(
+                f"normalise.scope is {self.normalise.scope!r}, and a model that hears samples prepares them by itself; "
+                'legal: "none"'
+            )
+        return self
+
+
 class FaceSequenceFeatures(Section):
     """The face through a video as ``frames`` vectors, ``per_second`` of them: its pixels, or those of a net.
 
@@ -175,6 +213,8 @@ Features = Annotated[
     | FaceFeatures
     | WordFeatures
     | PretrainedTextFeatures
+    | PretrainedSpeechFeatures
+    | WaveformFeatures
     | FaceSequenceFeatures,
     Field(discriminator="kind"),
 ]

@@ -47,12 +47,17 @@ class ModalityEntry(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _reads_no_single_pictures(cls, values: Any) -> Any:
+    def _reads_neither_pictures_nor_samples(cls, values: Any) -> Any:
         """Told before the keys of the features are read, as those of face_sequence are unknown to faces."""
         if isinstance(values, dict) and kind_of(values.get("features")) == "faces":
             raise ValueError(
                 'features.kind = "faces" gives single pictures, which no autoencoder reads; use "face_sequence", which '
                 "reads frames through a video, or vectors of the pictures"
+            )
+        if isinstance(values, dict) and kind_of(values.get("features")) == "waveform":
+            raise ValueError(
+                'features.kind = "waveform" gives samples, which no autoencoder reads; use "log_mel", or the hidden '
+                'states of "pretrained_speech"'
             )
         return values
 

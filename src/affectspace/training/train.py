@@ -38,6 +38,7 @@ from affectspace.training.pretrained_source import revision_of
 from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
+from affectspace.training.speech_nets import layer_figures
 from affectspace.training.start_weights import start_with
 from affectspace.training.unlabelled_batches import balance, balances_after, noise_of_views, seen_twice
 
@@ -221,7 +222,7 @@ def train(
             **final_figures(answers, data, recipe),
             **(figures_of_modalities(shown, model, recipe) if shown else {}),
         }
-        if learned := objective.learned_figures(recipe.labels.ordered):
+        if learned := objective.learned_figures(recipe.labels.ordered) | layer_figures(model, recipe):
             final["learned"] = learned
         known = known_items(model, data, recipe, answers)
         with atomic_directory(folder / "model") as path:
