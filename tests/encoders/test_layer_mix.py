@@ -39,12 +39,12 @@ def by_hand(mixed, items):
         if mixed.statistics is None:
             pooled.append(sum(frames) / len(frames))
             continue
-        look, score = mixed.statistics.look, mixed.statistics.score
+        look, score = mixed.statistics.hidden, mixed.statistics.score
         scores = [float((score.weight @ torch.tanh(look.weight @ frame + look.bias))[0]) for frame in frames]
         shares = [math.exp(each) / sum(map(math.exp, scores)) for each in scores]
         mean = sum(share * frame for share, frame in zip(shares, frames))
         spread = sum(share * (frame - mean) ** 2 for share, frame in zip(shares, frames))
-        pooled.append(torch.cat([mean, spread.clamp(min=1e-7).sqrt()]))
+        pooled.append(torch.cat([mean, (spread + 1e-5).sqrt()]))
     return torch.stack(pooled)
 
 
