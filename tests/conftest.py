@@ -25,6 +25,23 @@ def real_data() -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def takes():
+    """Float32 samples at 16 kHz of 12 synthetic voices: three speakers say each of two sentences twice, one by one."""
+    import numpy as np
+
+    from affectspace.corpora.channels import make_channel
+    from affectspace.corpora.speakers import LANGUAGES, make_sentences, make_speaker, utter
+
+    rng, language, said = np.random.default_rng(0), LANGUAGES["alva"], []
+    for number in range(3):
+        speaker, channel = make_speaker(number, rng), make_channel(rng)
+        for sentence in make_sentences(language, 2):
+            for _ in range(2):
+                said.append(channel.record(utter(language, speaker, sentence, 3, 3, rng), rng).astype(np.float32))
+    return said
+
+
 # ---- studies that are trained in tests of the package and of its command
 
 TINY = {

@@ -12,6 +12,8 @@ import pytest
 
 from affectspace.cli.app import main
 from affectspace.corpora import make_synthetic_world, open_corpus
+from affectspace.protocols.split_table import read_folds
+from affectspace.tables import read_table
 from affectspace.training import make_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -83,6 +85,14 @@ def test_the_page_on_own_data_holds_a_corpus_and_a_recipe(tmp_path):
     table.to_parquet(tmp_path / "far/iemocap_session1.parquet")
     (tmp_path / "there.toml").write_text(elsewhere.replace("/corpora/iemocap", str(tmp_path / "far")))
     assert open_corpus(tmp_path / "there.toml").ratings["value"].tolist() == ["2.5"]
+
+
+def test_the_page_on_audits_holds_a_table_of_folds(tmp_path):
+    (table,) = blocks(ROOT / "docs/audit.md", "csv")
+    (tmp_path / "lists.csv").write_text(table)
+    items = pd.DataFrame({"id": ["s01-00", "s01-01", "s02-00", "s03-00"], "corpus": "voices"})
+    folds = read_folds(read_table(tmp_path / "lists.csv"), items)
+    assert [fold.counts for fold in folds] == [{"train": 2, "validate": 1, "test": 1}] * 2
 
 
 def test_the_page_on_faces_holds_recipes():

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affectspace.errors import InputError, LeakError
-from affectspace.protocols import GROUPS, Split, audit, grouped_k_fold, kept_apart, refuse_leaks
+from affectspace.protocols import GROUPS, Leak, Split, audit, grouped_k_fold, kept_apart, refuse_leaks
 
-COLUMNS = {"speaker": "speaker", "session": "session", "script": "script", "audio": "audio_sha"}
+COLUMNS = {kind: kind for kind in GROUPS} | {"audio": "audio_sha"}
 
 
 def clean(seed, n=30):
@@ -43,7 +43,7 @@ def test_a_planted_leak_is_always_found_and_is_the_only_one(seed, group, sides):
     items, split = clean(seed)
     rng = np.random.default_rng(seed)
     one, other = (int(rng.choice(getattr(split, side))) for side in sides)
-    if group != "audio":
+    if group not in ("audio", "near_audio"):
         items.loc[[one, other], "corpus"] = "a"
     items.loc[[one, other], COLUMNS[group]] = "planted"
     leaks = audit(items, split)
@@ -175,3 +175,61 @@ def test_the_remedy_and_the_protocol_it_names_do_not_send_each_other_in_circles(
     assert audit(filled, grouped_k_fold(filled, "session", folds=3)) == []
     with pytest.raises(InputError, match=r"12 of 12 items have no session, such as 'a/i0'; fill the column '\w+', or"):
         grouped_k_fold(items.assign(session=None), "session", folds=3)
+
+
+def near(audio, near_audio):
+    return speakers(*(f"s{k}" for k in range(len(audio)))).assign(audio_sha=audio, near_audio=near_audio)
+
+
+def test_near_identical_recordings_are_called_so_with_a_pair_and_the_remedy():
+    (leak,) = audit(near(list("1234"), ["x", "y", "z", "x"]), Split("mine", [0, 1], [2], [3]))
+    assert str(leak) == (
+        "1 recording is in both train (1 item) and test (1 item) as near-identical copies, which differ in level, "
+        "coding, noise or length alone, such as 'a/i0' and 'a/i3'; remove all but one of each, or accept it and say so "
+        'with allow = ["near_audio"] in [protocol]'
+    )
+
+
+def test_what_is_identical_is_told_of_as_that_alone():
+    split = Split("mine", [0, 1], [], [2, 3])
+    (leak,) = audit(near(["1", "2", "1", "3"], ["x", "y", "x", "z"]), split)
+    assert leak.group == "audio"
+    assert audit(near(["1", "2", "1", "3"], ["x", "y", "x", "z"]), split, allow=["audio"]) == []
+    # a third that differs is near-identical to the copy on the other side, and not to the one on its own
+    for audio, pair in ((["1", "1", "1", "3"], None), (["1", "2", "1", "3"], (1, 2)), (["2", "1", "1", "3"], (0, 2))):
+        leaks = audit(near(audio, ["x", "x", "x", "z"]), split)
+        assert [leak.group for leak in leaks] == ["audio"] + ["near_audio"] * (pair is not None)
+        assert pair is None or leaks[1].example_items == tuple(f"'a/i{row}'" for row in pair)
+    (leak,) = audit(near([None] * 4, ["x", "y", "x", "z"]), split)  # of which nobody knows whether it is identical
+    assert (leak.group, leak.items) == ("near_audio", (1, 1))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000))
+def test_near_leaks_equal_a_comparison_of_every_pair(seed):
+    rng = np.random.default_rng(seed)
+    audio = rng.integers(6, size=12)
+    group = rng.integers(4, size=6)[audio]  # what is identical is near-identical, too
+    missing = rng.random(12) < 0.2
+    items = near(pd.Series(audio.astype(str)).mask(missing), pd.Series(group.astype(str)).mask(rng.random(12) < 0.1))
+    found = {leak.parts: leak for leak in audit(items, Split("random", range(4), range(4, 8), range(8, 12)), "audio")}
+    sides = {"train": range(4), "validate": range(4, 8), "test": range(8, 12)}
+    copies, groups = items["audio_sha"], items["near_audio"]
+    for parts in (("train", "test"), ("train", "validate"), ("validate", "test")):
+        pairs = {
+            (one, other)
+            for one in sides[parts[0]]
+            for other in sides[parts[1]]
+            if groups[one] == groups[other]
+            and (pd.isna(copies[one]) or pd.isna(copies[other]) or copies[one] != copies[other])
+        }
+        assert (parts in found) == bool(pairs)
+        if pairs:
+            assert found[parts].groups == len({groups[one] for one, _ in pairs})
+            rows = tuple(int(item.strip("'").removeprefix("a/i")) for item in found[parts].example_items)
+            assert rows in pairs
+
+
+def test_items_in_two_parts_are_told_without_a_column_to_fill():
+    leak = Leak("item", ("train", "test"), 2, (2, 2), "'a/x'", ("'a/x'", "'a/x'"))
+    assert (leak.fact, leak.remedy) == ("2 items are in both train and test, such as 'a/x'", "keep each in one of them")

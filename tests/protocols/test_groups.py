@@ -80,6 +80,24 @@ def test_what_shares_any_hash_is_joined_however_far(seed):
     assert [alone[row] for row in range(9) if not owned[row]] == [f"a/i{row}" for row in range(9) if not owned[row]]
 
 
+def test_near_identical_recordings_are_one_item_and_so_is_what_they_join():
+    items = table(audio_sha=["f", "g", "f", None, "h"], near_audio=["x", "y", "x", None, "y"])
+    assert groups_of(items, "item").tolist() == ["f", "g", "f", "a/i3", "g"]
+    items["near_audio"] = ["x", "x", None, "z", "y"]
+    assert same(items, "item") == {(0, 1, 2), (3,), (4,)}
+    assert groups_of(items, "near_audio").tolist()[:2] == ["x", "x"]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 100_000))
+def test_near_groups_that_join_nothing_new_leave_items_as_they_were(seed):
+    rng = np.random.default_rng(seed)
+    audio = pd.Series([f"h{code}" for code in rng.integers(6, size=10)], dtype="string").mask(rng.random(10) < 0.3)
+    items = table(audio_sha=audio.to_list())
+    near = "near " + audio.fillna(items["id"])
+    assert groups_of(items.assign(near_audio=near), "item").equals(groups_of(items, "item"))
+
+
 def test_the_group_of_a_single_hash_is_that_hash():
     shas = ["f1", None, "f0", "f1"]
     assert groups_of(table(audio_sha=shas), "audio").astype(object).where(lambda s: s.notna(), None).tolist() == shas

@@ -1,7 +1,7 @@
 """``affectspace``: the commands, and how their faults are told.
 
-Exit codes: 0 done; 1 faults were found (``check``), or something outside our hands failed, such as a
-full disk; 2 input that cannot be used as given; 3 training diverged; 130 interrupted.
+Exit codes: 0 done; 1 faults or leaks were found (``check``, ``audit``), or something outside our hands failed, such as
+a full disk; 2 input that cannot be used as given; 3 training diverged; 130 interrupted.
 """
 
 import errno
@@ -18,7 +18,7 @@ app = App(
     name="affectspace",
     version=affectspace.__version__,
     help="Embedding spaces whose geometry is the geometry of emotion labels.",
-    help_epilogue="Exit codes: 0 done; 1 faults found, or a full disk; 2 unusable input; 3 training diverged; "
+    help_epilogue="Exit codes: 0 done; 1 faults or leaks found, or a full disk; 2 unusable input; 3 training diverged; "
     "130 interrupted.",
     suppress_keyboard_interrupt=False,  # main tells what to type to go on
 )
@@ -26,6 +26,7 @@ app = App(
 COMMANDS = {
     "demo": "Train three spaces, compare them, write a report.",
     "check": "Validate a corpus and list every fault.",
+    "audit": "Find copies of recordings, and what a published split leaks.",
     "faces": "Crop the faces of pictures and videos to a corpus.",
     "train": "Train what a recipe describes.",
     "rounds": "Learn classes within classes, round by round.",

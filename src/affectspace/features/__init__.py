@@ -10,6 +10,7 @@ from affectspace.features.face_track import FaceTrack, FrameFaces, follow_faces,
 from affectspace.features.faces import Faces
 from affectspace.features.features import Features
 from affectspace.features.finders import named_finder
+from affectspace.features.fingerprints import AudioFingerprint
 from affectspace.features.functionals import Functionals
 from affectspace.features.hearing import Hearing
 from affectspace.features.image_vectors import ImageVectors, PixelVectors, PretrainedVectors
@@ -26,9 +27,9 @@ from affectspace.features.words import WordVectors
 from affectspace.features.yunet import YuNetFinder
 
 __all__ = [
-    "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceSequence", "FaceTrack", "Faces", "FeatureStore",
-    "Features", "FrameFaces", "Frontend", "Functionals", "Hearing", "ImageVectors", "LogMel", "Masks", "Normaliser",
-    "PixelVectors", "PretrainedSpeech", "PretrainedText", "PretrainedVectors", "RelativeFunctionals", "Statistics",
-    "VectorTable", "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square", "follow_faces",
-    "log_mel", "named_finder", "track_face",
+    "AudioFingerprint", "Augmentation", "CascadeFinder", "Face", "FaceFinder", "FaceSequence", "FaceTrack", "Faces",
+    "FeatureStore", "Features", "FrameFaces", "Frontend", "Functionals", "Hearing", "ImageVectors", "LogMel", "Masks",
+    "Normaliser", "PixelVectors", "PretrainedSpeech", "PretrainedText", "PretrainedVectors", "RelativeFunctionals",
+    "Statistics", "VectorTable", "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square",
+    "follow_faces", "log_mel", "named_finder", "track_face",
 ]  # fmt: skip

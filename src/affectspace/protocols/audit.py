@@ -1,6 +1,6 @@
 """Proof that nothing which must stay apart is on two sides of a split."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -18,7 +18,10 @@ _REMEDY = {
     "session": "split by session",
     "script": "split by script",
     "audio": "remove one copy of each {}",
+    "near_audio": "remove all but one of each",
+    "item": "keep each in one of them",
 }
+_NAMES_NO_COLUMN = ("audio", "near_audio", "item")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Leak:
     """A kind of group that is on two sides.
 
     Args:
-        group: ``"speaker"``, ``"session"``, ``"script"`` or ``"audio"``.
+        group: ``"speaker"``, ``"session"``, ``"script"``, ``"audio"`` or ``"near_audio"``; ``"item"`` of items that a
+            list has in two parts, which a :class:`Split` cannot hold.
         parts: the two sides, such as ``("train", "test")``.
         groups: how many groups are on both.
         items: how many items of these groups each side holds.
@@ -48,21 +52,33 @@ class Leak:
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        what = {"audio": self.media}.get(self.group, self.group)
-        several = self.groups != 1
-        one, other = self.parts
         return (
-            f"{self.groups} {what}{'s are' if several else ' is'} in both {one} ({_count(self.items[0])}) and "
-            f"{other} ({_count(self.items[1])}), such as {_short(self.example)!r} "
-            f"({self.example_items[0]} and {self.example_items[1]}); "
-            f"{', or '.join([self._remedy, *self.others])}, "
+            f"{self.fact}; {', or '.join([self.remedy, *self.others])}, "
             f'or accept it and say so with allow = ["{self.group}"] in [protocol]'
         )
 
     @property
-    def _remedy(self) -> str:
+    def fact(self) -> str:
+        """What crosses, how much of it, and an example."""
+        one, other = self.parts
+        are = "is" if self.groups == 1 else "are"
+        if self.group == "item":
+            return f"{_count(self.groups)} {are} in both {one} and {other}, such as {self.example_items[0]}"
+        what = {"audio": self.media, "near_audio": "recording"}.get(self.group, self.group)
+        told = f"{self.groups} {what}{'s' * (self.groups != 1)} {are} in both {one} ({_count(self.items[0])}) and "
+        pair = f"{self.example_items[0]} and {self.example_items[1]}"
+        if self.group == "near_audio":
+            return (
+                f"{told}{other} ({_count(self.items[1])}) as near-identical copies, which differ in level, coding, "
+                f"noise or length alone, such as {pair}"
+            )
+        return f"{told}{other} ({_count(self.items[1])}), such as {_short(self.example)!r} ({pair})"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
         remedy = _REMEDY[self.group].format(self.media)
-        if self.group == "audio" or not self.nameless:
+        if self.group in _NAMES_NO_COLUMN or not self.nameless:
             return remedy
         have = "has" if self.nameless == 1 else "have"
         return (
@@ -74,9 +90,10 @@ class Leak:
 def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[Leak]:
     """Every leak between train, validate and what is tested (test and unseen), for every kind of group.
 
-    Looked at are speaker, session, script and audio (identical recordings or pictures, by the
-    column ``audio_sha``), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of
-    a kind cannot leak by it. Validation is held to the same rule as test, since a model selected
+    Looked at are speaker, session, script, audio (identical recordings or pictures, by the column ``audio_sha``)
+    and near_audio (near-identical recordings, by the column ``near_audio``; what is identical is told of as that
+    alone), as :func:`affectspace.protocols.groups_of` tells them; items that name no group of a kind cannot leak by
+    it. Validation is held to the same rule as test, since a model selected
     on speakers it has trained on is selected for knowing them. What test and unseen share is no leak:
     nothing is learned from either. Nor is what validate and test share where the split validates within it.
 
@@ -86,7 +103,7 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
         allow: kinds of groups that may cross, besides ``split.allowed``.
 
     Returns:
-        leaks, in the order speaker, session, script, audio, and train/test first.
+        leaks, in the order of :data:`~affectspace.protocols.GROUPS`, and train/test first.
 
     Raises:
         InputError: a word in ``allow`` that is no kind of group; a split of another table.
@@ -158,6 +175,7 @@ def kept_apart(items: pd.DataFrame, split: Split) -> tuple[str, ...]:
 
 def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
     codes, names = pd.factorize(groups_of(items, kind))
+    copies = _copies(items) if kind == "near_audio" else np.arange(len(items))
     nameless = int((codes[np.concatenate([getattr(split, part) for part in PARTS])] < 0).sum())
     found = []
     shared = {("test", "unseen")} | ({("validate", "test")} if kind in split.validates_within else set())
@@ -166,9 +184,13 @@ def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
         one, other = (getattr(split, part) for part in parts)
         both = np.intersect1d(codes[one], codes[other])
         both = both[both >= 0]
+        if kind == "near_audio" and len(both):  # a group that crosses as copies of one recording alone is kind audio
+            rows = np.concatenate([one, other])
+            kinds = pd.Series(copies[rows]).groupby(codes[rows]).nunique()
+            both = both[kinds.reindex(both).to_numpy() > 1]
         if len(both):
             sides = [rows[np.isin(codes[rows], both)] for rows in (one, other)]
-            first = [int(rows[codes[rows] == both[0]][0]) for rows in sides]
+            first = _first_pair([rows[codes[rows] == both[0]] for rows in sides], copies)
             found.append(
                 Leak(
                     kind,
@@ -182,6 +204,21 @@ def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
                 )
             )
     return found
+
+
+def _copies(items: pd.DataFrame) -> np.ndarray:
+    """A number for each recording or picture, one for all that are identical; of its own where that is not known."""
+    codes = pd.factorize(groups_of(items, "audio"))[0]
+    return np.where(codes < 0, codes.max(initial=0) + 1 + np.arange(len(codes)), codes)
+
+
+def _first_pair(sides: Sequence[np.ndarray], copies: np.ndarray) -> list[int]:
+    """The first rows of both sides that are not copies of each other; there are some."""
+    one, other = sides
+    unlike = other[copies[other] != copies[one[0]]]
+    if len(unlike):
+        return [int(one[0]), int(unlike[0])]
+    return [int(one[copies[one] != copies[other[0]]][0]), int(other[0])]
 
 
 def _media(items: pd.DataFrame) -> str:

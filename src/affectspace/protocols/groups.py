@@ -1,4 +1,4 @@
-"""Which items belong together: speaker, session, script, language, identical recordings or pictures."""
+"""Which items belong together: speaker, session, script, language, identical or near-identical media."""
 
 import difflib
 import re
@@ -24,7 +24,7 @@ __all__ = [
     "number_groups",
 ]
 
-GROUPS = ("speaker", "session", "script", "audio")
+GROUPS = ("speaker", "session", "script", "audio", "near_audio")
 FOLD_BY = ("speaker", "session", "script", "item")  # what errors offer, where one of them would do instead
 SPLIT_BY = (*FOLD_BY, "language")
 
@@ -40,9 +40,11 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
     - ``audio``: identical recordings or pictures, by the column ``audio_sha``, over all corpora, where there is one.
       An item of several modalities has a hash of each there, parted by spaces, and two items are identical when they
       share any, be it by way of a third.
+    - ``near_audio``: recordings that are one performance, be they coded, levelled or trimmed otherwise, by the column
+      ``near_audio``, over all corpora, where there is one; see :func:`affectspace.protocols.near_duplicate_groups`.
     - ``language``: as the items name it, over all corpora; a split may be by it, and no audit looks at it.
-    - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``), which
-      are one: for corpora that do not say who is heard or seen.
+    - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``) and
+      near-identical recordings (``near_audio``), which are one: for corpora that do not say who is heard or seen.
 
     Raises:
         InputError: no such kind of group.
@@ -57,9 +59,11 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
     legal(by, (*GROUPS, "item", "language"), "kind of group")
     if by == "audio":
         return _media(column_of(items, "audio_sha"))
+    if by == "near_audio":
+        return column_of(items, by)
     if by == "item":
         own = column_of(items, "corpus").fillna("") + "/" + column_of(items, "id")
-        return _media(column_of(items, "audio_sha")).fillna(own)
+        return _joined(_media(column_of(items, "audio_sha")).fillna(own), "near:" + column_of(items, "near_audio"))
     column = column_of(items, by)
     if by == "language":
         return column.str.strip().mask(column.str.strip() == "")
@@ -145,12 +149,16 @@ def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
     words = spoken_words(column_of(items, "text"))
     spelled = script.where(script.str.contains(r"\s", regex=True).fillna(False))
     words = words.fillna(spoken_words(spelled)).mask((script == column_of(items, "id")).fillna(False))
-    own, said = corpus + "/" + script, language + "/" + words
     # An item joins its corpus's script with the words it says; what is joined, however far, is one group.
-    nodes, names = pd.factorize(pd.concat([own, "words:" + said], ignore_index=True))
-    left, right = nodes[: len(items)], nodes[len(items) :]
-    joined = (left >= 0) & (right >= 0)
-    first = _first_of_joined(len(names), left[joined], right[joined])
+    return _joined(corpus + "/" + script, "words:" + language + "/" + words)
+
+
+def _joined(own: pd.Series, other: pd.Series) -> pd.Series:
+    """The first name, in order of the table and of ``own`` before ``other``, of all that items join by having both."""
+    nodes, names = pd.factorize(pd.concat([own, other], ignore_index=True))
+    left, right = nodes[: len(own)], nodes[len(own) :]
+    both = (left >= 0) & (right >= 0)
+    first = _first_of_joined(len(names), left[both], right[both])
     return _named(names, first, np.where(left >= 0, left, right))
 
 

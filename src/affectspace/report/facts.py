@@ -42,7 +42,8 @@ VALUES = (  # of classes that numbers were cut into: in the numbers' own unit, w
     ("value_r2", "R²", "higher", False),
 )
 QUARANTINE_SHOWN = 200
-APART = {"audio": "identical recordings or pictures"}  # the word of recipes, for people
+# the words of recipes, for people
+APART = {"audio": "identical recordings or pictures", "near_audio": "near-identical recordings"}
 
 
 class Shown(Protocol):

@@ -61,6 +61,7 @@ __all__ = [
     "make_label_space",
     "make_views",
     "medium",
+    "reads_sound",
 ]
 
 
@@ -100,6 +101,11 @@ def medium(recipe: Recipe) -> str:
         case WordFeatures() | PretrainedTextFeatures():
             return "text"
     return "audio"
+
+
+def reads_sound(recipe: Recipe) -> bool:
+    """Whether the recipe's features are made of recordings, and not of vectors that may stand for such."""
+    return medium(recipe) == "audio" and not isinstance(recipe.features, VectorFeatures)
 
 
 def make_frontend(

@@ -13,6 +13,7 @@ from torch import Tensor
 from affectspace.corpora import Corpus, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable
+from affectspace.protocols import near_duplicate_groups
 from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend
 from affectspace.training.gather_corpus import CorpusPart, gather_corpus
@@ -29,7 +30,7 @@ class Gathered:
     """The usable items of a recipe's corpora, before they are split; folds of one protocol share it.
 
     Args:
-        items: those that have a target.
+        items: those that have a target; with the column ``near_audio`` where sound is read.
         targets: ``(items, classes)``.
         names: of the classes.
         inputs: each modality's features, by its name: of ``items`` and, behind them, of ``unlabelled``.
@@ -102,8 +103,9 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
             raise InputError(f"the corpora's {name} differ in size: {widths}; a run needs one")
     numbers = [part.numbers for part in parts if part.numbers is not None]
     sounds = [(sound, np.arange(len(sound)), len(part.items)) for part in parts if (sound := part.sound) is not None]
+    items, unlabelled = _with_near_audio(parts)
     return Gathered(
-        pd.concat([part.items for part in parts], ignore_index=True),
+        items,
         torch.from_numpy(np.concatenate([part.targets for part in parts])).float(),
         parts[0].names,
         inputs,
@@ -113,9 +115,22 @@ def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
         np.concatenate(numbers) if numbers else None,
         getattr(recipe.labels, "thresholds", None),
         tuple(unread),
-        pd.concat([part.unlabelled for part in parts], ignore_index=True) if recipe.semi_supervised else pd.DataFrame(),
+        unlabelled if recipe.semi_supervised else pd.DataFrame(),
         digests,
     )
+
+
+def _with_near_audio(parts: Sequence[CorpusPart]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The items with a target and those without; where sound is read, which of them are near-identical recordings."""
+    tables = [[part.items for part in parts], [part.unlabelled for part in parts]]
+    items, unlabelled = (pd.concat(each, ignore_index=True) for each in tables)
+    first = [each for part in parts for each in part.fingerprints[: len(part.items)]]
+    behind = [each for part in parts for each in part.fingerprints[len(part.items) :]]
+    if all(each is None for each in [*first, *behind]):
+        return items, unlabelled
+    groups = near_duplicate_groups(pd.concat([items, unlabelled], ignore_index=True), [*first, *behind])
+    own = groups[: len(items)].to_numpy(), groups[len(items) :].to_numpy()
+    return items.assign(near_audio=own[0]), unlabelled.assign(near_audio=own[1])
 
 
 def _clips(parts: list[tuple[Features, np.ndarray, int]]) -> Clips:

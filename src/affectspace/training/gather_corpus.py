@@ -11,9 +11,10 @@ import pandas as pd
 
 from affectspace.corpora import Corpus
 from affectspace.errors import InputError
-from affectspace.features import Features, Waveform
+from affectspace.features import AudioFingerprint, Features, Waveform
 from affectspace.features.extract import reads_text
 from affectspace.labels import agreement
+from affectspace.training.frontends import reads_sound
 from affectspace.training.label_corpus import LabelledCorpus
 from affectspace.training.read_modality import (
     ModalityRead,
@@ -46,6 +47,8 @@ class CorpusPart:
         sound: what the items sound like, where the recipe changes that in training.
         about: what there is to say of the corpus.
         unread: the class and the reason of every item with a target of which no features can be made.
+        fingerprints: of the recordings that features are made of: those of ``items``, and behind them those of
+            ``unlabelled``; None for none.
     """
 
     items: pd.DataFrame
@@ -58,6 +61,7 @@ class CorpusPart:
     sound: Features | None
     about: dict[str, Any]
     unread: list[tuple[str, str]]
+    fingerprints: list[np.ndarray | None]
 
 
 def gather_corpus(
@@ -100,6 +104,8 @@ def gather_corpus(
     asked = asked.assign(key=corpus.name + "/" + asked["id"], audio_sha=_hashes(media, len(asked)))
     first = np.arange(len(asked)) < len(labelled)
     usable, unlabelled = asked[kept & first].reset_index(drop=True), asked[kept & ~first].reset_index(drop=True)
+    heard = [each.rows >= 0 for name, each in read.items() if reads_sound(views[name])]
+    fingerprints = _fingerprints(corpus, asked, np.logical_or.reduce(heard), quiet) if heard else [None] * len(asked)
     lacked = nobody_has(asked["id"].tolist(), read, frontends) if several else {}
     if len(asked) and not len(usable) and not len(unlabelled) and several:
         why = "; ".join(f"{name}: {reason}" for name, reason in lacked.items())
@@ -124,7 +130,7 @@ def gather_corpus(
     numbers = None if made.numbers is None else made.numbers[labelled][kept[: len(labelled)]]
     return CorpusPart(
         usable, values, space.names, unlabelled, {name: each.features for name, each in read.items()}, rows, numbers,
-        sound, about, unread,
+        sound, about, unread, [fingerprints[row] for row in np.flatnonzero(kept)],
     )  # fmt: skip
 
 
@@ -139,6 +145,17 @@ def _hashes(read: Sequence[ModalityRead], items: int) -> np.ndarray:
             if row >= 0 and (sha := each.features.audio_sha[row]) is not None:
                 own[str(sha)] = None
     return np.array([" ".join(own) or None for own in found], dtype=object)
+
+
+def _fingerprints(corpus: Corpus, items: pd.DataFrame, heard: np.ndarray, quiet: bool) -> list[np.ndarray | None]:
+    """Of each item that was heard the fingerprint of its recording."""
+    found: list[np.ndarray | None] = [None] * len(items)
+    if heard.any():
+        made, ids = extract(corpus, items[heard], AudioFingerprint(), quiet)
+        row = {item: place for place, item in enumerate(made.ids)}
+        for place, item in zip(np.flatnonzero(heard), ids):
+            found[place] = made[row[item]] if item in row else None
+    return found
 
 
 def _unread(read: dict[str, ModalityRead], ids: pd.Series, kept: np.ndarray) -> list[dict[str, str]]:

@@ -107,6 +107,6 @@ def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None
     split = Split("evaluate", train, validate, np.arange(len(known), len(both)))
     leaks = [leak for leak in audit(both, split, allow) if "test" in leak.parts]
     if leaks:
-        told = "\n".join(f"- {str(leak).rpartition(';')[0]}" for leak in leaks)  # its remedy is for recipes
+        told = "\n".join(f"- {leak.fact}" for leak in leaks)  # remedies are for recipes
         groups = " ".join(f"--allow {group}" for group in dict.fromkeys(leak.group for leak in leaks))
         raise LeakError(f"this corpus is no test of {run.path}; choose another, or say {groups}:\n{told}")
