@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from affectspace.encoders import AttentiveStatistics, Batch, LayerMix, MixedLayers
+from affectspace.encoders import Batch, LayerMix, MixedLayers
 
 
 def net(**settings):
@@ -118,13 +118,6 @@ def test_weights_begin_equal_and_can_be_read():
     assert weights.argmax() == 2
     assert float(weights.sum()) == pytest.approx(1)
     assert not weights.requires_grad
-
-
-def test_the_order_of_frames_does_not_matter():
-    pooling, frames = AttentiveStatistics(6), states(2, 5, 1, 6)[:, :, 0].float()
-    inside = torch.ones(2, 5, dtype=torch.bool)
-    order = torch.tensor([3, 1, 4, 0, 2])
-    torch.testing.assert_close(pooling(frames[:, order], inside), pooling(frames, inside))
 
 
 def test_low_precision_is_not_used_where_digits_would_be_lost():

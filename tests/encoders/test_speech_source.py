@@ -40,6 +40,12 @@ def test_those_built_as_wav2vec(lay_speech_model, kind, masks):
     assert [source.frames(samples) for samples in (165, 324, 325, 1000)] == [1, 1, 2, 6]
 
 
+def test_a_normalisation_over_the_batch_takes_padding_for_sound(lay_speech_model):
+    source = open_speech_source(lay_speech_model("hubert layer"))
+    source.config.conv_pos_batch_norm = True
+    assert not source.masks
+
+
 def test_convolutions_of_published_models_need_25_ms(lay_speech_model):
     from transformers import Wav2Vec2Config
 

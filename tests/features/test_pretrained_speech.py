@@ -81,11 +81,19 @@ def test_clips_that_no_frame_is_made_of_are_set_aside(lay_speech_model, clips, t
         FeatureStore(tmp_path).extract(media(clips, ["short", "silent"]), frontend, max_bad_share=1.0)
     with pytest.raises(MediaError, match=r"0\.0063 s of sound are too short"):
         frontend.compute(np.ones(100))
+    assert pretrained_speech.LONGEST["wavlm"] == 120
     monkeypatch.setitem(pretrained_speech.LONGEST, "wavlm", 0.5)
     with pytest.raises(
         MediaError, match=r"1\.2 s of sound are too long: the model is given 0\.5 s at most; divide the item"
     ):
         frontend(clips / "d.flac")
+
+
+def test_only_whisper_hears_any_length(lay_speech_model, clips, monkeypatch):
+    monkeypatch.setattr(pretrained_speech, "LONGEST_ELSEWHERE", 1.0)
+    with pytest.raises(MediaError, match=r"1\.2 s of sound are too long: the model is given 1 s at most"):
+        PretrainedSpeech(lay_speech_model("hubert group"))(clips / "d.flac")
+    assert PretrainedSpeech(lay_speech_model("whisper"))(clips / "d.flac").shape == (4, 32)
 
 
 def test_hashes_are_those_of_what_is_heard(lay_speech_model, clips, tmp_path):

@@ -14,6 +14,7 @@ from affectspace.errors import InputError
 from affectspace.space.embed import embed
 from affectspace.training import load_model, make_recipe, train
 from affectspace.training.keys import items_key
+from affectspace.training.predict_files import predict_files
 from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
@@ -67,6 +68,11 @@ def test_a_run_learns_and_its_model_answers_as_it_did(place, recipe, lay_speech_
     assert all(value.any() for value in state.values())  # every B has left 0
     assert {*run.scores("learned")} == {"layer_weight.1", "layer_weight.3"}
     assert same_vectors(run, embed(model, [place / "boro"], quiet=True))
+    file = next((place / "boro/audio").glob("**/*.flac"))
+    (answer,) = predict_files(run.path, [file]).answers
+    chances = run.predictions.set_index("item").loc[f"boro/{file.stem}", "probabilities"]
+    np.testing.assert_allclose(answer.probabilities, chances, atol=1e-5)
+    assert set(answer.distances) == {"embedding", "features"}
     scores = evaluate_on(run, place / "boro", allow=ALL)["scores"]
     assert scores["uar"] == pytest.approx(run.metrics["test"]["uar"])
 

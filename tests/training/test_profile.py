@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from affectspace.features import Faces, Functionals, LogMel, PixelVectors
+from affectspace.features import Faces, Functionals, LogMel, PixelVectors, PretrainedSpeech, Waveform
 from affectspace.training.profile import LIMIT, LONGEST, Profile, described
 
 
@@ -26,6 +26,23 @@ def test_pictures_are_described_by_small_ones_of_themselves():
     crop = np.random.default_rng(0).integers(0, 256, (32, 32, 1), dtype=np.uint8)
     found = described(crop.reshape(-1, 1), Faces(side=32))
     assert np.array_equal(found, PixelVectors(16)(crop[None])[0])
+
+
+def test_hidden_states_are_described_by_their_means(lay_speech_model):
+    rng = np.random.default_rng(0)
+    means, frames = rng.normal(size=(4, 32)).astype(np.float32), rng.normal(size=(9, 64)).astype(np.float32)
+    folder = lay_speech_model("wavlm group")
+    assert np.array_equal(described(means, PretrainedSpeech(folder)), np.concatenate([*means]))
+    found = described(frames, PretrainedSpeech(folder, layers=(1, 2), pool="none"))
+    assert np.allclose(found, [*frames.mean(0), *frames.std(0)], atol=1e-6)
+
+
+def test_samples_are_described_by_their_bands():
+    samples = np.random.default_rng(0).normal(0, 0.1, 3000).astype(np.float32)
+    kept = Waveform().compute(samples)
+    energies = LogMel().compute(Waveform.restore(kept))
+    assert np.allclose(described(kept, Waveform()), [*energies.mean(0), *energies.std(0)], atol=1e-5)
+    assert described(kept[:100], Waveform()).shape == (80,)  # of less than a frame, silence behind it
 
 
 def test_short_vectors_are_standardised_and_cut():

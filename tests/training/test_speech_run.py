@@ -12,6 +12,7 @@ from affectspace.errors import InputError
 from affectspace.features import PretrainedSpeech
 from affectspace.space.embed import embed
 from affectspace.training import load_model, make_recipe, train
+from affectspace.training.predict_files import predict_files
 from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
@@ -86,6 +87,14 @@ def test_a_loose_recording_is_heard_as_its_item_was(place, recipe):
     file = next((place / "boro/audio").glob("**/*.flac"))
     (row,) = embed(load_model(run.path), [file], quiet=True).table["vector"]
     np.testing.assert_allclose(row, vectors(run)[f"boro/{file.stem}"], atol=1e-5)
+    (answer,) = predict_files(run.path, [file]).answers
+    chances = run.predictions.set_index("item").loc[f"boro/{file.stem}", "probabilities"]
+    np.testing.assert_allclose(answer.probabilities, chances, atol=1e-5)
+    assert len(answer.nearest) == 5
+    assert answer.beyond is not None
+    shutil.rmtree(place / "models/wavlm")
+    with pytest.raises(InputError, match=r"makes features by models/wavlm, which is not below"):
+        predict_files(run.path, [file])
 
 
 def test_the_card_tells_of_the_layers(place, recipe):

@@ -71,7 +71,7 @@ _NO_FUNCTIONALS = 'openSMILE is not installed; only functionals need it: pip ins
 _PICTURES = (
     ("pictures", "pillow", "reads PNG, JPEG and others; crops of faces need no more", ""),
     ("videos", "av", "PyAV reads videos, for face_sequence features and affectspace faces", "video"),
-    ("pretrained models", "transformers", "opens models of others for texts, faces and pictures", "pretrained"),
+    ("pretrained models", "transformers", "opens models of others for speech, texts, faces and pictures", "pretrained"),
     ("face finder cascade", "scikit-image", 'finds faces in pictures: finder = "cascade"', "faces"),
     ("face finder YuNet", "onnxruntime", "runs a YuNet file of your own: finder = its path", "yunet"),
 )

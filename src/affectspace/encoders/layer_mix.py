@@ -103,6 +103,13 @@ class MixedLayers(nn.Module):
         ValueError: a pooling that there is not, or states of another number of layers.
 
     Source: Yang et al., "SUPERB: Speech processing Universal PERformance Benchmark", Interspeech 2021.
+
+    Example:
+        Two layers of equal weight, of a single frame:
+
+        >>> mixed = MixedLayers(width=2, layers=2, layer_norm=False)
+        >>> mixed(torch.tensor([[[[1.0, 3.0], [3.0, 5.0]]]]), torch.tensor([1])).detach()
+        tensor([[2., 4.]])
     """
 
     def __init__(self, width: int, layers: int, pooling: str = "mean", layer_norm: bool = True):
@@ -111,7 +118,7 @@ class MixedLayers(nn.Module):
             raise ValueError(f"pooling is {pooling!r}; legal: {', '.join(POOLINGS)}")
         self.layer_norm = layer_norm
         self.scores = nn.Parameter(torch.zeros(layers))
-        self.statistics = AttentiveStatistics(width, hidden=128) if pooling == "attentive" else None
+        self.statistics = AttentiveStatistics(width) if pooling == "attentive" else None
         self.features = width if self.statistics is None else 2 * width
 
     @property

@@ -19,8 +19,10 @@ from affectspace.features.waveform import read_sound, refuse_length
 __all__ = ["PretrainedSpeech"]
 
 VERSION = 1  # of the computation; raise it when results change
-# Seconds that WavLM hears at most: its attention holds a number for every two frames and head, 36 million at 120 s.
-LONGEST = {"wavlm": 120.0}
+# Seconds that fit 8 GB in the base sizes. WavLM's attention holds a number for every two frames and head; Whisper hears
+# windows, and so clips of any length.
+LONGEST = {"wavlm": 120.0, "whisper": None}
+LONGEST_ELSEWHERE = 300.0
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class PretrainedSpeech:
     Source: Pepino, Riera & Ferrer, "Emotion Recognition from Speech Using wav2vec 2.0 Embeddings", Interspeech 2021.
 
     Example:
-        >>> frontend = PretrainedSpeech("microsoft/wavlm-base-plus")           # doctest: +SKIP
+        >>> frontend = PretrainedSpeech("openai/whisper-base")                 # doctest: +SKIP
         >>> frontend("clip.wav").shape                                         # doctest: +SKIP
-        (13, 768)
+        (7, 512)
     """
 
     source: str | Path
@@ -135,7 +137,7 @@ class PretrainedSpeech:
 
     def _refuse(self, samples: np.ndarray) -> None:
         source = self._source
-        refuse_length(samples, SAMPLE_RATE, source.shortest, LONGEST.get(source.family))
+        refuse_length(samples, SAMPLE_RATE, source.shortest, LONGEST.get(source.family, LONGEST_ELSEWHERE))
 
     @property
     def _source(self) -> SpeechSource:

@@ -17,7 +17,8 @@ __all__ = ["drawn", "known_items"]
 
 MOST = 20_000
 K = 5  # few enough for a class of few items, and more than one, which may be an odd one out itself
-KINDS = ("log_mel", "functionals", "relative_functionals", "faces")  # of features that a loose file has
+# Of features that a loose file has.
+KINDS = ("log_mel", "functionals", "relative_functionals", "pretrained_speech", "waveform", "faces")
 
 
 def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping[str, Predictions]) -> Known | None:

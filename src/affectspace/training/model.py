@@ -49,7 +49,7 @@ from affectspace.training.recipe_encoder import (
 )
 from affectspace.training.recipe_features import FaceFeatures, FunctionalsFeatures, RelativeFunctionalsFeatures
 from affectspace.training.recipe_modalities import LinearNet, MultimodalEncoderEntry
-from affectspace.training.speech_nets import (
+from affectspace.training.speech_models import (
     base_of,
     layer_figures,
     make_adapted,

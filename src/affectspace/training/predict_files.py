@@ -9,6 +9,7 @@ import numpy as np
 from affectspace.errors import InputError, MediaError
 from affectspace.features.extract import Source, extract_all
 from affectspace.media import audio_info
+from affectspace.training.below_data import refuse_other_below
 from affectspace.training.known import Known, load_known
 from affectspace.training.model import Model, load_model
 from affectspace.training.profile import Loose, described
@@ -99,6 +100,7 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
         InputError: no model there, one that reads something else, or no file that can be read.
     """
     model = load_model(folder)
+    refuse_other_below(model.recipe, model.digests)
     frontend = _frontend(model)
     known = load_known(folder)
     refused = {str(file): _refused(Path(file), model) for file in files}

@@ -4,23 +4,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affectspace.features import Faces, Functionals, LogMel, PixelVectors, RelativeFunctionals
+from affectspace.features import (
+    Faces,
+    Functionals,
+    LogMel,
+    PixelVectors,
+    PretrainedSpeech,
+    RelativeFunctionals,
+    Waveform,
+)
 
 __all__ = ["Loose", "Profile", "described"]
 
-Loose = LogMel | Functionals | RelativeFunctionals | Faces  # front ends of what a loose file shows
+# Front ends of what a loose file shows.
+Loose = LogMel | Functionals | RelativeFunctionals | PretrainedSpeech | Waveform | Faces
 
 LIMIT = 5.0  # standard deviations: one functional may lie thousands of them out, and would drown all others
 LONGEST = 128
 PIXELS = 16  # a side of the small picture that stands for a large one
+FRAME = 400  # samples of which log-Mel energies are made
 BLOCK = 1024  # rows brought to float64 at a time
 
 
 def described(features: np.ndarray, frontend: Loose) -> np.ndarray:
     """An item's features ``(frames, dimensions)`` as one vector, float32.
 
-    Functionals are one already; of log-Mel energies the mean and the standard deviation of each band over time; of a
-    picture the grey levels of 16 x 16 pixels.
+    Functionals are one already, as are the means over time of hidden states, side by side; of log-Mel energies, and of
+    hidden states in time, it is the mean and the standard deviation of each over time; of samples that of their log-Mel
+    energies; of a picture the grey levels of 16 x 16 pixels.
 
     Example:
         >>> described(np.array([[0.0, 1.0], [2.0, 1.0]]), LogMel(bands=2)).tolist()
@@ -30,6 +41,11 @@ def described(features: np.ndarray, frontend: Loose) -> np.ndarray:
         return PixelVectors(PIXELS)(frontend.restore(features)[None])[0]
     if isinstance(frontend, Functionals | RelativeFunctionals):
         return np.asarray(features[0], np.float32)
+    if isinstance(frontend, PretrainedSpeech) and frontend.pool == "mean":
+        return np.asarray(features, np.float32).reshape(-1)
+    if isinstance(frontend, Waveform):
+        samples = frontend.restore(np.asarray(features))
+        features = LogMel().compute(np.pad(samples, (0, max(0, FRAME - len(samples)))))
     wide = np.asarray(features, np.float64)
     return np.concatenate([wide.mean(0), wide.std(0)]).astype(np.float32)
 

@@ -140,12 +140,7 @@ class Recipe(Section):
                     f"augment changes sound before log-Mel energies are made of it, and features.kind is "
                     f"{self.features.kind!r}; leave [augment] out"
                 )
-            if not getattr(self.encoder, "non_negative", True) and any(
-                isinstance(term, FSimilarityEntry) for term in self.terms
-            ):
-                raise ValueError(
-                    "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
-                )
+            self._is_non_negative_for_similarity()
         refuse_empty_convolutions(self.modalities)
         refuse_unknown_layers(self.terms, layer_sizes(self.encoder, self.modalities))
         self._draws_batches_one_way()
@@ -281,6 +276,14 @@ class Recipe(Section):
             raise ValueError(
                 f'encoder.kind "speech" reads log-Mel energies, and features.kind {self.features.kind!r} gives others; '
                 'use features.kind = "log_mel", or another encoder'
+            )
+
+    def _is_non_negative_for_similarity(self) -> None:
+        if not getattr(self.encoder, "non_negative", True) and any(
+            isinstance(term, FSimilarityEntry) for term in self.terms
+        ):
+            raise ValueError(
+                "f_similarity compares embeddings of entries of 0 or more; set encoder.non_negative = true"
             )
 
     def _lasts_beyond_its_warm_up(self, term: GuidedEMDEntry) -> None:

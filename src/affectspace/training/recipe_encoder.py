@@ -8,16 +8,9 @@ from affectspace.training.recipe_modalities import MultimodalEncoderEntry
 from affectspace.training.schema import Section
 
 __all__ = [
-    "ConvPoolEncoder",
-    "Encoder",
-    "ImageEncoderEntry",
-    "LayerMixEntry",
-    "Lora",
-    "MLPEncoder",
-    "PretrainedImageEntry",
-    "PretrainedSpeechEntry",
-    "SpeechEncoder",
-]
+    "ConvPoolEncoder", "Encoder", "ImageEncoderEntry", "LayerMixEntry", "Lora", "MLPEncoder", "PretrainedImageEntry",
+    "PretrainedSpeechEntry", "SpeechEncoder",
+]  # fmt: skip
 
 
 class ConvPoolEncoder(Section):

@@ -38,7 +38,7 @@ from affectspace.training.pretrained_source import revision_of
 from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
-from affectspace.training.speech_nets import layer_figures
+from affectspace.training.speech_models import layer_figures
 from affectspace.training.start_weights import start_with
 from affectspace.training.unlabelled_batches import balance, balances_after, noise_of_views, seen_twice
 
