@@ -60,7 +60,7 @@ def near_duplicates(fingerprints: Sequence[np.ndarray | None]) -> np.ndarray:
     asked, and as much more as the likeness is spread over less than 0.35 s. That finds 99 to 100 % of each of these
     copies, 9 in 10 with noise 15 dB below, and 8 in 10 in 8 bits as they are, for which many are too soft. The pairs
     that it finds in the corpora themselves have one waveform, as far as they overlap (their correlation is 0.97 or
-    more); among them and all other candidates there none is alike by 0.58 to 0.85.
+    more); among them and all other candidates there none is alike by 0.58 to 0.87.
 
     A recording that is a part of another is found where it is most of both, and mostly missed where it is less than
     half of either.
