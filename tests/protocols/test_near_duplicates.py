@@ -11,8 +11,15 @@ import soxr
 from affectspace.corpora import open_corpus
 from affectspace.features import AudioFingerprint
 from affectspace.media import read_audio
-from affectspace.protocols import near_duplicate_groups
-from affectspace.protocols.near_duplicates import ALIKE, SPREAD, alike, likeness, near_duplicates, overlap
+from affectspace.protocols.near_duplicates import (
+    ALIKE,
+    SPREAD,
+    alike,
+    likeness,
+    near_duplicate_groups,
+    near_duplicates,
+    overlap,
+)
 
 RATE = 16000
 

@@ -5,7 +5,6 @@ from affectspace.protocols.cross_language import cross_language
 from affectspace.protocols.groups import GROUPS, group_names, groups_of
 from affectspace.protocols.inner import inner_groups, inner_split
 from affectspace.protocols.namesakes import namesakes
-from affectspace.protocols.near_duplicates import near_duplicate_groups
 from affectspace.protocols.published import published
 from affectspace.protocols.split import PARTS, Split
 from affectspace.protocols.splits import cross_corpus, grouped_k_fold, leave_one_group_out
@@ -26,7 +25,6 @@ __all__ = [
     "kept_apart",
     "leave_one_group_out",
     "namesakes",
-    "near_duplicate_groups",
     "published",
     "refuse_leaks",
 ]

@@ -41,7 +41,7 @@ def groups_of(items: pd.DataFrame, by: str) -> pd.Series:
       An item of several modalities has a hash of each there, parted by spaces, and two items are identical when they
       share any, be it by way of a third.
     - ``near_audio``: recordings that are one performance, be they coded, levelled or trimmed otherwise, by the column
-      ``near_audio``, over all corpora, where there is one; see :func:`affectspace.protocols.near_duplicate_groups`.
+      ``near_audio``, over all corpora, where there is one; see :mod:`affectspace.protocols.near_duplicates`.
     - ``language``: as the items name it, over all corpora; a split may be by it, and no audit looks at it.
     - ``item``: each item is a group of its own, but for identical recordings or pictures (``audio_sha``) and
       near-identical recordings (``near_audio``), which are one: for corpora that do not say who is heard or seen.

@@ -13,7 +13,7 @@ from torch import Tensor
 from affectspace.corpora import Corpus, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable
-from affectspace.protocols import near_duplicate_groups
+from affectspace.protocols.near_duplicates import near_duplicate_groups
 from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend
 from affectspace.training.gather_corpus import CorpusPart, gather_corpus

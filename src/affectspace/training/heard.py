@@ -9,7 +9,7 @@ import pandas as pd
 from affectspace.corpora import Corpus
 from affectspace.corpora.check_files import missing_file
 from affectspace.features import AudioFingerprint
-from affectspace.protocols import near_duplicate_groups
+from affectspace.protocols.near_duplicates import near_duplicate_groups
 from affectspace.training.read_modality import extract
 
 __all__ = ["Heard", "hear", "own_items"]
