@@ -7,9 +7,11 @@ import soundfile
 
 from affectspace.corpora import open_corpus
 from affectspace.errors import LeakError
+from affectspace.features import AudioFingerprint
 from affectspace.training import make_recipe, train
 from affectspace.training.gather import gather
 from affectspace.training.heard import hear, own_items
+from affectspace.training.near_audio import near_audio
 from affectspace.training.prepare import prepare
 
 
@@ -125,3 +127,24 @@ def test_items_of_corpora_are_heard_and_what_cannot_be_is_told(corpus):
     assert items.index.tolist() == own_items([opened])["id"].tolist()
     twin = gather(recipe(corpus, features={"kind": "log_mel", "bands": 8, "max_bad_share": 1}), quiet=True).items
     assert twin.set_index("id")["audio_sha"]["a0"] == items["audio_sha"]["a0"]
+
+
+def test_groups_are_worked_out_once_for_the_same_recordings(takes, tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFECTSPACE_CACHE", str(tmp_path / "cache"))
+    made = [AudioFingerprint().compute(samples) for samples in (takes[0], takes[0] / 4, takes[4])]
+    items = pd.DataFrame({"id": list("1234"), "corpus": "a", "audio_sha": ["f", "g", "h", "i"]})
+    expected = ["a/1", "a/1", "a/3", None]
+
+    def told(items, made):
+        return near_audio(items, made).astype(object).where(lambda cells: cells.notna(), None).tolist()
+
+    assert told(items, [*made, None]) == expected
+    with monkeypatch.context() as patched:
+        patched.setattr("affectspace.training.near_audio.near_duplicates", lambda _: pytest.fail("is worked out again"))
+        assert told(items.assign(id=list("wxyz")), [*made, None]) == ["a/w", "a/w", "a/y", None]
+    assert told(items, [made[0], made[2], made[2], None])[:3] == ["a/1", "a/1", "a/3"]  # the hashes say what they are
+    assert told(items.assign(audio_sha=list("jklm")), [made[0], made[2], made[2], None]) == ["a/1", "a/2", "a/2", None]
+    [damaged, _] = sorted((tmp_path / "cache").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    assert told(items, [*made, None]) == expected
+    assert len(list((tmp_path / "cache").iterdir())) == 2

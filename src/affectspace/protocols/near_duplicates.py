@@ -9,8 +9,9 @@ import pandas as pd
 from affectspace.features.fingerprints import FRAMES_PER_SECOND, changes
 from affectspace.protocols.groups import column_of
 
-__all__ = ["alike", "likeness", "near_duplicate_groups", "near_duplicates", "overlap"]
+__all__ = ["VERSION", "alike", "likeness", "name_groups", "near_duplicate_groups", "near_duplicates", "overlap"]
 
+VERSION = 1  # of what is done here; raise it when results change, so that groups that were kept are found anew
 SHORTEST = 0.5  # seconds that two recordings must share
 ALIKE = 0.75  # from which on they are copies
 SPREAD = 0.35  # seconds that this likeness must be spread over; of what is more fleeting more is asked
@@ -38,7 +39,11 @@ def near_duplicate_groups(items: pd.DataFrame, fingerprints: Sequence[np.ndarray
         >>> near_duplicate_groups(items, [one, two, quiet, None]).tolist()
         ['a/1', 'a/2', 'a/1', <NA>]
     """
-    first = near_duplicates(fingerprints)
+    return name_groups(items, near_duplicates(fingerprints))
+
+
+def name_groups(items: pd.DataFrame, first: np.ndarray) -> pd.Series:
+    """By position ``corpus/id`` of the item whose place each of ``first`` is; missing for -1."""
     names = (column_of(items, "corpus").fillna("") + "/" + column_of(items, "id")).to_numpy(object)
     return pd.Series(names[first], dtype="string").mask(first < 0)
 

@@ -13,13 +13,13 @@ from torch import Tensor
 from affectspace.corpora import Corpus, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable
-from affectspace.protocols.near_duplicates import near_duplicate_groups
 from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend
 from affectspace.training.gather_corpus import CorpusPart, gather_corpus
 from affectspace.training.inputs import Clips
 from affectspace.training.label_corpus import label_corpus, refuse_no_labels
 from affectspace.training.label_spaces import label_spaces
+from affectspace.training.near_audio import near_audio
 from affectspace.training.recipe import Recipe
 
 __all__ = ["Gathered", "gather"]
@@ -128,7 +128,7 @@ def _with_near_audio(parts: Sequence[CorpusPart]) -> tuple[pd.DataFrame, pd.Data
     behind = [each for part in parts for each in part.fingerprints[len(part.items) :]]
     if all(each is None for each in [*first, *behind]):
         return items, unlabelled
-    groups = near_duplicate_groups(pd.concat([items, unlabelled], ignore_index=True), [*first, *behind])
+    groups = near_audio(pd.concat([items, unlabelled], ignore_index=True), [*first, *behind])
     own = groups[: len(items)].to_numpy(), groups[len(items) :].to_numpy()
     return items.assign(near_audio=own[0]), unlabelled.assign(near_audio=own[1])
 

@@ -9,7 +9,7 @@ import pandas as pd
 from affectspace.corpora import Corpus
 from affectspace.corpora.check_files import missing_file
 from affectspace.features import AudioFingerprint
-from affectspace.protocols.near_duplicates import near_duplicate_groups
+from affectspace.training.near_audio import near_audio
 from affectspace.training.read_modality import extract
 
 __all__ = ["Heard", "hear", "own_items"]
@@ -66,7 +66,7 @@ def hear(corpora: Sequence[Corpus], *, quiet: bool = False) -> Heard:
         tables.append(items.assign(audio_sha=shas))
         fingerprints += made
     items = pd.concat(tables, ignore_index=True)
-    items["near_audio"] = near_duplicate_groups(items, fingerprints)
+    items["near_audio"] = near_audio(items, fingerprints)
     there = items["audio"].notna()
     without = there & items["audio_sha"].notna() & items["near_audio"].isna()
     return Heard(items, int(there.sum()), int(without.sum()), unheard, nameless)
