@@ -22,6 +22,7 @@ from affectspace.metrics.clustering import (
 )
 from affectspace.metrics.cross_modal import chance_linear_cka, cross_modal_retrieval, linear_cka
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
+from affectspace.metrics.leakage import GroupProbe, group_probe, group_probe_within
 from affectspace.metrics.ordered import (
     exact_match,
     expected_level,
@@ -37,6 +38,7 @@ from affectspace.metrics.similarity import mean_similarity_error, similarity_pre
 __all__ = [
     "FIGURES",
     "Figure",
+    "GroupProbe",
     "PairwiseF1",
     "accuracy",
     "accuracy_at_k",
@@ -49,6 +51,8 @@ __all__ = [
     "expected_calibration_error",
     "expected_level",
     "f1_of_macro",
+    "group_probe",
+    "group_probe_within",
     "jensen_shannon",
     "linear_cka",
     "macro_f1",

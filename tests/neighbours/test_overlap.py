@@ -1,0 +1,79 @@
+"""Languages over each other, against a slow loop and truths in closed form."""
+
+import numpy as np
+import pytest
+
+from affectspace.neighbours import overlap
+
+
+def slow(vectors, classes, languages, k):
+    """Every figure from sorted distances, item by item."""
+    n, same, chance, away, strangers = len(vectors), [], [], [], []
+    for i in range(n):
+        order = sorted((j for j in range(n) if j != i), key=lambda j: (np.linalg.norm(vectors[i] - vectors[j]), j))
+        others = [j for j in order if languages[j] != languages[i]]
+        same.append(np.mean([classes[j] == classes[i] for j in others[:k]]))
+        chance.append(np.mean([classes[j] == classes[i] for j in others]))
+        away.append(np.mean([languages[j] != languages[i] for j in order[:k]]))
+        strangers.append(len(others) / (n - 1))
+    return [float(np.mean(each)) for each in (same, chance, away, strangers)]
+
+
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_equals_a_slow_loop(k):
+    generator = np.random.default_rng(k)
+    classes, languages = generator.integers(0, 3, 60), generator.choice(3, 60, p=[0.6, 0.3, 0.1])
+    vectors = generator.normal(size=(60, 4)) + classes[:, None] + 0.5 * languages[:, None]
+    found = overlap(vectors, classes, languages, k)
+    told = (found.same_class, found.same_class_chance, found.other_language, found.other_language_chance)
+    assert told == pytest.approx(slow(vectors, classes, languages, k))
+    assert (found.items, found.k) == (60, min(k, 59))
+
+
+def test_emotions_that_lie_alike_in_all_languages_are_told_from_languages_that_are_mixed():
+    generator = np.random.default_rng(0)
+    classes, languages = np.arange(300) % 3, np.arange(300) // 100
+    place = 10 * np.eye(3)[classes]
+    mixed = overlap(place + generator.normal(size=(300, 3)), classes, languages)
+    apart = np.c_[place + generator.normal(size=(300, 3)), 100.0 * languages]
+    moved = overlap(apart, classes, languages)
+    assert mixed.same_class == moved.same_class == 1
+    assert mixed.same_class_chance == pytest.approx(1 / 3, abs=0.01)
+    assert mixed.other_language == pytest.approx(mixed.other_language_chance, abs=0.05)
+    assert moved.other_language == 0
+
+
+def test_noise_lies_at_chance():
+    generator = np.random.default_rng(1)
+    classes, languages = generator.integers(0, 4, 2000), generator.choice(2, 2000, p=[0.8, 0.2])
+    found = overlap(generator.normal(size=(2000, 3)), classes, languages)
+    assert found.same_class == pytest.approx(found.same_class_chance, abs=0.02)
+    assert found.other_language == pytest.approx(found.other_language_chance, abs=0.02)
+
+
+def test_the_order_of_items_and_names_of_languages_do_not_matter():
+    generator = np.random.default_rng(2)
+    vectors, classes, languages = generator.normal(size=(80, 3)), generator.integers(0, 2, 80), np.arange(80) % 4
+    found, order = overlap(vectors, classes, languages), generator.permutation(80)
+    again = overlap(vectors[order], classes[order], 7 * (3 - languages[order]))
+    assert vars(again) == pytest.approx(vars(found))
+
+
+def test_unknown_items_have_no_part():
+    generator = np.random.default_rng(3)
+    vectors, classes, languages = generator.normal(size=(60, 3)), generator.integers(0, 2, 60), np.arange(60) % 2
+    more = np.r_[vectors, vectors[:20]]
+    odd = overlap(more, np.r_[classes, [-1] * 10, [0] * 10], np.r_[languages, [0] * 10, [-1] * 10])
+    assert odd == overlap(vectors, classes, languages)
+
+
+def test_one_language_has_no_overlap():
+    assert overlap(np.eye(4), [0, 1, 0, 1], [2, 2, 2, 2]) is None
+    assert overlap(np.eye(4), [0, 1, 0, 1], [2, 2, 2, -1]) is None
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"vectors has shape \(3, 2\) and classes int64 of shape \(4,\); expected"):
+        overlap(np.ones((3, 2)), [0, 1, 0, 1], [0, 1, 0])
+    with pytest.raises(ValueError, match=r"and languages float64 of shape \(3,\)"):
+        overlap(np.ones((3, 2)), [0, 1, 0], [0.5, 1, 0])
