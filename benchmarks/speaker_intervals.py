@@ -1,9 +1,10 @@
-"""How often intervals for a difference of UAR between two models hold what all speakers would show.
+"""How often intervals for a figure, or for a difference of UAR between two models, hold what all speakers would show.
 
-Speakers are drawn from a world whose true difference is known; each has own skills under both models, by
+Speakers are drawn from a world whose truth is known; each has own skills under both models, by
 class, and items whose answers are luck beyond that. A cell is the share of 95 % intervals that hold the
-truth, for 5 / 8 / 12 / 25 speakers. The first table compares ways to make an interval over speakers, the
-second those over speakers and seeds.
+truth, for 5 / 8 / 12 / 25 speakers. The first table compares ways to make an interval of a difference over
+speakers, the second those over speakers and seeds; the third and the fourth are of the UAR and the macro F1
+of one model, over speakers, and over speakers and seeds.
 
     python benchmarks/speaker_intervals.py [simulated studies a cell, default 150]
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from affectspace.studies.speakers import Tally, speaker_interval
+from affectspace.metrics.speaker_intervals import Tally, figure_interval, speaker_interval
 
 SPEAKERS = (5, 8, 12, 25)
 DRAWS = 300
@@ -35,6 +36,7 @@ class World:
     rare: bool = False
     lacking: bool = False
     skewed: bool = False
+    level: float = 0.0  # above SKILLS
 
     def tests(self, generator: np.random.Generator, speakers: int, seeds: int = 1, seed_sd: float = 0.0) -> np.ndarray:
         """Confusion matrices ``(2, seeds, speakers, classes, classes)`` of a test set with every class in it."""
@@ -64,12 +66,18 @@ class World:
         draw = (lambda size: generator.exponential(size=size) - 1) if self.skewed else generator.standard_normal
         alike = 0.1 * generator.normal(size=(1, count, 1))
         own = self.skills * (draw((2, count, 1)) + draw((2, count, self.classes)))
-        return totals.astype(int), np.clip(np.reshape(SKILLS, (2, 1, 1)) + alike + own, 0.02, 0.98)
+        return totals.astype(int), np.clip(np.reshape(SKILLS, (2, 1, 1)) + self.level + alike + own, 0.02, 0.98)
 
-    def truth(self) -> float:
-        """The difference of UAR over very many speakers."""
+    def truth(self, way: str) -> float:
+        """What very many speakers show: the first model's UAR or macro F1, or its UAR less that of the second."""
         totals, rates = self.speakers(np.random.default_rng(0), 200_000)
-        return float(np.subtract(*((rates * totals).sum(1) / totals.sum(0)).mean(1)))
+        right, places = (rates * totals).sum(1), np.arange(self.classes)
+        counts = np.zeros((2, self.classes, self.classes))
+        counts[:, places, places] = right
+        counts[:, places, places - 1] = totals.sum(0) - right
+        if way in FIGURES:
+            return float(FIGURES[way](counts)[0])
+        return float(np.subtract(*uars(counts)))
 
 
 WORLDS = (
@@ -91,6 +99,16 @@ def uars(counts: np.ndarray) -> np.ndarray:
     rows = counts.sum(-1)
     recalls = np.divide(np.einsum("...cc->...c", counts), rows, out=np.full(rows.shape, np.nan), where=rows > 0)
     return np.nanmean(recalls, -1)
+
+
+def macro_f1s(counts: np.ndarray) -> np.ndarray:
+    """Macro F1 of ``(..., classes, classes)``."""
+    both, right = counts.sum(-1) + counts.sum(-2), np.einsum("...cc->...c", counts)
+    f1 = np.divide(2 * right, both, out=np.zeros(both.shape), where=both > 0)
+    return np.nanmean(np.where(counts.sum(-1) > 0, f1, np.nan), -1)
+
+
+FIGURES = {"uar": uars, "macro_f1": macro_f1s}
 
 
 def linear_error(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -151,16 +169,25 @@ def seeded(counts: np.ndarray, generator: np.random.Generator) -> dict[str, Inte
     }
 
 
+def reached(counts: np.ndarray, generator: np.random.Generator) -> dict[str, Interval]:
+    """Of the first model's figures, from ``(2, speakers, classes, classes)``, or with seeds beside the models."""
+    names, seeds = tuple(f"c/{i:02d}" for i in range(counts.shape[-3])), counts.ndim == 5
+    tallies = [Tally(names, each) for each in (counts[0] if seeds else counts[:1])]
+    found = {name: figure_interval(tallies, name, seeds=seeds) for name in ("uar", "macro_f1")}
+    return {name: (each.low, each.high) for name, each in found.items() if each}
+
+
 def coverage(
     world: World, studies: int, intervals: Callable[[np.ndarray, np.random.Generator], dict[str, Interval]], **seeds
 ) -> dict[str, list[float]]:
     """Shares of intervals that hold the truth, by way, one for each number of speakers."""
-    truth, told = world.truth(), {}
+    truths, told = {}, {}
     for speakers in SPEAKERS:
         generator, held = np.random.default_rng([speakers, *map(ord, world.name)]), {}
         for _ in range(studies):
             counts = world.tests(generator, speakers, **seeds)
             for way, (low, high) in intervals(counts if seeds else counts[:, 0], generator).items():
+                truth = truths[way] if way in truths else truths.setdefault(way, world.truth(way))
                 held.setdefault(way, []).append(low <= truth <= high)
         for way, each in held.items():
             told.setdefault(way, []).append(float(np.mean(each)))
@@ -190,4 +217,15 @@ if __name__ == "__main__":
             for seeds, sd in ((2, 0.03), (5, 0.0), (5, 0.03), (10, 0.06))
         },
         "speakers and seeds",
+    )
+    own = (*WORLDS, World("nearly always right", level=0.3, sizes=0.4), World("nearly always right, rare classes",
+           level=0.3, sizes=0.8, rare=True, classes=4))  # fmt: skip
+    table({world.name: coverage(world, count, reached) for world in own}, "one model, speakers")
+    table(
+        {
+            f"{name}; {seeds} seeds, sd {100 * sd:.0f} points": coverage(world, count, reached, seeds=seeds, seed_sd=sd)
+            for name, world in chosen.items()
+            for seeds, sd in ((2, 0.03), (5, 0.0), (5, 0.03), (10, 0.06))
+        },
+        "one model, speakers and seeds",
     )

@@ -16,8 +16,8 @@ from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC, LinearSVC
 
 from affectspace.metrics import uar
+from affectspace.metrics.speaker_intervals import Tally, speaker_interval, tally
 from affectspace.studies import open_study
-from affectspace.studies.speakers import Tally, speaker_interval, tally
 from affectspace.training.cache import DataCache
 from affectspace.training.recipe_file import load_recipe
 from affectspace.training.run import Run

@@ -142,7 +142,8 @@ def test_the_answer_comes_first(full, full_folder):
 def test_every_section_in_order(full):
     headings = [attributes["id"] for tag, attributes in full.tags if tag == "h2"]
     assert headings == [
-        "differences", "table", "figures", "curves", "selection", "tests", "costs", "basis", "limits", "missing",
+        "differences", "table", "reached", "figures", "curves", "selection", "tests", "costs", "basis", "limits",
+        "missing",
     ]  # fmt: skip
 
 

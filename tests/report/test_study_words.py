@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from affectspace.metrics.speaker_intervals import SpeakerInterval
 from affectspace.report.phrases import p_value, signed
 from affectspace.report.study_tables import legend
 from affectspace.report.study_words import answers, cautions, overall
 from affectspace.studies import open_study, summarise
-from affectspace.studies.speakers import SpeakerInterval
 from affectspace.studies.statistics import mean_interval, one_way_anova, tukey
 from affectspace.studies.summary import RecipeSummary, SplitSummary
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from affectspace.errors import InputError
+from affectspace.metrics.speaker_intervals import tally
 from affectspace.studies import open_study
-from affectspace.studies.speakers import tally
 from affectspace.training.run import Run
 
 TWO = {"CE": 0.6, "KL": 1.0}

@@ -5,8 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
+from affectspace.metrics.speaker_intervals import Tally
 from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
-from affectspace.studies.speakers import lead_interval
+from affectspace.studies.speakers import lead_interval, tally_of
 from affectspace.training.evaluated import Evaluated
 from affectspace.training.remarks import remarks
 from affectspace.training.run import Run
@@ -46,6 +47,11 @@ class Comparison:
     def evaluated(self) -> tuple[Evaluated | None, ...]:
         """The items of that split; None where a run kept no predictions."""
         return tuple(run.evaluated(split) for run, split in zip(self.runs, self.splits))
+
+    @cached_property
+    def tallies(self) -> tuple[Tally | None, ...]:
+        """The answers to these items, counted by speaker; None where a run kept no predictions."""
+        return tuple(None if items is None else tally_of(items) for items in self.evaluated)
 
     @cached_property
     def one_hot(self) -> bool:

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from affectspace.metrics.speaker_intervals import figure_interval, no_speakers
 from affectspace.report.compare import Comparison
 from affectspace.report.feature_words import feature_words
-from affectspace.report.phrases import NONE, counted, percent
+from affectspace.report.phrases import NONE, PERCENT, counted, ends, listed, percent
 from affectspace.training.level_names import level_names_told
 from affectspace.training.run import Run
 from affectspace.training.unused import RATING_FAULT, unlabelled_told
@@ -62,7 +63,7 @@ class Cell:
 
     text: str
     best: bool = False
-    below: str = ""
+    below: tuple[str, ...] = ()
 
 
 def score_table(comparison: Comparison) -> dict[str, Any]:
@@ -80,17 +81,20 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
         if comparison.comparable and len(known) > 1 and better and same_measure:
             best[key] = max(known) if better == "higher" else min(known)
     rows = []
-    for run, name, split, scores in zip(comparison.runs, comparison.names, comparison.splits, figures):
+    sides = zip(comparison.runs, comparison.names, comparison.splits, figures, comparison.tallies)
+    for run, name, split, scores, counted_by in sides:
         cells = []
         for key, _, _, share in columns:
             value = scores.get(key, math.nan)
             text = _figure(value, share)
-            below = ""
+            below = []
+            if key in ("uar", "macro_f1") and counted_by and (found := figure_interval([counted_by], key)):
+                below.append(ends(found.low, found.high))
             validated = run.scores("validate").get("uar", math.nan)
             if key == "uar" and split == "test" and math.isfinite(validated):
-                below = f"validation {percent(validated)}"
+                below.append(f"validation {percent(validated)}")
             # Figures that print alike are equally good.
-            cells.append(Cell(text, key in best and text == _figure(best[key], share), below))
+            cells.append(Cell(text, key in best and text == _figure(best[key], share), tuple(below)))
         epochs = run.selected_epochs
         selected = NONE if not epochs else str(epochs[0]) if len(set(epochs)) == 1 else f"{min(epochs)}–{max(epochs)}"
         seconds = run.timing.get("seconds")
@@ -104,8 +108,23 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
         "any_best": bool(best),
         "ordered": ordered,
         "of_values": of_values,
+        "speakers": _speaker_words(comparison),
         "geometries": sorted(str(g) for g in geometries if g is not None),
     }
+
+
+def _speaker_words(comparison: Comparison) -> str:
+    """What the intervals below figures say, or why there are none."""
+    known = [each for each in comparison.tallies if each is not None]
+    why = {no_speakers([each]): len(each.speakers) for each in known}
+    if not known or "" not in why:
+        return f"There is no interval for other speakers: {listed(list(why))}." if why else ""
+    speakers = {len(each.speakers) for each in known if not no_speakers([each])}
+    told = counted(speakers.pop(), "speaker") if len(speakers) == 1 else "speakers"
+    return (
+        f"Small below UAR and macro F1 is where they lie with other speakers like these {told} "
+        f"(95{PERCENT} interval), for this very model; another seed would move them, too."
+    )
 
 
 def protocol(comparison: Shown) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from affectspace.report import facts, study_choices, study_costs, study_facts, study_panels, study_tests
 from affectspace.report.page import write_page
 from affectspace.report.phrases import counted
+from affectspace.report.reached import reached_rows
 from affectspace.report.study_amounts import amount_panels
 from affectspace.report.study_figures_table import figure_tables
 from affectspace.report.study_tables import chance, entry, legend, seeds
@@ -75,6 +76,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "tall": tall,
         "figures": figure_tables(results, splits),
         "amounts": amount_panels(results, splits),
+        "reached": reached_rows(splits),
         "legend": legend(splits, "column" if tall else "row"),
         "curves": study_panels.curve_panels(results, splits),
         "curve_words": study_panels.curve_words(results),

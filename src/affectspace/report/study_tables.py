@@ -12,6 +12,7 @@ import pandas as pd
 
 from affectspace.files import atomic_path, write_text
 from affectspace.report.phrases import NONE, in_percent, p_value, signed
+from affectspace.report.reached import reached_markdown
 from affectspace.report.study_figures_table import figure_tables, figures_markdown
 from affectspace.report.study_words import at_chance, few_seeds
 from affectspace.studies.results import StudyResults
@@ -55,7 +56,7 @@ def write_tables(
     runs = results.runs.assign(selected_epoch=results.runs["selected_epoch"].map(_epochs))  # one type for all rows
     write_text(paths["table.md"], table_markdown(splits))
     write_text(paths["table.html"], table_html(splits))
-    write_text(paths["figures.md"], figures_markdown(figure_tables(results, splits)))
+    write_text(paths["figures.md"], figures_markdown(figure_tables(results, splits)) + reached_markdown(splits))
     for name, table in (("table.parquet", tidy(splits)), ("runs.parquet", runs)):
         with atomic_path(paths[name]) as path:
             table.to_parquet(path, index=False)
@@ -68,7 +69,9 @@ def tidy(splits: Sequence[SplitSummary]) -> pd.DataFrame:
     ``n`` seeds; ``mean``, ``sd``, and ``low`` to ``high``, the 95 % interval of the mean; ``difference`` to
     the baseline with Tukey's interval and ``p_tukey``; ``hedges_g`` with its interval; ``speaker_low`` to
     ``speaker_high`` for other speakers, ``speaker_seed_*`` for other speakers and seeds; ``p_paired`` of the paired t
-    test over equal seeds, adjusted for nothing; ``seconds`` of the median run.
+    test over equal seeds, adjusted for nothing; ``seconds`` of the median run. ``macro_f1`` is its mean over seeds;
+    ``uar_reached_low`` to ``uar_reached_high`` and ``macro_f1_reached_*`` are where the figure itself lies with other
+    speakers, ``speakers`` being how many the test has, and with other seeds where there are several.
     """
     rows = [_tidy(split, row) for split in splits for row in split.rows]
     return pd.DataFrame(rows).astype({"n": int})
@@ -188,7 +191,19 @@ def _tidy(split: SplitSummary, row: RecipeSummary) -> dict[str, object]:
         "speaker_seed_high": row.speakers_and_seeds.high if row.speakers_and_seeds else np.nan,
         "p_paired": _number(row.paired.p),
         "seconds": row.seconds,
+        **_reached(row),
     }
+
+
+def _reached(row: RecipeSummary) -> dict[str, float]:
+    known = {metric: interval for metric, (_, interval) in row.reached.items() if interval}
+    found = {
+        f"{metric}_reached_{end}": getattr(known[metric], end) if metric in known else np.nan
+        for metric in ("uar", "macro_f1")
+        for end in ("low", "high")
+    }
+    speakers = known["uar"].speakers if "uar" in known else np.nan
+    return {"macro_f1": row.reached["macro_f1"][0] if row.reached else np.nan, "speakers": speakers, **found}
 
 
 def _html_cell(cell: Entry) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import isnan
 
 from affectspace.report.phrases import PERCENT, ends, in_points, listed, p_value, percent, signed
+from affectspace.report.reached import interval_words
 from affectspace.studies.summary import FEW_SEEDS, RecipeSummary, SplitSummary
 
 __all__ = ["answers", "at_chance", "cautions", "few_seeds", "overall"]
@@ -53,7 +54,8 @@ def _answers(split: SplitSummary) -> list[str]:
         return [f"On {where} {base.recipe} has {told}, so there is nothing to compare with."]
     if not split.others:
         alone = ["No other recipe has a finished run here."] if len(split.rows) > 1 else []
-        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}.", *alone]
+        _, interval = base.reached.get("uar", (base.mean, None))
+        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}{interval_words(interval)}.", *alone]
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]

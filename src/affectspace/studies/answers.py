@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affectspace.errors import InputError
-from affectspace.studies.speakers import Tally, tally
+from affectspace.metrics.speaker_intervals import Tally, tally
 from affectspace.training.run import Run
 
 __all__ = ["Judged", "judge", "tested_items"]

@@ -4,7 +4,7 @@ What these tests answer, and what they do not: the seeds of a study vary all tha
 training (how a network begins, the order of its items, dropout, augmentation, drawn triplets), while the
 training items, the settings chosen and the test items stay the same. So a small p says that the
 *training procedures* differ **on these test items**. Whether they would on items of other speakers
-is another question, which :mod:`affectspace.studies.speakers` asks. Tukey's test allows for all
+is another question, which :mod:`affectspace.metrics.speaker_intervals` asks. Tukey's test allows for all
 pairs of recipes within one split; nothing here corrects for looking at several splits.
 
 All functions take plain sequences of figures, one a seed. What cannot be tested is ``None``, and

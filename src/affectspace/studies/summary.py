@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
 from affectspace.errors import InputError
+from affectspace.metrics.speaker_intervals import SpeakerInterval, figure_interval, no_speakers, speaker_interval
 from affectspace.studies.answers import Judged
 from affectspace.studies.results import StudyResults
-from affectspace.studies.speakers import FEWEST_SPEAKERS, SpeakerInterval, speaker_interval
 from affectspace.studies.statistics import (
     Anova,
     Difference,
@@ -49,6 +50,8 @@ class RecipeSummary:
         g: the same in units of the spread over seeds.
         speakers: where the same lies for speakers like those of the test set.
         speakers_and_seeds: and for other seeds as well.
+        reached: the mean of ``uar`` and of ``macro_f1`` over seeds, and where it lies for speakers like those of the
+            test set, and for other seeds where there are several; empty without a finished run.
     """
 
     recipe: str
@@ -60,6 +63,7 @@ class RecipeSummary:
     g: Estimate = NOTHING
     speakers: SpeakerInterval | None = None
     speakers_and_seeds: SpeakerInterval | None = None
+    reached: Mapping[str, tuple[float, SpeakerInterval | None]] = field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -203,7 +207,9 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     rows = []
     for name, table in by_recipe.items():
         seconds = float(table["seconds"].median()) if len(table) else np.nan
-        row = RecipeSummary(name, mean_interval(figures[name]), len(results.seeds), seconds)
+        row = RecipeSummary(
+            name, mean_interval(figures[name]), len(results.seeds), seconds, reached=_reached(table, judged.get(name))
+        )
         if comparable and name != base and {name, base} <= set(tested) and _finite(figures[name], figures[base]):
             one, other = ([each.tally for each in judged[which]] for which in (name, base))
             own, its = (by_recipe[which].set_index("seed")["uar"] for which in (name, base))
@@ -256,17 +262,20 @@ def _few(items: Sequence[str]) -> str:
     return ", ".join(items[:NAMED]) + (f" and {left:,} others" if left > 0 else "")
 
 
+def _reached(runs: pd.DataFrame, judged: Sequence[Judged] | None) -> dict[str, tuple[float, SpeakerInterval | None]]:
+    """The figures of one recipe with their intervals over speakers, and over seeds where there are several."""
+    if not judged:
+        return {}
+    tallies = [each.tally for each in judged]
+    return {
+        metric: (float(runs[metric].mean()), figure_interval(tallies, metric, seeds=len(tallies) > 1))
+        for metric in ("uar", "macro_f1")
+    }
+
+
 def _no_speakers(judged: Sequence[Sequence[Judged]]) -> str:
     runs = [each.tally for runs in judged for each in runs]
-    if not runs:
-        return "no run is finished"
-    if not all(each.speakers_known for each in runs):
-        return "some test items do not name their speaker"
-    count = len(runs[0].speakers)
-    if count < FEWEST_SPEAKERS:
-        who = "one test speaker" if count == 1 else f"{count} test speakers"
-        return f"{who}: too few to speak for others, which takes {FEWEST_SPEAKERS}"
-    return ""
+    return no_speakers(runs) if runs else "no run is finished"
 
 
 def _transductive(results: StudyResults, split: str, recipe: str) -> bool:

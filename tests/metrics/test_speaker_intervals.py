@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from affectspace.metrics import confusion_matrix, uar
-from affectspace.studies.speakers import SpeakerInterval, Tally, _freedom, lead_interval, speaker_interval, tally
+from affectspace.metrics import confusion_matrix, macro_f1, uar
+from affectspace.metrics.speaker_intervals import (
+    SpeakerInterval,
+    Tally,
+    _freedom,
+    figure_interval,
+    no_speakers,
+    speaker_interval,
+    tally,
+)
+from affectspace.studies.speakers import lead_interval
 from affectspace.training.evaluated import Evaluated
 
 
@@ -171,3 +180,72 @@ def test_and_with_seeds_what_all_seeds_would_show(seeds):
     generator = np.random.default_rng(seeds)
     found = [speaker_interval(*world(generator, 10, 0.4, seeds, 0.06), seeds=True) for _ in range(300)]
     assert 0.92 < np.mean([each.low < 0.1 < each.high for each in found]) < 0.99
+
+
+@pytest.mark.parametrize(("metric", "figure"), [("uar", uar), ("macro_f1", macro_f1)])
+def test_a_figure_s_interval_equals_a_slow_loop_over_speakers(metric, figure):
+    """Two runs on equal speakers: their mean figure without each of them, and Student's t."""
+    generator = np.random.default_rng(1)
+    right = generator.random((2, 140)) < [[0.7], [0.6]]
+    speakers, truth = np.array(WHO), np.arange(140) % 2
+
+    def mean(rows) -> float:
+        return float(np.mean([figure(truth[rows], np.where(r, truth, 1 - truth)[rows], 2) for r in right]))
+
+    without = np.array([mean(np.flatnonzero(speakers != f"s{who}")) for who in range(7)])
+    half = stats.t.ppf(0.975, 6) * np.sqrt(6 / 7 * np.sum((without - without.mean()) ** 2))
+    found = figure_interval([tallied(r, WHO) for r in right], metric)
+    whole = mean(slice(None))
+    assert found == SpeakerInterval(7, pytest.approx(whole - half), pytest.approx(whole + half))
+
+
+def test_seeds_of_a_figure_add_their_own_variance_where_speakers_and_seeds_do_not_meet():
+    """Speakers all alike: nothing but the variance of the mean over seeds is left, with Student's t over seeds."""
+    names, counts = tuple("abcdef"), [np.array([[[r, 10 - r], [10 - r, r]]] * 6, float) for r in (6, 7, 9)]
+    found = figure_interval([Tally(names, each) for each in counts], seeds=True)
+    figures = np.array([0.6, 0.7, 0.9])
+    half = stats.t.ppf(0.975, 2) * figures.std(ddof=1) / 3**0.5
+    assert (found.speakers, found.seeds) == (6, 3)
+    assert (found.low, found.high) == (pytest.approx(figures.mean() - half), 1.0)
+    assert figure_interval([Tally(names, each) for each in counts]).seeds == 0
+
+
+def test_one_model_against_one_that_is_always_wrong_is_the_model_alone():
+    """The difference to a figure that no speaker moves is the figure."""
+    generator = np.random.default_rng(5)
+    one, nothing = tallied(generator.random(140) < 0.6, WHO), tallied(np.zeros(140, bool), WHO)
+    alone, lead = figure_interval([one]), speaker_interval([one], [nothing])
+    assert (alone.low, alone.high) == (pytest.approx(lead.low), pytest.approx(lead.high))
+
+
+def test_no_interval_of_a_figure_and_why():
+    few, unknown = ["a", "b", "c", "d"] * 2, [*"abcdefg", ""]
+    told = {
+        "4 test speakers: too few to speak for others, which takes 5": [tallied(np.ones(8, bool), few)],
+        "one test speaker: too few to speak for others, which takes 5": [tallied(np.ones(8, bool), ["a"] * 8)],
+        "some test items do not name their speaker": [tallied(np.ones(8, bool), unknown)],
+        "the runs were not judged on the same speakers": [
+            tallied(np.ones(8, bool), [*"abcdefgh"]), tallied(np.ones(8, bool), [*"abcdefgi"]),
+        ],
+    }  # fmt: skip
+    for why, tallies in told.items():
+        assert no_speakers(tallies) == why
+        assert figure_interval(tallies) is None
+    assert no_speakers([tallied(np.ones(140, bool), WHO)]) == ""
+    assert figure_interval([tallied(np.ones(140, bool), WHO)], seeds=True) is None
+
+
+def test_classes_that_nobody_says_do_not_count_in_either_figure():
+    counts = np.zeros((6, 3, 3))
+    counts[:, 0, 0], counts[:, 1, 1], counts[:, 1, 2] = 4, 3, 1
+    for metric, value in (("uar", (1 + 0.75) / 2), ("macro_f1", (1 + 6 / 7) / 2)):
+        found = figure_interval([Tally(tuple("abcdef"), counts)], metric)
+        assert (found.low, found.high) == (pytest.approx(value), pytest.approx(value))
+
+
+@pytest.mark.parametrize("metric", ["uar", "macro_f1"])
+@pytest.mark.parametrize("sizes", [0.0, 0.8])
+def test_the_interval_of_a_figure_holds_what_all_speakers_would_show_as_often_as_it_says(metric, sizes):
+    generator = np.random.default_rng([len(metric), int(10 * sizes)])
+    found = [figure_interval(world(generator, 10, sizes)[0], metric) for _ in range(400)]
+    assert 0.92 < np.mean([each.low < 0.65 < each.high for each in found]) < 0.985
