@@ -26,6 +26,7 @@ __all__ = [
     "LEARNED_FIGURES",
     "LEVEL_FIGURES",
     "MATCHING_FIGURES",
+    "PROBE_FIGURES",
     "SPACE_FIGURES",
     "VALUE_FIGURES",
     "Figure",
@@ -93,6 +94,13 @@ MATCHING_FIGURES = {
     "chance_linear_cka": Figure("linear CKA of items paired at random", 0, 1, None),
 }
 """Those of two modalities of the same items that pages tell."""
+
+PROBE_FIGURES = {
+    "before": Figure("from features", 0, 1, None),
+    "after": Figure("from embeddings", 0, 1, None),
+    "chance": Figure("by chance", 0, 1, None),
+}
+"""Those of what can be told of speakers and languages, and of how languages overlap, that pages tell."""
 
 RETRIEVED = (1, 2, 4, 8, 16, 32)
 VOTED = {

@@ -11,6 +11,7 @@ from affectspace.report.compare import Comparison
 from affectspace.report.heat_map import distance_panels
 from affectspace.report.modality_panels import matching_table, modality_panels, modality_table
 from affectspace.report.page import write_page
+from affectspace.report.probe_table import probe_table
 from affectspace.report.space_panels import neighbour_panels, part_table
 from affectspace.report.style import RAMP
 from affectspace.report.term_panels import term_panels
@@ -84,6 +85,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "by_modality": modality_table(comparison),
         "modalities": modality_panels(comparison),
         "matching": matching_table(comparison),
+        "probes": probe_table(comparison),
         "map_columns": columns,
         "map_rows": rows,
         "map_remarks": remarks,

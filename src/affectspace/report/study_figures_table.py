@@ -11,6 +11,7 @@ from affectspace.metrics.scores import (
     LEARNED_FIGURES,
     LEVEL_FIGURES,
     MATCHING_FIGURES,
+    PROBE_FIGURES,
     SPACE_FIGURES,
     VALUE_FIGURES,
     Figure,
@@ -33,6 +34,7 @@ MAIN = tuple(
 TOGETHER = (  # figures of subsets and pairs of modalities: what they begin with, the table's name, which are told
     ("by_modality.", "by modality", {key: FIGURES[key] for key in BY_MODALITY}),
     ("matching.", "between modalities", MATCHING_FIGURES),
+    ("probes.", "speakers and languages", PROBE_FIGURES),
 )
 
 

@@ -26,7 +26,7 @@ FIGURES = (
     "jensen_shannon", "ece", "similarity_rho", "similarity_error",
 )  # fmt: skip
 PLACES = ("recipe", "split", "seed", "selected_epoch", "seconds", "folder")  # of a run, besides its figures
-PARTS = ("unseen", "by_modality", "matching")  # of a run, whose figures are told of each corpus, subset or pair
+PARTS = ("unseen", "by_modality", "matching", "probes")  # of a run, told of each corpus, subset, pair or group
 MISSING_COLUMNS = ("recipe", "split", "seed", "state", "folder")
 CURVE_COLUMNS = ("recipe", "split", "seed", "epoch", "part", "uar")
 
@@ -115,6 +115,7 @@ class StudyResults:
         ``metrics.json``, NaN where undefined, ``FIGURES`` first and then whatever else some run has, those of an
         unseen corpus under ``unseen.CORPUS.FIGURE``, those by some modalities alone under
         ``by_modality.NAME+NAME.FIGURE``, and of how two match under ``matching.NAME+NAME.FIGURE``;
+        of how well speakers, say, are told, under ``probes.NAME.before`` and so on;
         ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not recorded; ``folder``,
         within the study's.
         """

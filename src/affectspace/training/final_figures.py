@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import nn
 
+from affectspace.metrics.speaker_intervals import Tally, figure_interval, no_speakers, tally
 from affectspace.protocols import PARTS
 from affectspace.training.absent import absent_classes
 from affectspace.training.data import Data
@@ -18,7 +19,7 @@ from affectspace.training.evaluate import (
 from affectspace.training.objective import reported_geometry
 from affectspace.training.recipe import Recipe
 
-__all__ = ["final_answers", "final_figures"]
+__all__ = ["final_answers", "final_figures", "over_speakers"]
 
 
 def final_answers(model: nn.Module, data: Data, recipe: Recipe) -> dict[str, Predictions]:
@@ -33,7 +34,8 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
     """The figures of validation and test items, and of each unseen corpus, by what :func:`final_answers` gives.
 
     Where training items answer too, their neighbours are voted with: as many as validation items choose, if there
-    are any. ``absent`` names the classes that a part has no item of, by part; it is left out where there are none.
+    are any. ``over_speakers`` is where UAR and macro F1 of the test items lie with other speakers. ``absent`` names
+    the classes that a part has no item of, by part; it is left out where there are none.
     """
     # An inner run only chooses, by the UAR; ranking pairs would take a tenth of its time.
     similarity = None if recipe.protocol.inner else reported_geometry(recipe)
@@ -49,6 +51,8 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
 
     scored = {part: answers[part] for part in ("validate", "test") if part in answers}
     final: dict[str, Any] = {part: told(found) for part, found in scored.items()}
+    if "test" in answers:
+        final["over_speakers"] = over_speakers(_tally(answers["test"], data))
     if neighbours:
         final["neighbours"] = neighbours
     if "unseen" in answers:
@@ -59,3 +63,27 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
     if absent := {part: names for part, names in lacking.items() if names}:
         final["absent"] = absent
     return final
+
+
+def over_speakers(tallied: Tally) -> dict[str, Any]:
+    """Where UAR and macro F1 of one run lie with other speakers, ``[low, high]`` each, or why that cannot be told.
+
+    Of these items and this net; :func:`affectspace.metrics.speaker_intervals.figure_interval`.
+
+    Example:
+        >>> over_speakers(tally(np.array(["c/1", "c/2"]), np.array(["x", "y"]), np.eye(2), np.eye(2)))
+        {'speakers': 2, 'none': '2 test speakers: too few to speak for others, which takes 5'}
+    """
+    told: dict[str, Any] = {"speakers": len(tallied.speakers)}
+    if why := no_speakers([tallied]):
+        return told | {"none": why}
+    for metric in ("uar", "macro_f1"):
+        if found := figure_interval([tallied], metric):
+            told[metric] = [found.low, found.high]
+    return told
+
+
+def _tally(found: Predictions, data: Data) -> Tally:
+    items = data.items.iloc[found.rows]
+    speakers = items["speaker"].astype("string").fillna("").to_numpy(str)
+    return tally(items["key"].to_numpy(str), speakers, found.targets, found.probabilities)

@@ -10,8 +10,10 @@ import pandas as pd
 from affectspace.errors import InputError
 from affectspace.files import write_json, write_text
 from affectspace.metrics import scores, value_scores
+from affectspace.metrics.speaker_intervals import Tally, tally
 from affectspace.protocols import group_names, inner_groups
 from affectspace.training.absent import absent_classes
+from affectspace.training.final_figures import over_speakers
 from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.multimodal import subsets
@@ -115,6 +117,8 @@ def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
         **({"learned": learned} if learned else {}),
         **({"absent": {"test": absent}} if absent else {}),
         **(_of_modalities(recipe, runs) if recipe.modalities else {}),
+        "over_speakers": over_speakers(_tally(tests)),
+        **_of_probes(runs),
         "per_fold": per_fold,
         "selected_epoch": [run.metrics["selected_epoch"] for run in runs],
     }
@@ -152,6 +156,20 @@ def _of_modalities(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
             matching[name] = {**_means(there), "items": _items(there), "folds": len(there)}
     told = {"by_modality": by_modality, "by_modality_pooled": pooled, "matching": matching}
     return {key: value for key, value in told.items() if value or value is False}
+
+
+def _of_probes(runs: list[Run]) -> dict[str, Any]:
+    """Each fold has a space of its own: means of what is told of groups, and of how many items and groups."""
+    names = dict.fromkeys(name for run in runs for name in run.probes)
+    found = {name: _means([run.probes[name] for run in runs if name in run.probes]) for name in names}
+    return {"probes": found} if found else {}
+
+
+def _tally(answers: list[pd.DataFrame]) -> Tally:
+    together = pd.concat(answers, ignore_index=True)
+    truth, probabilities = (np.stack(list(together[name])) for name in ("target", "probabilities"))
+    speakers = together["speaker"].astype("string").fillna("").to_numpy(str)
+    return tally(together["item"].to_numpy(str), speakers, truth, probabilities)
 
 
 def _items(folds: list[dict[str, float]]) -> int:

@@ -75,6 +75,13 @@ class _Neighbours(BaseModel):
     macro_f1: dict[int, float]
 
 
+class _OverSpeakers(BaseModel):
+    speakers: int
+    none: str | None = None
+    uar: tuple[float, float] | None = None
+    macro_f1: tuple[float, float] | None = None
+
+
 class _Metrics(BaseModel):
     name: str | None = None
     seed: int | None = None
@@ -96,6 +103,8 @@ class _Metrics(BaseModel):
     by_modality: dict[str, Figures] | None = None
     by_modality_pooled: bool | None = None
     matching: dict[str, Figures] | None = None
+    probes: dict[str, Figures] | None = None
+    over_speakers: _OverSpeakers | None = None
 
 
 class _Timing(BaseModel):

@@ -226,6 +226,15 @@ class Run:
         return found
 
     @property
+    def probes(self) -> dict[str, dict[str, float]]:
+        """How well speakers and languages are told ``before`` the net and ``after`` it, beside ``chance``.
+
+        By name, as :func:`affectspace.training.probes.probe_figures`; of several folds the means of theirs. Empty where
+        nothing of the kind was asked, and for a run that was trained before it could be.
+        """
+        return self._figures("probes")
+
+    @property
     def unseen(self) -> dict[str, dict[str, float]]:
         """Final figures of each corpus of which training saw nothing, as :meth:`scores`; empty where there is none."""
         return self._figures("unseen")

@@ -35,6 +35,7 @@ from affectspace.training.objective import make_objective, reported_geometry
 from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
 from affectspace.training.pretrained_source import revision_of
+from affectspace.training.probes import has_probes, probe_figures
 from affectspace.training.progress_bar import progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
@@ -221,6 +222,7 @@ def train(
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
             **final_figures(answers, data, recipe),
             **(figures_of_modalities(shown, model, recipe) if shown else {}),
+            **({"probes": probe_figures(model, data, recipe, answers)} if has_probes(data, recipe) else {}),
         }
         if learned := objective.learned_figures(recipe.labels.ordered) | layer_figures(model, recipe):
             final["learned"] = learned
