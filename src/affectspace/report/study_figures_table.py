@@ -28,7 +28,11 @@ ALL_KNOWN = FIGURES | LEVEL_FIGURES | VALUE_FIGURES | LEARNED_FIGURES | SPACE_FI
 BY_MODALITY = ("uar", "chance_uar", "accuracy", "macro_f1", "weighted_f1", "weighted_precision")  # of each subset
 MAIN = tuple(
     known[key].title
-    for known, keys in ((FIGURES, ("uar", "chance_uar")), (MATCHING_FIGURES, ("linear_cka", "chance_linear_cka")))
+    for known, keys in (
+        (FIGURES, ("uar", "chance_uar")),
+        (MATCHING_FIGURES, ("linear_cka", "chance_linear_cka")),
+        (PROBE_FIGURES, PROBE_FIGURES),
+    )
     for key in keys
 )
 TOGETHER = (  # figures of subsets and pairs of modalities: what they begin with, the table's name, which are told

@@ -71,6 +71,7 @@ def over_speakers(tallied: Tally) -> dict[str, Any]:
     Of these items and this net; :func:`affectspace.metrics.speaker_intervals.figure_interval`.
 
     Example:
+        >>> import numpy as np
         >>> over_speakers(tally(np.array(["c/1", "c/2"]), np.array(["x", "y"]), np.eye(2), np.eye(2)))
         {'speakers': 2, 'none': '2 test speakers: too few to speak for others, which takes 5'}
     """
