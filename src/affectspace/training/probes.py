@@ -74,6 +74,7 @@ def probe_figures(
     }  # fmt: skip
     classes = leading_labels(data.measured.targets.numpy(), len(data.measured.classes))
     both = np.concatenate([train, test])
+    near = drawn(columns["language"][both], MOST_ITEMS, seed=0)
     found: dict[str, dict[str, Any]] = {}
     for when, vectors in spaces.items():
         trained, tested = vectors["train"], vectors["test"]
@@ -90,10 +91,10 @@ def probe_figures(
             if probe is not None:
                 found.setdefault(name, _counts(probe))[when] = probe.uar
         together = np.concatenate([trained, tested]) if len(test) else trained
-        if near := overlap(together, classes[both], columns["language"][both]):
+        if lie := overlap(together[near], classes[both[near]], columns["language"][both[near]]):
             for name, chance in OVERLAPS.items():
-                told = found.setdefault(name, {"chance": getattr(near, chance), "items": near.items})
-                told[when] = getattr(near, name)
+                told = found.setdefault(name, {"chance": getattr(lie, chance), "items": lie.items})
+                told[when] = getattr(lie, name)
     return {name: {key: figures[key] for key in ("before", "after", "chance", "groups", "items") if key in figures}
             for name, figures in found.items()}  # fmt: skip
 
