@@ -155,3 +155,30 @@ def test_what_is_no_model_and_no_file_is_told(run, finished, clip):
     (finished / "kept").replace(finished / "own/model/known.safetensors")
     assert (code, out) == (2, "")
     assert "known.safetensors is damaged" in err
+
+
+def test_of_several_modalities_made_of_sound_the_next_command_is_one_that_there_is(run, finished):
+    """Items of such a model are embedded through corpora alone."""
+    pytest.importorskip("opensmile")
+    voice = {"kind": "functionals", "set": "eGeMAPSv02"}
+    values = {
+        "name": "both", "data": str(finished), "corpora": [{"path": "alva"}],
+        "labels": {"kind": "classes", "names": list(CLASSES)},
+        "modalities": {
+            name: {"features": {**voice, "level": level}, "net": {"kind": "linear", "hidden": [], "latent": 4}}
+            for name, level in (("loud", -16.0), ("soft", -36.0))
+        },
+        "protocol": {"kind": "leave_one_out", "by": "session", "fold": 0, "allow": ["script"]},
+        "encoder": {"kind": "multimodal"},
+        "terms": [{"kind": "cross_entropy"}],
+        "training": {"epochs": 1, "batch_size": 8},
+    }  # fmt: skip
+    train(make_recipe(values), finished / "both", quiet=True)
+    near = finished / "alva" / pd.read_csv(finished / "alva/items.csv")["audio"].iloc[-1]  # trained on
+    code, out, err = run("predict", finished / "both", near)
+    assert (code, err) == (0, "")
+    assert "note:" not in out
+    command = f"affectspace embed {finished / 'both'} CORPUS --out embeddings.parquet"
+    assert out.split("next:\n")[1].strip() == command
+    words = [str(finished / "alva") if word == "CORPUS" else word for word in command.split()[1:]]
+    assert run(*words)[0] == 0

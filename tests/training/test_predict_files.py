@@ -1,5 +1,6 @@
 """What a model says of loose files, and of which it says nothing."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,10 +11,14 @@ import pytest
 from PIL import Image
 
 from affectspace.corpora import make_synthetic_world
-from affectspace.errors import InputError
+from affectspace.errors import InputError, MediaError
+from affectspace.features import Functionals
 from affectspace.media import write_audio
 from affectspace.training import Run, load_model, make_recipe, train
+from affectspace.training.frontends import make_frontend
 from affectspace.training.predict_files import predict_files
+from affectspace.training.prepare import prepare
+from affectspace.training.profile import described
 
 RATE = 16000
 CLASSES = ["angry", "happy", "neutral", "sad"]
@@ -94,6 +99,130 @@ def test_files_are_answered_as_the_run_has_answered_for_them(run, folder):
         assert [near.distance for near in answer.nearest] == pytest.approx(np.sort(row)[:5].tolist(), abs=1e-4)
         assert {near.language for near in answer.nearest} <= {"qaa", "qab"}
         assert {near.label for near in answer.nearest} <= {*CLASSES, None}
+
+
+SOUNDS = {
+    "spectrum": {
+        "features": {"kind": "log_mel", "bands": 20, "level": -26.0, "normalise": {"scope": "corpus"}},
+        "net": {
+            "kind": "sequence", "frames": 60, "latent": 4, "heads": 2, "blocks": 1, "convolutions": [[4, 4, 0, 4]],
+        },
+    },
+    "voice": {
+        "features": {"kind": "functionals", "set": "eGeMAPSv02", "normalise": {"scope": "corpus"}},
+        "net": {"kind": "linear", "hidden": [8], "latent": 4},
+    },
+}  # fmt: skip
+
+
+def of_two_sounds(world, **modalities) -> dict:
+    """Values of a recipe that reads recordings in two ways, trains on one language and is tested on another."""
+    return {
+        "name": "two", "data": str(world), "corpora": [{"path": "alva"}, {"path": "boro"}],
+        "labels": {"kind": "classes", "names": CLASSES}, "modalities": {**SOUNDS, **modalities},
+        "protocol": {
+            "kind": "cross_language", "target": "qab", "validate_by": "session", "validate_share": 0.3,
+            "allow": ["script"],
+        },
+        "encoder": {"kind": "multimodal", "hidden": [8]},
+        "terms": [{"kind": "cross_entropy"}],
+        "training": {"epochs": 2, "batch_size": 16, "learning_rate": 5e-3},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def two(world, tmp_path_factory) -> Run:
+    pytest.importorskip("opensmile")
+    return train(make_recipe(of_two_sounds(world)), tmp_path_factory.mktemp("runs") / "two", quiet=True)
+
+
+def test_recordings_that_are_read_in_several_ways_are_answered_by_all_of_them(two, world):
+    paths = files_of(two, world, "test")
+    found = predict_files(two.path, paths)
+    saved = two.predictions.set_index("item").loc[paths.index]
+    shares = np.stack([answer.probabilities for answer in found.answers])
+    assert len(shares) == len(paths) > 20
+    assert np.allclose(shares, np.stack(saved["probabilities"].tolist()), atol=1e-5)
+    # what is far is asked of both kinds of features, side by side
+    known, data = found.known, prepare(two_recipe := make_recipe(of_two_sounds(world)))
+    frontends = {name: make_frontend(view) for name, view in two_recipe.per_modality().items()}
+    rows = data.items.set_index("key").index.get_indexer(list(known.ids))
+    joined = [
+        np.concatenate([described(data.inputs[name].clips[row], frontends[name]) for name in ("spectrum", "voice")])
+        for row in rows.tolist()
+    ]
+    assert np.shape(joined) == (len(known), 2 * 20 + 88)
+    assert np.array_equal(known.profiles, known.profile(np.stack(joined)).astype(np.float16))
+    for answer, embedding in zip(found.answers, saved["embedding"]):
+        away = np.linalg.norm(known.embeddings.astype(float) - embedding, axis=1)
+        assert [near.id for near in answer.nearest] == [known.ids[place] for place in np.argsort(away)[:5]]
+        assert answer.distances["embedding"] == pytest.approx(np.sort(away)[known.far.k - 1], abs=1e-4)
+    card = (two.path / "model/README.md").read_text()
+    assert f"It keeps all {len(known)} labelled training items that have every modality" in card
+
+
+def test_what_is_no_voice_is_far_from_recordings_read_in_several_ways(two, tmp_path):
+    noises = odd(tmp_path)
+    told = {answer.file: answer.beyond for answer in predict_files(two.path, [*noises.values()]).answers}
+    assert [name for name, path in noises.items() if not told[path]] == []
+
+
+def test_a_recording_that_cannot_be_read_in_one_of_the_ways_is_left_out(two, world, monkeypatch):
+    good, bad = files_of(two, world, "test").iloc[:2]
+    whole = Functionals.read
+
+    def read(self, path, start=None, end=None):
+        if path == bad:
+            raise MediaError("there is no voice in it")
+        return whole(self, path, start, end)
+
+    monkeypatch.setattr(Functionals, "read", read)
+    found = predict_files(two.path, [good, bad])
+    assert [answer.file for answer in found.answers] == [good]
+    assert [(each.file, each.reason) for each in found.unread] == [(bad, "voice: there is no voice in it")]
+
+
+def test_items_that_lack_a_modality_are_no_measure_of_a_recording(world, tmp_path, monkeypatch):
+    pytest.importorskip("opensmile")
+    whole, lacking = Functionals.read, []
+
+    def read(self, path, start=None, end=None):
+        if "alva" in str(path) and path[-7:-5] == "00":
+            lacking.append(path)
+            raise MediaError("there is no voice in it")
+        return whole(self, path, start, end)
+
+    monkeypatch.setattr(Functionals, "read", read)
+    monkeypatch.setenv("AFFECTSPACE_CACHE", str(tmp_path / "cache"))  # what is at fault here is not at fault elsewhere
+    voice = {**SOUNDS["voice"], "features": {**SOUNDS["voice"]["features"], "max_bad_share": 0.5}}
+    run = train(make_recipe(of_two_sounds(world, voice=voice)), tmp_path / "run", quiet=True)
+    known = predict_files(run.path, files_of(run, world, "test").iloc[:1]).known
+    trained = set(run.split.query("part == 'train'")["key"])
+    assert lacking
+    assert set(known.ids) == {key for key in trained if not key.endswith("-00")} != trained
+    assert known.trained_on == len(known)
+
+
+def test_only_a_model_that_is_made_of_sound_alone_is_asked_about_a_recording(two, world, tmp_path):
+    shutil.copytree(two.path / "model", tmp_path / "other")
+    config = tmp_path / "other/config.json"
+    values = json.loads(config.read_text())
+    values["recipe"]["modalities"]["voice"]["features"] = {"kind": "vectors", "path": "v.npz"}
+    config.write_text(json.dumps(values))
+    with pytest.raises(
+        InputError, match=r"this model reads the modality 'voice', made of precomputed vectors, which a"
+    ):
+        predict_files(tmp_path / "other", ["a.wav"])
+
+
+def test_a_file_is_normalised_as_tested_items_of_a_language_never_heard_were(two, world):
+    """Of both corpora nobody knows whose a loose file is; of that which was tested the run did not either."""
+    (note,) = predict_files(two.path, files_of(two, world, "test").iloc[:1]).notes
+    assert note == (
+        "Training gave each item the mean and scale of its corpus. A loose file is of none that is known, so it is "
+        "given those of all training items, as each tested item was, whose corpus did not train: the run's scores are "
+        "of answers like these."
+    )
 
 
 def test_a_training_item_finds_itself(run, folder):
@@ -240,7 +369,10 @@ def test_models_of_what_no_loose_file_tells_are_refused(numbers, lay_duo, tmp_pa
     duo = train(make_recipe(lay_duo(tmp_path / "duo")), tmp_path / "several", quiet=True)
     with pytest.raises(InputError, match="reads precomputed vectors, so it cannot embed recordings"):
         predict_files(vectors.path, ["a.wav"])
-    with pytest.raises(InputError, match="this model reads several modalities, which a loose file does not tell; make"):
+    told = (
+        "the modality 'acoustic', made of precomputed vectors and the modality 'lexical', made of precomputed vectors, "
+    )
+    with pytest.raises(InputError, match=f"this model reads {told}which a loose file does not tell; make a corpus of"):
         predict_files(duo.path, ["a.wav"])
     with pytest.raises(InputError, match="there is no model in"):
         predict_files(tmp_path / "nowhere", ["a.wav"])

@@ -126,14 +126,16 @@ def _machine(run: Path, found: "Answers") -> dict[str, Any]:
 
 
 def _onwards(run: Path, found: "Answers") -> None:
+    several = bool(found.model.recipe.modalities)  # whose items are embedded through corpora alone
     if found.known is None:
-        next_commands(
-            f"affectspace embed {quoted(run)} CORPUS --out known.parquet",
-            f"affectspace search known.parquet --query {quoted(found.answers[0].file)}",
-        )
+        embed = f"affectspace embed {quoted(run)} CORPUS --out known.parquet"
+        search = f"affectspace search known.parquet --query {quoted(found.answers[0].file)}"
+        next_commands(embed, *([] if several else [search]))
     elif (run / "recipe.toml").is_file() and any(answer.beyond for answer in found.answers):
         told = "(labelled items like these, which tell how often it is right)"
         next_commands(f"affectspace evaluate {quoted(run)} --corpus CORPUS   {told}")
+    elif several:
+        next_commands(f"affectspace embed {quoted(run)} CORPUS --out embeddings.parquet")
     else:
         files = quoted(*(answer.file for answer in found.answers)) if len(found.answers) <= NAMED else "MEDIA..."
         next_commands(f"affectspace embed {quoted(run)} {files} --out embeddings.parquet")

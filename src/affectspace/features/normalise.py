@@ -116,6 +116,19 @@ class Normaliser:
             return self.of_new(self._clips[row])
         return self._of_group(self._row_groups[row])
 
+    def knows(self, row: int) -> bool:
+        """Whether the item in ``row`` of what this was fitted on is given other statistics than a new one would be.
+
+        Those of its group, that is: a new item is of none that is known.
+
+        Example:
+            >>> clips = [np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]]), np.array([[5.0]])]
+            >>> normaliser = Normaliser.fit(clips, "corpus", train=[0, 1], groups=["soft", "loud", "other"])
+            >>> normaliser.knows(0), normaliser.knows(2)
+            (True, False)
+        """
+        return len(self._row_groups) > 0 and self._row_groups[row] in self.groups
+
     def of_new(self, values: np.ndarray, group: str | None = None) -> tuple[np.ndarray | float, np.ndarray | float]:
         """Mean and scale for an item ``(frames, dimensions)`` never seen before.
 

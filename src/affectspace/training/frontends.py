@@ -61,6 +61,7 @@ __all__ = [
     "make_label_space",
     "make_views",
     "medium",
+    "reads_loose",
     "reads_sound",
 ]
 
@@ -106,6 +107,13 @@ def medium(recipe: Recipe) -> str:
 def reads_sound(recipe: Recipe) -> bool:
     """Whether the recipe's features are made of recordings, and not of vectors that may stand for such."""
     return medium(recipe) == "audio" and not isinstance(recipe.features, VectorFeatures)
+
+
+def reads_loose(recipe: Recipe) -> bool:
+    """Whether a file alone, which is of no corpus, tells all that the recipe's net reads: a recording, or a picture."""
+    if not recipe.modalities and isinstance(recipe.features, FaceFeatures):
+        return True
+    return all(reads_sound(view) for view in recipe.per_modality().values())
 
 
 def make_frontend(

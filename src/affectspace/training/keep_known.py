@@ -8,21 +8,22 @@ from torch import nn
 from affectspace.training.data import Data
 from affectspace.training.evaluate import Predictions, predict
 from affectspace.training.far import Far
-from affectspace.training.frontends import make_frontend
+from affectspace.training.frontends import make_frontend, reads_loose
 from affectspace.training.known import Known, in_half
-from affectspace.training.profile import Loose, Profile, described
+from affectspace.training.profile import Loose, Profile, described_all
 from affectspace.training.recipe import Recipe
 
 __all__ = ["drawn", "known_items"]
 
 MOST = 20_000
 K = 5  # few enough for a class of few items, and more than one, which may be an odd one out itself
-# Of features that a loose file has.
-KINDS = ("log_mel", "functionals", "relative_functionals", "pretrained_speech", "waveform", "faces")
 
 
 def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping[str, Predictions]) -> Known | None:
     """The training items that the model of a run keeps: all labelled ones, or :data:`MOST` of them, see :func:`drawn`.
+
+    Of several modalities only items that have all of them, as a recording has: what is said of one of them alone is
+    no measure of it.
 
     Args:
         encoder: the finished net.
@@ -32,18 +33,22 @@ def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping
             left out in turn.
 
     Returns:
-        None where no loose file could be placed among them: a net of several modalities, of texts, videos or
-        precomputed vectors; of a run that only chooses settings; and where there is a single item.
+        None where no loose file could be placed among them: a net of texts, videos or precomputed vectors, be they one
+        of several modalities; of a run that only chooses settings; and where there is a single item.
     """
-    if recipe.protocol.inner or recipe.modalities or recipe.features.kind not in KINDS:
+    if recipe.protocol.inner or not reads_loose(recipe):
         return None
-    frontend = make_frontend(recipe)
-    assert isinstance(frontend, Loose), "asked above"
+    frontends: dict[str, Loose] = {}
+    for name, view in recipe.per_modality().items():
+        frontend = make_frontend(view)
+        assert isinstance(frontend, Loose), "asked above"
+        frontends[name] = frontend
     from affectspace.neighbours import Neighbours, leading_labels  # loads faiss
 
     classes = data.measured.classes
     leading = leading_labels(data.measured.targets.numpy(), len(classes))
-    train = data.split.train
+    whole = np.all([data.inputs[name].clips.lengths > 0 for name in frontends], axis=0)
+    train = data.split.train[whole[data.split.train]]
     rows = train[drawn(leading[train], MOST, recipe.seed)]
     if len(rows) < 2:
         return None
@@ -51,16 +56,25 @@ def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping
     embeddings = in_half(trained.embeddings[np.isin(trained.rows, rows)])
 
     def features_of(chosen: np.ndarray) -> np.ndarray:
-        return np.stack([described(data.clips[row], frontend) for row in chosen.tolist()])
+        return np.stack(
+            [
+                described_all({name: data.inputs[name].clips[row] for name in frontends}, frontends)
+                for row in chosen.tolist()
+            ]
+        )
 
     own = features_of(rows)
     profile = Profile.fit(own, recipe.seed)
     profiles = in_half(profile(own))
     k = min(K, len(rows) - 1)
     near = {"embedding": Neighbours(embeddings), "features": Neighbours(profiles)}
-    if "validate" in answers:
-        judged = answers["validate"]
-        asked = {"embedding": judged.embeddings, "features": profile(features_of(judged.rows))}
+    judged = answers.get("validate")
+    validating = np.empty(0, bool) if judged is None else whole[judged.rows]
+    if judged is not None and validating.any():
+        asked = {
+            "embedding": judged.embeddings[validating],
+            "features": profile(features_of(judged.rows[validating])),
+        }
         away = {name: each.search(asked[name], k)[0][:, -1] for name, each in near.items()}
     else:
         away = {name: each.of_items(k)[0][:, -1] for name, each in near.items()}
@@ -73,7 +87,7 @@ def known_items(encoder: nn.Module, data: Data, recipe: Recipe, answers: Mapping
         embeddings,
         profiles,
         profile,
-        Far.learned(away, k, "validate" if "validate" in answers else "train"),
+        Far.learned(away, k, "validate" if validating.any() else "train"),
         len(train),
     )
 

@@ -33,7 +33,8 @@ class Known:
         profiles: ``(items, at most 128)`` float16, their features; see :class:`Profile`.
         profile: makes such of new ones.
         far: when a new item lies far from all of them.
-        trained_on: how many labelled items training had, of which these are all or some.
+        trained_on: how many labelled items training had, of several modalities those that have all of them; these are
+            all of them or some.
     """
 
     ids: tuple[str, ...]
@@ -53,7 +54,7 @@ class Known:
 
         Args:
             embedding: ``(dimensions,)``.
-            described: ``(numbers,)``, what :func:`~affectspace.training.profile.described` makes of its features.
+            described: ``(numbers,)``, what :func:`~affectspace.training.profile.described_all` makes of its features.
         """
         profile = self.profile(described[None])[0]
         return {"embedding": _away(self.embeddings, embedding), "features": _away(self.profiles, profile)}

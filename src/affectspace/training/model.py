@@ -145,6 +145,8 @@ class Model:
         cut: where its classes are levels of numbers, how these were cut and what each level stands for.
         digests: SHA-256 of the files below the recipe's ``data`` by which features were made in training, by their
             path; None: it was saved before they were kept.
+        tested_as_new: whether each tested item was normalised as a new one is, which is of no group that training
+            knows; None: it was saved before that was kept, or nothing was tested.
     """
 
     encoder: nn.Module
@@ -154,6 +156,7 @@ class Model:
     parents: torch.Tensor | None = None
     cut: Cut | None = None
     digests: dict[str, str] | None = None
+    tested_as_new: bool | None = None
 
     @property
     def normaliser(self) -> Normaliser:
@@ -267,6 +270,9 @@ def save_model(
         config["parents"] = parents.tolist()  # sub-class -> class
     if data.cut is not None:
         config["level_means"] = list(data.cut.means)
+    if len(data.split.test):
+        tested = data.split.test.tolist()
+        config["tested_as_new"] = not any(each.normaliser.knows(row) for each in data.inputs.values() for row in tested)
     if digest:
         config["finder_sha256"] = digest
     if base := base_of(encoder):  # of which the state has the adapters alone
@@ -320,11 +326,12 @@ def load_model(folder: str | Path) -> Model:
         if isinstance(recipe.labels, LevelLabels) and recipe.labels.thresholds and "level_means" in config:
             cut = Cut(recipe.labels.thresholds, tuple(float(mean) for mean in config["level_means"]))
         digests = dict(config["files_sha256"]) if "files_sha256" in config else None
+        as_new = bool(config["tested_as_new"]) if "tested_as_new" in config else None
     except InputError:
         raise
     except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, OSError, SafetensorError) as error:
         raise InputError(f"the model in {folder} is damaged: {error}") from error
-    return Model(encoder.eval(), tuple(config["classes"]), recipe, normalisers, parents, cut, digests)
+    return Model(encoder.eval(), tuple(config["classes"]), recipe, normalisers, parents, cut, digests, as_new)
 
 
 def _known_labels(recipe: Recipe, data: "Data") -> Labels:
@@ -362,7 +369,7 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 Features: {data.about["features"]}{licence}
-{_borrowed(recipe)}{_weighed(weighed)}{_augmented(recipe)}{_kept(known)}
+{_borrowed(recipe)}{_weighed(weighed)}{_augmented(recipe)}{_kept(known, data.several)}
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
 
@@ -399,15 +406,16 @@ def _augmented(recipe: Recipe) -> str:
     return f"Training items were augmented: {told}\n" if told else ""
 
 
-def _kept(known: "Known | None") -> str:
+def _kept(known: "Known | None", several: bool) -> str:
     """What of its training items goes with the model, for whoever passes it on."""
     if known is None:
         return ""
     all_of_them = len(known) == known.trained_on
     drawn = "all" if all_of_them else f"{len(known):,}, drawn by the run's seed so that classes are balanced, of"
+    whole = " that have every modality" if several else ""
     return (
-        f"\nIt keeps {drawn} {known.trained_on:,} labelled training items (known.safetensors: id, language, label, "
-        "embedding, and\nfeatures as a vector), by which affectspace predict names those nearest to a new item.\n"
+        f"\nIt keeps {drawn} {known.trained_on:,} labelled training items{whole} (known.safetensors: id, language, "
+        "label,\nembedding, and features as a vector), by which affectspace predict names the nearest to a new item.\n"
         f"{known.far.told}\n"
     )
 

@@ -1,6 +1,6 @@
 """What a model says of loose files: how probable each class is, which training items are like it, and if any is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from affectspace.errors import InputError, MediaError
 from affectspace.features.extract import Source, extract_all
 from affectspace.media import audio_info
 from affectspace.training.below_data import refuse_other_below
+from affectspace.training.frontends import make_frontend, medium, reads_loose, reads_sound
 from affectspace.training.known import Known, load_known
 from affectspace.training.model import Model, load_model
-from affectspace.training.profile import Loose, described
+from affectspace.training.profile import Loose, described_all
+from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 
 __all__ = ["LONGEST", "SHORTEST", "Answer", "Answers", "Near", "Unread", "predict_files"]
@@ -89,6 +91,8 @@ class Answers:
 def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     """Ask the model of a run about recordings, or about pictures where it reads those.
 
+    A model of several modalities is asked where all of them are made of the recording, and answers from them all.
+
     A file is of no corpus and no speaker that the model knows: where training normalised by them, it is given the mean
     and scale of all training items.
 
@@ -100,34 +104,64 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
         InputError: no model there, one that reads something else, or no file that can be read.
     """
     model = load_model(folder)
+    _refuse_what_files_lack(model)
     refuse_other_below(model.recipe, model.digests)
-    frontend = _frontend(model)
+    frontends = _frontends(model)
     known = load_known(folder)
     refused = {str(file): _refused(Path(file), model) for file in files}
-    made = extract_all(frontend, [Source(file, None, None) for file, reason in refused.items() if not reason])
+    made = _made(frontends, [file for file, reason in refused.items() if not reason])
     answers, unread = [], []
     for file, reason in refused.items():
-        features, _, fault = (None, "", reason) if reason else next(made)
-        if features is None:
+        features, fault = ({}, reason) if reason else next(made)
+        if fault:
             unread.append(Unread(file, fault))
         else:
-            answers.append(_answer(file, features, model, frontend, known))
+            answers.append(_answer(file, features, model, frontends, known))
     if not answers:
         many = f"none of the {len(unread)} files can be used; the first: " if len(unread) > 1 else ""
         raise InputError(many + (unread[0].told if unread else "no file was named; give recordings, or pictures"))
     return Answers(model, known, tuple(answers), tuple(unread), tuple(_notes(model, known)))
 
 
-def _frontend(model: Model) -> Loose:
-    if model.medium not in ("audio", "image"):
-        reads = "several modalities" if model.recipe.modalities else model.medium
-        raise InputError(
-            f"this model reads {reads}, which a loose file does not tell; make a corpus of your items "
-            "(docs/your-data.md shows how), and ask for their probabilities by: affectspace embed RUN CORPUS"
-        )
-    frontend = model.frontend
-    assert isinstance(frontend, Loose), "no other front end reads sound or pictures"
-    return frontend
+def _refuse_what_files_lack(model: Model) -> None:
+    """Raise where a file alone does not tell all that the model reads."""
+    recipe = model.recipe
+    if reads_loose(recipe) or (not recipe.modalities and model.medium == "audio"):  # of vectors its front end tells
+        return
+    views = recipe.per_modality().items()
+    others = [f"the modality {name!r}, made of {_stuff(view)}" for name, view in views if not reads_sound(view)]
+    raise InputError(
+        f"this model reads {' and '.join(others) if recipe.modalities else model.medium}, which a loose file does not "
+        "tell; make a corpus of your items (docs/your-data.md shows how), and ask for their probabilities by: "
+        "affectspace embed RUN CORPUS"
+    )
+
+
+def _frontends(model: Model) -> dict[str, Loose]:
+    """The front end of each modality; of a single one by the name ``features``."""
+    recipe, made = model.recipe, {}
+    for name, view in recipe.per_modality().items():
+        frontend = make_frontend(view) if recipe.modalities else model.frontend
+        assert isinstance(frontend, Loose), "no other front end reads sound or pictures"
+        made[name] = frontend
+    return made
+
+
+def _stuff(view: Recipe) -> str:
+    """What a modality that is not made of sound is made of."""
+    return "precomputed vectors" if view.features.kind == "vectors" else medium(view)
+
+
+def _made(frontends: Mapping[str, Loose], files: Sequence[str]) -> Iterator[tuple[dict[str, np.ndarray], str]]:
+    """Of each file its features by modality, and why it has not all of them; empty where it has."""
+    sources = [Source(file, None, None) for file in files]
+    for found in zip(*(extract_all(frontend, sources) for frontend in frontends.values()), strict=True):
+        faults = [
+            f"{name}: {each.reason}" if len(frontends) > 1 else each.reason
+            for name, each in zip(frontends, found)
+            if each.values is None
+        ]
+        yield {name: each.values for name, each in zip(frontends, found) if each.values is not None}, "; ".join(faults)
 
 
 def _refused(path: Path, model: Model) -> str:
@@ -139,7 +173,7 @@ def _refused(path: Path, model: Model) -> str:
         )
     if not path.exists():
         return f"there is nothing at {path}; check the path"
-    if model.medium != "audio":
+    if model.medium == "image":
         return ""
     try:
         seconds = audio_info(path).seconds
@@ -158,8 +192,11 @@ def _refused(path: Path, model: Model) -> str:
     return ""
 
 
-def _answer(file: str, features: np.ndarray, model: Model, frontend: Loose, known: Known | None) -> Answer:
-    (embedding,), (probabilities,) = model([features])
+def _answer(
+    file: str, features: Mapping[str, np.ndarray], model: Model, frontends: Mapping[str, Loose], known: Known | None
+) -> Answer:
+    clips = {name: [values] for name, values in features.items()}
+    (embedding,), (probabilities,) = model(clips if model.recipe.modalities else clips["features"])
     level = value = None
     if isinstance(model.recipe.labels, LevelLabels):
         level = float(probabilities @ np.arange(1, len(probabilities) + 1))
@@ -167,7 +204,7 @@ def _answer(file: str, features: np.ndarray, model: Model, frontend: Loose, know
         value = float(model.cut.values(probabilities[None])[0])
     if known is None:
         return Answer(file, probabilities, level, value)
-    away = known.distances(embedding, described(features, frontend))
+    away = known.distances(embedding, described_all(features, frontends))
     first = np.argsort(away["embedding"], kind="stable")[:NEAREST].tolist()
     nearest = [
         Near(known.ids[row], known.languages[row], known.labels[row], float(away["embedding"][row])) for row in first
@@ -178,11 +215,18 @@ def _answer(file: str, features: np.ndarray, model: Model, frontend: Loose, know
 
 def _notes(model: Model, known: Known | None) -> list[str]:
     told = []
-    if model.normaliser.scope in ("speaker", "corpus"):
+    scopes = sorted({normaliser.scope for normaliser in model.normalisers.values()} & {"speaker", "corpus"})
+    if scopes:
+        groups = " or ".join(scopes)
         told.append(
-            f"Training gave each item the mean and scale of its {model.normaliser.scope}. A loose file is of none that "
-            "is known, so it is given those of all training items; expect the answers to be worse than the run's "
-            "scores. A run with features.normalise.scope train or item would not tell the two apart."
+            f"Training gave each item the mean and scale of its {groups}. A loose file is of none that is known, so it "
+            "is given those of all training items"
+            + (
+                f", as each tested item was, whose {groups} did not train: the run's scores are of answers like these."
+                if model.tested_as_new
+                else "; expect the answers to be worse than the run's scores. A run with features.normalise.scope "
+                "train or item would not tell the two apart."
+            )
         )
     if known is None:
         told.append(

@@ -1,5 +1,6 @@
 """What a net is given of an item as one short vector, in which items that are like no other can be told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from affectspace.features import (
     Waveform,
 )
 
-__all__ = ["Loose", "Profile", "described"]
+__all__ = ["Loose", "Profile", "described", "described_all"]
 
 # Front ends of what a loose file shows.
 Loose = LogMel | Functionals | RelativeFunctionals | PretrainedSpeech | Waveform | Faces
@@ -48,6 +49,18 @@ def described(features: np.ndarray, frontend: Loose) -> np.ndarray:
         features = LogMel().compute(np.pad(samples, (0, max(0, FRAME - len(samples)))))
     wide = np.asarray(features, np.float64)
     return np.concatenate([wide.mean(0), wide.std(0)]).astype(np.float32)
+
+
+def described_all(features: Mapping[str, np.ndarray], frontends: Mapping[str, Loose]) -> np.ndarray:
+    """What :func:`described` makes of each modality of an item, side by side in the order of the front ends.
+
+    Example:
+        >>> frames = np.array([[0.0, 1.0], [2.0, 1.0]])
+        >>> both = {"low": LogMel(bands=2), "high": LogMel(bands=2)}
+        >>> described_all({"high": 3 * frames, "low": frames}, both).tolist()
+        [1.0, 1.0, 1.0, 0.0, 3.0, 3.0, 3.0, 0.0]
+    """
+    return np.concatenate([described(features[name], frontend) for name, frontend in frontends.items()])
 
 
 @dataclass(frozen=True)
