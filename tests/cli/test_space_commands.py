@@ -211,6 +211,32 @@ def test_maps_of_one_and_two_spaces_and_new_items(run, toy, tmp_path):
     assert told["new_ids"] == [f"toy/{row:02d}" for row in order]
 
 
+def test_a_map_of_several_languages_tells_them_by_shapes(run, tmp_path):
+    spoken = np.array(["de", "en", "ur"])[np.arange(60) % 3]
+    make(tmp_path, pictures=False, language=spoken, many=np.arange(60) % 9)
+    code, out, err = run("map", "toy.parquet", "--out", "map.svg")
+    assert code == 0, err
+    assert "Colour is the label, shape the language; --markers names another column." in out
+    words = Path("map.svg").read_text(encoding="utf-8")
+    assert all(f">{told}</text>" in words for told in ("label", "language", "de", "en", "ur"))
+    told = json.loads(run("map", "toy.parquet", "--json")[1])
+    assert (told["by"], told["markers"], told["shapes"]) == ("label", "language", spoken.tolist())
+    assert told["colours"] == Space.open("toy.parquet").items["label"].tolist()
+    told = json.loads(run("map", "toy.parquet", "--markers", "split", "--json")[1])
+    assert (told["markers"], set(told["shapes"])) == ("split", {"train", "test"})
+    for more in (["--by", "split"], ["--markers", "label"], ["--where", "language=de"]):  # shapes follow the colours
+        told = json.loads(run("map", "toy.parquet", *more, "--json")[1])
+        assert (told["markers"], told["shapes"]) == (None, None)
+    code, _, err = run("map", "toy.parquet", "--markers", "many")
+    assert code == 2
+    assert "--markers: column 'many' has 9 values, and people tell at most 8 shapes apart; choose a column of" in err
+    assert "--markers 'langage' is no column of toy.parquet; did you mean 'language'?" in run(
+        "map", "toy.parquet", "--markers", "langage"
+    )[2]  # fmt: skip
+    code, _, err = run("map", "toy.parquet", "--new", "toy.parquet", "--out", "new.svg")
+    assert code == 0, err
+
+
 def test_a_space_without_pictures_or_labels_is_still_of_use(run, tmp_path):
     make(tmp_path, pictures=False)
     code, _, err = run("search", "toy.parquet", "--query", "toy/01", "--out", "found.html")

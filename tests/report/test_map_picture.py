@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
 from affectspace.errors import InputError
 from affectspace.report.figures import legible_on
-from affectspace.report.map_colours import colour_groups
+from affectspace.report.map_colours import MOST_SHAPES, colour_groups, shapes_of
 from affectspace.report.map_picture import Drawn, _apart, draw_maps
 from affectspace.report.style import CLASS_COLOURS, RAMP
 
@@ -49,6 +50,49 @@ def test_levels_and_numbers_lie_on_a_ramp():
     assert [low.name, middle.name, high.name] == ["0", "10", "20"]
     assert whole.rows.all()
     assert np.allclose(whole.colours[10], RAMP(0.5)[:3])
+
+
+def test_shapes_follow_names_and_not_who_is_there_most():
+    column = pd.Series(["ur", "de", None, "en", "ur", "ur"], name="language")
+    shapes = shapes_of(column)
+    assert [shape.name for shape in shapes] == ["de", "en", "ur", "unknown"]
+    assert len({shape.marker for shape in shapes}) == 4
+    assert (np.stack([shape.rows for shape in shapes]).sum(0) == 1).all()
+    with pytest.raises(
+        InputError, match="column 'n' has 9 values, and people tell at most 8 shapes apart; choose a col"
+    ):
+        shapes_of(pd.Series(range(MOST_SHAPES + 1), name="n"))
+
+
+def test_where_shapes_tell_another_column_every_item_has_the_shape_of_one_and_the_colour_of_the_other(
+    monkeypatch, tmp_path
+):
+    drawn = []
+    whole = Axes.scatter
+
+    def scatter(self, x, y, **look):
+        fill = look["c"] if "c" in look else np.full((len(x), 3), np.nan)
+        drawn.extend((a, b, look["marker"], *colour) for a, b, colour in zip(x, y, fill))
+        return whole(self, x, y, **look)
+
+    monkeypatch.setattr(Axes, "scatter", scatter)
+    label = pd.Series(["a", "b", None, "a"] * 10, name="label")
+    language = pd.Series((["de"] * 7 + ["ur"] * 3) * 4, name="language")
+    new, spoken = pd.Series(["b", "a"]), pd.Series(["ur", "de"])
+    each = Drawn("one", places(), placed=places(2, seed=3))
+    path = draw_maps([each], label, tmp_path / "x.svg", placed=new, markers=language, placed_markers=spoken)
+    at = {(x, y): (marker, colour) for x, y, marker, *colour in drawn}
+    assert len(at) == len(drawn) == 42
+    colours = {group.name: group.colour for group in colour_groups(label)}
+    marker = {"de": "o", "ur": "^"}
+    everything = zip([*each.positions, *each.placed], [*label, *new], [*language, *spoken], strict=True)
+    for (x, y), name, tongue in everything:
+        shown, colour = at[x, y]
+        assert shown == marker[tongue]
+        assert np.isnan(colour).all() if pd.isna(name) else tuple(colour) == pytest.approx(colours[name])
+    words = path.read_text(encoding="utf-8")
+    for told in ("label", "language", "a", "b", "unknown", "de", "ur", "new item"):
+        assert f">{told}</text>" in words
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def map(
     *spaces: Path,
     by: str | None = None,
+    markers: str | None = None,
     new: Path | None = None,
     where: Where = (),
     out: Path | None = None,
@@ -35,6 +36,9 @@ def map(
     by
         The column that gives the colours, such as label, prediction, corpus or speaker [default: label; where no item
         has one, prediction].
+    markers
+        The column that gives the shapes, of at most eight values; the column of the colours: both tell the same
+        [default: language, where colours are of the label and there are several; else the column of the colours].
     new
         Another space, whose items are placed into the map of the first without moving it.
     where
@@ -58,6 +62,14 @@ def map(
     by = by or _telling(opened[0])
     column = _column(opened[0], by, paths[0])
     placed_column = None if added is None or new is None else _column(added, by, new)
+    shaped_by = markers or _shaping(opened[0], added, by)
+    shape = placed_shape = None
+    if shaped_by is not None and shaped_by != by:
+        import pandas as pd
+
+        shape = _column(opened[0], shaped_by, paths[0], "--markers")
+        placed_shape = None if added is None or new is None else _column(added, shaped_by, new, "--markers")
+        _refuse_many(shape if placed_shape is None else pd.concat([shape, placed_shape]).rename(shaped_by))
     if added is not None and added.dimensions != opened[0].dimensions:
         raise InputError(
             f"{new} has {added.dimensions} dimensions and {paths[0]} has {opened[0].dimensions}; items are placed "
@@ -81,9 +93,15 @@ def map(
         about = f"{len(column):,} items, perplexity {used:.3g}." if used else f"{len(column)} items: too few for t-SNE."
         order = opened[0].classes if by in {"label", "prediction"} else ()
         ordered = bool(order) and _ordered(opened[0])
-        draw_maps(drawn, column, path, order=order, ordered=ordered, placed=placed_column, about=about)
+        draw_maps(
+            drawn, column, path, order=order, ordered=ordered, placed=placed_column, markers=shape,
+            placed_markers=placed_shape, about=about,
+        )  # fmt: skip
     if as_json:
         told = {"out": str(path), "ids": opened[0].items["id"].tolist(), "maps": [each.tolist() for each in maps]}
+        told |= {"by": by, "colours": _cells(column), "markers": None, "shapes": None}
+        if shape is not None:
+            told |= {"markers": shaped_by, "shapes": _cells(shape)}
         if placed is not None and added is not None:
             told |= {"new_ids": added.items["id"].tolist(), "new": placed.tolist()}
         print(json_text(told))
@@ -91,6 +109,8 @@ def map(
     print(f"map of {len(column):,} items{'' if added is None else f' and {len(added):,} new ones'}: {path}")
     if where:
         print(f"Only items with {' and '.join(where)}.")
+    if shape is not None and markers is None:
+        print(f"Colour is the {by}, shape the {shaped_by}; --markers names another column.")
     if not told_by and by != "label":
         print(f"No item has a label, so colour is the {by}; --by names another column.")
     next_commands(f"open it: {path.resolve().as_uri()}", onwards(opened[0], paths[0]))
@@ -119,14 +139,40 @@ def _telling(space: "Space") -> str:
     return next(iter(columns), "label")
 
 
-def _column(space: "Space", name: str, path: Path) -> "pd.Series":
+def _shaping(space: "Space", added: "Space | None", by: str) -> str | None:
+    """``language``, where labels give the colours and the items are of several, but not of more than shapes tell."""
+    from affectspace.report.map_colours import MOST_SHAPES
+
+    both = [each.items for each in (space, added) if each is not None]
+    if by != "label" or any("language" not in items for items in both):
+        return None
+    spoken = {name for items in both for name in items["language"].dropna()}
+    return "language" if 1 < len(spoken) <= MOST_SHAPES else None
+
+
+def _refuse_many(shape: "pd.Series") -> None:
+    """Raise before anything is computed where there are more values than shapes."""
+    from affectspace.report.map_colours import shapes_of
+
+    try:
+        shapes_of(shape)
+    except InputError as error:
+        raise InputError(f"--markers: {error}") from None
+
+
+def _cells(column: "pd.Series") -> list[object]:
+    """A column for JSON, None where a cell is missing."""
+    return column.astype(object).where(column.notna(), None).tolist()
+
+
+def _column(space: "Space", name: str, path: Path, flag: str = "--by") -> "pd.Series":
     if name not in space.items:
         legal = [str(column) for column in space.items if column not in {"target", "probabilities"}]
         near = difflib.get_close_matches(name, legal, 1)
         meant = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"--by {name!r} is no column of {path}; {meant}There are {', '.join(legal)}")
+        raise InputError(f"{flag} {name!r} is no column of {path}; {meant}There are {', '.join(legal)}")
     if name in {"target", "probabilities"}:
-        raise InputError(f"--by {name!r} holds a number for each class; colour by label or prediction")
+        raise InputError(f"{flag} {name!r} holds a number for each class; name label or prediction")
     return space.items[name]
 
 

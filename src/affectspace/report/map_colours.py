@@ -1,4 +1,4 @@
-"""Which colour and shape each value of a column has on a map."""
+"""Which colour, and which shape, each value of a column has on a map."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 
+from affectspace.errors import InputError
 from affectspace.report.style import CLASS_COLOURS, MARKERS, RAMP
 
-__all__ = ["Group", "colour_groups"]
+__all__ = ["MOST_SHAPES", "Group", "Shape", "colour_groups", "shapes_of"]
 
 MOST = 10  # colours that people tell apart, with or without colour blindness
+MOST_SHAPES = 8  # that people tell apart where the colour says something else
 OTHERS = "#a9b0b8"
+NO_SHAPE = "*"  # of an item without a value, which has the shape of none
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,46 @@ class Group:
     colour: tuple[float, float, float] | str
     marker: str = "o"
     known: bool = True
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Items that share a shape, whatever their colours.
+
+    Args:
+        name: in the legend.
+        rows: bool ``(n,)``.
+        marker: the shape.
+    """
+
+    name: str
+    rows: np.ndarray
+    marker: str
+
+
+def shapes_of(column: pd.Series) -> list[Shape]:
+    """A shape for each value of a column, in the order of their names; those without a value last.
+
+    Args:
+        column: any values, at most eight different ones.
+
+    Raises:
+        InputError: more of them.
+
+    Example:
+        >>> [(shape.name, shape.marker) for shape in shapes_of(pd.Series(["ur", "de", None, "de"]))]
+        [('de', 'o'), ('ur', '^'), ('unknown', '*')]
+    """
+    missing = column.isna().to_numpy(bool)
+    values = column.astype("string").fillna("")
+    names = sorted(values[~missing].unique())
+    if len(names) > MOST_SHAPES:
+        raise InputError(
+            f"column {str(column.name)!r} has {len(names):,} values, and people tell at most {MOST_SHAPES} shapes "
+            "apart; choose a column of fewer, or colour by this one"
+        )
+    shapes = [Shape(name, (values == name).to_numpy(bool) & ~missing, MARKERS[at]) for at, name in enumerate(names)]
+    return [*shapes, Shape("unknown", missing, NO_SHAPE)] if missing.any() else shapes
 
 
 def colour_groups(column: pd.Series, order: Sequence[str] = (), ordered: bool = False) -> list[Group]:

@@ -11,12 +11,13 @@ from matplotlib import patheffects, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 
 from affectspace.errors import InputError
 from affectspace.files import atomic_path
 from affectspace.report.figures import short
-from affectspace.report.map_colours import Group, colour_groups
+from affectspace.report.map_colours import Group, Shape, colour_groups, shapes_of
 from affectspace.report.style import INK, figure_style
 
 __all__ = ["FORMATS", "Drawn", "draw_maps"]
@@ -55,27 +56,32 @@ def draw_maps(
     order: Sequence[str] = (),
     ordered: bool = False,
     placed: pd.Series | None = None,
+    markers: pd.Series | None = None,
+    placed_markers: pd.Series | None = None,
     about: str = "",
 ) -> Path:
     """Draw maps of the same items side by side.
 
     Up to ten values have a colour and a shape of their own, that colour-blind readers tell apart; of more,
-    the most frequent ten have, and the others are grey. Ordered classes and numbers lie on a ramp.
+    the most frequent ten have, and the others are grey. Ordered classes and numbers lie on a ramp. With ``markers``
+    the shape tells another column than the colour, and the legend has a list of each.
 
     Args:
         maps: of the same items, in the same order.
-        column: ``(n,)`` what they are coloured by; a missing cell is an open grey circle.
+        column: ``(n,)`` what they are coloured by; a missing cell is an open grey circle, or other shape.
         path: a .png, .svg or .pdf file.
         order: of the values in the legend, such as the classes of a space; others follow by frequency.
         ordered: whether ``order`` are levels of one thing.
         placed: the same column of the new items, which are ringed in black.
+        markers: ``(n,)`` what their shapes tell, of at most eight values; None: the same as the colours.
+        placed_markers: the same column of the new items.
         about: what the reader should know of how the maps were made, such as the perplexity.
 
     Returns:
         Where the picture is.
 
     Raises:
-        InputError: no map, another kind of file, or a column of another length.
+        InputError: no map, another kind of file, a column of another length, or more values than there are shapes.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -85,16 +91,15 @@ def draw_maps(
     for each in maps:
         if len(each.positions) != len(column):
             raise InputError(f"the map {each.title} has {len(each.positions)} items and the column {len(column)}")
-    whole = column if placed is None else pd.concat([column, placed], ignore_index=True)
-    groups = colour_groups(whole, order, ordered)
+    groups = colour_groups(_joined(column, placed), order, ordered)
+    shapes = [] if markers is None else shapes_of(_joined(markers, placed_markers))
     side = 4.6 if len(maps) > 1 else 6.4  # inches
     width = len(maps) * (side + GAP) + GAP
     words = textwrap.wrap(_meaning(about, any(each.medoids for each in maps), placed is not None), int(15.5 * width))
-    shown = [group for group in groups if group.name]
-    longest = max([len(short(group.name, LONGEST)) for group in shown] + [len(PLACED) if placed is not None else 0])
-    entries = len(shown) + (placed is not None)
-    rows = -(-entries // max(1, min(entries, int(width / (0.34 + 0.082 * longest)))))
-    below = 0.1 + LINE * len(words) + 0.21 * (rows + 1) + 0.12
+    lists = [_List(str(column.name or ""), _colour_signs(groups, bool(shapes), placed is not None), width)]
+    if markers is not None:
+        lists.append(_List(str(markers.name or ""), _shape_signs(shapes), width))
+    below = 0.1 + LINE * len(words) + sum(each.height for each in lists) + 0.12
     height = below + side + 0.4
     with figure_style(), rc_context({"figure.constrained_layout.use": False}):
         figure = Figure(figsize=(width, height), dpi=160)
@@ -102,11 +107,13 @@ def draw_maps(
         for place, each in enumerate(maps):
             left = GAP + place * (side + GAP)
             ax = figure.add_axes((left / width, below / height, side / width, side / height))
-            _map(ax, each, groups, len(column))
+            _map(ax, each, groups, shapes, len(column))
             ax.set_title(short(each.title, int(9 * side)), fontsize=11, fontweight="bold", loc="left", pad=6)
             panes.append(ax)
-        at = (0.5, (below - 0.06) / height)
-        _legend(figure, shown, placed is not None, short(str(column.name or ""), 40), -(-entries // rows), at)
+        top = below - 0.06
+        for each in lists:
+            each.draw(figure, (0.5, top / height))
+            top -= each.height
         told = "\n".join(words)
         figure.text(0.5, 0.1 / height, told, ha="center", va="bottom", fontsize=8, linespacing=1.3, color="#57606a")
         figure.draw_without_rendering()  # names can be moved apart only where the axes have found their size
@@ -120,27 +127,38 @@ def draw_maps(
     return path
 
 
-def _map(ax: Axes, each: Drawn, groups: Sequence[Group], items: int) -> None:
+def _joined(column: pd.Series, placed: pd.Series | None) -> pd.Series:
+    whole = column if placed is None else pd.concat([column, placed], ignore_index=True)
+    whole.name = column.name
+    return whole
+
+
+def _map(ax: Axes, each: Drawn, groups: Sequence[Group], shapes: Sequence[Shape], items: int) -> None:
     everything = each.positions if each.placed is None else np.concatenate([each.positions, each.placed])
     size = float(np.clip(16000 / items, 5, 34))
     rim = 0.3 if items <= 2 * VECTOR_POINTS else 0  # around tiny points it would leave little of them
     pixels = len(everything) > VECTOR_POINTS
+    looks = [
+        (group, shape.marker, group.rows & shape.rows)
+        for group in groups
+        for shape in shapes or [Shape("", group.rows, group.marker)]
+    ]
     # Groups are drawn in turns, so that none lies on top of all others.
     for part in np.array_split(np.random.default_rng(0).permutation(items), min(8, items)):
-        for group in groups:
-            rows = part[group.rows[part]]
+        for group, marker, own in looks:
+            rows = part[own[part]]
             if len(rows):
                 fill = {"c": group.colours[rows]} if group.known else {"facecolors": "none"}
                 edge, thick = ("white", rim) if group.known else (NOTHING, max(rim, 0.3))
-                at, look = each.positions[rows].T, {"marker": group.marker, "edgecolors": edge, "linewidths": thick}
+                at, look = each.positions[rows].T, {"marker": marker, "edgecolors": edge, "linewidths": thick}
                 ax.scatter(*at, s=size, rasterized=pixels, **fill, **look)
     if each.placed is not None:
-        for group in groups:
-            rows = np.flatnonzero(group.rows[items:])
+        for group, marker, own in looks:
+            rows = np.flatnonzero(own[items:])
             if len(rows):
                 fill = {"c": group.colours[items + rows]} if group.known else {"facecolors": "white"}
                 ax.scatter(
-                    *each.placed[rows].T, s=1.6 * size + 8, marker=group.marker, edgecolors=INK, linewidths=0.9,
+                    *each.placed[rows].T, s=1.6 * size + 8, marker=marker, edgecolors=INK, linewidths=0.9,
                     rasterized=pixels, zorder=3, **fill,
                 )  # fmt: skip
     halo = [patheffects.withStroke(linewidth=2.6, foreground="white")]
@@ -189,33 +207,61 @@ def _apart(names: Sequence[Text], ax: Axes, rings: np.ndarray) -> None:
         text.xyann = (x + right, y + up)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _legend(
-    figure: Figure, groups: Sequence[Group], placed: bool, title: str, columns: int, at: tuple[float, float]
-) -> None:
-    signs = []
+def _colour_signs(groups: Sequence[Group], shaped: bool, placed: bool) -> list[tuple[Line2D | Patch, str]]:
+    """A sign and a name for every colour: the point itself, or a patch where its shape tells something else."""
+    signs: list[tuple[Line2D | Patch, str]] = []
     for group in groups:
+        if not group.name:
+            continue
         fill, edge = (group.colour, "white") if group.known else ("none", NOTHING)
-        sign = Line2D([], [], ls="", marker=group.marker, ms=7, mew=0.6, color=fill, mec=edge)
+        if shaped:
+            sign = Patch(facecolor=fill, edgecolor=edge, linewidth=0.8)
+        else:
+            sign = Line2D([], [], ls="", marker=group.marker, ms=7, mew=0.6, color=fill, mec=edge)
         signs.append((sign, short(group.name, LONGEST)))
     if placed:
         signs.append((Line2D([], [], ls="", marker="o", ms=8, color="#d3d8de", mec=INK, mew=1.1), PLACED))
-    in_rows = [sign for column in range(columns) for sign in signs[column::columns]]
-    # A name that begins with "_" would be taken for one to hide, so names are set afterwards.
-    legend = figure.legend(
-        [sign for sign, _ in in_rows],
-        [str(row) for row in range(len(in_rows))],
-        loc="upper center",
-        bbox_to_anchor=at,
-        ncols=columns,
-        frameon=False,
-        handletextpad=0.1,
-        columnspacing=1.3,
-        borderpad=0,
-        fontsize=9,
-        title=title or None,
-    )
-    for text, (_, name) in zip(legend.get_texts(), in_rows):
-        text.set_text(name)
+    return signs
+
+
+def _shape_signs(shapes: Sequence[Shape]) -> list[tuple[Line2D | Patch, str]]:
+    """A sign and a name for every shape, in no colour of the map."""
+    return [
+        (Line2D([], [], ls="", marker=shape.marker, ms=7, mew=0.6, color=INK, mec="white"), short(shape.name, LONGEST))
+        for shape in shapes
+    ]
+
+
+class _List:
+    """One list of a legend: its title, and its signs in as few rows as a width of inches holds."""
+
+    def __init__(self, title: str, signs: Sequence[tuple[Line2D | Patch, str]], width: float):
+        longest = max([len(name) for _, name in signs], default=1)
+        self.title, self.signs = short(title, 40), signs
+        self.rows = -(-len(signs) // max(1, min(len(signs), int(width / (0.34 + 0.082 * longest)))))
+        self.height = 0.21 * (self.rows + 1)  # inches
+
+    def draw(self, figure: Figure, at: tuple[float, float]) -> None:
+        """Put its upper edge there, in shares of the figure."""
+        columns = -(-len(self.signs) // self.rows)
+        in_rows = [sign for column in range(columns) for sign in self.signs[column::columns]]
+        # A name that begins with "_" would be taken for one to hide, so names are set afterwards.
+        legend = figure.legend(
+            [sign for sign, _ in in_rows],
+            [str(row) for row in range(len(in_rows))],
+            loc="upper center",
+            bbox_to_anchor=at,
+            ncols=columns,
+            frameon=False,
+            handletextpad=0.6 if any(isinstance(sign, Patch) for sign, _ in in_rows) else 0.1,
+            handlelength=1.1 if any(isinstance(sign, Patch) for sign, _ in in_rows) else 2.0,
+            columnspacing=1.3,
+            borderpad=0,
+            fontsize=9,
+            title=self.title or None,
+        )
+        for text, (_, name) in zip(legend.get_texts(), in_rows):
+            text.set_text(name)
 
 
 def _meaning(about: str, named: bool, placed: bool) -> str:
