@@ -174,11 +174,15 @@ def test_figures_of_what_terms_have_learned_and_of_numbers_have_words(make_study
         metrics["test"] |= {"value_mean_absolute_error": 4.5, "value_r2": 0.5}
         order = 0.9 if "XEMD1" in path.parts else 0.8
         metrics["learned"] = {"guided_emd.relation_strength": 0.0335, "guided_emd.distance_order": order}
+        metrics["learned"] |= {"adversary.group_accuracy": order / 9, "adversary.chance_group_accuracy": 0.05}
         path.write_text(json.dumps(metrics))
     told = write_tables(open_study(folder), tmp_path)["figures.md"].read_text()
     strength = "standard deviation of the distances between classes (SDD): guided_emd"
     assert f"| {strength} | 0.034 (0.000) | 0.034 (0.000) |" in told
     order = "rank correlation of learned distances and steps between levels: guided_emd (higher is better)"
     assert f"| {order} | **0.900 (0.000)** | 0.800 (0.000) |" in told
+    # to hide the groups is what its term is for, and no merit by itself: no recipe is the best
+    assert "| training items whose group the adversary tells %: adversary | 10.0 (0.0) | 8.9 (0.0) |" in told
+    assert "| one of its groups at random %: adversary | 5.0 (0.0) | 5.0 (0.0) |" in told
     assert "| mean distance of predicted from true value (lower is better) | **4.500 (0.000)** |" in told
     assert "| R² of predicted and true value (higher is better) |" in told

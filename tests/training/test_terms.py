@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -103,10 +104,22 @@ def test_interrupted_it_ends_with_the_same_bits(tiny, tmp_path, monkeypatch, kin
     assert bits(tmp_path / "cut") == bits(tmp_path / "whole")
 
 
+def groups_trained(path):
+    """Who trained, as ``with_terms`` has its adversary tell them apart."""
+    recipe = tomllib.loads((path / "recipe.toml").read_text())
+    (column,) = [term["groups"] for term in recipe["terms"] if term["kind"] == "adversary"]
+    return pd.read_parquet(path / "split.parquet").query("part == 'train'")[column].unique()
+
+
 def test_what_terms_have_learned_is_recorded_and_saved(tiny, tmp_path):
     train(with_terms(tiny, "guided_emd", "adversary"), tmp_path / "run")
     rows = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert 0 <= rows[-1]["figures"]["adversary.accuracy"] <= 1
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    figures = rows[metrics["selected_epoch"] - 1]["figures"]
+    assert figures["adversary.chance"] == 1 / len(groups_trained(tmp_path / "run"))
+    assert metrics["learned"]["adversary.group_accuracy"] == figures["adversary.accuracy"]
+    assert metrics["learned"]["adversary.chance_group_accuracy"] == figures["adversary.chance"]
     assert rows[-1]["figures"]["guided_emd.weight"] > 0
     held = load_file(tmp_path / "run/model/terms.safetensors")
     distances = next(value for name, value in held.items() if name.endswith("ground_distance"))

@@ -84,8 +84,10 @@ VALUE_FIGURES = {
 LEARNED_FIGURES = {
     "relation_strength": Figure("standard deviation of the distances between classes (SDD)", 0, float("inf"), None),
     "distance_order": Figure("rank correlation of learned distances and steps between levels", -1, 1, "higher"),
+    "group_accuracy": Figure("training items whose group the adversary tells", 0, 1, None),
+    "chance_group_accuracy": Figure("one of its groups at random", 0, 1, None),
 }
-"""Those of distances between classes that a term has learned; a run puts the term's name and a dot before each."""
+"""Those of what a term has learned by the kept epoch; a run puts the term's name and a dot before each."""
 
 MATCHING_FIGURES = {
     **{f"recall_at_{k}": Figure(f"Recall@{k} of the item in the other modality", 0, 1, "higher") for k in (1, 5, 10)},

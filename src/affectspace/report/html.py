@@ -7,6 +7,7 @@ from typing import Any
 
 from affectspace.errors import InputError
 from affectspace.report import facts, panels
+from affectspace.report.adversary_panels import adversary_panels
 from affectspace.report.compare import Comparison
 from affectspace.report.heat_map import distance_panels
 from affectspace.report.modality_panels import matching_table, modality_panels, modality_table
@@ -82,6 +83,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "curve_words": _curve_words(comparison, drawn),
         "curves": panels.curve_panels(comparison),
         "terms": term_panels(comparison),
+        "adversaries": adversary_panels(comparison),
         "by_modality": modality_table(comparison),
         "modalities": modality_panels(comparison),
         "matching": matching_table(comparison),

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["add_batch", "epoch_row"]
+__all__ = ["add_batch", "epoch_row", "group_figures"]
 
 
 def add_batch(
@@ -21,6 +21,19 @@ def add_batch(
         of_term = told.setdefault(name, {"batches": 0, "items": 0})
         for what, count in counts.items():
             of_term[what] += count
+
+
+def group_figures(row: dict[str, Any]) -> dict[str, float]:
+    """How often adversaries told an item's group in an epoch, and by chance, as figures of what terms have learned.
+
+    Example:
+        >>> group_figures({"figures": {"adversary.accuracy": 0.5, "adversary.chance": 0.25, "guided_emd.weight": 1.0}})
+        {'adversary.group_accuracy': 0.5, 'adversary.chance_group_accuracy': 0.25}
+    """
+    figures = row.get("figures", {})
+    terms = [key.removesuffix(".chance") for key in figures if key.endswith(".chance")]
+    names = {"group_accuracy": "accuracy", "chance_group_accuracy": "chance"}
+    return {f"{term}.{told}": figures[f"{term}.{name}"] for term in terms for told, name in names.items()}
 
 
 def epoch_row(epoch: int, sums: dict[str, Any]) -> dict[str, Any]:

@@ -222,10 +222,10 @@ class AdversaryTerm(Term):
         return self.loss(embeddings, groups, reversal_schedule(batch.progress, self.steepness))
 
     def epoch_end(self) -> dict[str, float]:
-        accuracy = float(self.right) / max(int(self.asked), 1)
+        asked, accuracy = int(self.asked), float(self.right) / max(int(self.asked), 1)
         self.right.zero_()
         self.asked.zero_()
-        return {"accuracy": accuracy}
+        return {"accuracy": accuracy, "chance": 1 / self.loss.classes} if asked else {}
 
 
 def distance_order(ground_distance: Tensor) -> float:

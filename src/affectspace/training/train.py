@@ -23,7 +23,7 @@ from affectspace.training.checkpoint import (
 from affectspace.training.data import Data
 from affectspace.training.device import make_fabric
 from affectspace.training.diverged import diverged
-from affectspace.training.epoch_figures import add_batch, epoch_row
+from affectspace.training.epoch_figures import add_batch, epoch_row, group_figures
 from affectspace.training.evaluate import figures, predict, prediction_table, snapshot_table
 from affectspace.training.final_figures import final_answers, final_figures
 from affectspace.training.folder import begun_with, hold, record
@@ -224,7 +224,9 @@ def train(
             **(figures_of_modalities(shown, model, recipe) if shown else {}),
             **({"probes": probe_figures(model, data, recipe, answers)} if has_probes(data, recipe) else {}),
         }
-        if learned := objective.learned_figures(recipe.labels.ordered) | layer_figures(model, recipe):
+        learned = objective.learned_figures(recipe.labels.ordered) | layer_figures(model, recipe)
+        kept = next(row for row in state["history"] if row["epoch"] == state["best"]["epoch"])
+        if learned := learned | group_figures(kept):
             final["learned"] = learned
         known = known_items(model, data, recipe, answers)
         with atomic_directory(folder / "model") as path:
