@@ -95,6 +95,37 @@ class TestErrors:
         with pytest.raises(InputError, match=r"there is no language 'deu'; did you mean 'de'\? legal: de, en, ur"):
             cross_language(make(), "deu")
 
+    def test_one_that_is_spelled_otherwise_names_it_or_the_code(self):
+        with pytest.raises(InputError, match=r"there is no language 'DE'; did you mean 'de'\? legal: de, en, ur"):
+            cross_language(make(), "DE")
+        with pytest.raises(
+            InputError,
+            match="no language 'German'; these corpora name theirs by ISO 639, as 'de' for German; leg",
+        ):
+            cross_language(make(), "German")
+
+    @pytest.mark.parametrize(
+        ("other", "told"),
+        [
+            (
+                "DE",
+                "name one language in two ways, 'DE' and 'de', so that it could train and be tested at once; write",
+            ),
+            ("German", "by words, such as 'German', and by codes, such as 'de', which may be one language"),
+        ],
+    )
+    def test_one_language_by_two_names_is_refused_before_it_trains_and_is_tested(self, other, told):
+        items = make()
+        items.loc[items["corpus"] == "urdu", "language"] = other
+        with pytest.raises(InputError, match=told):
+            cross_language(items, "de")
+
+    def test_languages_that_all_have_words_for_names_are_as_good(self):
+        items = make().assign(
+            language=lambda told: told["language"].map({"de": "German", "en": "English", "ur": "Urdu"})
+        )
+        assert cross_language(items, "German").name == "English + Urdu -> German"
+
     def test_a_language_named_twice(self):
         with pytest.raises(InputError, match="'ur' is named twice in source and auxiliary"):
             cross_language(make(), "de", ["ur"], ["ur"])

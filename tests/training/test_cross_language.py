@@ -1,5 +1,7 @@
 """Recipes of a language never heard, from their words to their runs."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from affectspace.errors import InputError
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import load_study
 from affectspace.training import make_recipe, train, train_recipe
+from affectspace.training.remarks import remarks
 
 CORPORA = {"emodb": "de", "ravdess": "en", "urdu": "ur"}
 NAMES = ["angry", "happy", "sad"]
@@ -98,6 +101,51 @@ def test_unlabelled_items_of_the_target_never_train(folder, tmp_path):
 def test_what_no_such_protocol_can_be(folder, protocol, told):
     with pytest.raises(InputError, match=told):
         make_recipe(values(folder, **protocol))
+
+
+def test_what_a_training_language_lacks_is_recorded_and_told(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "data")
+    table = pd.read_csv(folder / "urdu/items.csv")
+    table[table["label"] != "sad"].assign(speaker="s0").to_csv(tmp_path / "data/urdu/items.csv", index=False)
+    with pytest.raises(
+        InputError, match="language 'ur' is of one speaker, 'urdu/s0', so none can be kept for validatio"
+    ):
+        train(make_recipe(values(tmp_path / "data")), tmp_path / "none", quiet=True)
+    given = values(tmp_path / "data", validate_share=0)
+    given["training"] = {**given["training"], "epochs": 1, "selection": "last"}
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
+    assert run.data["languages"] == {"absent": {"ur": ["sad"]}, "sole_speaker": {"ur": "urdu/s0"}}
+    absent, sole = [told for told in remarks(run) if "language ur" in told]
+    assert absent.startswith(
+        "No training item of language ur is of class sad: how it sounds was learned from the other"
+    )
+    assert "supervised_contrastive found no pair of it there" in absent
+    assert "map that in [label_map] of its corpus.toml; else leave the class or the language out." in absent
+    assert sole.startswith(
+        "All training items of language ur are of one speaker, 'urdu/s0': adversary can tell the voice"
+    )
+
+
+def test_a_target_without_an_emotion_is_told_with_what_its_figures_are_of(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "data")
+    table = pd.read_csv(folder / "emodb/items.csv")
+    table[table["label"] != "sad"].to_csv(tmp_path / "data/emodb/items.csv", index=False)
+    given = values(tmp_path / "data")
+    given["training"] = {**given["training"], "epochs": 1}
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
+    assert run.data["languages"] == {"absent": {}, "sole_speaker": {}}
+    told = "No test item is of class sad: UAR, chance and F1 of them are means over the other 2 classes."
+    assert told in remarks(run)
+
+
+def test_people_of_one_name_in_two_languages_are_two_and_that_is_said(folder, tmp_path):
+    given = values(folder)
+    given["training"] = {**given["training"], "epochs": 1}
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
+    named = [told for told in remarks(run) if "bear the name" in told]
+    assert len(named) == 2  # of each corpus that trains once
+    assert named[0].startswith("4 of 4 speakers of emodb bear the name of a speaker of ravdess, of whom training knows")
+    assert "Names count within a corpus, so nothing kept them apart" in named[0]
 
 
 def test_items_are_dealt_across_languages_only_by_class(folder):

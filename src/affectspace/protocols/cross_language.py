@@ -1,5 +1,6 @@
 """Train on some languages, test on one of which nothing was heard."""
 
+import re
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -13,6 +14,8 @@ from affectspace.protocols.split import Split
 from affectspace.protocols.splits import choose_groups, deal_groups, strata_of
 
 __all__ = ["cross_language", "known_languages"]
+
+CODE = re.compile("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")  # ISO 639, and what may follow: zh-Hant
 
 
 def cross_language(
@@ -48,8 +51,8 @@ def cross_language(
         fold: which of them is tested, from 0.
 
     Raises:
-        InputError: a language that is not there (it names the nearest), one that both trains and is tested, items
-            without a language, too few groups to validate on, or a fold that is none.
+        InputError: a language that is not there (it names the nearest), one that both trains and is tested, names of
+            which two may mean one, items without a language, too few groups to validate on, or a fold that is none.
 
     Source: the protocol of source, auxiliary and target languages is that of the zero-shot cross-lingual literature.
 
@@ -67,9 +70,10 @@ def cross_language(
         raise InputError(f"validate_share is {validate_share}; give a share from 0 to below 1, such as 0.2")
     languages = known_languages(items)
     present = sorted(languages.unique())
+    _refuse_two_spellings(present)
     source = list(source) or [name for name in present if name != target and name not in auxiliary]
     for name in (target, *source, *auxiliary):
-        legal(name, present, "language")
+        _legal(name, present)
     named = [*source, *auxiliary]
     if target in named:
         raise InputError(
@@ -109,6 +113,40 @@ def known_languages(items: pd.DataFrame) -> pd.Series:
             "their corpus a language in corpus.toml, or fill the column 'language'"
         )
     return languages
+
+
+def _legal(name: str, present: Sequence[str]) -> None:
+    """Refuse a language that is not there, naming the one that differs in case, or the nearest."""
+    if name in present:
+        return
+    if same := [each for each in present if each.casefold() == name.strip().casefold()]:
+        raise InputError(f"there is no language {name!r}; did you mean {same[0]!r}? legal: {', '.join(present)}")
+    if CODE.fullmatch(name) is None and all(map(CODE.fullmatch, present)):  # of which none is near in letters
+        raise InputError(
+            f"there is no language {name!r}; these corpora name theirs by ISO 639, as 'de' for German; legal: "
+            f"{', '.join(present)}"
+        )
+    legal(name, present, "language")
+
+
+def _refuse_two_spellings(present: Sequence[str]) -> None:
+    """Refuse names of which two may mean one language, since it would train and be tested as two."""
+    spelled: dict[str, str] = {}
+    for name in present:
+        other = spelled.setdefault(name.casefold(), name)
+        if other != name:
+            raise InputError(
+                f"corpora name one language in two ways, {other!r} and {name!r}, so that it could train and be tested "
+                f"at once; write {name.lower()!r} in each corpus.toml, or in the column 'language'"
+            )
+    words = [name for name in present if not CODE.fullmatch(name)]
+    codes = [name for name in present if CODE.fullmatch(name)]
+    if words and codes:
+        raise InputError(
+            f"corpora name their languages by words, such as {words[0]!r}, and by codes, such as {codes[0]!r}, which "
+            "may be one language, and could train and be tested at once; write the ISO 639-1 code, such as 'de' for "
+            "German, in each corpus.toml, or in the column 'language'"
+        )
 
 
 def _deal_target(

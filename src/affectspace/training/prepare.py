@@ -19,6 +19,7 @@ from affectspace.training.frontends import make_views
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.inputs import Inputs
 from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
+from affectspace.training.of_languages import lacks_of_languages
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.recipe_encoder import (
@@ -28,6 +29,7 @@ from affectspace.training.recipe_encoder import (
     SpeechEncoder,
 )
 from affectspace.training.recipe_modalities import SequenceNet
+from affectspace.training.recipe_protocol import CrossLanguage
 from affectspace.training.split import make_split, other_splits, outer_split
 from affectspace.training.unlabelled import choose_unlabelled, labelled_share
 from affectspace.training.unused import reason_kind
@@ -106,6 +108,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         about["labelled"] = {"share": recipe.training.labelled_share, "items": len(split.train), "hidden": len(hidden)}
     if recipe.semi_supervised is not None:
         about["unlabelled"] = {"items": len(unlabelled), "left_out": left_out}
+    if isinstance(recipe.protocol, CrossLanguage):
+        about["languages"] = lacks_of_languages(items.iloc[split.train], soft[split.train].numpy(), gathered.names)
     if cut is not None:
         about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}
     return Data(

@@ -61,12 +61,18 @@ class _Namesakes(BaseModel):
     example: str
 
 
+class _Languages(BaseModel):
+    absent: dict[str, list[str]] | None = None
+    sole_speaker: dict[str, str] | None = None
+
+
 class _Data(BaseModel):
     corpora: list[_Corpus] | None = None
     labelled: _Labelled | None = None
     unlabelled: _Unlabelled | None = None
     pretrained_revision: str | None = None
     namesakes: list[_Namesakes] | None = None
+    languages: _Languages | None = None
     files_sha256: dict[str, str] | None = None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from affectspace.training.of_languages import languages_told
 from affectspace.training.run import Run
 from affectspace.training.unused import unused, without_modality_told
 from affectspace.training.who_has import nobody_has_told
@@ -25,7 +26,8 @@ def item_remarks(run: Run) -> list[str]:
     without = without_label_told(run.data.get("corpora") or ())
     absent = absent_told(run.metrics.get("absent") or {}, len(run.classes))
     nobody = nobody_has_told(run.data.get("corpora") or ())
-    return [*without, *nobody, *lost, *absent, *namesakes_told(run.data.get("namesakes") or ())]
+    lacking = languages_told(run.data.get("languages") or {}, run.recipe.get("terms", ()))
+    return [*without, *nobody, *lost, *absent, *lacking, *namesakes_told(run.data.get("namesakes") or ())]
 
 
 def remarks(run: Run) -> list[str]:
