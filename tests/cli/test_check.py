@@ -1,8 +1,12 @@
 """What ``affectspace check`` counts, and what it calls a fault."""
 
 import json
+from collections import Counter
 
 import pytest
+
+from affectspace.corpora import open_corpus
+from affectspace.labels.naming import resolve
 
 
 @pytest.fixture
@@ -57,3 +61,44 @@ def test_a_single_medium_is_counted_where_items_lack_it(run, lay, header, rows, 
     lay(header, *rows)
     _, out, _ = run("check", "mine", "--no-media")
     assert out.startswith(f"mine: 2 items{counts}, speakers: 0, ratings: 0, labels: sad 2\n")
+
+
+def test_what_a_corpus_makes_of_its_own_labels_is_counted(run, lay, tmp_path):
+    labels = ["Wut", "Wut", "Freude", "neutral", "Langeweile", "Ekel"]
+    lay("id,text,speaker,label", *(f"{place},one,x{place},{label}" for place, label in enumerate(labels)))
+    card = 'name = "mine"\n[label_map]\nWut = "angry"\nFreude = "happy"\nLangeweile = ""\nTrauer = "sad"\n'
+    (tmp_path / "mine/corpus.toml").write_text(card)
+    out = run("check", "mine")[1].splitlines()
+    assert out[1] == "by label_map: angry 2, happy 1, left out 1; not in it, as they are: neutral 1, Ekel 1"
+    told = json.loads(run("check", "mine", "--json")[1])
+    assert told["mapped"] == {"angry": 2, "happy": 1, "": 1}
+    assert told["unmapped"] == {"neutral": 1, "Ekel": 1}
+
+
+def test_a_corpus_without_a_map_says_nothing_of_it(run, lay):
+    lay("id,text,speaker,label", "a,one,x,sad", "b,two,y,sad")
+    assert "label_map" not in run("check", "mine")[1]
+    assert json.loads(run("check", "mine", "--json")[1])["unmapped"] == {"sad": 2}
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        # by the shared name of an emotion, as it has none of its own
+        ('angry = "angry"', "by label_map: angry 1; not in it, as they are: sad 1"),
+        ('anger = "angry"\nsad = ""', "by label_map: angry 1, left out 1"),
+        ('joy = "happy"', "by label_map: not in it, as they are: anger 1, sad 1"),
+    ],
+)
+def test_labels_follow_a_map_as_training_follows_it(run, lay, tmp_path, card, told):
+    lay("id,text,speaker,label", "a,one,x,anger", "b,two,y,sad")
+    (tmp_path / "mine/corpus.toml").write_text(f'name = "mine"\n[label_map]\n{card}\n')
+    assert run("check", "mine")[1].splitlines()[1] == told
+    corpus, names = open_corpus(tmp_path / "mine"), ["angry", "sad", "happy"]
+    found, _ = resolve(corpus.items["label"], names, corpus.card.label_map)
+    counts = Counter(names[place] for place in found if place >= 0)
+    mapped = json.loads(run("check", "mine", "--json")[1])
+    alone, _ = resolve(mapped["unmapped"], names, {})
+    own = Counter({name: count for name, count in mapped["mapped"].items() if name})
+    own.update(Counter(names[place] for place in alone if place >= 0))
+    assert own == counts

@@ -16,6 +16,8 @@ from affectspace.files import json_text
 if TYPE_CHECKING:  # --help has no use for pandas
     import pandas as pd
 
+    from affectspace.corpora import Corpus
+
 SHOWN = 40  # more of them bury the summary
 MOST_LABELS = 30
 
@@ -53,6 +55,7 @@ def check(
         without = corpus.items["id"][unlabelled(corpus)].fillna("").tolist()
         told = {"corpus": corpus.name, "items": len(corpus), "media": counts, "unlabelled": without}
         told["faults"] = [asdict(fault) for fault in faults]
+        told["mapped"], told["unmapped"] = _mapped(corpus)
         print(json_text({**told, "notes": notes(corpus)}))
         sys.exit(bool(faults))
     print(
@@ -60,6 +63,8 @@ def check(
         f"speakers: {corpus.items['speaker'].nunique()}, ratings: {len(corpus.ratings)}, "
         f"labels: {_labels(corpus.items['label'])}"
     )
+    if corpus.card.label_map and (told := _mapped_told(*_mapped(corpus))):
+        print(f"by label_map: {told}")
     if faults:
         table = Table()
         for heading in ("row", "item", "column", "problem"):
@@ -94,6 +99,29 @@ def _media(counts: dict[str, int], items: int) -> str:
     if len(there) == 1 and items in there.values():
         return ""
     return "".join(f", {medium}: {count}" for medium, count in there.items())
+
+
+def _mapped(corpus: "Corpus") -> tuple[dict[str, int], dict[str, int]]:
+    """How many items have each shared label by the corpus's own map, ``""`` is left out; and labels not in it."""
+    from affectspace.labels.emotions import shared_emotion
+
+    mapped, others, own = Counter[str](), Counter[str](), corpus.card.label_map
+    for label, count in corpus.items["label"].dropna().astype(str).value_counts().items():
+        key = next((each for each in (str(label), shared_emotion(str(label))) if each in own), None)
+        (others if key is None else mapped)[str(label) if key is None else own[key]] += int(count)
+    return dict(mapped), dict(others)
+
+
+def _mapped_told(mapped: dict[str, int], others: dict[str, int]) -> str:
+    """What a map makes of the labels, where it changes any; those that it does not name as they are."""
+    told = ", ".join(
+        [f"{label} {count}" for label, count in mapped.items() if label]
+        + ([f"left out {mapped['']}"] if "" in mapped else [])
+    )
+    named = [f"{label} {count}" for label, count in list(others.items())[:MOST_LABELS]]
+    named += [f"and {len(others) - MOST_LABELS} more"] * (len(others) > MOST_LABELS)
+    as_they_are = f"not in it, as they are: {', '.join(named)}" if others else ""
+    return "; ".join(filter(None, [told, as_they_are]))
 
 
 def _labels(labels: "pd.Series[str]") -> str:
