@@ -45,18 +45,19 @@ def check(
         Print the faults as JSON, for machines.
     """
     from affectspace.corpora import check as check_corpus
-    from affectspace.corpora import notes, open_corpus
+    from affectspace.corpora import notes, odd_lengths, open_corpus
     from affectspace.corpora.corpus import MEDIA_COLUMNS, unlabelled
 
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
+    remarks = notes(corpus) + (odd_lengths(corpus) if media else [])
     counts = {medium: int(corpus.items[medium].notna().sum()) for medium in MEDIA_COLUMNS}
     if as_json:
         without = corpus.items["id"][unlabelled(corpus)].fillna("").tolist()
         told = {"corpus": corpus.name, "items": len(corpus), "media": counts, "unlabelled": without}
         told["faults"] = [asdict(fault) for fault in faults]
         told["mapped"], told["unmapped"] = _mapped(corpus)
-        print(json_text({**told, "notes": notes(corpus)}))
+        print(json_text({**told, "notes": remarks}))
         sys.exit(bool(faults))
     print(
         f"{corpus.name}: {len(corpus)} items{_media(counts, len(corpus))}, "
@@ -78,7 +79,7 @@ def check(
         problems = Counter(fault.problem for fault in faults)
         told = ", ".join(f"{count} x {problem}" for problem, count in problems.most_common())
         print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}: {told}")
-    for note in notes(corpus):
+    for note in remarks:
         print(f"note: {note}")
     if faults:
         print("\nTraining sets items and ratings aside that cannot be used, and names them in the run's report.")

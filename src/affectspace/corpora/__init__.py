@@ -9,6 +9,7 @@ from affectspace.corpora.fault import PROBLEMS, Fault
 from affectspace.corpora.ferplus_votes import ferplus_votes
 from affectspace.corpora.notes import notes
 from affectspace.corpora.registry import ADAPTERS, open_corpus
+from affectspace.corpora.utterances import odd_lengths
 
 if TYPE_CHECKING:
     from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
@@ -31,6 +32,7 @@ __all__ = [
     "make_synthetic_multimodal",
     "make_synthetic_world",
     "notes",
+    "odd_lengths",
     "open_corpus",
 ]
 

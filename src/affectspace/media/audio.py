@@ -13,7 +13,9 @@ import soxr
 from affectspace.errors import InputError, MediaError
 from affectspace.files import atomic_path
 
-__all__ = ["AudioInfo", "audio_info", "read_audio", "samples_sha256", "write_audio"]
+__all__ = ["LONGEST", "SHORTEST", "AudioInfo", "audio_info", "read_audio", "samples_sha256", "write_audio"]
+
+SHORTEST, LONGEST = 0.3, 60.0  # seconds of one utterance: less holds no syllable, more is many
 
 END_SLACK = 0.05  # seconds that a part may end behind its file: tables round times to a tenth
 LOUDEST = 8.0  # a float file peaking above this (18 dB over full scale) holds integers, not samples

@@ -9,6 +9,7 @@ import numpy as np
 from affectspace.errors import InputError, MediaError
 from affectspace.features.extract import Source, extract_all
 from affectspace.media import audio_info
+from affectspace.media.audio import LONGEST, SHORTEST
 from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import make_frontend, medium, reads_loose, reads_sound
 from affectspace.training.known import Known, load_known
@@ -17,9 +18,8 @@ from affectspace.training.profile import Loose, described_all
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 
-__all__ = ["LONGEST", "SHORTEST", "Answer", "Answers", "Near", "Unread", "predict_files"]
+__all__ = ["Answer", "Answers", "Near", "Unread", "predict_files"]
 
-SHORTEST, LONGEST = 0.3, 60.0  # seconds: less holds no syllable, more is no utterance
 NEAREST = 5
 
 
