@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features import RelativeFunctionals
+from affectspace.features import Functionals, RelativeFunctionals
 from affectspace.features.relative_functionals import (
     DESCRIPTORS,
     LOUDNESS,
@@ -117,6 +117,14 @@ class TestOfRecordings:
         assert (part.shape, part.dtype) == ((1, 241), np.float32)
         np.testing.assert_array_equal(part, frontend(tmp_path / "part.wav"))
         np.testing.assert_allclose(frontend.compute(sound * np.float32(0.25)), frontend.compute(sound), atol=2e-3)
+
+    def test_absolute_ones_come_first(self):
+        both, sound = RelativeFunctionals(level=-26, absolute=True), self.voice()
+        found = both.compute(sound)
+        assert found.shape == (1, both.dimensions) == (1, 88 + 241)
+        np.testing.assert_array_equal(found[:, :88], Functionals("eGeMAPSv02", level=-26).compute(sound))
+        np.testing.assert_array_equal(found[:, 88:], RelativeFunctionals(level=-26).compute(sound))
+        assert both.fingerprint == RelativeFunctionals(level=-26).fingerprint + " absolute=True"
 
     def test_too_short_a_clip_is_set_aside(self):
         with pytest.raises(MediaError, match=r"0.0100 s of sound are too short"):

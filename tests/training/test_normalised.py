@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from affectspace.errors import InputError
+from affectspace.features import steadiness
 from affectspace.protocols import Split
-from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
+from affectspace.training.normalised import normalised_groups, steady_weights, uses_own, without_put_aside
 
 GROUPS = ["a", "a", "b", "b", "c", None]
 
@@ -42,3 +45,25 @@ def test_those_put_aside_are_of_no_group():
     assert normalised_groups(items, "train") is None
     kept = without_put_aside(list("aabbc"), Split("by hand", [0], [], [2]), np.array([4]))
     assert kept == ["a", None, "b", None, "c"]
+
+
+TRAINED = pd.DataFrame({"key": list("abcdef"), "language": ["de", "ur"] * 3})
+TARGETS = torch.eye(2)[[0, 0, 1, 1, 0, 1]]
+CLIPS = [np.random.default_rng(row).normal(size=(row + 1, 3)) for row in range(6)]
+
+
+def test_steady_weights_are_of_the_training_items_means_over_time():
+    train = np.array([0, 1, 2, 3])
+    means = np.stack([CLIPS[row].mean(0) for row in train])
+    expected = steadiness(means, TARGETS[:4].numpy(), np.array(["de", "ur"] * 2))
+    np.testing.assert_allclose(steady_weights(CLIPS, TRAINED, TARGETS, train, "language"), expected, rtol=1e-6)
+
+
+def test_an_item_of_no_language_is_named():
+    items = TRAINED.assign(language=["de", "ur", None, "ur", "de", "ur"])
+    with pytest.raises(InputError) as told:
+        steady_weights(CLIPS, items, TARGETS, np.array([0, 1, 2]), "language")
+    assert str(told.value) == (
+        "1 training items have no language, across which features are to be steady, such as c; give their corpus one "
+        "in corpus.toml"
+    )

@@ -56,6 +56,11 @@ def changed(**values):
             {"features": {"kind": "log_mel", "normalise": {"scope": "item", "transductive": True}}},
             "features.normalise: transductive has no meaning for scope 'item'; legal with it: speaker, corpus",
         ),
+        (
+            {"features": {"kind": "log_mel", "normalise": {"scope": "item", "steady_across": "language"}}},
+            "features.normalise: steady_across weighs features by the statistics of training items, which scope 'item' "
+            "does not use; legal with it: train, corpus, speaker",
+        ),
         ({"features": {"kind": "vectors", "path": "x.npz"}}, "encoder.kind 'conv_pool' reads sequences; vectors need"),
         (
             {"encoder": {"kind": "speech"}, "features": {"kind": "words", "path": "x.npz"}},

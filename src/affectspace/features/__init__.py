@@ -19,6 +19,7 @@ from affectspace.features.normalise import Normaliser, Statistics
 from affectspace.features.pretrained_speech import PretrainedSpeech
 from affectspace.features.pretrained_text import PretrainedText
 from affectspace.features.relative_functionals import RelativeFunctionals
+from affectspace.features.steadiness import steadiness
 from affectspace.features.store import FeatureStore
 from affectspace.features.vectors import VectorTable
 from affectspace.features.views import Views
@@ -31,5 +32,5 @@ __all__ = [
     "FeatureStore", "Features", "FrameFaces", "Frontend", "Functionals", "Hearing", "ImageVectors", "LogMel", "Masks",
     "Normaliser", "PixelVectors", "PretrainedSpeech", "PretrainedText", "PretrainedVectors", "RelativeFunctionals",
     "Statistics", "VectorTable", "Views", "Waveform", "WordVectors", "YuNetFinder", "crop_face", "fit_square",
-    "follow_faces", "log_mel", "named_finder", "track_face",
+    "follow_faces", "log_mel", "named_finder", "steadiness", "track_face",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """z-normalisation: whose mean and variance an item is given."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -152,6 +152,12 @@ class Normaliser:
         assert chosen is not None
         return chosen.mean, chosen.scale
 
+    def weighed(self, weights: np.ndarray) -> "Normaliser":
+        """The same, after which every dimension is multiplied by its weight ``(dimensions,)``, above 0."""
+        assert self.pooled is not None, "single items, and features as they are, have no statistics to weigh"
+        heavier = {name: _weighed(each, weights) for name, each in self.groups.items()}
+        return replace(self, pooled=_weighed(self.pooled, weights), groups=heavier)
+
     def to_dict(self) -> dict[str, Any]:
         """What JSON can hold, enough to normalise new items to the bit as before."""
         return {
@@ -223,6 +229,10 @@ def _check(clips: Sequence[np.ndarray], scope: str, train: np.ndarray, groups: A
 
 def _names(groups: Sequence[Hashable] | np.ndarray | pd.Series) -> list[str | None]:
     return [None if name is pd.NA else name for name in pd.Series(list(groups)).astype("string")]
+
+
+def _weighed(statistics: Statistics, weights: np.ndarray) -> Statistics:
+    return Statistics(statistics.mean, (statistics.scale / weights).astype(np.float32))
 
 
 def _listed(statistics: Statistics) -> dict[str, list[float]]:

@@ -71,12 +71,15 @@ class RelativeFunctionals:
 
     The mean of a descriptor tells who speaks into which microphone before it tells an emotion, and is what a net
     learns first of corpora in other languages. So no mean is among these 241 numbers but those that are differences
-    within the utterance; see :func:`relative_statistics`. Needs openSMILE, whose licence rules out commercial use; see
+    within the utterance; see :func:`relative_statistics`. Where features are weighed by how steady they are
+    (:func:`affectspace.features.steadiness`), means are of use beside them: ``absolute`` puts eGeMAPS's own 88
+    functionals before the 241. Needs openSMILE, whose licence rules out commercial use; see
     :class:`Functionals`.
 
     Args:
         level: in dB relative to full scale, at most 0, to which every recording is scaled first; None: as it is.
         sample_rate: to which recordings are resampled, in Hz.
+        absolute: whether the functionals of the set stand before them.
 
     Raises:
         InputError: a level above full scale, or openSMILE is not installed.
@@ -91,20 +94,24 @@ class RelativeFunctionals:
 
     level: float | None = None
     sample_rate: int = 16000
+    absolute: bool = False
 
     def __post_init__(self):
-        refused = Functionals(SET, self.level, self.sample_rate)  # for the same reasons
-        object.__setattr__(self, "level", refused.level)
+        object.__setattr__(self, "level", self._functionals.level)  # which refuses for the same reasons
+
+    @property
+    def _functionals(self) -> Functionals:
+        return Functionals(SET, self.level, self.sample_rate)
 
     @property
     def dimensions(self) -> int:
         """How many statistics there are."""
-        return len(NAMES)
+        return len(NAMES) + (self._functionals.dimensions if self.absolute else 0)
 
     @property
     def fingerprint(self) -> str:
         """All settings, and the versions of the computation: openSMILE's own is one of them."""
-        settings = f"set={SET} level={self.level} sample_rate={self.sample_rate}"
+        settings = f"set={SET} level={self.level} sample_rate={self.sample_rate}{' absolute=True' * self.absolute}"
         return f"relative_functionals/{VERSION} opensmile={version('opensmile')} {settings}"
 
     def read(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
@@ -125,7 +132,8 @@ class RelativeFunctionals:
         if len(descriptors) < FEWEST:
             where = f"{len(samples) / self.sample_rate:.4f} s of sound"
             raise MediaError(f"{where} are too short to tell how a voice moves; leave the item out")
-        return relative_statistics(descriptors)[None]
+        moves = relative_statistics(descriptors)[None]
+        return np.hstack([self._functionals.compute(samples), moves]) if self.absolute else moves
 
     def __call__(self, path: str | Path, start: float | None = None, end: float | None = None) -> np.ndarray:
         """Statistics ``(1, dimensions)`` of a file, or of its part from ``start`` to ``end`` seconds.

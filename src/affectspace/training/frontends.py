@@ -142,7 +142,7 @@ def make_frontend(
         case FunctionalsFeatures() as features:
             return Functionals(features.set, level=features.level)
         case RelativeFunctionalsFeatures() as features:
-            return RelativeFunctionals(features.level)
+            return RelativeFunctionals(features.level, absolute=features.absolute)
         case VectorFeatures() as features:
             paths = [features.path] if isinstance(features.path, str) else features.path
             return VectorTable(

@@ -1,11 +1,17 @@
 """Whose mean and scale each item is given."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
+from affectspace.errors import InputError
+from affectspace.features import steadiness
 from affectspace.protocols import PARTS, Split
 
-__all__ = ["normalised_groups", "uses_own", "without_put_aside"]
+__all__ = ["normalised_groups", "steady_weights", "uses_own", "without_put_aside"]
 
 
 def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
@@ -40,3 +46,21 @@ def uses_own(groups: list[str | None], split: Split, has: np.ndarray) -> bool:
     trained = {groups[row] for row in split.train.tolist() if has[row]}
     measured = (row for part in PARTS if part != "train" for row in getattr(split, part).tolist() if has[row])
     return any(groups[row] is not None and groups[row] not in trained for row in measured)
+
+
+def steady_weights(
+    clips: Sequence[np.ndarray], items: pd.DataFrame, targets: Tensor, train: np.ndarray, column: str
+) -> np.ndarray:
+    """``(dimensions,)`` how steady each feature of the training items is across corpora, or languages.
+
+    Raises:
+        InputError: training items that name none, or one alone that all of them name.
+    """
+    named = items[column].astype("string").iloc[train]
+    if named.isna().any():
+        raise InputError(
+            f"{int(named.isna().sum())} training items have no {column}, across which features are to be steady, such "
+            f"as {items['key'].iloc[train[int(named.isna().argmax())]]}; give their corpus one in corpus.toml"
+        )
+    means = np.stack([np.asarray(clips[row], dtype=np.float64).mean(0) for row in train.tolist()])
+    return steadiness(means, targets[torch.from_numpy(train)].double().numpy(), named.to_numpy(str))

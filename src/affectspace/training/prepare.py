@@ -18,7 +18,7 @@ from affectspace.training.data import NO_ROWS, Data
 from affectspace.training.frontends import make_views
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.inputs import Inputs
-from affectspace.training.normalised import normalised_groups, uses_own, without_put_aside
+from affectspace.training.normalised import normalised_groups, steady_weights, uses_own, without_put_aside
 from affectspace.training.of_languages import lacks_of_languages
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
@@ -83,6 +83,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
             )
         groups = without_put_aside(normalised_groups(items, normalise.scope), split, unlabelled)
         normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
+        if normalise.steady_across:
+            normaliser = normaliser.weighed(steady_weights(clips, items, soft, train, normalise.steady_across))
         inputs[name] = Inputs(clips, normaliser, _reads_sequences(recipe, name))
         uses |= normalise.transductive and groups is not None and uses_own(groups, split, has)
     uses |= recipe.semi_supervised is not None and recipe.semi_supervised.transductive
@@ -157,7 +159,7 @@ def _with_share(recipe: Recipe, gathered: Gathered, split: Split) -> tuple[Split
 
 
 def _normalised(recipe: Recipe) -> dict[str, Any]:
-    told = {name: view.features.normalise.model_dump() for name, view in recipe.per_modality().items()}
+    told = {name: view.features.normalise.model_dump(exclude_none=True) for name, view in recipe.per_modality().items()}
     return told if recipe.modalities else told["features"]
 
 

@@ -27,16 +27,24 @@ class Normalise(Section):
     """z-normalisation: whose mean and variance an item is given.
 
     ``transductive`` lets corpora or speakers outside training use their own (unlabelled) items,
-    which is no longer a test on data never seen, and is said so in every output.
+    which is no longer a test on data never seen, and is said so in every output. ``steady_across`` then weighs each
+    feature by how steady it is from corpus to corpus, or language to language, of the training items; see
+    :func:`affectspace.features.steadiness`.
     """
 
     scope: Literal["none", "item", "speaker", "corpus", "train"] = "train"
     transductive: bool = False
+    steady_across: Literal["corpus", "language"] | None = None
 
     @model_validator(mode="after")
     def _has_groups(self) -> Self:
         if self.transductive and self.scope not in {"speaker", "corpus"}:
             raise ValueError(f"transductive has no meaning for scope {self.scope!r}; legal with it: speaker, corpus")
+        if self.steady_across and self.scope in {"none", "item"}:
+            raise ValueError(
+                f"steady_across weighs features by the statistics of training items, which scope {self.scope!r} does "
+                "not use; legal with it: train, corpus, speaker"
+            )
         return self
 
 
@@ -74,12 +82,14 @@ class FunctionalsFeatures(Section):
 class RelativeFunctionalsFeatures(Section):
     """How a voice moves about its own mean, one vector a recording, by openSMILE's descriptors of eGeMAPS.
 
-    Of no use for telling speakers and microphones, which differ between languages; its licence rules out commercial
-    use. Needs ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
+    Of no use for telling speakers and microphones, which differ between languages; with ``absolute`` the 88 functionals
+    of eGeMAPS, which tell them, come first. Its licence rules out commercial use. Needs
+    ``pip install "affectspace[functionals]"``; ``max_bad_share`` as for log-Mel features.
     """
 
     kind: Literal["relative_functionals"]
     level: float | None = Field(default=None, le=0)
+    absolute: bool = False
     max_bad_share: float = Field(default=0.1, ge=0, le=1)
     normalise: Normalise = Normalise()
 
