@@ -43,6 +43,14 @@ class TestCrossLanguage:
         assert len(split.validate) > 0
         assert not audit(items, split, allow=["speaker"] if by in ("item", "language") else [])
 
+    def test_others_are_all_but_source_and_target(self):
+        items = make()
+        items.loc[items["corpus"] == "cremad", "language"] = "am"
+        told = cross_language(items, "en", ["de"], ["others"], validate_share=0)
+        named = cross_language(items, "en", ["de"], ["am", "ur"], validate_share=0)
+        assert told.name == named.name == "de, with am + ur -> en"
+        np.testing.assert_array_equal(told.train, named.train)
+
     def test_source_and_auxiliary_alone_train_and_the_name_tells_which_is_which(self):
         items = make()
         alone = cross_language(items, "en", ["de"])

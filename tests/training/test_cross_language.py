@@ -95,6 +95,7 @@ def test_unlabelled_items_of_the_target_never_train(folder, tmp_path):
     [
         ({"source": ["de"]}, "'de' is the target and trains as well, so that it would not be a language never heard"),
         ({"auxiliary": ["en"]}, "auxiliary is en beside no source; name the source, or leave auxiliary out"),
+        ({"auxiliary": ["others"]}, "auxiliary is others beside no source; name the source, or leave auxiliary out"),
         ({"fold": 1}, "fold is 1 without target_folds; leave it out, or give both"),
     ],
 )

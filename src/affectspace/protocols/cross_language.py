@@ -41,7 +41,8 @@ def cross_language(
             named are in no part.
         target: the language that is tested.
         source: those that train; none: all but the target.
-        auxiliary: those that train beside the source, which is one language then, as a rule.
+        auxiliary: those that train beside the source, which is one language then, as a rule; ``["others"]``: all
+            but the target.
         validate_share: of the training items, of each corpus about the same, from 0 (nothing validates) to below 1.
         validate_by: the group that validation takes whole, ``"speaker"``, ``"session"``, ``"script"``, ``"item"``; or
             ``"language"``: of the languages that train, whole ones validate.
@@ -71,7 +72,9 @@ def cross_language(
     languages = known_languages(items)
     present = sorted(languages.unique())
     _refuse_two_spellings(present)
-    source = list(source) or [name for name in present if name != target and name not in auxiliary]
+    others = [name for name in present if name not in (target, *source)]
+    auxiliary = others if [*auxiliary] == ["others"] else list(auxiliary)
+    source = list(source) or [name for name in others if name not in auxiliary]
     for name in (target, *source, *auxiliary):
         _legal(name, present)
     named = [*source, *auxiliary]

@@ -55,9 +55,10 @@ class CrossCorpus(Section):
 class CrossLanguage(Section):
     """Train on the ``source`` and ``auxiliary`` languages, test on ``target``, of which nothing was heard.
 
-    Without ``source`` all languages but the target train. Validation is whole groups of the languages that train, or by
-    ``validate_by`` = "language" whole ones of these. ``target_folds`` gives an upper bound and no test on a language
-    never heard: the target's speakers are dealt into so many folds, and those that are not tested train, too.
+    Without ``source`` all languages but the target train; ``auxiliary = ["others"]`` is all but source and target.
+    Validation is whole groups of the languages that train, or by ``validate_by`` = "language" whole ones of these.
+    ``target_folds`` gives an upper bound and no test on a language never heard: the target's speakers are dealt into so
+    many folds, and those that are not tested train, too.
     """
 
     kind: Literal["cross_language"]
