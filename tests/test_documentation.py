@@ -114,6 +114,14 @@ def test_the_page_on_several_modalities_holds_a_recipe_and_a_table(tmp_path):
     assert make_recipe(whole | protocol).protocol.within == "session"
 
 
+def test_the_recipe_of_the_page_on_languages_runs(checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
+    (block,) = blocks(ROOT / "docs/languages.md", "toml")
+    Path("never_heard.toml").write_text(block, encoding="utf-8")
+    assert run("affectspace train never_heard.toml training.threads=1", monkeypatch) == 0, capsys.readouterr().err
+    assert "qaa + qab -> qac" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -17,6 +17,13 @@ def test_every_front_end_of_this_version_is_told_in_words():
     assert feature_words(told) == (
         "functionals eGeMAPSv02 of openSMILE, of sound at 16000 Hz (functionals/1, openSMILE 2.6.0)"
     )
+    told = "relative_functionals/1 opensmile=2.6.0 set=eGeMAPSv02 level=-26.0 sample_rate=16000"
+    words = (
+        "how eGeMAPSv02's descriptors move within a recording at 16000 Hz, scaled to -26 dB of full scale "
+        "(relative_functionals/1, openSMILE 2.6.0)"
+    )
+    assert feature_words(told) == words
+    assert feature_words(f"{told} absolute=True") == f"functionals eGeMAPSv02 of openSMILE, and {words}"
 
 
 def test_the_finder_is_named():

@@ -40,6 +40,7 @@ def feature_words(fingerprint: str) -> str:
                 return f"{told}{_loudness(given)} ({made}, openSMILE {given['opensmile']})"
             case "relative_functionals":
                 told = f"how {given['set']}'s descriptors move within a recording at {given['sample_rate']} Hz"
+                told = f"functionals {given['set']} of openSMILE, and {told}" if "absolute" in given else told
                 return f"{told}{_loudness(given)} ({made}, openSMILE {given['opensmile']})"
             case "vectors":
                 whole = re.search(r"columns=(.*) content=(.*)", settings)
