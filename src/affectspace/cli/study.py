@@ -171,6 +171,7 @@ def _tell(outcome: "Outcome", command: str) -> None:
 def _next(outcome: "Outcome", results: "StudyResults") -> None:
     place = results.runs.iloc[0]
     same = results.runs[(results.runs["split"] == place["split"]) & (results.runs["seed"] == place["seed"])]
+    same = same[same["recipe"].isin(results.trained)]
     runs = [outcome.folder / folder for folder in same["folder"][:COMPARED]]
     of = f"  # the first {COMPARED} of {len(same)} recipes" if len(same) > COMPARED else ""
     report = (outcome.folder / "report.html").resolve().as_uri()

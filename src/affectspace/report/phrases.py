@@ -2,8 +2,8 @@
 
 from math import isfinite
 
-from affectspace.studies.summary import ALPHA, listed
-from affectspace.studies.words import counted
+from affectspace.studies.summary import ALPHA
+from affectspace.studies.words import counted, listed
 
 __all__ = [
     "NONE", "PERCENT", "counted", "ends", "in_percent", "in_points", "listed", "p_value", "percent", "signed",

@@ -103,6 +103,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
 def _protocol(results: StudyResults, lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """The same lines, with the features of all recipes; and who chose the epoch where a run was given it."""
     lines = [*(line for line in lines if line[0] not in FEATURES), *study_facts.features(results)]
+    lines += study_facts.fusions(results)
     chose = any((e.get("shared") or {}).get("epoch") or e.get("own_epoch") for e in results.selection.values())
     if not chose:
         return lines
@@ -127,7 +128,8 @@ def _sign(split: SplitSummary) -> tuple[str, str]:
 
 def _done(results: StudyResults) -> str:
     planned = counted(results.planned, "run")
-    return f"{len(results.runs):,} of {planned} {'is' if results.planned == 1 else 'are'} finished"
+    finished = results.runs["recipe"].isin(results.trained).sum()  # the others are fused of these
+    return f"{finished:,} of {planned} {'is' if results.planned == 1 else 'are'} finished"
 
 
 def _size(results: StudyResults) -> str:

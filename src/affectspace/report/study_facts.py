@@ -19,6 +19,7 @@ __all__ = [
     "environments",
     "examples",
     "features",
+    "fusions",
     "items",
     "limits",
     "missing",
@@ -58,11 +59,11 @@ def _by_recipe(results: StudyResults, split: str) -> dict[str, Run]:
 
 
 def recipe_differences(results: StudyResults) -> tuple[str, list[tuple[str, list[str], list[bool]]]]:
-    """The first split where all recipes have a run, and the settings in which they differ there."""
+    """The first split where all recipes that are trained have a run, and the settings in which they differ there."""
     for split in results.splits:
         there = _by_recipe(results, split)
-        if len(there) == len(results.recipes):
-            return split, facts.recipe_differences(Examples(tuple(there.values()), results.recipes))
+        if len(there) == len(results.trained):
+            return split, facts.recipe_differences(Examples(tuple(there.values()), results.trained))
     return "", []
 
 
@@ -72,8 +73,8 @@ def beside_the_loss(results: StudyResults) -> list[str]:
     What the study has chosen for a recipe does not count, nor does what has no effect on figures.
     """
     _, table = recipe_differences(results)
-    base, found = results.recipes.index(results.baseline), {}
-    for place, name in enumerate(results.recipes):
+    base, found = results.trained.index(results.baseline), {}
+    for place, name in enumerate(results.trained):
         its = [(key, values[place], values[base]) for key, values, _ in table if values[place] != values[base]]
         more = tuple(
             each for each in its if not _within(each[0], ("terms", "name", "seed", *NO_EFFECT, *results.chosen))
@@ -110,12 +111,18 @@ def features(results: StudyResults) -> list[tuple[str, str]]:
             run = results.example(split, recipe)
             for label, sentence in facts.features(run) if run else ():
                 told.setdefault(label, {}).setdefault(sentence, {})[recipe] = None
-    there = set(results.runs["recipe"])
+    there = set(results.runs["recipe"]) & set(results.trained)
     return [
         (label, sentence + ("" if set(recipes) == there else f" ({listed(list(recipes))})"))
         for label, sentences in told.items()
         for sentence, recipes in sentences.items()
     ]
+
+
+def fusions(results: StudyResults) -> list[tuple[str, str]]:
+    """What is fused of which recipes: label and sentence."""
+    told = "the mean of what {} answer, each alike, seed by seed; nothing is learned or chosen"
+    return [("Late fusion", f"{name}: {told.format(listed(members))}") for name, members in results.fuses.items()]
 
 
 def versions(results: StudyResults) -> list[str]:
@@ -187,6 +194,12 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
         told.append(
             "The recipe that leads is the best of several, which flatters it. Tukey's interval allows for that; those "
             "over speakers, and the paired ones, do not."
+        )
+    if results.fuses:
+        names, are = listed([*results.fuses]), "is" if len(results.fuses) == 1 else "are"
+        told.append(
+            f"{names} {are} fused of runs of other recipes here. Tukey's test takes all recipes as independent, which "
+            "these are not; the paired column allows for that."
         )
     told += [
         f"On {split.split} the spread over seeds is more than {UNEQUAL} times as wide in one recipe as in another, "

@@ -116,7 +116,7 @@ def table_html(splits: Sequence[SplitSummary]) -> str:
 def entry(split: SplitSummary, row: RecipeSummary) -> Entry:
     """A recipe's cell."""
     if isnan(row.mean):
-        return Entry(NONE, about="no finished run" if not row.uar.n else row.uar.reason)
+        return Entry(NONE, about=split.apart.get(row.recipe, "no finished run") if not row.uar.n else row.uar.reason)
     sd = "" if row.uar.sd is None else f" ({100 * row.uar.sd:.1f})"
     if row.recipe in split.apart and not split.obstacles:
         return Entry(in_percent(row.mean) + sd, APART, about=split.apart[row.recipe])
@@ -131,8 +131,8 @@ def chance(split: SplitSummary) -> str:
 
 def seeds(split: SplitSummary) -> str:
     """How many seeds are finished: one number, or the fewest and the most, "of" how many where some are missing."""
-    counts = [row.uar.n for row in split.rows]
-    few, many, planned = min(counts), max(counts), split.rows[0].planned
+    counts = [row.uar.n for row in split.rows if row.planned]
+    few, many, planned = min(counts), max(counts), split.base.planned
     told = str(few) if few == many else f"{few}–{many}"
     return told if few == planned else f"{told} of {planned}"
 

@@ -59,7 +59,7 @@ def _answers(split: SplitSummary) -> list[str]:
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
-    absent = [row.recipe for row in split.rows if not row.uar.n]
+    absent = [row.recipe for row in split.rows if row.planned and not row.uar.n]
     more = [f"{listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
     return [*(_tested(split) if first.verdict else _untested(split)), *split.set_apart, *more]
 

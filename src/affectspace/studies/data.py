@@ -72,7 +72,7 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
 
     choosing = {recipes.chooser, *recipes.own_grids}
     for split in recipes.study.splits:
-        for entry in recipes.study.recipes:
+        for entry in recipes.study.trained:
             try:
                 for recipe in recipes.variants(entry.name, split.name):
                     triplet_geometry(recipe)  # refuses terms that no run could have

@@ -185,7 +185,7 @@ def plan_own(recipes: StudyRecipes, data: StudyData, choices: Choices, numbers: 
 def plan_final(recipes: StudyRecipes, data: StudyData, choices: Choices) -> list[Planned]:
     """The runs that are tested."""
     found = []
-    for entry in recipes.study.recipes:
+    for entry in recipes.study.trained:
         for split, fold, choice in _chosen(data, choices):
             if entry.grid and entry.name not in choice.own:
                 continue

@@ -44,8 +44,8 @@ class StudyRecipes:
         self.source = source
         self._values: dict[tuple[str, str], dict[str, Any]] = {}
         self._faults: dict[str, list[str]] = {}
-        files = {entry.path: read_toml(Path(entry.path), "recipe") for entry in study.recipes}
-        for entry in study.recipes:
+        files = {entry.path: read_toml(Path(entry.path), "recipe") for entry in study.trained}
+        for entry in study.trained:
             for split in study.splits:
                 self._check(entry, split, files[entry.path])
         if self._faults:
@@ -114,7 +114,7 @@ class StudyRecipes:
             self._faults.setdefault(fault, []).append(place)
 
     def _same_test(self, split: SplitEntry) -> None:
-        first, *others = self.study.recipes
+        first, *others = self.study.trained
         one = self.of(first.name, split.name)
         for other in others:
             its = self.of(other.name, split.name)

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
-from affectspace.studies.answers import Judged, judge, tested_items
+from affectspace.studies.answers import Judged, fused_figures, fused_unseen, judge, tested_items
 from affectspace.studies.choices import Choices
 from affectspace.studies.records import RECORDS
 from affectspace.studies.study import CHOSEN, slug
+from affectspace.studies.words import listed
 from affectspace.training.records import fault_in
 from affectspace.training.run import Run
 
@@ -53,11 +54,16 @@ class StudyResults:
     are read only for what asks speaker by speaker, and not kept. Runs that are not finished, or whose
     settings are not chosen yet, are listed in :attr:`missing` and counted nowhere else.
 
+    A recipe that fuses others has no runs of its own: where those of all its members are finished, their
+    mean answers are read from their predictions, and what follows from these stands beside the others.
+
     Args:
         folder: that ``affectspace study`` wrote.
 
     Attributes:
         name, recipes, splits, seeds, baseline: of the study file.
+        fuses: the names of the members of each recipe that fuses others, sorted.
+        trained: the other recipes.
         chooser: the recipe whose inner runs choose for all; None where none does.
         chosen: keys of recipes that the study itself chooses.
 
@@ -78,9 +84,13 @@ class StudyResults:
             seeds = plan["seeds"]
             self.name = str(plan.get("name") or self.folder.name)
             self.recipes = _names(plan["recipes"], "recipes")
+            self.fuses = {
+                str(each["name"]): tuple(sorted(each["fuses"])) for each in plan["recipes"] if each.get("fuses")
+            }
+            self.trained = tuple(name for name in self.recipes if name not in self.fuses)
             self.splits = _names(plan["splits"], "splits")
             self.seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(int(seed) for seed in seeds)
-            self.baseline = str(plan.get("baseline") or self.recipes[0])
+            self.baseline = str(plan.get("baseline") or next(iter(self.trained), ""))
             shared = plan.get("grid") or {}
             self.chooser = str(shared["recipe"]) if shared.get("recipe") else None
             grids = [shared.get("values") or {}, *(entry.get("grid") or {} for entry in plan["recipes"])]
@@ -88,17 +98,19 @@ class StudyResults:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # TOML's own errors are ValueErrors
             what = f"{error} is missing" if isinstance(error, KeyError) else error
             raise self._damaged("study.toml", what) from error
-        if self.baseline not in self.recipes:
-            raise self._damaged("study.toml", f"baseline {self.baseline!r} is none of {', '.join(self.recipes)}")
-        self._judged: dict[tuple[str, str, str], list[Judged]] = {}
+        if self.baseline not in self.trained:
+            raise self._damaged("study.toml", f"baseline {self.baseline!r} is none of {', '.join(self.trained)}")
+        if unknown := [name for several in self.fuses.values() for name in several if name not in self.trained]:
+            raise self._damaged("study.toml", f"{unknown[0]!r}, which is fused, is none of {', '.join(self.trained)}")
+        self._judged: dict[tuple[str, str, str], dict[int, Judged]] = {}
 
     def __repr__(self) -> str:
         return f"StudyResults({str(self.folder)!r})"
 
     @property
     def planned(self) -> int:
-        """How many runs the study has once it is finished; one of several folds is one."""
-        return len(self.recipes) * len(self.splits) * len(self.seeds)
+        """How many runs the study has once it is finished; one of several folds is one, what is fused none."""
+        return len(self.trained) * len(self.splits) * len(self.seeds)
 
     @property
     def finished(self) -> bool:
@@ -109,7 +121,7 @@ class StudyResults:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """One row a finished run, in the order of the study file.
+        """One row a finished run, or what is fused of such, in the order of the study file.
 
         ``recipe``, ``split``, ``seed``; the figures of the test items, and of what terms have learned, as in
         ``metrics.json``, NaN where undefined, ``FIGURES`` first and then whatever else some run has, those of an
@@ -117,29 +129,36 @@ class StudyResults:
         ``by_modality.NAME+NAME.FIGURE``, and of how two match under ``matching.NAME+NAME.FIGURE``;
         of how well speakers, say, are told, under ``probes.NAME.before`` and so on;
         ``selected_epoch``, a number, or a list with one a fold; ``seconds``, NaN where not recorded; ``folder``,
-        within the study's.
+        within the study's. What is fused has the figures that follow from probabilities, no epoch, no seconds and no
+        folder.
         """
         rows, figures = [], dict.fromkeys(FIGURES)
-        for recipe, split, seed, run in self._finished():
-            found = self._test_figures(run)
-            for part in PARTS:
-                for name, of_part in getattr(run, part).items():
-                    found |= {f"{part}.{name}.{key}": value for key, value in of_part.items()}
-            figures |= dict.fromkeys(found)
-            rows.append({
-                "recipe": recipe, "split": split, "seed": seed, **found,
-                "selected_epoch": run.metrics.get("selected_epoch"),
-                "seconds": float(run.timing.get("seconds") or np.nan),
-                "folder": run.path.relative_to(self.folder).as_posix(),
-            })  # fmt: skip
+        for recipe, split in product(self.recipes, self.splits):
+            for seed, (run, *others) in self._runs(recipe, split).items():
+                found = self._fused(recipe, split, [run, *others]) if others else self._figures(run)
+                figures |= dict.fromkeys(found)
+                rows.append({
+                    "recipe": recipe, "split": split, "seed": seed, **found,
+                    "selected_epoch": [] if others else run.metrics.get("selected_epoch"),
+                    "seconds": np.nan if others else float(run.timing.get("seconds") or np.nan),
+                    "folder": "" if others else run.path.relative_to(self.folder).as_posix(),
+                })  # fmt: skip
         table = pd.DataFrame(rows, columns=[*PLACES[:3], *figures, *PLACES[3:]])
         return table.astype(dict.fromkeys(figures, float))
 
     @cached_property
     def missing(self) -> pd.DataFrame:
-        """One row a planned run that is not finished: recipe, split, seed, state in words, folder."""
+        """One row a planned run that is not finished: recipe, split, seed, state in words, folder.
+
+        What is fused is missing while a run of a member is, and has no folder.
+        """
         rows = []
         for recipe, split, seed in product(self.recipes, self.splits, self.seeds):
+            if recipe in self.fuses:
+                waits = [name for name in self.fuses[recipe] if (name, split, seed) not in self._opened]
+                if waits and self.alike(recipe, split):
+                    rows.append((recipe, split, seed, f"waits for {listed(waits)}", ""))
+                continue
             folder = self.run_folder(recipe, split, seed)
             waits = (recipe, split) in self.open
             if waits or not (folder / "metrics.json").is_file():
@@ -174,19 +193,39 @@ class StudyResults:
     # ---- answers
 
     def judged(self, recipe: str, split: str, part: str = "test") -> list[Judged]:
-        """What each finished run said of the test items, or the unseen ones, by speaker, one a seed; kept once read."""
-        key = (recipe, split, part)
-        if key not in self._judged:
-            self._judged[key] = [judge(run, part) for _, _, _, run in self._finished(recipe, split)]
-        return self._judged[key]
+        """What each finished run said of the test items, or the unseen ones, by speaker, one a seed; kept once read.
+
+        Of a recipe that fuses others, what their runs of each seed said together.
+        """
+        return [*self._judged_by_seed(recipe, split, part).values()]
+
+    def members(self, recipe: str) -> tuple[str, ...]:
+        """The recipes whose runs answer for a recipe: those that it fuses, or itself."""
+        return self.fuses.get(recipe, (recipe,))
+
+    def alike(self, recipe: str, split: str, part: str = "test") -> bool:
+        """Whether the members of a recipe were judged on the same items with the same labels, seed by seed.
+
+        True of one that fuses none, and while no seed is finished by all members.
+        """
+        if recipe not in self.fuses:
+            return True
+        if len({run.classes for name in self.fuses[recipe] if (run := self.example(split, name))}) > 1:
+            return False
+        each = [self._judged_by_seed(name, split, part) for name in self.fuses[recipe]]
+        shared = set(self.seeds).intersection(*each)
+        return all(len({its[seed].digest for its in each}) == 1 for seed in shared)
 
     def items(self, recipe: str, split: str) -> list[str]:
         """Which items the first finished run of a recipe was judged on, "corpus/id", sorted."""
-        run = self.example(split, recipe)
+        run = self.example(split, self.members(recipe)[0])
         return tested_items(run) if run else []
 
     def example(self, split: str, recipe: str | None = None) -> Run | None:
-        """A finished run of a split, of the baseline where there is one: for protocol, corpora and licences."""
+        """A finished run of a split, of the baseline where there is one: for protocol, corpora and licences.
+
+        A recipe that fuses others has none.
+        """
         order = [recipe] if recipe is not None else [self.baseline, *self.recipes]
         return next((run for name in order for _, _, _, run in self._finished(name, split)), None)
 
@@ -224,8 +263,8 @@ class StudyResults:
 
     @property
     def own_settings(self) -> dict[str, int]:
-        """Among how many each recipe has chosen for itself alone, 1 where among none."""
-        return {name: self.choices.own_settings(name) for name in self.recipes}
+        """Among how many each recipe that is trained has chosen for itself alone, 1 where among none."""
+        return {name: self.choices.own_settings(name) for name in self.trained}
 
     @cached_property
     def timing(self) -> dict[str, Any]:
@@ -252,15 +291,44 @@ class StudyResults:
         return self.folder / "runs" / slug(recipe) / slug(split) / f"seed-{seed}"
 
     def _finished(self, recipe: str | None = None, split: str | None = None) -> Iterator[tuple[str, str, int, Run]]:
-        for name, where, seed in product(self.recipes, self.splits, self.seeds):
+        for name, where, seed in product(self.trained, self.splits, self.seeds):
             if recipe in (None, name) and split in (None, where) and (name, where, seed) in self._opened:
                 yield name, where, seed, self._opened[name, where, seed]
 
     @cached_property
     def _opened(self) -> dict[tuple[str, str, int], Run]:
-        keys = product(self.recipes, self.splits, self.seeds)
+        keys = product(self.trained, self.splits, self.seeds)
         folders = {key: self.run_folder(*key) for key in keys if key[:2] not in self.open}
         return {key: Run(folder) for key, folder in folders.items() if (folder / "metrics.json").is_file()}
+
+    def _runs(self, recipe: str, split: str) -> dict[int, list[Run]]:
+        """By seed the finished run of a recipe, or those of all members, where they can be fused."""
+        members, found = self.members(recipe), {}
+        for seed in self.seeds if self.alike(recipe, split) else ():
+            keys = [(name, split, seed) for name in members]
+            if all(key in self._opened for key in keys):
+                found[seed] = [self._opened[key] for key in keys]
+        return found
+
+    def _judged_by_seed(self, recipe: str, split: str, part: str) -> dict[int, Judged]:
+        key = (recipe, split, part)
+        if key not in self._judged:
+            self._judged[key] = {seed: judge(runs, part) for seed, runs in self._runs(recipe, split).items()}
+        return self._judged[key]
+
+    def _fused(self, recipe: str, split: str, runs: Sequence[Run]) -> dict[str, float]:
+        figures = fused_figures(runs)
+        if all(run.unseen for run in runs) and self.alike(recipe, split, "unseen"):
+            for corpus, found in fused_unseen(runs).items():
+                figures |= {f"unseen.{corpus}.{key}": value for key, value in found.items()}
+        return figures
+
+    def _figures(self, run: Run) -> dict[str, float]:
+        figures = self._test_figures(run)
+        for part in PARTS:
+            for name, found in getattr(run, part).items():
+                figures |= {f"{part}.{name}.{key}": value for key, value in found.items()}
+        return figures
 
     def _test_figures(self, run: Run) -> dict[str, float]:
         figures = run.scores("test") | run.scores("learned")

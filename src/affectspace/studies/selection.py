@@ -156,7 +156,7 @@ class Selection:
             found[question] = replace(choice, own=settings)
         for question in self.data.questions:
             made = found.get(question)
-            entries = self.recipes.study.recipes
+            entries = self.recipes.study.trained
             waiting = [each.name for each in entries if made is None or (each.grid and each.name not in made.own)]
             if waiting:
                 self.open[question] = self.record[_key(question)]["open"] = waiting

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator, mo
 
 from affectspace.errors import InputError
 from affectspace.studies.split_name import split_name
+from affectspace.studies.words import listed
 from affectspace.training.dotted import canonical, dotted, put
 from affectspace.training.recipe import make_recipe
 from affectspace.training.schema import Section, sentences
@@ -65,12 +66,16 @@ Name = Annotated[str, AfterValidator(_can_be_told)]
 
 
 class RecipeEntry(Section):
-    """A recipe file, what this study changes in it, and what it chooses for it alone."""
+    """A recipe file, what this study changes in it, and what it chooses for it alone; or which others are fused.
+
+    What ``fuses`` others is their late fusion: it has no file, trains nothing and chooses nothing.
+    """
 
     name: Name
-    path: str
+    path: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
+    fuses: tuple[str, ...] = ()
 
     @field_validator("set", mode="before")
     @classmethod
@@ -81,6 +86,27 @@ class RecipeEntry(Section):
     @classmethod
     def _lists(cls, table: Any) -> Any:
         return _tried(table)
+
+    @field_validator("fuses")
+    @classmethod
+    def _several(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise ValueError(f"{', '.join(map(repr, twice))} {_is(twice)} named more than once; each weighs alike")
+        if len(names) < 2:
+            told = f"only {names[0]!r} is" if names else "nothing is"
+            raise ValueError(f"{told} named; a fusion takes at least two recipes of the study")
+        return names
+
+    @model_validator(mode="after")
+    def _trained_or_fused(self) -> Self:
+        if not self.fuses and not self.path:
+            raise ValueError(f"recipe {self.name!r} has no path; give that of a recipe, or fuses, which names others")
+        if self.fuses and (more := [key for key in ("path", "set", "grid") if key in self.model_fields_set]):
+            raise ValueError(
+                f"recipe {self.name!r} fuses others, and so trains nothing to which {' and '.join(more)} could apply; "
+                f"leave {'it' if len(more) == 1 else 'them'} out"
+            )
+        return self
 
 
 class SplitEntry(Section):
@@ -166,12 +192,9 @@ class Study(Section):
     def _names_fit(self) -> Self:
         recipes, splits = [entry.name for entry in self.recipes], [entry.name for entry in self.splits]
         faults = [*_same("recipes", recipes), *_same("splits", splits)]
-        known = {"baseline": self.baseline, "grid.recipe": self.grid.recipe if self.grid else None}
-        for key, name in known.items():
-            if name and name not in recipes:
-                near = difflib.get_close_matches(name, recipes, 1, 0.5)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                faults.append(f"{key} {name!r} is none of the recipes; {hint}legal: {', '.join(recipes)}")
+        known = [("baseline", self.baseline), ("grid.recipe", self.grid.recipe if self.grid else None)]
+        known += [(f"recipe {entry.name!r} fuses", name) for entry in self.recipes for name in entry.fuses]
+        faults += [fault for what, name in known if name for fault in self._unknown(what, name)]
         tables = {f"recipe {entry.name!r} has a grid": entry.grid for entry in self.recipes}
         for where, values in {"grid.values ranges": self.searched.values, **tables}.items():
             faults += [f"{where} over {fault}" for fault in _unfit(values, self.searched.epoch)]
@@ -181,6 +204,21 @@ class Study(Section):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _unknown(self, what: str, name: str) -> Iterable[str]:
+        """What is wrong with a name where one of a recipe that is trained is needed."""
+        fusions, trained = {entry.name: entry.fuses for entry in self.recipes}, [each.name for each in self.trained]
+        near, legal = difflib.get_close_matches(name, trained, 1, 0.5), f"legal: {', '.join(trained)}"
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        if name not in fusions:
+            yield f"{what} {name!r} is none of the recipes; {hint}{legal}"
+        elif fusions[name]:
+            yield f"{what} {name!r}, which fuses {listed(fusions[name])} and is not trained itself; {legal}"
+
+    @property
+    def trained(self) -> tuple[RecipeEntry, ...]:
+        """The recipes that have runs of their own: all but those that fuse others."""
+        return tuple(entry for entry in self.recipes if not entry.fuses)
 
     @property
     def searched(self) -> Grid:
@@ -249,7 +287,7 @@ def load_study(path: str | Path) -> Study:
 
     Recipes' paths, and ``data`` in a ``set``, are relative to the study file. A recipe without a name has
     that of its file; a study without splits has one, named after the first recipe's protocol; the
-    baseline is the first recipe unless another is named.
+    baseline is the first recipe unless another is named. Recipes that fuse others count for neither.
 
     Raises:
         InputError: no such file, malformed TOML, unknown or illegal keys, recipe files that are missing.
@@ -277,7 +315,8 @@ def load_study(path: str | Path) -> Study:
         what = "is no recipe" if len(missing) == 1 else "are no recipes"
         faults.append(f"{path}: there {what} {', '.join(missing)}; paths are relative to the study file")
         raise InputError("\n".join(faults))
-    if isinstance(first := next(iter(_tables(values, "recipes")), None), dict) and "name" in first:
+    trained = [entry for entry in _tables(values, "recipes") if "fuses" not in entry]
+    if isinstance(first := next(iter(trained), None), dict) and "name" in first:
         values.setdefault("baseline", first["name"])
         if "splits" not in values:
             values["splits"] = [{"name": _protocol_name(first)}]
@@ -324,6 +363,6 @@ def dump_study(study: Study) -> str:
     """The study as TOML; :func:`load_study` gives an equal one back from any folder."""
     values = study.model_dump(mode="json", exclude_none=True)
     for entry in (*values["recipes"], *values["splits"]):
-        for key in [key for key in ("set", "grid") if not entry.get(key, True)]:
+        for key in [key for key in ("path", "set", "grid", "fuses") if not entry.get(key, True)]:
             del entry[key]
     return tomli_w.dumps(values)

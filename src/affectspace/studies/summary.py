@@ -21,10 +21,10 @@ from affectspace.studies.statistics import (
     paired,
     tukey,
 )
-from affectspace.studies.words import counted
+from affectspace.studies.words import counted, listed
 from affectspace.training.run import Run
 
-__all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "listed", "summarise"]
+__all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "summarise"]
 
 ALPHA = 0.05  # below this a p is marked
 FEW_SEEDS = 5  # with fewer a standard deviation is a rough guess
@@ -43,7 +43,7 @@ class RecipeSummary:
     Args:
         recipe: its name.
         uar: mean over seeds with its t interval and sd; None without a finished run.
-        planned: how many seeds the study has; ``uar.n`` of them are finished.
+        planned: how many seeds the study has, of which ``uar.n`` are finished; 0 where its members cannot be fused.
         seconds: median over runs, as a process's first run carries its start; NaN where not recorded.
         difference: to the baseline, with Tukey's simultaneous interval and p; None for the baseline.
         paired: the same difference over the seeds that both have, by the paired t test, not adjusted.
@@ -106,7 +106,7 @@ class SplitSummary:
         obstacles: why recipes cannot be ranked, in sentences; empty where they can.
         no_speakers: why there is no interval over speakers; empty where there is.
         transductive: recipes whose runs saw the unlabelled test items.
-        apart: recipes that were judged on other items than the baseline, and in words on which.
+        apart: recipes that were judged on other items than the baseline, or fuse such, and in words on which.
     """
 
     split: str
@@ -195,6 +195,7 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     comparable = not torn and not (apart and len(tested) == 1 + len(apart))
     if comparable:
         tested = tuple(name for name in tested if name not in apart)
+    unlike = {name: _unlike(results, split, name) for name in results.fuses if not results.alike(name, split)}
     groups = [figures[name] for name in tested]
     why = "the recipes were not judged on the same items"
     if len(tested) < 2:
@@ -207,9 +208,9 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     rows = []
     for name, table in by_recipe.items():
         seconds = float(table["seconds"].median()) if len(table) else np.nan
-        row = RecipeSummary(
-            name, mean_interval(figures[name]), len(results.seeds), seconds, reached=_reached(table, judged.get(name))
-        )
+        planned = 0 if name in unlike else len(results.seeds)
+        uar, reached = mean_interval(figures[name]), _reached(table, judged.get(name))
+        row = RecipeSummary(name, uar, planned, seconds, reached=reached)
         if comparable and name != base and {name, base} <= set(tested) and _finite(figures[name], figures[base]):
             one, other = ([each.tally for each in judged[which]] for which in (name, base))
             own, its = (by_recipe[which].set_index("seed")["uar"] for which in (name, base))
@@ -226,20 +227,28 @@ def _split(results: StudyResults, split: str) -> SplitSummary:
     summary = SplitSummary(
         split, base, tuple(rows), float(chance), judged[first][0].items if first else 0, anova, pairs, tested, (),
         _no_speakers([judged[name] for name in tested]),
-        tuple(name for name in judged if _transductive(results, split, name)), apart,
+        tuple(name for name in judged if _transductive(results, split, name)), apart | unlike,
     )  # fmt: skip
     if comparable:
         return summary
-    return replace(
-        summary, obstacles=summary.set_apart or (f"The seeds of {first} were not judged on the same items.", REMEDY)
-    )
+    seeds = (f"The seeds of {first} were not judged on the same items.", REMEDY) if torn else ()
+    return replace(summary, obstacles=seeds or summary.set_apart)
+
+
+def _unlike(results: StudyResults, split: str, recipe: str) -> str:
+    """Why a recipe cannot fuse its members, in words."""
+    judged = {name: runs for name in results.fuses[recipe] if (runs := results.judged(name, split))}
+    reasons = _apart(results, split, next(iter(judged)), judged)
+    told = "; ".join(f"{name} {why.removeprefix('it ')}" for name, why in reasons.items())
+    what = "on the same items" if told else "on the same items seed by seed"
+    return f"fuses {listed(results.fuses[recipe])}, which were not judged {what}{f': {told}' if told else ''}"
 
 
 def _apart(results: StudyResults, split: str, first: str, judged: Mapping[str, Sequence[Judged]]) -> dict[str, str]:
     """The recipes that cannot be compared with the first, and why."""
     reasons = {}
     for name, runs in judged.items():
-        own, its = (_example(results, split, each).classes for each in (name, first))
+        own, its = (_example(results, split, results.members(each)[0]).classes for each in (name, first))
         if len({each.digest for each in runs}) > 1:
             reasons[name] = "on other items from seed to seed"
         elif own != its:
@@ -279,7 +288,7 @@ def _no_speakers(judged: Sequence[Sequence[Judged]]) -> str:
 
 
 def _transductive(results: StudyResults, split: str, recipe: str) -> bool:
-    return bool(_example(results, split, recipe).metrics.get("transductive"))
+    return any(_example(results, split, name).metrics.get("transductive") for name in results.members(recipe))
 
 
 def _example(results: StudyResults, split: str, recipe: str) -> Run:
@@ -295,15 +304,3 @@ def _or_nan(value: float | None) -> float:
 
 def _finite(*figures: np.ndarray) -> bool:
     return all(np.isfinite(each).all() for each in figures)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them; semicolons part three and more of which one holds a comma.
-
-    Example:
-        >>> listed(["CE", "KL", "JS"]), listed(["CE, plain", "KL", "JS"])
-        ('CE, KL and JS', 'CE, plain; KL; and JS')
-    """
-    if any("," in name for name in names) and len(names) > 2:
-        return f"{'; '.join(names[:-1])}; and {names[-1]}"
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

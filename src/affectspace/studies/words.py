@@ -1,6 +1,8 @@
-"""Numbers and times as people say them."""
+"""Numbers, times and lists as people say them."""
 
-__all__ = ["counted", "duration"]
+from collections.abc import Sequence
+
+__all__ = ["counted", "duration", "listed"]
 
 
 def counted(number: int, what: str) -> str:
@@ -25,3 +27,15 @@ def duration(seconds: float) -> str:
     if seconds < 595:
         return f"{seconds / 60:.1f} min"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them; semicolons part three and more of which one holds a comma.
+
+    Example:
+        >>> listed(["CE", "KL", "JS"]), listed(["CE, plain", "KL", "JS"])
+        ('CE, KL and JS', 'CE, plain; KL; and JS')
+    """
+    if any("," in name for name in names) and len(names) > 2:
+        return f"{'; '.join(names[:-1])}; and {names[-1]}"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
