@@ -68,6 +68,27 @@ def test_a_study_is_told_in_one_line_a_table_and_what_to_type_next(run, lay, tmp
     assert run("study", "study.toml")[::2] == (0, "opening the data ... all 6 runs are finished")
 
 
+def test_what_is_fused_stands_beside_what_is_trained(run, lay, tmp_path):
+    recipes = [{"name": name, "path": "recipe.toml"} for name in ("CE", "again")]
+    recipes[1]["set"] = {"training.learning_rate": 1e-3}
+    lay(recipes=[{"name": "both", "fuses": ["CE", "again"]}, *recipes], seeds=1)
+    code, out, err = run("study", "study.toml")
+    assert (code, "2 of 2 runs are finished" in err) == (0, True), err
+    assert out.splitlines()[1].split() == ["UAR", "%", "chance", "both", "CE", "again", "seeds"]
+    assert out.splitlines()[-1] == (
+        "  affectspace report studies/tiny/runs/CE/there/seed-0 studies/tiny/runs/again/there/seed-0 --out runs.html"
+    )
+    code, out, err = run("study", "study.toml", "--json")
+    told = json.loads(out)
+    assert (told["planned"], told["finished"], told["trained"]) == (2, 2, 0)
+    assert [(row["recipe"], row["n"], row["seconds"] is None) for row in told["table"]] == [
+        ("both", 1, True),
+        ("CE", 1, False),
+        ("again", 1, False),
+    ]
+    assert told["table"][0]["difference"] == pytest.approx(told["table"][0]["mean"] - told["table"][1]["mean"])
+
+
 def test_faults_of_the_file_are_sentences(run, lay):
     assert run("study", "nowhere.toml")[::2] == (
         2, "error: there is no study nowhere.toml; a study is a TOML file, and some lie in recipes/studies/",

@@ -127,6 +127,7 @@ def fabricate_study(
     details: Mapping[str, Mapping[str, object]] | None = None,
     grid: Mapping[str, object] | None = None,
     own: Mapping[str, Mapping[str, object]] | None = None,
+    fuses: Mapping[str, Sequence[str]] | None = None,
     **run: object,
 ) -> Path:
     """A study folder.
@@ -140,6 +141,7 @@ def fabricate_study(
         details: recipe -> further arguments of its runs.
         grid: of the study; no runs are made for it.
         own: recipe -> its own grid.
+        fuses: further recipes -> those that they fuse.
         run: arguments of all runs, see :func:`fabricate_run`.
     """
     folder.mkdir(parents=True)
@@ -151,7 +153,8 @@ def fabricate_study(
         "recipes": [
             {"name": recipe, "path": "/recipes/recipe.toml", "grid": dict((own or {}).get(recipe, {}))}
             for recipe in skills
-        ],
+        ]
+        + [{"name": recipe, "fuses": list(members)} for recipe, members in (fuses or {}).items()],
         "splits": [{"name": split} for split in splits],
         **({"grid": dict(grid)} if grid else {}),
     }

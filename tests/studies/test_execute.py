@@ -18,6 +18,7 @@ import torch
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
 from affectspace.files import held
+from affectspace.metrics import scores
 from affectspace.studies import execute, open_study
 from affectspace.studies import pool as pool_module
 from affectspace.studies.execute import run_study
@@ -25,6 +26,7 @@ from affectspace.studies.outcome import FullDisk
 from affectspace.studies.pool import Answer, Pool
 from affectspace.studies.worker import perform
 from affectspace.training.dotted import put
+from affectspace.training.run import Run
 
 STUDY = {
     "name": "tiny",
@@ -573,6 +575,28 @@ def test_added_seeds_recipes_and_values_just_add_runs(again, world, write_study)
     assert (outcome.ran, outcome.planned) == (2 + 2, RUNS + 2 + 2), "two inner runs of the new value, two of the seed"
     assert {place: moments(folder)[place] for place in before} == before
     assert open_study(folder).seeds == (0, 1, 5)
+
+
+def test_a_fusion_that_is_added_trains_nothing(again, world, write_study):
+    path, folder = again
+    before = moments(folder)
+    fused = {"recipes": [{"name": "both", "fuses": ["CE", "KL"]}, *STUDY["recipes"]], "baseline": "CE"}
+    outcome = run_study(write_study(path.parent, world, fused), folder)
+    assert (outcome.ran, outcome.planned, outcome.finished, outcome.unplanned) == (0, RUNS, RUNS, [])
+    assert moments(folder) == before
+    results = open_study(folder)
+    assert results.finished
+    assert list(results.runs["recipe"]) == ["both", "both", "CE", "CE", "KL", "KL"]
+    for seed, judged in enumerate(results.judged("both", "there")):
+        one, other = (Run(results.run_folder(name, "there", seed)).evaluated("test") for name in ("CE", "KL"))
+        said = scores(one.targets, (one.probabilities + other.probabilities) / 2)
+        assert results.runs["uar"][seed] == pytest.approx(said["uar"])
+        assert judged.digest == results.judged("CE", "there")[seed].digest
+    (folder / "runs/KL/there/seed-1/metrics.json").unlink()
+    assert open_study(folder).missing[["recipe", "seed", "state"]].to_numpy().tolist() == [
+        ["both", 1, "waits for KL"],
+        ["KL", 1, "3 epochs done"],
+    ]
 
 
 def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, write_study):

@@ -11,9 +11,17 @@ from affectspace.errors import InputError
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import dump_study, load_study, slug
 
+BOTH = {"name": "both", "fuses": ["CE", "KL"]}
+
+
+def beside(*entries):
+    """Two recipes that are trained, and others."""
+    return {"recipes": [*({"name": name, "path": "recipe.toml"} for name in ("CE", "KL")), *entries]}
+
+
 BAD = [
     ({"seedz": 3}, "unknown key 'seedz'; did you mean 'seeds'? legal: name, seeds, baseline, recipes, splits, grid"),
-    ({"recipes.0.sett": {}}, "recipes.0: unknown key 'sett'; did you mean 'set'? legal: name, path, set, grid"),
+    ({"recipes.0.sett": {}}, "recipes.0: unknown key 'sett'; did you mean 'set'? legal: name, path, set, grid, fuses"),
     ({"grid.value": {}}, "grid: unknown key 'value'; did you mean 'values'? legal: recipe, values, runs, by, epoch"),
     ({"seeds": None}, "seeds is missing"),
     ({"seeds": 0}, "seeds: 0 is neither a count of seeds, at least 1, nor a list of seeds"),
@@ -106,6 +114,39 @@ BAD = [
         "recipe 'KL' has a grid over encoder.hidden, and grid.values chooses encoder for all recipes; leave one of",
     ),
     ({"grid.runs": 0}, "grid.runs is 0; legal: at least 1"),
+    ({"recipes.1": {"name": "KL"}}, "recipes.1: recipe 'KL' has no path; give that of a recipe, or fuses, which names"),
+    (beside(BOTH | {"fuses": []}), "recipes.2.fuses: nothing is named; a fusion takes at least two recipes of"),
+    (beside(BOTH | {"fuses": ["CE"]}), "recipes.2.fuses: only 'CE' is named; a fusion takes at least two"),
+    (beside(BOTH | {"fuses": "CE"}), "recipes.2.fuses is 'CE'; legal: a list, in [ ]"),
+    (beside(BOTH | {"fuses": ["KL", "KL"]}), "recipes.2.fuses: 'KL' is named more than once; each weighs alike"),
+    (
+        beside(BOTH | {"fuses": ["CE", "KLL"]}),
+        "recipe 'both': fuses 'KLL' is none of the recipes; did you mean 'KL'? legal: CE, KL",
+    ),
+    (
+        beside(BOTH, {"name": "all", "fuses": ["CE", "both"]}),
+        "recipe 'all': fuses 'both' is not trained itself, as it fuses CE and KL; legal: CE, KL",
+    ),
+    (
+        beside(BOTH | {"fuses": ["CE", "both"]}),
+        "recipe 'both': fuses 'both' is not trained itself, as it fuses CE and both; legal: CE, KL",
+    ),
+    (
+        beside(BOTH) | {"baseline": "both"},
+        "baseline 'both' is not trained itself, as it fuses CE and KL; legal: CE, KL",
+    ),
+    (
+        beside(BOTH) | {"grid.recipe": "both"},
+        "grid.recipe 'both' is not trained itself, as it fuses CE and KL; legal: CE, KL",
+    ),
+    (
+        beside(BOTH | {"set": {"training.epochs": 3}}),
+        "recipes.2: recipe 'both' fuses others, and so trains nothing to which set could apply; leave it out",
+    ),
+    (
+        beside(BOTH | {"path": "recipe.toml", "grid": {"terms.1.weight": [1.0]}}),
+        "recipes.2: recipe 'both' fuses others, and so trains nothing to which path and grid could apply; leave them",
+    ),
 ]
 
 
@@ -148,6 +189,18 @@ def test_a_resolved_study_is_read_back_equal_from_anywhere(written, tmp_path):
     assert study.baseline == "CE"
     assert study.recipes[0].path == str(tmp_path / "recipe.toml")
     assert study.recipes[0].set["data"] == str(tmp_path / "media")
+
+
+def test_what_is_fused_is_read_back_and_stands_for_no_recipe(written, tmp_path):
+    fused = {"name": "both", "fuses": ["base", "again"]}
+    entries = [fused, {"path": "recipe.toml"}, {"name": "again", "path": "recipe.toml"}]
+    study = load_study(written({"recipes": entries, "splits": None, "grid": None}))
+    (tmp_path / "resolved.toml").write_text(dump_study(study))
+    assert load_study(tmp_path / "resolved.toml") == study
+    assert [entry.name for entry in study.recipes] == ["both", "base", "again"]
+    assert [entry.name for entry in study.trained] == ["base", "again"]
+    assert (study.baseline, study.splits[0].name) == ("base", "alva to boro")
+    assert StudyRecipes(study).of("again", "alva to boro").name == "again"
 
 
 def test_names_that_are_not_given(written):

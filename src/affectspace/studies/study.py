@@ -193,7 +193,7 @@ class Study(Section):
         recipes, splits = [entry.name for entry in self.recipes], [entry.name for entry in self.splits]
         faults = [*_same("recipes", recipes), *_same("splits", splits)]
         known = [("baseline", self.baseline), ("grid.recipe", self.grid.recipe if self.grid else None)]
-        known += [(f"recipe {entry.name!r} fuses", name) for entry in self.recipes for name in entry.fuses]
+        known += [(f"recipe {entry.name!r}: fuses", name) for entry in self.recipes for name in entry.fuses]
         faults += [fault for what, name in known if name for fault in self._unknown(what, name)]
         tables = {f"recipe {entry.name!r} has a grid": entry.grid for entry in self.recipes}
         for where, values in {"grid.values ranges": self.searched.values, **tables}.items():
@@ -213,7 +213,7 @@ class Study(Section):
         if name not in fusions:
             yield f"{what} {name!r} is none of the recipes; {hint}{legal}"
         elif fusions[name]:
-            yield f"{what} {name!r}, which fuses {listed(fusions[name])} and is not trained itself; {legal}"
+            yield f"{what} {name!r} is not trained itself, as it fuses {listed(fusions[name])}; {legal}"
 
     @property
     def trained(self) -> tuple[RecipeEntry, ...]:
