@@ -46,6 +46,7 @@ EXTRA = (
     {"kind": "matching"},
     {"kind": "matching", "form": "hsic"},
     {"kind": "adversary"},
+    {"kind": "linear_adversary"},
     {"kind": "f_similarity", "pairs": "triplets"},
 )
 

@@ -75,6 +75,7 @@ LOSSES = [
     ("matching", losses.CrossModalMatchingLoss, ("view",), ("groups",)),
     ("matching hsic", lambda: losses.CrossModalMatchingLoss("hsic"), ("view",), ()),
     ("adversary", lambda: losses.AdversaryLoss(5, 3, hidden=4), ("speaker",), ()),
+    ("linear_adversary", lambda: losses.LinearAdversaryLoss(5, 3), ("speaker",), ()),
     ("reconstruction", losses.ReconstructionLoss, ("view", "known"), ()),
     ("pseudo_labels", lambda: losses.PseudoLabelLoss(0.3), ("view",), ()),
     ("consistency", losses.ConsistencyLoss, ("view",), ()),

@@ -73,6 +73,11 @@ CASES: dict[str, tuple[nn.Module, Call]] = {
     "hsic of views": (losses.HSICLoss(), on_sides_of_classes),
     "matching": (losses.CrossModalMatchingLoss(), on_two_sides),
     "adversary": (losses.AdversaryLoss(WIDTH, CLASSES, hidden=8), lambda loss, rows, t: loss(rows, t.argmax(-1))),
+    # without remembering, so that it is the same function every time
+    "linear_adversary": (
+        losses.LinearAdversaryLoss(WIDTH, CLASSES).eval(),
+        lambda loss, rows, t: loss(rows, t.argmax(-1)),
+    ),
     "reconstruction": (losses.ReconstructionLoss(), on_votes_in_part),
     "pseudo_labels": (losses.PseudoLabelLoss(0.6), on_two_views),
     "pseudo_labels by itself": (losses.PseudoLabelLoss(0.0), lambda loss, rows, _: loss(rows[:, :CLASSES])),

@@ -236,7 +236,7 @@ def test_the_recipe_of_the_docs_is_one(tiny):
     assert [term.kind for term in make_terms(tiny, *tomllib.loads(block)["terms"])] == [
         "cross_entropy",
         "supervised_contrastive",
-        "adversary",
+        "linear_adversary",
     ]
 
 

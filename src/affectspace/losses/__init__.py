@@ -18,6 +18,7 @@ from affectspace.losses.ground_distance import ClassFeatures, learned_ground_dis
 from affectspace.losses.guided_emd import GuidedEMDLoss, guided_emd
 from affectspace.losses.hsic import HSICLoss, hsic
 from affectspace.losses.level_regression import LevelRegressionLoss, level_logits, regressed_level
+from affectspace.losses.linear_adversary import LinearAdversaryLoss
 from affectspace.losses.map_classifier import MAPClassifier
 from affectspace.losses.matching import CrossModalMatchingLoss
 from affectspace.losses.memory import MemoryBank
@@ -49,6 +50,7 @@ __all__ = [
     "InBatchFSimilarityLoss",
     "LeftOutWarning",
     "LevelRegressionLoss",
+    "LinearAdversaryLoss",
     "MAPClassifier",
     "MMDLoss",
     "MemoryBank",

@@ -20,7 +20,7 @@ BEGIN_WITH = {
     "votes": "f_similarity",
     "scale": "f_similarity",
     "levels": "ordered_emd",
-    "groups": "adversary",
+    "groups": "linear_adversary",
     "modalities": "matching",
     "unlabelled": "pseudo_labels",
 }
@@ -118,6 +118,11 @@ GUIDE = (
         "adversary", "AdversaryLoss", ("groups",),
         "a classifier of speakers, say, from which the embedding learns to hide them",
         "N D H", "N H",
+    ),
+    GuideRow(
+        "linear_adversary", "LinearAdversaryLoss", ("groups",),
+        "what the best linear classifier tells of speakers, say, in closed form, which the embedding learns to hide",
+        "N D² + D³", "N D + D²",
     ),
     GuideRow(
         "reconstruction", "ReconstructionLoss", ("modalities", "unlabelled"),

@@ -24,6 +24,7 @@ from affectspace.losses import (
     InBatchFSimilarityLoss,
     LeftOutWarning,
     LevelRegressionLoss,
+    LinearAdversaryLoss,
     MemoryBank,
     MMDLoss,
     OrderedEMDLoss,
@@ -49,6 +50,7 @@ from affectspace.training.recipe_terms import (
     GuidedEMDEntry,
     HSICEntry,
     LevelRegressionEntry,
+    LinearAdversaryEntry,
     MatchingEntry,
     MMDEntry,
     OrderedEMDEntry,
@@ -282,6 +284,8 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
         case AdversaryEntry() as e:
             loss = AdversaryLoss(width, _count(e.kind, e.groups, data), e.hidden)
             return AdversaryTerm(loss, e.groups, e.steepness)
+        case LinearAdversaryEntry() as e:
+            return AdversaryTerm(LinearAdversaryLoss(width, _count(e.kind, e.groups, data), e.memory), e.groups)
     raise AssertionError(f"no term is made of {entry.kind}")
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "GuidedEMDEntry",
     "HSICEntry",
     "LevelRegressionEntry",
+    "LinearAdversaryEntry",
     "MMDEntry",
     "MatchingEntry",
     "OrderedEMDEntry",
@@ -231,6 +232,17 @@ class AdversaryEntry(TermEntry):
     steepness: float = Field(default=10.0, gt=0)
 
 
+class LinearAdversaryEntry(TermEntry):
+    """How well the best linear classifier tells speakers, say, from the embedding, which learns to hide them.
+
+    ``memory``: over how many items the weight of earlier ones falls to 1/e.
+    """
+
+    kind: Literal["linear_adversary"]
+    groups: GroupColumn = "speaker"
+    memory: int = Field(default=1024, ge=0)
+
+
 Term = Annotated[
     CrossEntropyEntry
     | FSimilarityEntry
@@ -248,6 +260,7 @@ Term = Annotated[
     | ReconstructionEntry
     | PseudoLabelsEntry
     | ConsistencyEntry
-    | AdversaryEntry,
+    | AdversaryEntry
+    | LinearAdversaryEntry,
     Field(discriminator="kind"),
 ]

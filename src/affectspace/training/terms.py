@@ -12,6 +12,7 @@ from affectspace.losses import (
     AdversaryLoss,
     GuidedEMDLoss,
     HSICLoss,
+    LinearAdversaryLoss,
     MemoryBank,
     MMDLoss,
     SupervisedContrastiveLoss,
@@ -199,12 +200,15 @@ class IndependenceTerm(Term):
 
 
 class AdversaryTerm(Term):
-    """A classifier of groups from which the embedding learns to hide them, the more the longer it trains."""
+    """A classifier of groups from which the embedding learns to hide them, the more the longer it trains.
+
+    Of the best linear classifier, which needs no time to learn, ``steepness`` is None: it counts in full at once.
+    """
 
     right: Tensor
     asked: Tensor
 
-    def __init__(self, loss: AdversaryLoss, groups: str, steepness: float):
+    def __init__(self, loss: AdversaryLoss | LinearAdversaryLoss, groups: str, steepness: float | None = None):
         super().__init__()
         self.loss = loss
         self.groups = groups
@@ -219,6 +223,8 @@ class AdversaryTerm(Term):
                 known = groups >= 0
                 self.right += (self.loss.logits(embeddings).argmax(-1) == groups)[known].sum()
                 self.asked += known.sum()
+        if self.steepness is None:
+            return self.loss(embeddings, groups)
         return self.loss(embeddings, groups, reversal_schedule(batch.progress, self.steepness))
 
     def epoch_end(self) -> dict[str, float]:
