@@ -49,3 +49,16 @@ def test_a_page_shows_it_with_what_it_means(make, tmp_path):
     words = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "What adversaries still tell" in words
     assert "accuracy after each epoch ends at 12.5 %, chance 10.0 %." in words
+
+
+def test_a_linear_adversary_has_a_panel_that_names_its_groups(make_run):
+    terms = [{"kind": "cross_entropy"}, {"kind": "linear_adversary", "groups": "speaker"}]
+    path = make_run("linear", "linear", items=20, epochs=2, snapshots=())
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["figures"] = {"linear_adversary.accuracy": 0.5, "linear_adversary.chance": 0.1}
+    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = Run(path)
+    run.recipe["terms"] = terms
+    (panel,) = adversary_panels(Comparison((run,)))
+    assert panel.title == "linear: linear adversary of speakers"

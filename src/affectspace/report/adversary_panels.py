@@ -57,5 +57,5 @@ def _adversaries(run: Run) -> list[str]:
 
 def _groups(run: Run, term: str) -> str:
     """What the adversary tells, by the recipe: speaker, language or corpus."""
-    entries = [entry for entry in run.recipe.get("terms", ()) if entry.get("kind") == "adversary"]
-    return str(entries[0].get("groups", "")) if len(entries) == 1 and term == "adversary" else ""
+    entries = [entry for entry in run.recipe.get("terms", ()) if entry.get("kind") == term]
+    return str(entries[0].get("groups", "")) if len(entries) == 1 else ""
