@@ -150,7 +150,7 @@ def test_a_run_that_chooses_asks_nothing(folder):
 
 
 def test_metrics_say_where_figures_lie_with_other_speakers(run):
-    told, tallied = run.metrics["over_speakers"], judge(run).tally
+    told, tallied = run.metrics["over_speakers"], judge([run]).tally
     assert told["speakers"] == 6
     for metric in ("uar", "macro_f1"):
         found = figure_interval([tallied], metric)

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affectspace.training.absent import absent_classes
-
 __all__ = ["lacks_of_languages", "languages_told"]
 
 
@@ -28,6 +26,8 @@ def lacks_of_languages(items: pd.DataFrame, targets: np.ndarray, names: Sequence
         >>> lacks_of_languages(items, np.array([[1, 0], [0, 1], [1, 0]]), ["calm", "sad"])
         {'absent': {'ur': ['sad']}, 'sole_speaker': {'ur': 'b/z'}}
     """
+    from affectspace.training.absent import absent_classes  # loads torch, which sentences of a finished run need not
+
     languages, speakers = items["language"].astype("string"), items["speaker"].astype("string")
     absent, sole = {}, {}
     for name in sorted(languages.dropna().unique()):
