@@ -136,3 +136,14 @@ def test_sound_and_words_are_read_where_they_are(tmp_path):
     }
     assert found.table.set_index("id")["modalities"].to_dict() == expected
     assert set(found.quarantine["reason"]) <= {"the item has none of the modalities"}
+
+
+def test_columns_of_the_corpus_own_are_kept_as_of_a_single_modality(run, corpus, tmp_path):
+    shutil.copytree(corpus, tmp_path / "duo")
+    items = pd.read_csv(tmp_path / "duo/items.csv")
+    items = items.assign(language="de", room=np.arange(len(items)), modalities="sound")
+    items.to_csv(tmp_path / "duo/items.csv", index=False)
+    found = embed(load_model(run.path), [tmp_path / "duo"], quiet=True)
+    assert set(found.table["language"]) == {"de"}
+    assert found.table["room"].tolist() == [int(item.removeprefix("duo/i")) for item in found.table["id"]]
+    assert found.omitted["modalities"] == "the space has a column of that name"

@@ -15,7 +15,7 @@ from affectspace.features import FeatureStore
 from affectspace.files import inside
 from affectspace.space.of_corpus import known_of
 from affectspace.space.own_columns import own_columns, typed
-from affectspace.space.read_corpora import read_corpora, reads_corpora
+from affectspace.space.read_corpora import ROW, read_corpora, reads_corpora
 from affectspace.space.space import Space
 from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import cache_folder
@@ -163,14 +163,14 @@ def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
         raise InputError(
             f"none of the {len(faulty)} items can be embedded; {_first(faulty)}" + (f". {why}" if why else "")
         )
-    places = items.pop("row").to_numpy()
+    places = items.pop(ROW).to_numpy()
 
     def clips(rows: np.ndarray) -> Any:
         found = {name: [each[place] for place in places[rows]] for name, each in read.clips.items()}
         return found if model.recipe.modalities else next(iter(found.values()))
 
     lengths = np.max([each.lengths[places] for each in read.clips.values()], axis=0)
-    return _Found(items, lengths, clips, faulty, read.fingerprint, corpora=read.corpora)
+    return _Found(items, lengths, clips, faulty, read.fingerprint, read.omitted, read.corpora)
 
 
 def _parts(model: Path) -> dict[str, str]:

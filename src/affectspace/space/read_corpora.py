@@ -1,7 +1,7 @@
 """Items of corpora to features, for models that read several modalities, or what no loose file is of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDIN
 from affectspace.errors import InputError
 from affectspace.features import Features
 from affectspace.space.of_corpus import known_of
+from affectspace.space.own_columns import own_columns, typed
 from affectspace.training.below_data import refuse_other_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend, medium
 from affectspace.training.inputs import Clips
@@ -20,8 +21,9 @@ from affectspace.training.read_modality import nobody_has, read_modality, why_un
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import unusable
 
-__all__ = ["CorporaRead", "read_corpora", "reads_corpora"]
+__all__ = ["ROW", "CorporaRead", "read_corpora", "reads_corpora"]
 
+ROW = "row in clips"  # as no corpus names a column of its own
 LOOSE = {*AUDIO_ENDINGS, *IMAGE_ENDINGS, *VIDEO_ENDINGS, ".txt"}
 
 
@@ -30,12 +32,14 @@ class CorporaRead:
     """What a model's front ends have made of the items of corpora.
 
     Args:
-        items: those that have any modality: ``id`` (corpus/id), ``path`` of the corpus, ``row`` in ``clips``,
-            ``modalities`` that the item has, joined with ``+``, where the model reads several, and what is known of it.
+        items: those that have any modality: ``id`` (corpus/id), ``path`` of the corpus, :data:`ROW` in ``clips``,
+            ``modalities`` that the item has, joined with ``+``, where the model reads several, what is known of it, and
+            the corpus's own columns.
         clips: features by modality, or by the medium of a single one; of no frame where an item lacks it.
         faulty: ``id`` and ``reason`` of all other items.
         fingerprint: of the front ends.
         corpora: of several modalities, what there is to say of each corpus, see ``Embedded``.
+        omitted: columns of the corpora's own that are left out, and why.
     """
 
     items: pd.DataFrame
@@ -43,6 +47,7 @@ class CorporaRead:
     faulty: pd.DataFrame
     fingerprint: str
     corpora: tuple[dict[str, Any], ...] = ()
+    omitted: dict[str, str] = field(default_factory=dict)
 
 
 def reads_corpora(recipe: Recipe) -> bool:
@@ -74,7 +79,7 @@ def read_corpora(
         for name, view in recipe.per_modality().items()
     }
     frontends = {name: make_frontend(view) for name, view in views.items()}
-    items, faulty, told_of = [], [], []
+    items, faulty, told_of, omitted = [], [], [], {}
     parts: dict[str, list[tuple[Features, np.ndarray]]] = {name: [] for name in views}
     for source in sources:
         corpus = _corpus(source, recipe)
@@ -97,10 +102,12 @@ def read_corpora(
             lacked = nobody_has(rows["id"].tolist(), read, frontends)
             told_of.append({"name": corpus.name, "used": int(kept.sum()), "modalities": counts, "nobody_has": lacked})
             found["modalities"] = ["+".join(name for name in has if has[name][row]) for row in np.flatnonzero(kept)]
-        items.append(found.merge(known_of(corpus, recipe), on="id", how="left"))
+        own, reasons = own_columns(corpus)
+        omitted |= reasons
+        items.append(found.merge(known_of(corpus, recipe), on="id", how="left").merge(own, on="id", how="left"))
         for name, each in read.items():
             parts[name].append((each.features, each.rows[kept]))
-    table = pd.concat(items, ignore_index=True)
+    table = typed(pd.concat(items, ignore_index=True))
     clips = {
         name: Clips(
             [features for features, _ in own],
@@ -108,9 +115,9 @@ def read_corpora(
         )
         for name, own in parts.items()
     }
-    rows = pd.Series(np.arange(len(table)), name="row")
-    fingerprint = joined_fingerprint(recipe, frontends)
-    return CorporaRead(table.assign(row=rows), clips, pd.concat(faulty, ignore_index=True), fingerprint, tuple(told_of))
+    table[ROW] = np.arange(len(table))
+    fingerprint, told = joined_fingerprint(recipe, frontends), pd.concat(faulty, ignore_index=True)
+    return CorporaRead(table, clips, told, fingerprint, tuple(told_of), omitted)
 
 
 def _corpus(source: Path, recipe: Recipe) -> Corpus:
