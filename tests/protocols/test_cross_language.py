@@ -167,3 +167,11 @@ class TestErrors:
             cross_language(make(), "de", target_folds=9)
         with pytest.raises(InputError, match=r"fold is 3; there are 3 folds, so legal are 0\.\.2"):
             cross_language(make(), "de", target_folds=3, fold=3)
+
+
+@pytest.mark.parametrize(("one", "other", "told"), [("de", "deu", "de"), ("ger", "de", "de"), ("en", "en-US", "en")])
+def test_two_codes_of_one_language_are_refused(one, other, told):
+    items = make()
+    items["language"] = ["ur" if name == "urdu" else one if name == "emodb" else other for name in items["corpus"]]
+    with pytest.raises(InputError, match=f"write '{told}' in each corpus.toml, or in the column 'language'"):
+        cross_language(items, "ur")

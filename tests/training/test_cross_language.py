@@ -70,24 +70,39 @@ def test_an_upper_bound_tests_every_item_of_the_target_once_and_says_what_it_is(
     assert {*first.split.query("part == 'train'")["language"]} == {"de", "en", "ur"}
 
 
-def test_unlabelled_items_of_the_target_never_train(folder, tmp_path):
+@pytest.mark.parametrize(
+    "language", ['language = "de"', 'language = "DE"', 'language = "German"', 'language = "fr"', ""]
+)
+def test_unlabelled_items_of_the_target_never_train_by_whatever_name(folder, tmp_path, language):
     given = values(folder) | {"unlabelled": {"batch_size": 8}}
     given["terms"] = [{"kind": "cross_entropy"}, {"kind": "consistency"}]
     given["training"] = {"epochs": 1, "batch_size": 18, "labelled_share": 0.5}
     silent = folder / "silent"
     if not silent.exists():  # people of another German corpus, whom nobody has labelled
         silent.mkdir()
-        (silent / "corpus.toml").write_text('name = "silent"\nlanguage = "de"\n')
         table = pd.read_csv(folder / "emodb/items.csv").assign(label=pd.NA, speaker="x")
         table.to_csv(silent / "items.csv", index=False)
         vectors = pd.read_parquet(folder / "v.parquet")
         more = vectors[vectors["id"].str.startswith("emodb/")]
         more = more.assign(id=more["id"].str.replace("emodb/", "silent/"))
         pd.concat([vectors, more]).to_parquet(folder / "w.parquet")
+    (silent / "corpus.toml").write_text(f'name = "silent"\n{language}\n')
     given["features"] = {**given["features"], "path": "w.parquet"}
     given["corpora"] = [*given["corpora"], {"path": "silent"}]
     run = train(make_recipe(given), tmp_path / "run", quiet=True)
     assert {*run.split.query("part == 'unlabelled'")["language"]} == {"en", "ur"}
+    assert run.data["unlabelled"]["left_out"] == {"language": 48}
+
+
+def test_a_language_left_out_to_choose_settings_trains_without_a_label_neither(folder, tmp_path):
+    given = values(folder, inner={"by": "language", "fold": 0}) | {"unlabelled": {"batch_size": 8}}
+    given["terms"] = [{"kind": "cross_entropy"}, {"kind": "consistency"}]
+    given["training"] = {"epochs": 1, "batch_size": 18, "labelled_share": 0.5}
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
+    parts = {part: {*table["language"]} for part, table in run.split.groupby("part")}
+    assert parts["unlabelled"] == parts["train"]
+    assert len(parts["validate"]) == 1
+    assert not parts["validate"] & parts["unlabelled"]
 
 
 @pytest.mark.parametrize(

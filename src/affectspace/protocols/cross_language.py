@@ -1,6 +1,5 @@
 """Train on some languages, test on one of which nothing was heard."""
 
-import re
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -10,12 +9,11 @@ from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
 from affectspace.protocols.groups import SPLIT_BY, groups_of, item_name, legal, number_groups
+from affectspace.protocols.language_codes import is_code, same_language
 from affectspace.protocols.split import Split
 from affectspace.protocols.splits import choose_groups, deal_groups, strata_of
 
 __all__ = ["cross_language", "known_languages"]
-
-CODE = re.compile("[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")  # ISO 639, and what may follow: zh-Hant
 
 
 def cross_language(
@@ -122,9 +120,9 @@ def _legal(name: str, present: Sequence[str]) -> None:
     """Refuse a language that is not there, naming the one that differs in case, or the nearest."""
     if name in present:
         return
-    if same := [each for each in present if each.casefold() == name.strip().casefold()]:
+    if same := [each for each in present if same_language(each) == same_language(name)]:
         raise InputError(f"there is no language {name!r}; did you mean {same[0]!r}? legal: {', '.join(present)}")
-    if CODE.fullmatch(name) is None and all(map(CODE.fullmatch, present)):  # of which none is near in letters
+    if not is_code(name) and all(map(is_code, present)):  # of which none is near in letters
         raise InputError(
             f"there is no language {name!r}; these corpora name theirs by ISO 639, as 'de' for German; legal: "
             f"{', '.join(present)}"
@@ -136,14 +134,14 @@ def _refuse_two_spellings(present: Sequence[str]) -> None:
     """Refuse names of which two may mean one language, since it would train and be tested as two."""
     spelled: dict[str, str] = {}
     for name in present:
-        other = spelled.setdefault(name.casefold(), name)
+        other = spelled.setdefault(same_language(name), name)
         if other != name:
             raise InputError(
                 f"corpora name one language in two ways, {other!r} and {name!r}, so that it could train and be tested "
-                f"at once; write {name.lower()!r} in each corpus.toml, or in the column 'language'"
+                f"at once; write {same_language(name)!r} in each corpus.toml, or in the column 'language'"
             )
-    words = [name for name in present if not CODE.fullmatch(name)]
-    codes = [name for name in present if CODE.fullmatch(name)]
+    words = [name for name in present if not is_code(name)]
+    codes = [name for name in present if is_code(name)]
     if words and codes:
         raise InputError(
             f"corpora name their languages by words, such as {words[0]!r}, and by codes, such as {codes[0]!r}, which "

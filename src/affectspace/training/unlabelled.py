@@ -46,8 +46,8 @@ def choose_unlabelled(
     Unlabelled items are held to the rule of those that train with a label. Left out is who is of a speaker, a session,
     a script or a recording that is validated or tested on, or put aside for a choice, but for kinds that the recipe
     allows to cross; who names no such group in a corpus of which some are watched, where the split keeps them apart;
-    who is published for anything but training; and who is of a corpus that is tested whole. A transductive recipe
-    leaves out nobody.
+    who is published for anything but training; who is of a corpus that is tested whole; and, where a language is
+    tested, who is not of a language that trains, or names none. A transductive recipe leaves out nobody.
 
     Args:
         recipe: its section ``unlabelled``.
@@ -73,8 +73,11 @@ def choose_unlabelled(
     rows = np.concatenate([rows, hidden])
     if not len(rows):
         why = ", ".join(
-            f"{count} share{'s' * (count == 1)} a {kind} with validation or test items"
+            f"{count} {verb} of no language that trains"
+            if kind == "language"
+            else f"{count} share{'s' * (count == 1)} a {kind} with validation or test items"
             for kind, count in left_out.items()
+            for verb in ["is" if count == 1 else "are"]
         )
         raise InputError(
             f"there are no unlabelled items to train on{f': {why}' if why else ''}; add a corpus without labels, lower "
@@ -92,7 +95,10 @@ def _shared(recipe: Recipe, items: pd.DataFrame, split: Split, watched: np.ndarr
     apart = {CrossCorpus: "test", Published: "unseen"}.get(type(protocol))
     yield "corpus", items["corpus"].isin(getattr(protocol, apart) if apart else ()).to_numpy(bool)
     if isinstance(protocol, CrossLanguage):
-        yield "language", (items["language"] == protocol.target).to_numpy(bool)
+        # by what trains, not by what is tested: one that names no language, or another, may be of the target
+        languages = groups_of(items, "language")
+        trained = {*languages.iloc[split.train].dropna()} - {protocol.target}
+        yield "language", ~languages.isin(trained).to_numpy(bool)
     if isinstance(protocol, Published):
         part = items["split"].astype("string").str.strip().str.lower().fillna("")
         yield "split", ~part.isin(["train", ""]).to_numpy(bool)

@@ -134,6 +134,8 @@ def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
         1,081 items are trained on without a label; left out: 7 that share a recording with validation or test items
         >>> unlabelled_told([{"unlabelled": {"items": 1, "left_out": {"speaker": 1}}}])
         ['1 item is trained on without a label; left out: 1 that shares a speaker with validation or test items']
+        >>> unlabelled_told([{"unlabelled": {"items": 9, "left_out": {"language": 48}}}])
+        ['9 items are trained on without a label; left out: 48 of no language that trains']
         >>> unlabelled_told([{}])
         []
     """
@@ -148,10 +150,13 @@ def unlabelled_told(folds: Sequence[Mapping[str, Any]]) -> list[str]:
         told = f"{items} {'item is' if items == '1' else 'items are'} trained on without a label"
         kinds = dict.fromkeys(kind for each in unlabelled for kind in each["left_out"])
         counts = {kind: _between([each["left_out"].get(kind, 0) for each in unlabelled]) for kind in kinds}
+        strange = counts.pop("language", None)
         why = ", ".join(
             f"{count} that share{'s' * (count == '1')} a {_SHARED.get(kind, kind)}" for kind, count in counts.items()
         )
-        sentences.append(f"{told}; left out: {why} with validation or test items" if why else told)
+        reasons = [f"{why} with validation or test items"] if why else []
+        reasons += [f"{strange} of no language that trains"] if strange else []
+        sentences.append(f"{told}; left out: {', and '.join(reasons)}" if reasons else told)
     return sentences
 
 
