@@ -14,6 +14,7 @@ from affectspace.training.run import Run
 __all__ = ["adversary_panels"]
 
 BEGINS, ENDS = "figures.", ".chance"
+PLURALS = {"speaker": "speakers", "language": "languages", "corpus": "corpora"}
 
 
 def adversary_panels(comparison: Comparison) -> list[Panel]:
@@ -43,7 +44,9 @@ def adversary_panels(comparison: Comparison) -> list[Panel]:
                 picture = inline_svg(figure, f"adversary-{place}-{len(panels)}", told)
             groups = _groups(run, term)
             note = f"{ends}{', the mean of the folds' if run.folds else ''}"
-            panels.append(Panel(f"{name}: {term_words(term)}{f' of {groups}s' if groups else ''}", picture, note))
+            panels.append(
+                Panel(f"{name}: {term_words(term)}{f' of {PLURALS[groups]}' if groups else ''}", picture, note)
+            )
     return panels
 
 

@@ -53,10 +53,10 @@ def languages_told(found: Mapping[str, Any], terms: Sequence[Mapping[str, Any]])
         'No training item of language ur is of class sad'
     """
     told = []
-    across = [str(term["kind"]) for term in terms if term.get("groups") == "language"]
+    across = [str(term["kind"]) for term in terms if term["kind"] == "supervised_contrastive"]
     voices = [str(term["kind"]) for term in terms if term.get("groups") == "speaker"]
     for language, names in (found.get("absent") or {}).items():
-        then = f"; {' and '.join(across)} found no pair of it there" if across else ""
+        then = f"; {across[0]} found no pair of it there" if across else ""
         told.append(
             f"No training item of language {language} is of class {', '.join(names)}: how it sounds was learned from "
             f"the other languages alone, so that its recall, and the UAR, rest on fewer{then}. If the corpus has it by "
