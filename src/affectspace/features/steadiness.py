@@ -6,7 +6,7 @@ from affectspace.errors import InputError
 
 __all__ = ["steadiness"]
 
-FLOOR = 0.02  # of the variance of all items; means of some fifty items differ by as much without a reason
+FLOOR = 0.02  # of the variance of all items: less than this neither helps nor harms
 CUT = 4.0  # standard deviations, as a single number far out would move the mean of a class
 LEAST = 1e-3  # of the weights, as what is divided by none of it is not finite
 
@@ -16,11 +16,14 @@ def steadiness(values: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> n
     it tells the groups.
 
     .. math:: m_{gc} \approx a_g + b_c, \qquad
-        w = \frac{\mathrm{Var}_c(b)}{\mathrm{Var}_c(b) + \mathrm{Var}_g(a) + 0.02}
+        w = \frac{[\mathrm{Var}_c(b) - \epsilon_b]_+}
+                 {[\mathrm{Var}_c(b) - \epsilon_b]_+ + [\mathrm{Var}_g(a) - \epsilon_a]_+ + 0.02}
 
     with :math:`m_{gc}` the mean of a feature, in standard deviations of all items, over the items of class *c* in group
-    *g*, and the additive model fitted by least squares to the means that there are. So a group of other shares of
-    classes is not taken for another place. The mean square of the weights is 1, as of none.
+    *g*, and the additive model fitted to the means that there are, each counting as its items do. So a group of other
+    shares of classes is not taken for another place, and a class of which a group has a single item moves little.
+    :math:`\epsilon` is what the variances would be by the luck of these items alone, from the spread within classes and
+    groups. The mean square of the weights is 1, as of none.
 
     Of a group never heard, a language or a microphone, nothing tells where a feature lies. How far it moves between
     those that were heard tells how far it may move again: with two of them that is one number and little to go by, with
@@ -35,7 +38,7 @@ def steadiness(values: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> n
         ``(features,)`` float32, above 0; all 1 where no feature tells classes.
 
     Raises:
-        InputError: a single group.
+        InputError: a single group, groups that share no class with the others, or a number that is not finite.
 
     Source: ours; a ratio of variances between and within as Fisher's, with the groups' own in place of that within
     classes.
@@ -54,16 +57,50 @@ def steadiness(values: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> n
             f"{str(names[0])!r}; add a corpus of another, or leave normalise.steady_across out"
         )
     wide = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(wide).all():
+        row, feature = np.argwhere(~np.isfinite(wide))[0]
+        raise InputError(f"feature {feature} of training item {row} is {wide[row, feature]}; leave the item out")
     spread = wide.std(0)
     inside = np.clip((wide - wide.mean(0)) / np.where(spread > 0, spread, 1), -CUT, CUT)
-    masses = np.stack([targets[places == group].sum(0) for group in range(len(names))])  # (groups, classes)
-    sums = np.stack([targets[places == group].T @ inside[places == group] for group in range(len(names))])
+    own = [places == group for group in range(len(names))]
+    masses = np.stack([targets[each].sum(0) for each in own])  # (groups, classes)
     there = masses > 0
-    means = sums[there] / masses[there][:, None]
+    means = np.stack([targets[each].T @ inside[each] for each in own])[there] / masses[there][:, None]
+    squares = np.stack([targets[each].T @ inside[each] ** 2 for each in own])[there]
+    items = masses[there] ** 2 / np.stack([(targets[each] ** 2).sum(0) for each in own])[there]  # that votes amount to
+    within = np.maximum(squares - masses[there][:, None] * means**2, 0).sum(0) / masses.sum()
+    _refuse_strangers(names, there)
+
     of_group, of_class = (np.eye(count)[each] for count, each in zip(there.shape, np.nonzero(there)))
-    found = np.linalg.lstsq(np.hstack([of_group, of_class]), means, rcond=None)[0]
-    shift, signal = found[: len(names)].var(0), found[len(names) :][there.any(0)].var(0)
+    design = np.hstack([of_group, of_class[:, there.any(0)]])
+    uncertain = np.linalg.pinv(design.T @ (items[:, None] * design))
+    found = uncertain @ design.T @ (items[:, None] * means)
+    shift, signal = (
+        _beyond_luck(found[part], uncertain[part, part], within)
+        for part in (slice(len(names)), slice(len(names), None))
+    )
     weights = signal / (signal + shift + FLOOR)
     if not weights.any():
         return np.ones(len(weights), np.float32)
     return np.maximum(weights / np.sqrt(np.mean(weights**2)), LEAST).astype(np.float32)
+
+
+def _beyond_luck(effects: np.ndarray, uncertain: np.ndarray, within: np.ndarray) -> np.ndarray:
+    """``(features,)`` the variance of effects less what it is on average where there are none."""
+    centring = np.eye(len(effects)) - 1 / len(effects)
+    return np.maximum(effects.var(0) - within * np.trace(centring @ uncertain) / len(effects), 0)
+
+
+def _refuse_strangers(names: np.ndarray, there: np.ndarray) -> None:
+    """Refuse groups that are tied to the others by no class: what differs between them may be either's."""
+    known = there[0]
+    for _ in names:
+        known = there[(there & known).any(1)].any(0)
+    strangers = ~(there & known).any(1)
+    if strangers.any():
+        one, other = str(names[0]), str(names[strangers.argmax()])
+        raise InputError(
+            f"features cannot be weighed by how steady they are: the training items of {other!r} are of no class that "
+            f"those of {one!r} have, so that nobody can tell what a class does from what a language or corpus does; "
+            "add items of a class that both have, or leave normalise.steady_across out"
+        )
