@@ -306,3 +306,15 @@ def test_errors_say_value_and_remedy(call, message):
 def test_groups_of_any_whole_numbers(dtype):
     rows, groups = torch.randn(4, WIDTH), torch.tensor([0, 1, 1, 0])
     assert torch.equal(LinearAdversaryLoss(4, 2)(rows, groups.to(dtype)), LinearAdversaryLoss(4, 2)(rows, groups))
+
+
+@pytest.mark.parametrize("group", [0, -1])
+def test_a_batch_that_is_not_finite_is_told_and_not_remembered(group):
+    z, groups = items()
+    loss, other = adversary(), adversary()
+    broken, of = z.clone(), groups.clone()
+    broken[0], of[0] = math.nan, group
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)
+        assert loss(broken, of).isnan()
+    assert torch.equal(loss(z, groups), other(z, groups))

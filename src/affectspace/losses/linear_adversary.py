@@ -150,8 +150,10 @@ class LinearAdversaryLoss(nn.Module):
         means = there + share[:, None] * apart
         within = around + inside + (apart * (before * share)[:, None]).T @ apart
         if self.training:
+            # a batch that is not finite is told by its loss, and must not spoil all that come
+            finite = means.isfinite().all() & within.isfinite().all()
             for buffer, now in zip(self._remembered(), (counts, means, within)):
-                buffer.copy_(now.detach())
+                buffer.copy_(torch.where(finite, now.detach(), buffer))
         return counts, means, within
 
     def _remembered(self) -> tuple[Tensor, Tensor, Tensor]:

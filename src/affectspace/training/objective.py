@@ -152,8 +152,9 @@ class Objective(nn.Module):
         return dict(counts)
 
     def learned(self) -> dict[str, Tensor]:
-        """What the terms have learned, without the embeddings of training items that a memory holds."""
-        memories = [name + "." for name, module in self.named_modules() if isinstance(module, MemoryBank)]
+        """What the terms have learned, without embeddings of training items, or speakers' means, that they remember."""
+        remembers = MemoryBank | LinearAdversaryLoss
+        memories = [name + "." for name, module in self.named_modules() if isinstance(module, remembers)]
         return {k: v for k, v in self.state_dict().items() if not k.startswith(tuple(memories))}
 
     def epoch_end(self) -> dict[str, float]:
