@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
-from affectspace.losses.inputs import beside, check_embeddings, wide
+from affectspace.losses.inputs import check_embeddings, group_numbers, wide
 
 __all__ = ["AdversaryLoss", "reversal_schedule", "reverse_gradient"]
 
@@ -138,14 +138,9 @@ class AdversaryLoss(nn.Module):
             return wide(self.outer(self.inner(embeddings.to(self.inner.weight.dtype)).relu()))
 
     def forward(self, embeddings: Tensor, groups: Tensor, coefficient: float | Tensor = 1.0) -> Tensor:
-        groups = beside(embeddings, groups, "groups")
-        if groups.ndim != 1 or groups.is_floating_point():
-            raise ValueError(f"groups: {groups.dtype} of shape {tuple(groups.shape)}; expected whole numbers (items,)")
+        groups = group_numbers(embeddings, groups, self.classes)
         check_embeddings("embeddings", embeddings, len(groups))
-        groups = groups.long()  # unsigned ones have no -1
         look = not torch.compiler.is_compiling()
-        if look and (outside := groups[(groups < -1) | (groups >= self.classes)]).numel():
-            raise ValueError(f"group {outside[0].item()} is outside 0..{self.classes - 1}, and -1 for an unknown one")
         known = groups >= 0
         logits = self.logits(reverse_gradient(embeddings, coefficient))
         if look and not known.any():

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from affectspace.labels.distribution import as_distribution
 
-__all__ = ["beside", "both_or_neither", "check_embeddings", "hard_classes", "label_rows", "wide"]
+__all__ = ["beside", "both_or_neither", "check_embeddings", "group_numbers", "hard_classes", "label_rows", "wide"]
 
 
 def wide(tensor: Tensor) -> Tensor:
@@ -37,6 +37,23 @@ def beside(embeddings: Tensor, labels: Tensor, name: str = "targets") -> Tensor:
             remedy = "number the classes first" if _words(given) else f"give torch.as_tensor({what})"
             raise ValueError(f"{what}: a {type(given).__name__} is no tensor; {remedy}")
     return labels.to(embeddings.device)
+
+
+def group_numbers(embeddings: Tensor, groups: Tensor, classes: int) -> Tensor:
+    """Numbers of groups ``(items,)`` as int64, beside the embeddings; -1 for an unknown one.
+
+    Raises:
+        ValueError: another shape or type, or a group outside ``-1..classes - 1`` (not looked at by ``torch.compile``).
+    """
+    groups = beside(embeddings, groups, "groups")
+    if groups.ndim != 1 or groups.is_floating_point():
+        raise ValueError(f"groups: {groups.dtype} of shape {tuple(groups.shape)}; expected whole numbers (items,)")
+    groups = groups.long()  # unsigned ones have no -1
+    if torch.compiler.is_compiling():
+        return groups
+    if (outside := groups[(groups < -1) | (groups >= classes)]).numel():
+        raise ValueError(f"group {outside[0].item()} is outside 0..{classes - 1}, and -1 for an unknown one")
+    return groups
 
 
 def _words(given: object) -> bool:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from affectspace.losses.degenerate import leave_out, nothing_to_learn
-from affectspace.losses.inputs import beside, check_embeddings, wide
+from affectspace.losses.inputs import check_embeddings, group_numbers, wide
 
 __all__ = ["LinearAdversaryLoss"]
 
@@ -99,14 +99,9 @@ class LinearAdversaryLoss(nn.Module):
             return torch.where((counts > 0) | (counts.sum() == 0), told, -math.inf)
 
     def forward(self, embeddings: Tensor, groups: Tensor) -> Tensor:
-        groups = beside(embeddings, groups, "groups")
-        if groups.ndim != 1 or groups.is_floating_point():
-            raise ValueError(f"groups: {groups.dtype} of shape {tuple(groups.shape)}; expected whole numbers (items,)")
+        groups = group_numbers(embeddings, groups, self.classes)
         self._check(embeddings, len(groups))
-        groups = groups.long()  # unsigned ones have no -1
         look = not torch.compiler.is_compiling()
-        if look and (outside := groups[(groups < -1) | (groups >= self.classes)]).numel():
-            raise ValueError(f"group {outside[0].item()} is outside 0..{self.classes - 1}, and -1 for an unknown one")
         known = groups >= 0
         if look and not known.any():
             return nothing_to_learn(
