@@ -125,6 +125,7 @@ def fabricate_study(
     folds: int = 0,
     without: Callable[[str, str, int], bool] = lambda recipe, split, seed: False,
     details: Mapping[str, Mapping[str, object]] | None = None,
+    by_split: Mapping[str, Mapping[str, object]] | None = None,
     grid: Mapping[str, object] | None = None,
     own: Mapping[str, Mapping[str, object]] | None = None,
     fuses: Mapping[str, Sequence[str]] | None = None,
@@ -139,6 +140,7 @@ def fabricate_study(
         folds: how many folds each run has; 0 for runs without folds.
         without: which runs are not begun.
         details: recipe -> further arguments of its runs.
+        by_split: split -> the same.
         grid: of the study; no runs are made for it.
         own: recipe -> its own grid.
         fuses: further recipes -> those that they fuse.
@@ -166,7 +168,7 @@ def fabricate_study(
                     continue
                 where = folder / "runs" / slug(recipe) / slug(split) / f"seed-{seed}"
                 level = skill[split] if isinstance(skill, Mapping) else skill
-                settings = {**run, **(details or {}).get(recipe, {})}
+                settings = {**run, **(details or {}).get(recipe, {}), **(by_split or {}).get(split, {})}
                 if not folds:
                     fabricate_run(where, recipe, split, level, seed, **settings)  # pyright: ignore[reportArgumentType]
                     continue

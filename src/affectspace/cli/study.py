@@ -87,6 +87,7 @@ def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]
     from affectspace.report.study import write_study_report
     from affectspace.report.study_tables import write_tables
     from affectspace.studies import open_study, summarise
+    from affectspace.studies.over_splits import with_average
 
     results = open_study(outcome.folder)
     if not len(results.runs) and not (outcome.folder / "report.html").is_file():
@@ -94,7 +95,7 @@ def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]
     summaries = tuple(summarise(results))
     write_tables(results, outcome.folder, summaries)
     write_study_report(results, outcome.folder / "report.html", summaries=summaries)
-    return summaries, results
+    return with_average(results, summaries), results
 
 
 def _table(summaries: "tuple[SplitSummary, ...]", results: "StudyResults") -> None:

@@ -14,7 +14,17 @@ from scipy import stats
 
 from affectspace.metrics.classification import confusion_matrix
 
-__all__ = ["FEWEST_SPEAKERS", "SpeakerInterval", "Tally", "figure_interval", "no_speakers", "speaker_interval", "tally"]
+__all__ = [
+    "FEWEST_SPEAKERS",
+    "SpeakerInterval",
+    "Tally",
+    "figure_interval",
+    "mean_figure_interval",
+    "mean_speaker_interval",
+    "no_speakers",
+    "speaker_interval",
+    "tally",
+]
 
 FEWEST_SPEAKERS = 5  # with fewer an interval is so wide, and its coverage so unsure, that it tells nothing
 
@@ -118,7 +128,7 @@ def speaker_interval(
         >>> round(found.low, 3), round(found.high, 3)
         (0.005, 0.095)
     """
-    return _interval([one, other], _uar, seeds, confidence, lowest=-1.0)
+    return _interval([[one, other]], _uar, seeds, confidence, lowest=-1.0)
 
 
 def figure_interval(
@@ -156,7 +166,72 @@ def figure_interval(
         >>> round(found.low, 3), round(found.high, 3)
         (0.805, 0.895)
     """
-    return _interval([tallies], COUNTED[metric], seeds, confidence, lowest=0.0)
+    return _interval([[tallies]], COUNTED[metric], seeds, confidence, lowest=0.0)
+
+
+def mean_speaker_interval(
+    ones: Sequence[Sequence[Tally]],
+    others: Sequence[Sequence[Tally]],
+    *,
+    seeds: bool = False,
+    confidence: float = 0.95,
+) -> SpeakerInterval | None:
+    r"""Where the mean difference of several tests lies, each of speakers of its own, such as those of several corpora.
+
+    .. math:: \bar d \pm t_{1-\alpha/2;\,\nu}\,\frac{1}{k} \sqrt{\sum_{j=1}^{k} V_j}
+
+    with the variances :math:`V_j` of :func:`speaker_interval` and Welch's degrees of freedom. It is told for other
+    speakers of these very corpora, not for other corpora.
+
+    Args:
+        ones, others: answers of the runs of each model, for each test.
+        seeds: whether the interval is to hold for other seeds too.
+        confidence: of the interval.
+
+    Returns:
+        None where :func:`speaker_interval` of one of the tests is, or where two tests share a speaker.
+
+    Source: Welch, Biometrika 34, 1947.
+
+    Example:
+        Two tests alike lie about the same mean, and closer:
+
+        >>> def told(right, names):
+        ...     return Tally(tuple(names), np.array([[[r, 5 - r], [0, 5]] for r in right], dtype=float))
+        >>> better, worse = [4, 3] * 4, [3] * 8
+        >>> ones, others = ([[told(right, "abcdefgh")], [told(right, "ijklmnop")]] for right in (better, worse))
+        >>> found = mean_speaker_interval(ones, others)
+        >>> found.speakers, round(found.low, 3), round(found.high, 3)
+        (16, 0.021, 0.079)
+    """
+    return _interval([*zip(ones, others, strict=True)], _uar, seeds, confidence, lowest=-1.0)
+
+
+def mean_figure_interval(
+    tests: Sequence[Sequence[Tally]],
+    metric: Literal["uar", "macro_f1"] = "uar",
+    *,
+    seeds: bool = False,
+    confidence: float = 0.95,
+) -> SpeakerInterval | None:
+    """Where the mean of a figure over several tests lies, as :func:`mean_speaker_interval` has it of a difference.
+
+    Args:
+        tests: answers of the runs of the model, for each test.
+        metric: as :func:`figure_interval` takes it.
+        seeds: whether the interval is to hold for other seeds too.
+        confidence: of the interval.
+
+    Returns:
+        None where :func:`figure_interval` of one of the tests is, or where two tests share a speaker.
+
+    Example:
+        >>> counts = np.array([[[r, 5 - r], [0, 5]] for r in [4, 3] * 4], dtype=float)
+        >>> found = mean_figure_interval([[Tally(tuple("abcdefgh"), counts)], [Tally(tuple("ijklmnop"), counts)]])
+        >>> found.speakers, round(found.low, 3), round(found.high, 3)
+        (16, 0.821, 0.879)
+    """
+    return _interval([[tallies] for tallies in tests], COUNTED[metric], seeds, confidence, lowest=0.0)
 
 
 def no_speakers(tallies: Sequence[Tally]) -> str:
@@ -178,32 +253,55 @@ def no_speakers(tallies: Sequence[Tally]) -> str:
 
 
 def _interval(
-    sides: Sequence[Sequence[Tally]], figure: Callable[[np.ndarray], np.ndarray], seeds: bool, confidence: float,
+    tests: Sequence[Sequence[Sequence[Tally]]],
+    figure: Callable[[np.ndarray], np.ndarray],
+    seeds: bool,
+    confidence: float,
     lowest: float,
-) -> SpeakerInterval | None:  # fmt: skip
-    """Of the mean figure of one model, or of the first of two less that of the other."""
-    if no_speakers([each for side in sides for each in side]):
+) -> SpeakerInterval | None:
+    """Of the mean over tests, each of the figure of one model, or of the first of two less that of the other."""
+    if any(no_speakers([each for side in sides for each in side]) for sides in tests):
         return None
-    if seeds and min(map(len, sides)) < 2:
+    if seeds and min(len(side) for sides in tests for side in sides) < 2:
         return None
+    people = [name for sides in tests for name in sides[0][0].speakers]
+    if len(set(people)) < len(people):
+        return None
+    told = [_spread(sides, figure, seeds) for sides in tests]
+    value = float(np.mean([each.value for each in told]))
+    half = _half_width([each.by_speaker for each in told], confidence)
+    if seeds:
+        half = max(half, _half_width([part for each in told for part in (each.by_speaker, *each.by_seed)], confidence))
+    half /= len(told)
+    runs = min(len(side) for sides in tests for side in sides) if seeds else 0
+    return SpeakerInterval(len(people), max(lowest, value - half), min(1.0, value + half), runs)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """A figure of one test, and the independent parts of its variance, each with its degrees of freedom."""
+
+    value: float
+    by_speaker: tuple[float, float]
+    by_seed: tuple[tuple[float, float], ...] = ()
+
+
+def _spread(sides: Sequence[Sequence[Tally]], figure: Callable[[np.ndarray], np.ndarray], seeds: bool) -> _Spread:
     signs = (1, -1)[: len(sides)]
     counts = [np.stack([each.counts for each in side]) for side in sides]
     value = float(sum(sign * figure(side.sum(1)).mean() for sign, side in zip(signs, counts)))
     without = [figure(side.sum(1, keepdims=True) - side) for side in counts]  # (runs, speakers)
     by_speaker = _jackknife(np.sum([sign * side.mean(0) for sign, side in zip(signs, without)], axis=0))
     freedom = _freedom(np.concatenate(counts).mean(0).sum(-1))
-    half = _half_width([by_speaker], [freedom], confidence)
-    if seeds:
-        # What speakers and seeds together bring about is in the variance over speakers already.
-        between = [float(figure(side.sum(1)).var(ddof=1)) / len(side) for side in counts]
-        both = [
-            float(sum(map(_jackknife, each - each.mean(0)))) / (len(each) - 1) / len(each) for each in without
-        ]  # fmt: skip
-        alone = [max(0.0, seed - shared) for seed, shared in zip(between, both)]
-        freedoms = [freedom, *(float(len(side) - 1) for side in counts)]
-        half = max(half, _half_width([by_speaker, *alone], freedoms, confidence))
-    speakers, runs = len(sides[0][0].speakers), min(map(len, sides)) if seeds else 0
-    return SpeakerInterval(speakers, max(lowest, value - half), min(1.0, value + half), runs)
+    if not seeds:
+        return _Spread(value, (by_speaker, freedom))
+    # What speakers and seeds together bring about is in the variance over speakers already.
+    between = [float(figure(side.sum(1)).var(ddof=1)) / len(side) for side in counts]
+    both = [float(sum(map(_jackknife, each - each.mean(0)))) / (len(each) - 1) / len(each) for each in without]
+    by_seed = tuple(
+        (max(0.0, seed - shared), float(len(side) - 1)) for seed, shared, side in zip(between, both, counts)
+    )
+    return _Spread(value, (by_speaker, freedom), by_seed)
 
 
 def _uar(counts: np.ndarray) -> np.ndarray:
@@ -232,12 +330,12 @@ def _jackknife(without: np.ndarray) -> float:
     return float((len(without) - 1) * without.var())
 
 
-def _half_width(variances: Sequence[float], freedoms: Sequence[float], confidence: float) -> float:
-    """Of the interval round a sum of independent parts, with Welch's and Satterthwaite's degrees of freedom."""
-    total = sum(variances)
+def _half_width(parts: Sequence[tuple[float, float]], confidence: float) -> float:
+    """Of the interval round a sum of independent parts of a variance, each with its degrees of freedom: Welch's."""
+    total = sum(part for part, _ in parts)
     if total <= 0:
         return 0.0
-    freedom = total**2 / sum(part**2 / each for part, each in zip(variances, freedoms))
+    freedom = total**2 / sum(part**2 / each for part, each in parts)
     return float(stats.t.ppf((1 + confidence) / 2, freedom)) * total**0.5
 
 

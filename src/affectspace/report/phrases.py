@@ -3,11 +3,11 @@
 from math import isfinite
 
 from affectspace.studies.summary import ALPHA
-from affectspace.studies.words import counted, listed
+from affectspace.studies.words import counted, listed, named
 
 __all__ = [
-    "NONE", "PERCENT", "counted", "ends", "in_percent", "in_points", "listed", "p_value", "percent", "signed",
-    "whole_percent",
+    "NONE", "PERCENT", "counted", "ends", "in_percent", "in_points", "listed", "named", "p_value", "percent",
+    "signed", "whole_percent",
 ]  # fmt: skip
 
 NONE = "–"

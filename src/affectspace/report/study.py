@@ -14,6 +14,7 @@ from affectspace.report.study_amounts import amount_panels
 from affectspace.report.study_figures_table import figure_tables
 from affectspace.report.study_tables import chance, entry, legend, seeds
 from affectspace.report.study_words import answers, cautions, overall
+from affectspace.studies.over_splits import with_average
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import SplitSummary, summarise
 
@@ -53,6 +54,8 @@ def write_study_report(
 
 def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str, Any]:
     shown = study_facts.examples(results)
+    all_rows = with_average(results, splits)
+    averages = all_rows[len(splits) :]
     differ_on, settings = study_facts.recipe_differences(results)
     tall = len(results.recipes) > MOST_ACROSS
     return {
@@ -61,7 +64,7 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         "size": _size(results),
         "done": _done(results),
         "overall": overall(splits),
-        "answers": [(_sign(split), answers(split)) for split in splits],
+        "answers": [(_sign(split), answers(split)) for split in (*averages, *splits)],
         "cautions": [
             *study_facts.beside_the_loss(results),
             *study_choices.unequal_choices(results),
@@ -71,20 +74,22 @@ def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str
         ],
         "transductive": sorted({name for split in splits for name in split.transductive}),
         "missing": study_facts.missing(results),
-        "forests": study_panels.forest_panels(splits) if any(row.difference for s in splits for row in s.rows) else [],
-        "table": [(s, chance(s), [entry(s, row) for row in s.rows], seeds(s)) for s in splits],
+        "forests": study_panels.forest_panels(all_rows)
+        if any(row.difference for s in splits for row in s.rows)
+        else [],
+        "table": [(s, chance(s), [entry(s, row) for row in s.rows], seeds(s)) for s in all_rows],
         "tall": tall,
         "figures": figure_tables(results, splits),
         "amounts": amount_panels(results, splits),
-        "reached": reached_rows(splits),
-        "legend": legend(splits, "column" if tall else "row"),
+        "reached": reached_rows(all_rows),
+        "legend": legend(all_rows, "column" if tall else "row"),
         "curves": study_panels.curve_panels(results, splits),
         "curve_words": study_panels.curve_words(results),
         "choices": study_choices.choices(results),
         "over_folds": study_choices.over_folds(results),
         "had_to_choose": study_choices.had_to_choose(results),
         "inner": study_panels.selection_panels(results),
-        "tests": [(s, study_tests.anova(s), study_tests.differences(s), study_tests.pairs(s)) for s in splits],
+        "tests": [(s, study_tests.anova(s), study_tests.differences(s), study_tests.pairs(s)) for s in all_rows],
         "costs": study_costs.costs(results),
         "spent": study_costs.spent(results),
         "protocol": _protocol(results, facts.protocol(shown)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from affectspace.report.phrases import NONE, counted, in_percent, listed, percent
+from affectspace.report.phrases import NONE, counted, in_percent, listed, named, percent
 from affectspace.studies.results import StudyResults
 
 __all__ = ["choices", "had_to_choose", "over_folds", "unequal_choices"]
@@ -40,9 +40,9 @@ def had_to_choose(results: StudyResults) -> list[str]:
     told = []
     shared = (results.shared_settings, results.shared_epochs)
     if results.chooser is not None and shared != (1, 1):
-        told.append(f"{results.chooser} chose among {_amount(*shared)} for all recipes.")
+        told.append(f"{named(results.chooser)} chose among {_amount(*shared)} for all recipes.")
     if max(results.own_settings.values()) > 1:
-        counts = [f"{count:,} for {name}" for name, count in results.own_settings.items()]
+        counts = [f"{count:,} for {named(name)}" for name, count in results.own_settings.items()]
         told.append(f"For itself alone, each recipe had so many settings to choose from: {listed(counts)}.")
     return told
 
@@ -58,17 +58,19 @@ def unequal_choices(results: StudyResults) -> list[str]:
     more = [name for name, its in had.items() if its[0] > had[base][0] or its[1] > had[base][1]]
     told = []
     if more:
-        counts = listed([f"{_amount(*had[name])} for {name}" for name in more])
+        counts = listed([f"{_amount(*had[name])} for {named(name)}" for name in more])
+        whose = named(base)
         told.append(
-            f"The search was not even: {base} had {_amount(*had[base])} to choose from, against {counts}. Whoever may "
-            f"try more finds something better, so part of a lead over {base} may be the search; let {base} try as much "
-            "before you believe in it."
+            f"The search was not even: {whose} had {_amount(*had[base])} to choose from, against {counts}. Whoever may "
+            f"try more finds something better, so part of a lead over {whose} may be the search; let {whose} try as "
+            "much before you believe in it."
         )
     if chooser is not None and chooser != base and shared[chooser] != (1, 1):
         what = {"the settings": shared[chooser][0] > 1, "the epoch": shared[chooser][1] > 1}
+        which, whose = named(chooser), named(base)
         told.append(
-            f"{chooser} chose {listed([name for name, chose in what.items() if chose])} for all recipes, as {chooser} "
-            f"does best: {base} may do better elsewhere, so part of a lead over {base} may be that choice; let {base} "
+            f"{which} chose {listed([name for name, chose in what.items() if chose])} for all recipes, as {which} does "
+            f"best: {whose} may do better elsewhere, so part of a lead over {whose} may be that choice; let {whose} "
             "choose (recipe in [grid]) before you believe in it."
         )
     return told
@@ -217,9 +219,9 @@ def _words(chosen: Sequence[Choice], waiting: Sequence[str]) -> str:
     alike: dict[str, list[str]] = {}
     for whose, words in by_recipe.items():
         alike.setdefault(", ".join(words), []).append(whose)
-    told = "; ".join(f"{listed(names)}: {words}" for words, names in alike.items())
+    told = "; ".join(f"{_whom(names)}: {words}" for words, names in alike.items())
     made = [f"chosen for {told}"] if told else []
-    return "; ".join([*made, *([f"not chosen yet for {listed(waiting)}"] if waiting else [])]) or "nothing chosen"
+    return "; ".join([*made, *([f"not chosen yet for {named(*waiting)}"] if waiting else [])]) or "nothing chosen"
 
 
 def _edges(chosen: Sequence[Choice]) -> str:
@@ -228,8 +230,13 @@ def _edges(chosen: Sequence[Choice]) -> str:
     for each in chosen:
         if each.edge:
             alike.setdefault((each.words, each.edge), []).append(each.whose)
-    told = [f"{words} (for {listed(names)}) is the {edge} tried" for (words, edge), names in alike.items()]
+    told = [f"{words} (for {_whom(names)}) is the {edge} tried" for (words, edge), names in alike.items()]
     return f"{'; '.join(told)}: the best may lie beyond." if told else ""
+
+
+def _whom(names: Sequence[str]) -> str:
+    """Whoever has chosen; "all recipes" is no recipe's name, so nothing quotes it."""
+    return ALL if [*names] == [ALL] else named(*names)
 
 
 def _value(value: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from affectspace.report import facts
-from affectspace.report.phrases import counted, listed
+from affectspace.report.phrases import counted, listed, named
 from affectspace.studies.results import StudyResults
 from affectspace.studies.study import NO_EFFECT
 from affectspace.studies.summary import FEW_SEEDS, SplitSummary
@@ -87,13 +87,15 @@ def beside_the_loss(results: StudyResults) -> list[str]:
     told = []
     for more, names in found.items():
         what = listed([f"{key} ({own} against {its})" for key, own, its in more])
-        told.append(f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {what}")
+        told.append(
+            f"{named(*names)} {'differs' if len(names) == 1 else 'differ'} from {named(results.baseline)} in {what}"
+        )
     if len(keys) > MOST_KEYS:
         names = [name for several in found.values() for name in several]
         fewest, most = min(map(len, found)), max(map(len, found))
         count = counted(most, "setting") if fewest == most else f"{fewest} to {most} settings"
         told = [
-            f"{listed(names)} {'differs' if len(names) == 1 else 'differ'} from {results.baseline} in {count}, "
+            f"{named(*names)} {'differs' if len(names) == 1 else 'differ'} from {named(results.baseline)} in {count}, "
             "which the page has under “Settings in which the recipes differ”"
         ]
     return [f"Beside the loss, {'; '.join(told)}: what is told of them may come of that."]
@@ -113,7 +115,7 @@ def features(results: StudyResults) -> list[tuple[str, str]]:
                 told.setdefault(label, {}).setdefault(sentence, {})[recipe] = None
     there = set(results.runs["recipe"]) & set(results.trained)
     return [
-        (label, sentence + ("" if set(recipes) == there else f" ({listed(list(recipes))})"))
+        (label, sentence + ("" if set(recipes) == there else f" ({named(*recipes)})"))
         for label, sentences in told.items()
         for sentence, recipes in sentences.items()
     ]
@@ -122,14 +124,16 @@ def features(results: StudyResults) -> list[tuple[str, str]]:
 def fusions(results: StudyResults) -> list[tuple[str, str]]:
     """What is fused of which recipes: label and sentence."""
     told = "the mean of what {} answer, each alike, seed by seed; nothing is learned or chosen"
-    return [("Late fusion", f"{name}: {told.format(listed(members))}") for name, members in results.fuses.items()]
+    return [
+        ("Late fusion", f"{named(name)}: {told.format(named(*members))}") for name, members in results.fuses.items()
+    ]
 
 
 def versions(results: StudyResults) -> list[str]:
     """A sentence for each package of which the runs have seen several versions."""
     told = []
     for package, found in results.versions.items():
-        whose = "; ".join(f"{version}: {listed(recipes)}" for version, recipes in found.items())
+        whose = "; ".join(f"{version}: {named(*recipes)}" for version, recipes in found.items())
         mixed = all(set(recipes) == set(next(iter(found.values()))) for recipes in found.values())
         doubt = "which adds to how seeds differ" if mixed else "so a difference between recipes may be one of versions"
         told.append(f"The runs were trained with several versions of {package} ({whose}), {doubt}.")
@@ -196,7 +200,7 @@ def limits(results: StudyResults, splits: Sequence[SplitSummary]) -> list[str]:
             "over speakers, and the paired ones, do not."
         )
     if results.fuses:
-        names, are = listed([*results.fuses]), "is" if len(results.fuses) == 1 else "are"
+        names, are = named(*results.fuses), "is" if len(results.fuses) == 1 else "are"
         told.append(
             f"{names} {are} fused of runs of other recipes here. Tukey's test takes all recipes as independent, which "
             "these are not; the paired column allows for that."

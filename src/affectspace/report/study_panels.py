@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from affectspace.report.panels import Panel
-from affectspace.report.phrases import counted, listed, p_value, percent, signed
+from affectspace.report.phrases import counted, named, p_value, percent, signed
 from affectspace.report.study_figures import MOST_CURVES, Curve, brief, forest, inner_curve, seed_curves
 from affectspace.report.style import figure_style
 from affectspace.report.svg import inline_svg
@@ -43,7 +43,8 @@ def forest_panels(splits: Sequence[SplitSummary]) -> list[Panel]:
             panels.append(Panel(split.split, None, told))
             continue
         told = "; ".join(
-            f"{row.recipe} {signed(row.change[0])} points" + (f", {p_value(row.p)}" if np.isfinite(row.p) else "")
+            f"{named(row.recipe)} {signed(row.change[0])} points"
+            + (f", {p_value(row.p)}" if np.isfinite(row.p) else "")
             for row in rows
         )
         with figure_style():
@@ -88,7 +89,7 @@ def curve_panels(results: StudyResults, splits: Sequence[SplitSummary]) -> list[
         notes = _curve_notes(curves, part)
         notes += _not_drawn(results, split, curves, part)
         if split.apart:
-            notes.append(f"{listed([*split.apart])}, judged on other items, cannot be drawn beside these")
+            notes.append(f"{named(*split.apart)}, judged on other items, cannot be drawn beside these")
         if any(run.folds for run in results.examples(split.split)):
             notes.append("means over folds of each fold's UAR, where the table has that of all answers pooled")
         if any((c.mean < bounds[0]).any() for c in curves):
@@ -177,9 +178,9 @@ def _not_drawn(results: StudyResults, split: SplitSummary, curves: Sequence[Curv
     other = [name for name in absent if name in set(table["recipe"])]
     told = []
     if other:
-        told.append(f"{listed(other)} recorded curves of validation items only, and cannot be drawn beside these")
+        told.append(f"{named(*other)} recorded curves of validation items only, and cannot be drawn beside these")
     if nothing := [name for name in absent if name not in other]:
-        told.append(f"{listed(nothing)} recorded no curve")
+        told.append(f"{named(*nothing)} recorded no curve")
     return told
 
 
@@ -215,7 +216,7 @@ def _speakers(split: SplitSummary) -> str:
     if split.tukey.reason:
         told.append(f"no test: {split.tukey.reason}")
     if split.apart:
-        told.append(f"{listed([*split.apart])} set apart, as judged on other items")
+        told.append(f"{named(*split.apart)} set apart, as judged on other items")
     return "; ".join(told)
 
 

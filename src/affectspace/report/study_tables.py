@@ -15,6 +15,7 @@ from affectspace.report.phrases import NONE, in_percent, p_value, signed
 from affectspace.report.reached import reached_markdown
 from affectspace.report.study_figures_table import figure_tables, figures_markdown
 from affectspace.report.study_words import at_chance, few_seeds
+from affectspace.studies.over_splits import AVERAGE, with_average
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
 
@@ -52,12 +53,13 @@ def write_tables(
     """
     folder = Path(folder) if folder is not None else results.folder
     splits = tuple(summaries) if summaries is not None else summarise(results)
+    all_rows = with_average(results, splits)
     paths = {name: folder / name for name in ("table.md", "table.html", "figures.md", "table.parquet", "runs.parquet")}
     runs = results.runs.assign(selected_epoch=results.runs["selected_epoch"].map(_epochs))  # one type for all rows
-    write_text(paths["table.md"], table_markdown(splits))
-    write_text(paths["table.html"], table_html(splits))
-    write_text(paths["figures.md"], figures_markdown(figure_tables(results, splits)) + reached_markdown(splits))
-    for name, table in (("table.parquet", tidy(splits)), ("runs.parquet", runs)):
+    write_text(paths["table.md"], table_markdown(all_rows))
+    write_text(paths["table.html"], table_html(all_rows))
+    write_text(paths["figures.md"], figures_markdown(figure_tables(results, splits)) + reached_markdown(all_rows))
+    for name, table in (("table.parquet", tidy(all_rows)), ("runs.parquet", runs)):
         with atomic_path(paths[name]) as path:
             table.to_parquet(path, index=False)
     return paths
@@ -143,10 +145,13 @@ def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
     told = ["UAR in per cent: mean over seeds (standard deviation); chance is what random predictions reach."]
     if any(split.best for split in splits):
         told[0] += f" Bold is the highest mean of a {line}."
+    averaged = splits[-1].split == AVERAGE
+    if averaged:
+        told.append("The average is the mean over the splits, each counting alike, seed by seed.")
     verdicts = {row.verdict for split in splits for row in split.rows if row.verdict}
     if verdicts:
         marks = " and ".join(f"{arrow} {way}" for way, arrow in ARROWS.items() if way in verdicts)
-        several = "; nothing corrects for several splits" if len(splits) > 1 else ""
+        several = "; nothing corrects for several splits" if len(splits) > 1 + averaged else ""
         all_tested = all(row.verdict for split in splits for row in split.rows if row.recipe != base)
         nothing = f"No recipe{'' if all_tested else ' that was tested'} differs from “{base}”"
         told.append(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isnan
 
-from affectspace.report.phrases import PERCENT, ends, in_points, listed, p_value, percent, signed
+from affectspace.report.phrases import PERCENT, ends, in_points, listed, named, p_value, percent, signed
 from affectspace.report.reached import interval_words
 from affectspace.studies.summary import FEW_SEEDS, RecipeSummary, SplitSummary
 
@@ -26,7 +26,7 @@ def at_chance(split: SplitSummary) -> list[str]:
     if not split.at_chance:
         return []
     known = [row for row in split.rows if row.recipe in split.tested and not isnan(row.mean)]
-    reached = listed([f"{row.recipe} at {percent(row.mean)}" for row in known])
+    reached = listed([f"{named(row.recipe)} at {percent(row.mean)}" for row in known])
     who = "None of the recipes compared" if split.apart and not split.obstacles else "No recipe"
     return [
         f"{who} is shown to be above chance ({percent(split.chance)}) on {split.split}, with {reached}: nothing is "
@@ -51,16 +51,16 @@ def _answers(split: SplitSummary) -> list[str]:
         return [f"On {where} no run is finished yet."]
     if isnan(base.mean):
         told = "no finished run yet" if not base.uar.n else "no UAR"
-        return [f"On {where} {base.recipe} has {told}, so there is nothing to compare with."]
+        return [f"On {where} {named(base.recipe)} has {told}, so there is nothing to compare with."]
     if not split.others:
         alone = ["No other recipe has a finished run here."] if len(split.rows) > 1 else []
         _, interval = base.reached.get("uar", (base.mean, None))
-        return [f"{base.recipe} reaches {percent(base.mean)} UAR on {where}{interval_words(interval)}.", *alone]
+        return [f"{named(base.recipe)} reaches {percent(base.mean)} UAR on {where}{interval_words(interval)}.", *alone]
     first = split.others[0]
     if first.difference is None:
         return [f"On {where} at least one run has no UAR, so there is no order to tell."]
     absent = [row.recipe for row in split.rows if row.planned and not row.uar.n]
-    more = [f"{listed(absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
+    more = [f"{named(*absent)} {'has' if len(absent) == 1 else 'have'} no finished run here."] if absent else []
     return [*(_tested(split) if first.verdict else _untested(split)), *split.set_apart, *more]
 
 
@@ -74,7 +74,7 @@ def overall(splits: Sequence[SplitSummary]) -> str:
     told = []
     for way in ("above", "below"):
         times = {name: _times(counted, name, way) for name in names}
-        told.append(f"{way.capitalize()} {base}: {_tallied(times, len(counted), first=way == 'above')}.")
+        told.append(f"{way.capitalize()} {named(base)}: {_tallied(times, len(counted), first=way == 'above')}.")
     left_out, unlearned = len(splits) - len(counted), sum(split.at_chance for split in splits)
     if left_out:
         told.append(f"{left_out} of {len(splits)} splits cannot be judged.")
@@ -111,13 +111,15 @@ def cautions(splits: Sequence[SplitSummary]) -> list[str]:
     short = [row for split in splits for row in split.rows if row.uar.n < row.planned]
     if short:
         told.append("The study is not finished: figures are of the runs there are, and will move.")
+    unfair: dict[tuple[str, ...], list[str]] = {}
     for split in splits:
-        saw = [name for name in split.tested if name in split.transductive]
+        saw = tuple(name for name in split.tested if name in split.transductive)
         if 0 < len(saw) < len(split.tested):
-            told.append(
-                f"On {split.split} the order is not fair: {listed(saw)} saw the (unlabelled) test "
-                "items, the others did not."
-            )
+            unfair.setdefault(saw, []).append(split.split)
+    told += [
+        f"On {listed(where)} the order is not fair: {named(*saw)} saw the (unlabelled) test items, the others did not."
+        for saw, where in unfair.items()
+    ]
     return told
 
 
@@ -134,10 +136,10 @@ def _tested(split: SplitSummary) -> list[str]:
     if first[1:]:
         sentences.append(f"So {'is' if len(first) == 2 else 'are'} {_spread(first[1:])}.")
     if others:
-        sentences.append(f"Below {base.recipe} {'is' if len(others) == 1 else 'are'} {_spread(others)}.")
+        sentences.append(f"Below {named(base.recipe)} {'is' if len(others) == 1 else 'are'} {_spread(others)}.")
     if level:
-        names, verb = listed([row.recipe for row in level]), "is" if len(level) == 1 else "are"
-        sentences.append(f"{names} {verb} not shown to differ from {base.recipe}.")
+        names, verb = named(*[row.recipe for row in level]), "is" if len(level) == 1 else "are"
+        sentences.append(f"{names} {verb} not shown to differ from {named(base.recipe)}.")
     return sentences
 
 
@@ -149,10 +151,10 @@ def _one(row: RecipeSummary, base: RecipeSummary, where: str, best: str = "") ->
     if row.speakers:
         doubt = ", so it may vanish" if row.verdict in {"above", "below"} and _may_vanish(row) else ""
         speakers = f"{ends(row.speakers.low, row.speakers.high)}{doubt}"
+    told = verdict.get(row.verdict, "is not tested against")
     return (
-        f"{row.recipe}{best} {verdict.get(row.verdict, 'is not tested against')} {base.recipe} on {where}: "
-        f"{signed(row.change[0])} points of UAR ({percent(row.mean)} against {percent(base.mean)}); over seeds "
-        f"{seeds}, with other speakers {speakers}."
+        f"{named(row.recipe)}{best} {told} {named(base.recipe)} on {where}: {signed(row.change[0])} points of UAR "
+        f"({percent(row.mean)} against {percent(base.mean)}); over seeds {seeds}, with other speakers {speakers}."
     )
 
 
@@ -162,10 +164,10 @@ def _none(level: Sequence[RecipeSummary], base: RecipeSummary, where: str) -> st
     known, speakers = [row.speakers for row in level if row.speakers], "not known"
     if known:
         speakers = f"within {ends(min(each.low for each in known), max(each.high for each in known))}"
+    whose, smallest = named(base.recipe), p_value(min(row.p for row in level))
     return (
-        f"No recipe is shown to differ from {base.recipe} on {where}: {_range(level)} points of UAR ({base.recipe} "
-        f"{percent(base.mean)}); over seeds within {seeds} (smallest Tukey {p_value(min(row.p for row in level))}), "
-        f"with other speakers {speakers}."
+        f"No recipe is shown to differ from {whose} on {where}: {_range(level)} points of UAR ({whose} "
+        f"{percent(base.mean)}); over seeds within {seeds} (smallest Tukey {smallest}), with other speakers {speakers}."
     )
 
 
@@ -189,9 +191,9 @@ def _untested(split: SplitSummary) -> list[str]:
 def _spread(rows: Sequence[RecipeSummary]) -> str:
     """Recipes on one side of the baseline, how far, and which of them may be there for these speakers only."""
     doubtful = [row.recipe for row in rows if _may_vanish(row)]
-    whose = "each" if len(doubtful) == len(rows) > 1 else listed(doubtful)
+    whose = "each" if len(doubtful) == len(rows) > 1 else named(*doubtful)
     doubt = f"; with other speakers that of {whose} may vanish" if doubtful else ""
-    return f"{listed([row.recipe for row in rows])} ({_range(rows)} points{doubt})"
+    return f"{named(*[row.recipe for row in rows])} ({_range(rows)} points{doubt})"
 
 
 def _range(rows: Sequence[RecipeSummary]) -> str:
@@ -209,5 +211,5 @@ def _tallied(times: dict[str, int], splits: int, first: bool) -> str:
     parts = []
     for count in sorted({*times.values()} - {0}, reverse=True):
         of = f" of {splits} splits" if first and not parts else ""
-        parts.append(f"{listed([name for name, c in times.items() if c == count])} on {count}{of}")
+        parts.append(f"{named(*[name for name, c in times.items() if c == count])} on {count}{of}")
     return "; ".join(parts) or ("none on any split" if first else "none")

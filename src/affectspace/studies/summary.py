@@ -21,7 +21,7 @@ from affectspace.studies.statistics import (
     paired,
     tukey,
 )
-from affectspace.studies.words import counted, listed
+from affectspace.studies.words import counted, listed, named
 from affectspace.training.run import Run
 
 __all__ = ["ALPHA", "RecipeSummary", "SplitSummary", "summarise"]
@@ -160,9 +160,11 @@ class SplitSummary:
         alike: dict[str, list[str]] = {}
         for name, why in self.apart.items():
             alike.setdefault(why, []).append(name)
-        told = [f"{listed(names)} ({why})" for why, names in alike.items()]
+        told = [f"{named(*names)} ({why})" for why, names in alike.items()]
         return (
-            (f"Set apart, as not judged on the items of {self.reference}: {'; '.join(told)}.", REMEDY) if told else ()
+            (f"Set apart, as not judged on the items of {named(self.reference)}: {'; '.join(told)}.", REMEDY)
+            if told
+            else ()
         )
 
     @property
@@ -239,9 +241,9 @@ def _unlike(results: StudyResults, split: str, recipe: str) -> str:
     """Why a recipe cannot fuse its members, in words."""
     judged = {name: runs for name in results.fuses[recipe] if (runs := results.judged(name, split))}
     reasons = _apart(results, split, next(iter(judged)), judged)
-    told = "; ".join(f"{name} {why.removeprefix('it ')}" for name, why in reasons.items())
+    told = "; ".join(f"{named(name)} {why.removeprefix('it ')}" for name, why in reasons.items())
     what = "on the same items" if told else "on the same items seed by seed"
-    return f"fuses {listed(results.fuses[recipe])}, which were not judged {what}{f': {told}' if told else ''}"
+    return f"fuses {named(*results.fuses[recipe])}, which were not judged {what}{f': {told}' if told else ''}"
 
 
 def _apart(results: StudyResults, split: str, first: str, judged: Mapping[str, Sequence[Judged]]) -> dict[str, str]:
@@ -252,7 +254,7 @@ def _apart(results: StudyResults, split: str, first: str, judged: Mapping[str, S
         if len({each.digest for each in runs}) > 1:
             reasons[name] = "on other items from seed to seed"
         elif own != its:
-            reasons[name] = f"it tells {listed(own)} apart, {first} {listed(its)}"
+            reasons[name] = f"it tells {listed(own)} apart, {named(first)} {listed(its)}"
         elif runs[0].digest != judged[first][0].digest:
             reasons[name] = _otherwise(results.items(name, split), results.items(first, split))
     return reasons

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["counted", "duration", "listed"]
+__all__ = ["counted", "duration", "listed", "named"]
 
 
 def counted(number: int, what: str) -> str:
@@ -39,3 +39,13 @@ def listed(names: Sequence[str]) -> str:
     if any("," in name for name in names) and len(names) > 2:
         return f"{'; '.join(names[:-1])}; and {names[-1]}"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def named(*names: str) -> str:
+    """Names that people gave as a sentence has them: of several words in quotation marks, so that it can be read.
+
+    Example:
+        >>> named("CE", "KL"), named("all languages")
+        ('CE and KL', '“all languages”')
+    """
+    return listed([f"“{name}”" if " " in name else name for name in names])
