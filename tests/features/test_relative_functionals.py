@@ -39,8 +39,10 @@ def test_every_number_has_a_name_and_no_two_are_alike():
     assert len({*NAMES}) == len(NAMES) == 241 == len(relative_statistics(descriptors()))
 
 
-def test_another_microphone_or_a_deeper_voice_changes_nothing():
+@pytest.mark.parametrize("voiced", [0, 1, 3, 4, 5, 6, 40])
+def test_another_microphone_or_a_deeper_voice_changes_nothing_however_little_is_voiced(voiced):
     values = descriptors()
+    values[np.flatnonzero(values[:, PITCH])[voiced:], PITCH] = 0
     moved = values.copy()
     moved[:, SPECTRUM] += np.random.default_rng(1).normal(0, 5, len(SPECTRUM))
     moved[:, PITCH] = np.where(values[:, PITCH] > 0, values[:, PITCH] - 7, 0)
@@ -71,6 +73,18 @@ def test_against_a_slow_loop_over_voiced_frames():
         "slope": np.polyfit(time, own, 1)[0],
     }
     assert told == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(("voiced", "told"), [(4, False), (5, True)])
+def test_of_four_voiced_frames_nothing_is_told_of_pitch_and_all_loud_ones_stand_for_the_rest(voiced, told):
+    values = descriptors()
+    values[:, PITCH] = np.where(np.arange(80) < voiced, np.arange(80) + 30, 0)
+    found = relative_statistics(values)
+    assert bool(any(of(found, "F0semitoneFrom27.5Hz_sma3nz").values())) == told
+    loud = values[:, LOUDNESS] > np.percentile(values[:, LOUDNESS], 30)
+    own = values[:5] if told else values[loud]
+    place = list(DESCRIPTORS).index("mfcc1_sma3")
+    assert of(found, "mfcc1_sma3")["deviation"] == pytest.approx(own[:, place].std(), rel=1e-5)
 
 
 def test_a_rising_pitch_has_its_slope_in_semitones_per_half_a_second():

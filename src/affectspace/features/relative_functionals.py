@@ -12,7 +12,7 @@ from affectspace.features.waveform import read_sound
 
 __all__ = ["RelativeFunctionals", "relative_statistics"]
 
-VERSION = 1  # of what is computed here; raise it when results change
+VERSION = 2  # of what is computed here; raise it when results change
 
 SET = "eGeMAPSv02"
 # Its descriptors in their order, and of each: whether it is told by its logarithm, as ratios are, and whether its mean
@@ -55,7 +55,7 @@ TIMING = (
 )  # fmt: skip
 RATE = 100  # frames a second
 QUIET = 30  # percent of the frames, the least loud ones, which are pauses rather than speech
-FEWEST = 5  # frames that are voiced, below which all loud ones stand for them
+FEWEST = 5  # frames that are voiced, below which all loud ones stand for them, and pitch tells nothing
 SMALL = 1e-3  # is added before a logarithm is taken
 
 NAMES = (
@@ -154,6 +154,10 @@ def relative_statistics(descriptors: np.ndarray) -> np.ndarray:
     the spectrum, the mean over voiced frames less that over unvoiced ones, too. Loudness, spectral flux, jitter and
     shimmer are told by their logarithms. At the end how much, how often and how long the voice is on.
 
+    Where fewer than five frames are voiced, as in a whisper, all those that are not among the least loud stand for
+    them, and the statistics of pitch, which most of these do not have, are 0. Where fewer than four are unvoiced and
+    not among the least loud, all frames stand for them.
+
     A constant that is added to a descriptor of the spectrum or to pitch, as by another microphone or a deeper voice,
     changes none of it.
 
@@ -173,7 +177,9 @@ def relative_statistics(descriptors: np.ndarray) -> np.ndarray:
     speech = speech if speech.any() else np.ones(len(loud), bool)
     voiced = values[:, PITCH] > 0
     duration = _timing(loud, speech, voiced)
-    voiced = voiced if voiced.sum() >= FEWEST else speech
+    if voiced.sum() < FEWEST:
+        voiced = speech
+        values[:, PITCH] = 0  # how it moves from frames that have none would be how high it is
     unvoiced = speech & ~voiced
     for place, (logarithm, _) in enumerate(DESCRIPTORS.values()):
         if logarithm:
