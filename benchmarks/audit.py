@@ -3,9 +3,11 @@
     python benchmarks/audit.py [RECORDINGS, default 10,000]
 
 Recordings of 2 to 3 s are strung together from 600 syllables of synthetic voices, each said faster or slower, higher or
-lower, over some noise, so that no two are alike as a whole, and many in a syllable. Then 50 copies of each kind are put
-in the place of others: coded, softer, at half the rate, with silence, noisy. Seconds are told as the clock's and the
-processor's, of all processes; the store of fingerprints is new each time, so that every file is decoded.
+lower, over some noise, so that no two are alike as a whole, and many in a syllable. Half of them train, and speakers
+and scripts of either half are its own. Then 50 copies of each kind are put in the place of tested recordings (coded,
+softer, at half the rate, with silence, noisy), and 50 tested items are given the speaker of a training item, 50 the
+script of one. Seconds are told as the clock's and the processor's, of all processes; the store of fingerprints is new
+each time, so that every file is decoded.
 """
 
 import os
@@ -31,6 +33,7 @@ from affectspace.protocols import Split, audit
 from affectspace.protocols.near_duplicates import near_duplicate_groups
 
 RATE, SYLLABLES, EACH = 16000, 600, 50
+OF_SPEAKER, SCRIPTS = 25, 100  # recordings of one speaker, and scripts of either half
 CODED = {"ogg": ("OGG", "VORBIS"), "mp3": ("MP3", "MPEG_LAYER_III")}
 CHANGES: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "ogg": lambda samples, rng: samples,
@@ -68,13 +71,15 @@ def recording(bank: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
 
 
 def lay(folder: Path, count: int) -> pd.DataFrame:
-    """A corpus of recordings, half of which train."""
-    rng = np.random.default_rng(0)
+    """A corpus of recordings, half of which train, with speakers and scripts of their own."""
+    rng, half = np.random.default_rng(0), count // 2
     bank, rows = syllables(rng), []
     for number in range(count):
         path = folder / f"{number}.flac"
         soundfile.write(path, np.clip(recording(bank, rng), -1, 1), RATE)
-        rows.append({"id": str(number), "path": str(path), "corpus": "synthetic"})
+        part, place = divmod(number, half)
+        named = {"speaker": f"{part}-{place // OF_SPEAKER}", "script": f"{part}-{place % SCRIPTS}"}
+        rows.append({"id": str(number), "path": str(path), "corpus": "synthetic", **named})
     return pd.DataFrame(rows)
 
 
@@ -93,19 +98,31 @@ def plant(folder: Path, items: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     return items.assign(path=paths), pd.Series(planted)
 
 
+def lend(items: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Names of training speakers and scripts, each given to one tested item; and of how many that is."""
+    rng, half, lent = np.random.default_rng(2), len(items) // 2, {}
+    items = items.copy()
+    for kind in ("speaker", "script"):
+        names = rng.permutation(items[kind].iloc[:half].unique())[:EACH]
+        items.loc[half + rng.permutation(len(items) - half)[: len(names)], kind] = names
+        lent[kind] = len(names)
+    return items, lent
+
+
 def spent() -> tuple[float, float]:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def audited(store: Path, items: pd.DataFrame) -> pd.DataFrame:
+def audited(store: Path, items: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The items with their near-copies, and how many groups of each kind cross over."""
     began = spent()
     made = FeatureStore(store).extract(items, AudioFingerprint(), progress=False)
     heard = spent()
     items = items.assign(audio_sha=made.audio_sha, near_audio=near_duplicate_groups(items, list(made)))
     matched = spent()
     half = len(items) // 2
-    leaks = audit(items, Split("halves", np.arange(half), [], np.arange(half, len(items))), allow=["speaker"])
+    leaks = audit(items, Split("halves", np.arange(half), [], np.arange(half, len(items))))
     told = spent()
     for what, one, other in (
         ("decoding, hashes and fingerprints", began, heard),
@@ -116,7 +133,7 @@ def audited(store: Path, items: pd.DataFrame) -> pd.DataFrame:
         print(f"  {what}: {other[0] - one[0]:.1f} s, of the processor {other[1] - one[1]:.1f} s")
     for leak in leaks:
         print(f"  {leak.fact}")
-    return items
+    return items, {leak.group: leak.groups for leak in leaks}
 
 
 def main(count: int) -> None:
@@ -127,17 +144,22 @@ def main(count: int) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         print(f"{count:,} recordings of {seconds / 3600:.1f} h; {cores} cores, load {os.getloadavg()[0]:.1f}")
         print("clean:")
-        groups = audited(folder / "clean", items)["near_audio"]
-        print(f"  groups of more than one: {int((groups.value_counts() > 1).sum())}")
+        heard, leaks = audited(folder / "clean", items)
+        groups = heard["near_audio"]
+        print(f"  groups of more than one: {int((groups.value_counts() > 1).sum())}, leaks: {sum(leaks.values())}")
         items, planted = plant(folder, items)
-        print(f"with {len(planted)} copies:")
-        groups = audited(folder / "planted", items)["near_audio"]
+        items, lent = lend(items)
+        print(f"with {len(planted)} copies, {lent['speaker']} speakers and {lent['script']} scripts:")
+        heard, leaks = audited(folder / "planted", items)
+        groups = heard["near_audio"]
         found = {row: groups[row] == groups[source] for row, (_, source) in planted.items()}
         kinds = pd.Series(found).groupby([kind for kind, _ in planted]).agg(["sum", "count"])
         told = ", ".join(f"{kind} {own['sum']}/{own['count']}" for kind, own in kinds.iterrows())
         members = groups.value_counts()
         wrong = int((members - 1).sum()) - sum(found.values())
         print(f"  found/planted: {sum(found.values())}/{len(planted)} ({told}); found and not planted: {wrong}")
+        for kind, count in lent.items():
+            print(f"  {kind}s found/planted: {leaks.get(kind, 0)}/{count}")
 
 
 if __name__ == "__main__":
