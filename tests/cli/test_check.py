@@ -88,6 +88,11 @@ def test_a_corpus_without_a_map_says_nothing_of_it(run, lay):
         ('angry = "angry"', "by label_map: angry 1; not in it, as they are: sad 1"),
         ('anger = "angry"\nsad = ""', "by label_map: angry 1, left out 1"),
         ('joy = "happy"', "by label_map: not in it, as they are: anger 1, sad 1"),
+        # on through labels that are no classes
+        ('anger = "rage"\nrage = "fury"\nfury = "angry"', "by label_map: angry 1; not in it, as they are: sad 1"),
+        ('anger = "rage"\nrage = ""\nsad = "sad"', "by label_map: sad 1, left out 1"),
+        # round: what was sad is angry, and the other way about
+        ('angry = "sad"\nsad = "angry"', "by label_map: sad 1, angry 1"),
     ],
 )
 def test_labels_follow_a_map_as_training_follows_it(run, lay, tmp_path, card, told):

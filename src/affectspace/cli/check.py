@@ -104,12 +104,12 @@ def _media(counts: dict[str, int], items: int) -> str:
 
 def _mapped(corpus: "Corpus") -> tuple[dict[str, int], dict[str, int]]:
     """How many items have each shared label by the corpus's own map, ``""`` is left out; and labels not in it."""
-    from affectspace.labels.emotions import shared_emotion
+    from affectspace.labels.naming import led
 
-    mapped, others, own = Counter[str](), Counter[str](), corpus.card.label_map
+    mapped, others = Counter[str](), Counter[str]()
     for label, count in corpus.items["label"].dropna().astype(str).value_counts().items():
-        key = next((each for each in (str(label), shared_emotion(str(label))) if each in own), None)
-        (others if key is None else mapped)[str(label) if key is None else own[key]] += int(count)
+        shared = led(str(label), corpus.card.label_map)
+        (others if shared is None else mapped)[str(label) if shared is None else shared] += int(count)
     return dict(mapped), dict(others)
 
 

@@ -1,14 +1,14 @@
 """Which class a corpus's own label means."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from affectspace.errors import InputError
 from affectspace.labels.emotions import shared_emotion
 
-__all__ = ["check_names", "class_of", "lookup_of", "refuse", "resolve"]
+__all__ = ["check_names", "class_of", "led", "lookup_of", "refuse", "resolve"]
 
 
 def resolve(labels: Iterable[str], names: Sequence[str], mapping: Mapping[str, str]) -> tuple[np.ndarray, list[int]]:
@@ -62,15 +62,48 @@ def class_of(label: str, lookup: Mapping[str, int]) -> int | None:
     return None
 
 
+def led(label: str, mapping: Mapping[str, str]) -> str | None:
+    """Where a map leads a label, whatever the classes are: to the end of a chain, or where it goes round one step on.
+
+    Classes are taken to be where chains end: one on the way would end them there.
+
+    Returns:
+        None where the map does not name the label, ``""`` where it leaves it out.
+
+    Example:
+        >>> [led(label, {"Wut": "Zorn", "Zorn": "angry", "calm": ""}) for label in ("Wut", "calm", "bored")]
+        ['angry', '', None]
+    """
+    steps = list(_steps(label, mapping))
+    if not steps:
+        return None
+    end = steps[-1]
+    return end if mapping.get(_key(end, mapping), end) == end else steps[0]
+
+
 def _follow(label: str, mapping: Mapping[str, str], lookup: Mapping[str, int]) -> str:
     """Where the maps lead a label: on through a corpus's map and a space's, until a class or a dead end."""
-    seen = set()
-    while (key := label if label in mapping else shared_emotion(label)) in mapping and key not in seen:
-        seen.add(key)
-        label = mapping[key]
-        if not label or class_of(label, lookup) is not None:
+    for step in _steps(label, mapping):
+        label = step
+        if class_of(label, lookup) is not None:
             break
     return label
+
+
+def _steps(label: str, mapping: Mapping[str, str]) -> Iterator[str]:
+    """The labels that a map leads to, one by the other, until it leaves the label out or has led there before."""
+    seen = set()
+    while (key := _key(label, mapping)) in mapping and key not in seen:
+        seen.add(key)
+        label = mapping[key]
+        yield label
+        if not label:
+            break
+
+
+def _key(label: str, mapping: Mapping[str, str]) -> str:
+    """By what a map may name a label: by its own name, else by its shared emotion."""
+    return label if label in mapping else shared_emotion(label)
 
 
 def _number(label: str) -> str:
