@@ -138,6 +138,23 @@ class TestErrors:
         with pytest.raises(InputError, match="'ur' is named twice in source and auxiliary"):
             cross_language(make(), "de", ["ur"], ["ur"])
 
+    @pytest.mark.parametrize("auxiliary", [["others"], ["ur"], ["de", "ur"]])
+    def test_auxiliary_languages_without_a_source(self, auxiliary):
+        told = f"auxiliary is {', '.join(auxiliary)} beside no source; name the source, or leave auxiliary out"
+        with pytest.raises(InputError, match=told):
+            cross_language(make(), "en", auxiliary=auxiliary)
+
+    def test_others_of_which_there_are_none(self):
+        told = (
+            'is "others", all but source and target, and the items are of no language but de, en, ur; leave auxiliary'
+        )
+        with pytest.raises(InputError, match=told):
+            cross_language(make(), "en", ["de", "ur"], ["others"])
+        with pytest.raises(InputError, match="there is no language 'fr'"):
+            cross_language(make(), "fr", ["de", "en", "ur"], ["others"])
+        with pytest.raises(InputError, match="'en' is the target and trains as well"):
+            cross_language(make(), "en", ["de", "en", "ur"], ["others"])
+
     def test_only_the_target_is_there(self):
         items = make().assign(language="de")
         with pytest.raises(InputError, match="all items are of the target language 'de', and none is left to train"):

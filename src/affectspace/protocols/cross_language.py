@@ -39,8 +39,8 @@ def cross_language(
             named are in no part.
         target: the language that is tested.
         source: those that train; none: all but the target.
-        auxiliary: those that train beside the source, which is one language then, as a rule; ``["others"]``: all
-            but the target.
+        auxiliary: those that train beside the source, which is one language then, as a rule; ``["others"]``: all but
+            source and target.
         validate_share: of the training items, of each corpus about the same, from 0 (nothing validates) to below 1.
         validate_by: the group that validation takes whole, ``"speaker"``, ``"session"``, ``"script"``, ``"item"``; or
             ``"language"``: of the languages that train, whole ones validate.
@@ -51,7 +51,8 @@ def cross_language(
 
     Raises:
         InputError: a language that is not there (it names the nearest), one that both trains and is tested, names of
-            which two may mean one, items without a language, too few groups to validate on, or a fold that is none.
+            which two may mean one, auxiliary languages beside no source, or others of which there are none, items
+            without a language, too few groups to validate on, or a fold that is none.
 
     Source: the protocol of source, auxiliary and target languages is that of the zero-shot cross-lingual literature.
 
@@ -70,9 +71,14 @@ def cross_language(
     languages = known_languages(items)
     present = sorted(languages.unique())
     _refuse_two_spellings(present)
+    if auxiliary and not source:
+        raise InputError(
+            f"auxiliary is {', '.join(auxiliary)} beside no source; name the source, or leave auxiliary out: without "
+            "both all languages but the target train"
+        )
     others = [name for name in present if name not in (target, *source)]
-    auxiliary = others if [*auxiliary] == ["others"] else list(auxiliary)
-    source = list(source) or [name for name in others if name not in auxiliary]
+    all_others = [*auxiliary] == ["others"]
+    source, auxiliary = list(source) or others, others if all_others else list(auxiliary)
     for name in (target, *source, *auxiliary):
         _legal(name, present)
     named = [*source, *auxiliary]
@@ -85,6 +91,11 @@ def cross_language(
         raise InputError(f"language {twice[0]!r} is named twice in source and auxiliary; name it once")
     if not named:
         raise InputError(f"all items are of the target language {target!r}, and none is left to train on; add a corpus")
+    if all_others and not auxiliary:
+        raise InputError(
+            'auxiliary is "others", all but source and target, and the items are of no language but '
+            f"{', '.join(present)}; leave auxiliary out, or add a corpus"
+        )
     heard = np.flatnonzero(languages.isin(named).to_numpy(bool))
     tested = np.flatnonzero((languages == target).to_numpy(bool))
     title = f"{' + '.join(source)}{', with ' + ' + '.join(auxiliary) if auxiliary else ''} -> {target}"
