@@ -10,6 +10,8 @@ from affectspace.metrics.speaker_intervals import (
     Tally,
     _freedom,
     figure_interval,
+    mean_figure_interval,
+    no_figure_interval,
     no_speakers,
     speaker_interval,
     tally,
@@ -200,13 +202,14 @@ def test_a_figure_s_interval_equals_a_slow_loop_over_speakers(metric, figure):
 
 
 def test_seeds_of_a_figure_add_their_own_variance_where_speakers_and_seeds_do_not_meet():
-    """Speakers all alike: nothing but the variance of the mean over seeds is left, with Student's t over seeds."""
-    names, counts = tuple("abcdef"), [np.array([[[r, 10 - r], [10 - r, r]]] * 6, float) for r in (6, 7, 9)]
+    """Speakers better and worse alike in every seed: both variances, with Welch's degrees of freedom."""
+    names, better = tuple("abcdef"), np.array([1, -1] * 3)
+    counts = [np.stack([[[r + e, 10 - r - e], [10 - r - e, r + e]] for e in better]).astype(float) for r in (5, 6, 7)]
     found = figure_interval([Tally(names, each) for each in counts], seeds=True)
-    figures = np.array([0.6, 0.7, 0.9])
-    half = stats.t.ppf(0.975, 2) * figures.std(ddof=1) / 3**0.5
-    assert (found.speakers, found.seeds) == (6, 3)
-    assert (found.low, found.high) == (pytest.approx(figures.mean() - half), 1.0)
+    speakers, seeds = (better / 10).var(ddof=1) / 6, np.var([0.5, 0.6, 0.7], ddof=1) / 3
+    freedom = (speakers + seeds) ** 2 / (speakers**2 / 5 + seeds**2 / 2)
+    half = stats.t.ppf(0.975, freedom) * (speakers + seeds) ** 0.5
+    assert found == SpeakerInterval(6, pytest.approx(0.6 - half), pytest.approx(0.6 + half), 3)
     assert figure_interval([Tally(names, each) for each in counts]).seeds == 0
 
 
@@ -235,12 +238,35 @@ def test_no_interval_of_a_figure_and_why():
     assert figure_interval([tallied(np.ones(140, bool), WHO)], seeds=True) is None
 
 
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_figure_that_no_speaker_moves_tells_nothing_of_others(runs):
+    right = [tallied(np.ones(140, bool), WHO)] * runs
+    why = "the figure is the same without any one of the 7 test speakers, which tells nothing of others"
+    for metric in ("uar", "macro_f1"):
+        assert figure_interval(right, metric, seeds=runs > 1) is None
+        assert no_figure_interval(right, metric) == why
+    others = tallied(np.arange(140) % 9 > 0, [f"t{i % 7}" for i in range(140)])
+    assert mean_figure_interval([right, [others] * runs], seeds=runs > 1) is None  # nor does a mean in which it is
+    one_error = tallied(np.arange(140) > 0, WHO)
+    assert no_figure_interval([one_error]) == ""
+    assert figure_interval([one_error]).high == 1
+
+
+def test_a_model_that_names_one_class_alone_has_an_interval_of_its_f1():
+    counts = np.zeros((6, 2, 2))
+    counts[:, 0, 0], counts[:, 1, 0] = [9, 8, 9, 7, 9, 9], [3, 4, 5, 3, 4, 3]
+    one = [Tally(tuple("abcdef"), counts)]
+    assert "tells nothing of others" in no_figure_interval(one, "uar")
+    assert no_figure_interval(one, "macro_f1") == ""
+    assert figure_interval(one, "macro_f1").low > 0.3
+
+
 def test_classes_that_nobody_says_do_not_count_in_either_figure():
     counts = np.zeros((6, 3, 3))
-    counts[:, 0, 0], counts[:, 1, 1], counts[:, 1, 2] = 4, 3, 1
+    counts[:, 0, 0], counts[:, 1, 1], counts[:, 1, 2] = 20, [16, 14] * 3, [4, 6] * 3
     for metric, value in (("uar", (1 + 0.75) / 2), ("macro_f1", (1 + 6 / 7) / 2)):
         found = figure_interval([Tally(tuple("abcdef"), counts)], metric)
-        assert (found.low, found.high) == (pytest.approx(value), pytest.approx(value))
+        assert (found.low + found.high) / 2 == pytest.approx(value)
 
 
 @pytest.mark.parametrize("metric", ["uar", "macro_f1"])

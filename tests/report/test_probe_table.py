@@ -12,6 +12,7 @@ from affectspace.report.facts import score_table
 from affectspace.report.phrases import ends
 from affectspace.report.probe_table import probe_table
 from affectspace.studies.speakers import tally_of
+from affectspace.training.final_figures import over_speakers
 from affectspace.training.run import Run
 
 
@@ -70,3 +71,19 @@ def test_few_speakers_have_none_and_the_page_says_so(make_run):
     assert table["speakers"] == (
         "There is no interval for other speakers: 3 test speakers: too few to speak for others, which takes 5."
     )
+
+
+def test_a_run_that_is_always_right_has_none_and_the_page_and_metrics_say_so(make_run):
+    path = make_run("right", "right", items=60, epochs=1, snapshots=())
+    table = pd.read_parquet(path / "predictions.parquet")
+    table.assign(probabilities=table["target"]).to_parquet(path / "predictions.parquet")
+    run = Run(path)
+    tallied = tally_of(run.evaluated())
+    why = f"the figure is the same without any one of the {len(tallied.speakers)} test speakers, which tells nothing of"
+    assert over_speakers(tallied) == {"speakers": len(tallied.speakers), "none": f"{why} others"}
+    table = score_table(Comparison((run,)))
+    assert not any("to" in line for cell in table["rows"][0][2] for line in cell.below)
+    assert table["speakers"] == f"There is no interval for other speakers: {why} others."
+    beside = score_table(Comparison((run, Run(make_run("other", "other", items=60, epochs=1, snapshots=())))))
+    assert beside["speakers"].startswith("Small below UAR and macro F1 is where they lie")
+    assert beside["speakers"].endswith(f" Where there is none: {why} others.")

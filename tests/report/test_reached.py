@@ -60,3 +60,14 @@ def test_too_few_speakers_have_no_interval_and_the_reason_stands_there(make_stud
     assert np.isnan(table["uar_reached_low"]).all()
     assert np.isfinite(table["macro_f1"]).all()
     assert table["speakers"].isna().all()
+
+
+def test_a_recipe_that_is_always_right_has_no_interval_and_says_why(make_study, tmp_path):
+    results = open_study(make_study({"CE": 0.9, "KL": 99.0}, seeds=2, items=100))
+    splits = summarise(results)
+    other, right = (cells for _, _, cells in reached_rows(splits))
+    assert right == ["100.0", "–", "100.0", "–", "the same without any one of the speakers"]
+    assert re.fullmatch(r"\d+ speakers and 2 seeds", other[4])
+    table = pd.read_parquet(write_tables(results, tmp_path)["table.parquet"]).set_index("recipe")
+    assert np.isnan(table.loc["KL", "uar_reached_low"])
+    assert np.isfinite(table.loc["CE", "uar_reached_low"])

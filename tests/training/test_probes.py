@@ -149,13 +149,21 @@ def test_a_run_that_chooses_asks_nothing(folder):
     assert not probes.has_probes(prepare(recipe, quiet=True), recipe)
 
 
-def test_metrics_say_where_figures_lie_with_other_speakers(run):
+def test_metrics_say_where_figures_lie_with_other_speakers(folder, tmp_path):
+    given = values(folder) | {"training": {"epochs": 1, "batch_size": 36, "learning_rate": 0.003}}
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
     told, tallied = run.metrics["over_speakers"], judge([run]).tally
     assert told["speakers"] == 6
     for metric in ("uar", "macro_f1"):
         found = figure_interval([tallied], metric)
         assert told[metric] == pytest.approx([found.low, found.high])
         assert told[metric][0] <= run.metrics["test"][metric] <= told[metric][1]
+
+
+def test_metrics_say_why_a_run_that_is_always_right_has_no_interval(run):
+    assert run.metrics["test"]["uar"] == 1
+    why = "the figure is the same without any one of the 6 test speakers, which tells nothing of others"
+    assert run.metrics["over_speakers"] == {"speakers": 6, "none": why}
 
 
 def test_runs_of_before_are_read_and_damaged_ones_refused(run, tmp_path):

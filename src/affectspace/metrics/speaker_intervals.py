@@ -21,12 +21,14 @@ __all__ = [
     "figure_interval",
     "mean_figure_interval",
     "mean_speaker_interval",
+    "no_figure_interval",
     "no_speakers",
     "speaker_interval",
     "tally",
 ]
 
 FEWEST_SPEAKERS = 5  # with fewer an interval is so wide, and its coverage so unsure, that it tells nothing
+SAME = 1e-12  # by which figures differ that are rounded alone
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ def figure_interval(
 
     Returns:
         None with fewer than five speakers, where a speaker is unknown or the runs were not judged on the same
-        ones, and with ``seeds`` where there is but one run; :func:`no_speakers` says which of the first three.
+        ones, where the figure is the same without any of them, as that of a model which is always right, and with
+        ``seeds`` where there is but one run; :func:`no_figure_interval` says which of all but the last.
 
     Source: as :func:`speaker_interval`.
 
@@ -166,7 +169,7 @@ def figure_interval(
         >>> round(found.low, 3), round(found.high, 3)
         (0.805, 0.895)
     """
-    return _interval([[tallies]], COUNTED[metric], seeds, confidence, lowest=0.0)
+    return mean_figure_interval([tallies], metric, seeds=seeds, confidence=confidence)
 
 
 def mean_speaker_interval(
@@ -231,7 +234,28 @@ def mean_figure_interval(
         >>> found.speakers, round(found.low, 3), round(found.high, 3)
         (16, 0.821, 0.879)
     """
+    if any(no_figure_interval(tallies, metric) for tallies in tests):
+        return None
     return _interval([[tallies] for tallies in tests], COUNTED[metric], seeds, confidence, lowest=0.0)
+
+
+def no_figure_interval(tallies: Sequence[Tally], metric: Literal["uar", "macro_f1"] = "uar") -> str:
+    """Why a figure of these runs has no interval over speakers, in words; empty where it has one.
+
+    Beside the reasons of :func:`no_speakers`: it is the same whichever speaker is left out. So it is of a model that
+    is right about every item, or names one class alone, and its variance over others cannot be told.
+
+    Example:
+        >>> counts = np.array([[[5, 0], [0, 5]]] * 8, dtype=float)
+        >>> no_figure_interval([Tally(tuple("abcdefgh"), counts)])
+        'the figure is the same without any one of the 8 test speakers, which tells nothing of others'
+    """
+    if why := no_speakers(tallies):
+        return why
+    without = _without_each(np.stack([each.counts for each in tallies]), COUNTED[metric]).mean(0)
+    if np.ptp(without) > SAME:
+        return ""
+    return f"the figure is the same without any one of the {without.size} test speakers, which tells nothing of others"
 
 
 def no_speakers(tallies: Sequence[Tally]) -> str:
@@ -290,7 +314,7 @@ def _spread(sides: Sequence[Sequence[Tally]], figure: Callable[[np.ndarray], np.
     signs = (1, -1)[: len(sides)]
     counts = [np.stack([each.counts for each in side]) for side in sides]
     value = float(sum(sign * figure(side.sum(1)).mean() for sign, side in zip(signs, counts)))
-    without = [figure(side.sum(1, keepdims=True) - side) for side in counts]  # (runs, speakers)
+    without = [_without_each(side, figure) for side in counts]
     by_speaker = _jackknife(np.sum([sign * side.mean(0) for sign, side in zip(signs, without)], axis=0))
     freedom = _freedom(np.concatenate(counts).mean(0).sum(-1))
     if not seeds:
@@ -302,6 +326,11 @@ def _spread(sides: Sequence[Sequence[Tally]], figure: Callable[[np.ndarray], np.
         (max(0.0, seed - shared), float(len(side) - 1)) for seed, shared, side in zip(between, both, counts)
     )
     return _Spread(value, (by_speaker, freedom), by_seed)
+
+
+def _without_each(counts: np.ndarray, figure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """``(runs, speakers)`` a figure without each speaker, of counts ``(runs, speakers, classes, classes)``."""
+    return figure(counts.sum(1, keepdims=True) - counts)
 
 
 def _uar(counts: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from affectspace.metrics.speaker_intervals import figure_interval, no_speakers
+from affectspace.metrics.speaker_intervals import figure_interval, no_figure_interval
 from affectspace.report.compare import Comparison
 from affectspace.report.feature_words import feature_words
 from affectspace.report.phrases import NONE, PERCENT, counted, ends, listed, percent
@@ -116,14 +116,16 @@ def score_table(comparison: Comparison) -> dict[str, Any]:
 def _speaker_words(comparison: Comparison) -> str:
     """What the intervals below figures say, or why there are none."""
     known = [each for each in comparison.tallies if each is not None]
-    why = {no_speakers([each]): len(each.speakers) for each in known}
-    if not known or "" not in why:
-        return f"There is no interval for other speakers: {listed(list(why))}." if why else ""
-    speakers = {len(each.speakers) for each in known if not no_speakers([each])}
-    told = counted(speakers.pop(), "speaker") if len(speakers) == 1 else "speakers"
+    why = [[no_figure_interval([each], metric) for metric in ("uar", "macro_f1")] for each in known]
+    reasons = [*dict.fromkeys(reason for own in why for reason in own if reason)]
+    shown = {len(each.speakers) for each, own in zip(known, why) if "" in own}
+    if not shown:
+        return f"There is no interval for other speakers: {listed(reasons)}." if reasons else ""
+    told = counted(shown.pop(), "speaker") if len(shown) == 1 else "speakers"
     return (
         f"Small below UAR and macro F1 is where they lie with other speakers like these {told} "
         f"(95{PERCENT} interval), for this very model; another seed would move them, too."
+        + (f" Where there is none: {listed(reasons)}." if reasons else "")
     )
 
 

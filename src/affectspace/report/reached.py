@@ -5,11 +5,13 @@ from math import isnan
 
 from affectspace.metrics.speaker_intervals import SpeakerInterval
 from affectspace.report.phrases import NONE, PERCENT, counted, ends, in_percent
+from affectspace.studies.over_splits import AVERAGE
 from affectspace.studies.summary import SplitSummary
 
 __all__ = ["interval_words", "over", "reached_markdown", "reached_rows"]
 
 METRICS = ("uar", "macro_f1")
+SAME = "the same without any one of the speakers"  # is all that is left, where they are enough, known and alike
 HEADINGS = ("UAR %", "95 % interval", "macro F1 %", "95 % interval", "over")
 
 
@@ -39,7 +41,8 @@ def interval_words(interval: SpeakerInterval | None) -> str:
 def reached_rows(splits: Sequence[SplitSummary]) -> list[tuple[str, str, list[str]]]:
     """Split, recipe and a cell for each of :data:`HEADINGS`, of every recipe with a finished run.
 
-    A recipe that has no interval says why where its split does, such as of too few speakers.
+    A recipe that has no interval says why: as its split does, such as of too few speakers, or that its figure is the
+    same without any one of them.
     """
     rows = []
     for split in splits:
@@ -50,8 +53,10 @@ def reached_rows(splits: Sequence[SplitSummary]) -> list[tuple[str, str, list[st
             for metric in METRICS:
                 value, interval = row.reached[metric]
                 cells += [in_percent(value), NONE if interval is None else ends(interval.low, interval.high)]
-            interval = row.reached["uar"][1]
-            rows.append((split.split, row.recipe, [*cells, over(interval) if interval else split.no_speakers or NONE]))
+            known = next((interval for _, interval in row.reached.values() if interval), None)
+            same = f"on a split {SAME}" if split.split == AVERAGE else SAME
+            why = split.no_speakers or (NONE if row.recipe in split.apart else same)
+            rows.append((split.split, row.recipe, [*cells, over(known) if known else why]))
     return rows
 
 

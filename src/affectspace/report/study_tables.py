@@ -207,7 +207,7 @@ def _reached(row: RecipeSummary) -> dict[str, float]:
         for metric in ("uar", "macro_f1")
         for end in ("low", "high")
     }
-    speakers = known["uar"].speakers if "uar" in known else np.nan
+    speakers = next((interval.speakers for interval in known.values()), np.nan)
     return {"macro_f1": row.reached["macro_f1"][0] if row.reached else np.nan, "speakers": speakers, **found}
 
 

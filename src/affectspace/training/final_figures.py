@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from affectspace.metrics.speaker_intervals import Tally, figure_interval, no_speakers, tally
+from affectspace.metrics.speaker_intervals import Tally, figure_interval, no_figure_interval, tally
 from affectspace.protocols import PARTS
 from affectspace.training.absent import absent_classes
 from affectspace.training.data import Data
@@ -66,7 +66,7 @@ def final_figures(answers: dict[str, Predictions], data: Data, recipe: Recipe) -
 
 
 def over_speakers(tallied: Tally) -> dict[str, Any]:
-    """Where UAR and macro F1 of one run lie with other speakers, ``[low, high]`` each, or why that cannot be told.
+    """Where UAR and macro F1 of one run lie with other speakers, ``[low, high]`` each, or why one is not known.
 
     Of these items and this net; :func:`affectspace.metrics.speaker_intervals.figure_interval`.
 
@@ -76,11 +76,11 @@ def over_speakers(tallied: Tally) -> dict[str, Any]:
         {'speakers': 2, 'none': '2 test speakers: too few to speak for others, which takes 5'}
     """
     told: dict[str, Any] = {"speakers": len(tallied.speakers)}
-    if why := no_speakers([tallied]):
-        return told | {"none": why}
     for metric in ("uar", "macro_f1"):
         if found := figure_interval([tallied], metric):
             told[metric] = [found.low, found.high]
+        else:
+            told["none"] = no_figure_interval([tallied], metric)
     return told
 
 
