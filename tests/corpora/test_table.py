@@ -137,6 +137,14 @@ def test_card_from_the_table_where_it_agrees(tmp_path):
     assert corpus.items["corpus"].tolist() == ["one", "two"]
 
 
+def test_blanks_around_a_language_are_no_part_of_its_name(tmp_path):
+    write(tmp_path, items__csv='id,audio,language\na,a.wav,de\nb,b.wav,de \nc,c.wav,"  "\nd,d.wav,\n')
+    (tmp_path / "corpus.toml").write_text('name = "mine"\nlanguage = " en "\n')
+    assert open_corpus(tmp_path).items["language"].tolist() == ["de", "de", "en", "en"]
+    (tmp_path / "corpus.toml").write_text('name = "mine"\nlanguage = " "\n')
+    assert open_corpus(tmp_path).items["language"].isna().tolist() == [False, False, True, True]
+
+
 def test_a_table_file_is_named_after_itself(tmp_path):
     write(tmp_path, study2__csv="id,audio,label\na,a.wav,sad\n")
     corpus = open_corpus(tmp_path / "study2.csv")

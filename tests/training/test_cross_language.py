@@ -11,6 +11,7 @@ from affectspace.errors import InputError
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import load_study
 from affectspace.training import make_recipe, train, train_recipe
+from affectspace.training.prepare import prepare
 from affectspace.training.remarks import remarks
 
 CORPORA = {"emodb": "de", "ravdess": "en", "urdu": "ur"}
@@ -117,6 +118,29 @@ def test_a_language_left_out_to_choose_settings_trains_without_a_label_neither(f
 def test_what_no_such_protocol_can_be(folder, protocol, told):
     with pytest.raises(InputError, match=told):
         make_recipe(values(folder, **protocol))
+
+
+def test_blanks_around_a_language_make_no_other_one(folder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    (data / "urdu/corpus.toml").write_text('name = "urdu"\nlanguage = " ur"\n')
+    for name, language in (("emodb", "de"), ("ravdess", "en")):
+        table = pd.read_csv(data / name / "items.csv")
+        table.assign(language=[f"{language} ", language] * 24).to_csv(data / name / "items.csv", index=False)
+
+    def prepared(place):
+        given = values(place)
+        given["features"] = {**given["features"], "normalise": {"scope": "train", "steady_across": "language"}}
+        return prepare(make_recipe(given), quiet=True)
+
+    plain, told = prepared(folder), prepared(data)
+    for part in ("train", "validate", "test"):
+        np.testing.assert_array_equal(getattr(told.split, part), getattr(plain.split, part))
+    assert told.group_names == plain.group_names  # what terms, and batches dealt across languages, know
+    np.testing.assert_array_equal(told.training_groups("language"), plain.training_groups("language"))
+    np.testing.assert_array_equal(told.normaliser(0), plain.normaliser(0))  # with the weights of steady features
+    assert told.about["languages"] == plain.about["languages"]
+    assert told.split_table["language"].tolist() == plain.split_table["language"].tolist()  # what probes read, too
 
 
 def test_what_a_training_language_lacks_is_recorded_and_told(folder, tmp_path):

@@ -142,9 +142,9 @@ def video_times(items: pd.DataFrame) -> pd.DataFrame:
 def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
     """``rows`` with every column of ``ITEM_COLUMNS``, in order and of its type, other columns after them.
 
-    ``corpus`` and ``language`` are filled from the card where they are missing; a missing
-    ``script`` is the item's text, lower-cased and without punctuation, since two items with the
-    same words share a script.
+    ``corpus`` and ``language`` are filled from the card where they are missing, and blanks around a language are no
+    part of its name, by which it is known from here on; a missing ``script`` is the item's text, lower-cased and
+    without punctuation, since two items with the same words share a script.
     """
     items = rows.reset_index(drop=True).copy()
     for column in ITEM_COLUMNS:
@@ -154,7 +154,8 @@ def make_items(rows: pd.DataFrame, card: Card) -> pd.DataFrame:
         if column in SECONDS:
             items[column] = _seconds(items[column], card)
     items["corpus"] = items["corpus"].fillna(card.name)
-    items["language"] = items["language"].fillna(card.language or pd.NA)
+    language = items["language"].str.strip()
+    items["language"] = language.mask(language == "").fillna(card.language.strip() or pd.NA)
     items["script"] = items["script"].fillna(spoken_words(items["text"]))
     others = [column for column in items if column not in ITEM_COLUMNS]
     return items[[*ITEM_COLUMNS, *others]]

@@ -145,7 +145,7 @@ def _natural(name: str) -> tuple:
 
 
 def _scripts(items: pd.DataFrame, script: pd.Series) -> pd.Series:
-    corpus, language = column_of(items, "corpus").fillna(""), column_of(items, "language").fillna("")
+    corpus, language = column_of(items, "corpus").fillna(""), groups_of(items, "language").fillna("")
     words = spoken_words(column_of(items, "text"))
     spelled = script.where(script.str.contains(r"\s", regex=True).fillna(False))
     words = words.fillna(spoken_words(spelled)).mask((script == column_of(items, "id")).fillna(False))
