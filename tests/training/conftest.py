@@ -1,6 +1,7 @@
 """A tiny corpus of synthetic voices, and a recipe that trains on it in about a second."""
 
 import copy
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,73 @@ def broken_off(monkeypatch):
                 train(recipe, folder, quiet=True)
 
     return begin
+
+
+@pytest.fixture
+def goes_on(broken_off):
+    """``goes_on(recipe, folder, batches)``: a run that broke off there ends with the bits of one that did not."""
+
+    def compare(recipe, folder, batches):
+        train(recipe, folder / "undisturbed", quiet=True)
+        broken_off(recipe, folder / "run", batches)
+        assert list((folder / "run/checkpoints").iterdir())
+        train(recipe, folder / "run", resume=True, quiet=True)
+        for name in ("metrics.json", "metrics.jsonl", "predictions.parquet", "model/model.safetensors"):
+            assert (folder / "run" / name).read_bytes() == (folder / "undisturbed" / name).read_bytes()
+
+    return compare
+
+
+@pytest.fixture
+def beside_model(world, lay_speech_model, tmp_path):
+    """``beside_model("wavlm layer")``: data of one's own, two tiny corpora, and a speech model of a kind below them."""
+
+    def lay(kind):
+        for name in ("alva", "boro"):
+            (tmp_path / name).symlink_to(world / name)
+        shutil.copytree(lay_speech_model(kind), tmp_path / "models/wavlm")
+        return tmp_path
+
+    return lay
+
+
+@pytest.fixture
+def with_short_clip():
+    """``with_short_clip(place)``: alva is as boro then, but that its first item lasts 2 ms, whose id is returned."""
+
+    def lay(place):
+        (place / "alva").unlink()
+        shutil.copytree(place / "boro", place / "alva")  # a folder that may be changed
+        (place / "alva/corpus.toml").write_text((place / "boro/corpus.toml").read_text().replace("boro", "alva"))
+        items = pd.read_csv(place / "alva/items.csv")
+        items.loc[0, ["start", "end"]] = [0.1, 0.102]
+        items.to_csv(place / "alva/items.csv", index=False)
+        return items["id"][0]
+
+    return lay
+
+
+@pytest.fixture(scope="session")
+def lay_languages():
+    """``lay_languages(root, corpora, names, items, speakers, hears)``: corpora of vectors, by name and language.
+
+    The classes ``names`` and the speakers take turns. ``hears(place)`` gives, for a corpus by its place, what makes a
+    vector of the number of a class and of a speaker.
+    """
+
+    def lay(root, corpora, names, items, speakers, hears):
+        vectors = {}
+        for place, (name, language) in enumerate(corpora.items()):
+            (root / name).mkdir()
+            (root / name / "corpus.toml").write_text(f'name = "{name}"\nlanguage = "{language}"\n')
+            rows = [(f"i{k}", names[k % len(names)], f"s{k // 3 % speakers}") for k in range(items)]
+            pd.DataFrame(rows, columns=["id", "label", "speaker"]).to_csv(root / name / "items.csv", index=False)
+            vector = hears(place)
+            vectors |= {f"{name}/i{k}": vector(k % len(names), k // 3 % speakers) for k in range(items)}
+        table = pd.DataFrame(np.stack(list(vectors.values()))).rename(columns=str).assign(id=list(vectors))
+        table.to_parquet(root / "v.parquet")
+
+    return lay
 
 
 @pytest.fixture

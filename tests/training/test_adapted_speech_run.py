@@ -4,7 +4,6 @@ import json
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -22,12 +21,8 @@ ALL = ("speaker", "session", "script", "audio")
 
 
 @pytest.fixture
-def place(world, lay_speech_model, tmp_path):
-    """Data of one's own: two tiny corpora, and a model below them."""
-    for name in ("alva", "boro"):
-        (tmp_path / name).symlink_to(world / name)
-    shutil.copytree(lay_speech_model("wavlm group"), tmp_path / "models/wavlm")
-    return tmp_path
+def place(beside_model):
+    return beside_model("wavlm group")
 
 
 @pytest.fixture
@@ -77,14 +72,8 @@ def test_a_run_learns_and_its_model_answers_as_it_did(place, recipe, lay_speech_
     assert scores["uar"] == pytest.approx(run.metrics["test"]["uar"])
 
 
-def test_a_run_that_broke_off_goes_on_as_it_was(place, recipe, broken_off):
-    made = recipe({"epochs": 2}, dropout=0.3)
-    train(made, place / "undisturbed", quiet=True)
-    broken_off(made, place / "run", batches=6)
-    assert list((place / "run/checkpoints").iterdir())
-    train(made, place / "run", resume=True, quiet=True)
-    for name in ("metrics.json", "predictions.parquet", "model/model.safetensors"):
-        assert (place / "run" / name).read_bytes() == (place / "undisturbed" / name).read_bytes()
+def test_a_run_that_broke_off_goes_on_as_it_was(place, recipe, goes_on):
+    goes_on(recipe({"epochs": 2}, dropout=0.3), place, batches=6)
 
 
 def test_a_run_goes_on_only_by_the_model_that_it_was_begun_with(place, recipe, broken_off, lay_speech_model):
@@ -149,18 +138,13 @@ def test_the_card_names_whose_weights_they_are(place, recipe):
     assert str(place) not in card
 
 
-def test_clips_that_the_model_cannot_hear_are_set_aside(place, recipe, monkeypatch):
-    (place / "alva").unlink()
-    shutil.copytree(place / "boro", place / "alva")
-    (place / "alva/corpus.toml").write_text((place / "boro/corpus.toml").read_text().replace("boro", "alva"))
-    items = pd.read_csv(place / "alva/items.csv")
-    items.loc[0, ["start", "end"]] = [0.1, 0.102]
-    items.to_csv(place / "alva/items.csv", index=False)
+def test_clips_that_the_model_cannot_hear_are_set_aside(place, recipe, with_short_clip, monkeypatch):
+    item = with_short_clip(place)
     values = recipe().model_dump()
     values["protocol"] |= {"allow": [*ALL]}
     (row,) = prepare(make_recipe(values)).about["corpora"][0]["quarantine"]
     assert (row["id"], row["reason"]) == (
-        items["id"][0], "0.0020 s of sound are too short: the model needs 0.0103 s; leave the item out",
+        item, "0.0020 s of sound are too short: the model needs 0.0103 s; leave the item out",
     )  # fmt: skip
     monkeypatch.setattr("affectspace.training.frontends.LONGEST", 0.2)
     told = r"s of sound are too long: the model is given 0\.2 s at most; divide the item into parts by start and end"

@@ -70,13 +70,8 @@ def test_validation_and_test_are_never_heard(tiny, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("terms", ["batch", "triplets"])
-def test_a_run_that_broke_off_goes_on_hearing_what_it_would_have_heard(tiny, tmp_path, broken_off, terms):
-    recipe = tiny(terms, augment=ALL, training={"checkpoint_steps": 2})
-    train(recipe, tmp_path / "undisturbed")
-    broken_off(recipe, tmp_path / "broken", batches=8)
-    train(recipe, tmp_path / "broken", resume=True)
-    for name in ("metrics.jsonl", "metrics.json", "predictions.parquet", "model/model.safetensors"):
-        assert (tmp_path / "undisturbed" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+def test_a_run_that_broke_off_goes_on_hearing_what_it_would_have_heard(tiny, tmp_path, goes_on, terms):
+    goes_on(tiny(terms, augment=ALL, training={"checkpoint_steps": 2}), tmp_path, batches=8)
 
 
 def test_augmentation_changes_the_run_and_its_seed_changes_what_is_heard(tiny, tmp_path):

@@ -19,18 +19,14 @@ NAMES = ["angry", "happy", "sad"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, lay_languages):
     """Three corpora of vectors in three languages, four speakers each; classes lie apart in all of them alike."""
-    root, random, vectors = tmp_path_factory.mktemp("languages"), np.random.default_rng(0), {}
-    for shift, (name, language) in enumerate(CORPORA.items()):
-        (root / name).mkdir()
-        (root / name / "corpus.toml").write_text(f'name = "{name}"\nlanguage = "{language}"\n')
-        rows = [(f"i{k}", NAMES[k % 3], f"s{k // 3 % 4}") for k in range(48)]
-        pd.DataFrame(rows, columns=["id", "label", "speaker"]).to_csv(root / name / "items.csv", index=False)
-        vectors |= {f"{name}/{k}": random.normal(shift, 1, 5) + 4 * np.eye(5)[NAMES.index(c)] for k, c, _ in rows}
-    pd.DataFrame(np.stack(list(vectors.values()))).rename(columns=str).assign(id=list(vectors)).to_parquet(
-        root / "v.parquet"
-    )
+    root, random = tmp_path_factory.mktemp("languages"), np.random.default_rng(0)
+
+    def hears(shift):
+        return lambda label, _: random.normal(shift, 1, 5) + 4 * np.eye(5)[label]
+
+    lay_languages(root, CORPORA, NAMES, 48, 4, hears)
     return root
 
 

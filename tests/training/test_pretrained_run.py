@@ -122,12 +122,8 @@ def test_what_the_model_sees_does_not_depend_on_the_normalisation(place):
 
 
 @needs_transformers
-def test_a_run_that_broke_off_goes_on_as_it_was(place, broken_off):
-    train(recipe(place, frozen=True), place / "undisturbed", quiet=True)
-    broken_off(recipe(place, frozen=True), place / "run", batches=3)
-    train(recipe(place, frozen=True), place / "run", resume=True, quiet=True)
-    for name in ("metrics.json", "predictions.parquet", "model/model.safetensors"):
-        assert (place / "run" / name).read_bytes() == (place / "undisturbed" / name).read_bytes()
+def test_a_run_that_broke_off_goes_on_as_it_was(place, goes_on):
+    goes_on(recipe(place, frozen=True), place, batches=3)
 
 
 @pytest.fixture

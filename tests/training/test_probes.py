@@ -20,21 +20,15 @@ NAMES = ["angry", "happy", "sad"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, lay_languages):
     """Three languages, six speakers each; of eight numbers three are of the class and four of the speaker."""
-    root, random, vectors = tmp_path_factory.mktemp("probes"), np.random.default_rng(0), {}
-    for name, language in CORPORA.items():
-        (root / name).mkdir()
-        (root / name / "corpus.toml").write_text(f'name = "{name}"\nlanguage = "{language}"\n')
-        rows = [(f"i{k}", NAMES[k % 3], f"s{k // 3 % 6}") for k in range(108)]
-        pd.DataFrame(rows, columns=["id", "label", "speaker"]).to_csv(root / name / "items.csv", index=False)
-        voices = {f"s{who}": random.normal(0, 2, 4) for who in range(6)}
-        for k, label, who in rows:
-            own = np.concatenate([2 * np.eye(3)[NAMES.index(label)], voices[who], [0]])
-            vectors[f"{name}/{k}"] = own + random.normal(0, 0.5, 8)
-    pd.DataFrame(np.stack(list(vectors.values()))).rename(columns=str).assign(id=list(vectors)).to_parquet(
-        root / "v.parquet"
-    )
+    root, random = tmp_path_factory.mktemp("probes"), np.random.default_rng(0)
+
+    def hears(_):
+        voices = random.normal(0, 2, (6, 4))
+        return lambda label, who: np.concatenate([2 * np.eye(3)[label], voices[who], [0]]) + random.normal(0, 0.5, 8)
+
+    lay_languages(root, CORPORA, NAMES, 108, 6, hears)
     return root
 
 

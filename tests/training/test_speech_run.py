@@ -16,16 +16,10 @@ from affectspace.training.predict_files import predict_files
 from affectspace.training.prepare import prepare
 from affectspace.training.transfer import evaluate_on
 
-CORPORA = ("alva", "boro")
-
 
 @pytest.fixture
-def place(world, lay_speech_model, tmp_path):
-    """Data of one's own: two tiny corpora, and a model below them."""
-    for name in CORPORA:
-        (tmp_path / name).symlink_to(world / name)
-    shutil.copytree(lay_speech_model("wavlm layer"), tmp_path / "models/wavlm")
-    return tmp_path
+def place(beside_model):
+    return beside_model("wavlm layer")
 
 
 @pytest.fixture
@@ -105,14 +99,8 @@ def test_the_card_tells_of_the_layers(place, recipe):
     assert f"Layers of the speech model, and how much part each has: {told}\n" in card
 
 
-def test_a_run_that_broke_off_goes_on_as_it_was(place, recipe, broken_off):
-    made = recipe({"dropout": 0.3})
-    train(made, place / "undisturbed", quiet=True)
-    broken_off(made, place / "run", batches=6)
-    assert list((place / "run/checkpoints").iterdir())
-    train(made, place / "run", resume=True, quiet=True)
-    for name in ("metrics.json", "predictions.parquet", "model/model.safetensors"):
-        assert (place / "run" / name).read_bytes() == (place / "undisturbed" / name).read_bytes()
+def test_a_run_that_broke_off_goes_on_as_it_was(place, recipe, goes_on):
+    goes_on(recipe({"dropout": 0.3}), place, batches=6)
 
 
 def test_the_model_is_held_to_the_files_that_its_features_were_made_by(place, recipe, lay_speech_model):
@@ -202,22 +190,15 @@ def test_what_only_the_model_knows_is_refused_before_anything_is_read(place, rec
         prepare(recipe(source="nobody/none"))
 
 
-def test_clips_too_short_are_quarantined(place, recipe, tmp_path):
-    import pandas as pd
-
-    (place / "alva").unlink()
-    shutil.copytree(place / "boro", place / "alva")  # a folder that may be changed
-    items = pd.read_csv(place / "alva/items.csv")
-    items.loc[0, ["start", "end"]] = [0.1, 0.102]
-    items.to_csv(place / "alva/items.csv", index=False)
+def test_clips_too_short_are_quarantined(place, recipe, with_short_clip):
+    item = with_short_clip(place)
     told = json.loads((place / "models/wavlm/config.json").read_text())
     assert told["conv_kernel"] == [10, 8, 4]
-    (place / "alva/corpus.toml").write_text((place / "boro/corpus.toml").read_text().replace("boro", "alva"))
     values = recipe().model_dump()
     values["protocol"] |= {"train": ["alva"], "test": ["boro"], "allow": ["script", "audio", "speaker", "session"]}
     data = prepare(make_recipe(values))
     (row,) = data.about["corpora"][0]["quarantine"]
-    assert row["id"] == items["id"][0]
+    assert row["id"] == item
     assert row["reason"].startswith("0.0020 s of sound are too short: ")
 
 
