@@ -8,9 +8,9 @@ import pytest
 from affectspace.metrics.speaker_intervals import figure_interval
 from affectspace.report import write_report
 from affectspace.report.compare import Comparison
-from affectspace.report.facts import score_table
 from affectspace.report.phrases import ends
 from affectspace.report.probe_table import probe_table
+from affectspace.report.score_table import score_table
 from affectspace.studies.speakers import tally_of
 from affectspace.training.final_figures import over_speakers
 from affectspace.training.run import Run

@@ -13,6 +13,7 @@ from affectspace.report.heat_map import distance_panels
 from affectspace.report.modality_panels import matching_table, modality_panels, modality_table
 from affectspace.report.page import write_page
 from affectspace.report.probe_table import probe_table
+from affectspace.report.score_table import score_table
 from affectspace.report.space_panels import neighbour_panels, part_table
 from affectspace.report.style import RAMP
 from affectspace.report.term_panels import term_panels
@@ -77,7 +78,7 @@ def _values(comparison: Comparison) -> dict[str, Any]:
         "transductive": [n for n, r in zip(comparison.names, comparison.runs) if r.metrics.get("transductive")],
         "selection": _selection(comparison),
         "protocol": facts.protocol(comparison),
-        "scores": facts.score_table(comparison),
+        "scores": score_table(comparison),
         "measured": _measured(comparison),
         "drawn": drawn,
         "curve_words": _curve_words(comparison, drawn),
