@@ -78,6 +78,10 @@ CASES: dict[str, tuple[nn.Module, Call]] = {
         losses.LinearAdversaryLoss(WIDTH, CLASSES).eval(),
         lambda loss, rows, t: loss(rows, t.argmax(-1)),
     ),
+    "linear_adversary given the class": (
+        losses.LinearAdversaryLoss(WIDTH, CLASSES, target_classes=CLASSES).eval(),
+        lambda loss, rows, t: loss(rows, torch.arange(len(rows)) % CLASSES, t),
+    ),
     "reconstruction": (losses.ReconstructionLoss(), on_votes_in_part),
     "pseudo_labels": (losses.PseudoLabelLoss(0.6), on_two_views),
     "pseudo_labels by itself": (losses.PseudoLabelLoss(0.0), lambda loss, rows, _: loss(rows[:, :CLASSES])),

@@ -318,3 +318,163 @@ def test_a_batch_that_is_not_finite_is_told_and_not_remembered(group):
         warnings.simplefilter("ignore", LeftOutWarning)
         assert loss(broken, of).isnan()
     assert torch.equal(loss(z, groups), other(z, groups))
+
+
+# ---- given the class: what it tells is partialled out
+
+KINDS = 3
+
+
+def votes(count=24, seed=0, dtype=torch.double):
+    """Rows of probabilities, some of them certain."""
+    rows = torch.rand(count, KINDS, generator=torch.Generator().manual_seed(40 + seed), dtype=torch.double) ** 3
+    rows[::3] = torch.eye(KINDS, dtype=torch.double)[rows[::3].argmax(1)]
+    return (rows / rows.sum(1, keepdim=True)).to(dtype)
+
+
+def given(memory=1024, dtype=torch.double):
+    return LinearAdversaryLoss(WIDTH, CLASSES, memory, target_classes=KINDS).to(dtype)
+
+
+def partial_pillai(z, groups, targets, weights=None) -> float:
+    """By least squares: what groups explain of embeddings beside the targets, of what targets alone leave."""
+    z, groups, targets = np.asarray(z, float), np.asarray(groups), np.asarray(targets, float)
+    root = np.sqrt(np.ones(len(z)) if weights is None else weights)[:, None]
+
+    def left(*columns):
+        design, y = np.concatenate([np.ones((len(z), 1)), *columns], 1) * root, z * root
+        rest = y - design @ np.linalg.lstsq(design, y, rcond=1e-9)[0]
+        return rest.T @ rest
+
+    alone, both = left(targets), left(targets, np.eye(CLASSES)[groups])
+    return np.trace(np.linalg.solve(alone + RIDGE * np.diag(np.diag(alone)), alone - both)) / min(CLASSES - 1, WIDTH)
+
+
+def test_given_the_class_it_is_what_groups_explain_beside_it():
+    z, groups = items()
+    hard = votes().argmax(1)
+    for targets, rows in ((votes(), votes()), (hard, torch.eye(KINDS)[hard])):
+        found = given()(z, groups, targets).item()
+        assert found == pytest.approx(partial_pillai(z, groups, rows), abs=1e-9)
+        assert found != pytest.approx(pillai(z, groups), abs=1e-3)
+
+
+def test_given_the_class_batches_together_are_all_items_at_once():
+    loss, parts = given(memory=50), [(*items(seed=seed), votes(seed=seed)) for seed in range(3)]
+    values = [loss(*part).item() for part in parts]
+    every = [torch.cat(column) for column in zip(*parts)]
+    weights = np.exp(-np.repeat([48, 24, 0], 24) / 50)
+    assert values[2] == pytest.approx(partial_pillai(*every, weights), abs=1e-9)
+
+
+def test_one_class_for_all_is_no_class():
+    z, groups = items()
+    found = LinearAdversaryLoss(WIDTH, CLASSES, target_classes=1).double()(z, groups, torch.zeros(24, dtype=torch.long))
+    assert found.item() == pytest.approx(adversary()(z, groups).item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.double, torch.float32])
+def test_groups_that_only_their_class_tells_cost_nothing(dtype):
+    """Each class has a place, each group its own share of the classes, and within a class groups lie alike."""
+    classes = torch.tensor([0] * 12 + [1] * 12)
+    groups = torch.tensor([0] * 8 + [1] * 4 + [0] * 4 + [1] * 8)
+    z = torch.eye(2, WIDTH)[classes] * 5 + 100
+    z[:, 2] += torch.tensor([1.0, -1.0]).repeat(12)
+    loss = LinearAdversaryLoss(WIDTH, CLASSES, target_classes=2).to(dtype)
+    rows = z.to(dtype).requires_grad_()
+    value = loss(rows, groups, classes)
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=1e-6)
+    assert rows.grad.abs().max() < 1e-5
+    assert adversary(dtype=dtype)(z.to(dtype), groups).item() > 0.04  # without the class it asks to hide the class
+
+
+@pytest.mark.parametrize("dtype", [torch.double, torch.float32])
+def test_of_groups_of_one_class_each_those_within_a_class_are_told_apart(dtype):
+    groups = torch.arange(24) % CLASSES
+    classes = torch.tensor([0, 0, 1])[groups]
+    z, _ = items(dtype=dtype)
+    value = LinearAdversaryLoss(WIDTH, CLASSES, target_classes=2).to(dtype)(z, groups, classes).item()
+    assert value == pytest.approx(partial_pillai(z, groups, torch.eye(2)[classes]), abs=1e-5)
+
+
+def test_given_the_class_gradients_are_right_and_order_and_unknown_groups_change_nothing():
+    z, groups = items(12)
+    targets = votes(12)
+    assert torch.autograd.gradcheck(lambda each: given().eval()(each, groups, targets), z.clone().requires_grad_())
+    value, order = given()(z, groups, targets).item(), torch.randperm(12, generator=torch.Generator().manual_seed(1))
+    assert given()(z[order], groups[order], targets[order]).item() == pytest.approx(value, abs=1e-9)
+    names = torch.tensor([2, 0, 1])
+    assert given()(z, names[groups], targets[:, names]).item() == pytest.approx(value, abs=1e-9)
+    more = [torch.cat([each, each[:3]]) for each in (z, targets)]
+    with pytest.warns(LeftOutWarning):
+        found = given()(more[0], torch.cat([groups, torch.full((3,), -1)]), more[1]).item()
+    assert found == pytest.approx(value, abs=1e-9)
+
+
+def test_given_the_class_what_it_remembers_goes_on_to_the_bit_and_logits_know_no_class():
+    whole, resumed, plain = given(), given(), adversary()
+    whole(*items(), votes())
+    plain(*items())
+    torch.testing.assert_close(whole.logits(items()[0]), plain.logits(items()[0]))
+    resumed.load_state_dict(whole.state_dict())
+    later = (*items(seed=1), votes(seed=1))
+    assert torch.equal(whole(*later), resumed(*later))
+
+
+def test_embeddings_that_are_points_of_their_classes_say_so():
+    _, groups = items()
+    classes = votes().argmax(1)
+    rows = torch.eye(KINDS, WIDTH)[classes].requires_grad_()
+    with pytest.warns(DegenerateBatchWarning, match="all embeddings of a class are alike"):
+        value = given(dtype=torch.float32)(rows, groups, classes)
+    value.backward()
+    assert not rows.grad.any()
+
+
+def test_nan_in_a_target_or_an_embedding_is_told_and_not_remembered():
+    (z, groups), targets = items(), votes()
+    loss, broken = given(), z.clone()
+    broken[3, 1] = math.nan
+    assert loss(broken, groups, targets).isnan()
+    unknown = targets.clone()
+    unknown[5] = math.nan
+    assert loss(z, groups, unknown).isnan()
+    assert torch.equal(loss(z, groups, targets), given()(z, groups, targets))
+
+
+def test_in_a_net_of_half_precision_it_remembers_in_full():
+    z, groups = items(dtype=torch.float32)
+    for half in (torch.bfloat16, torch.float16):
+        loss, plain = given(dtype=torch.float32), given(dtype=torch.float32)
+        for each in (loss, plain):
+            each(z, groups, votes(dtype=torch.float32))
+        loss.to(half)
+        assert {buffer.dtype for buffer in loss.buffers()} == {torch.float32}
+        assert torch.equal(loss.scatter, plain.scatter)
+        rows = z.to(half).requires_grad_()
+        value = loss(rows, groups, votes(dtype=torch.float32))
+        assert value.dtype == torch.float32
+        assert torch.equal(value, plain(rows.detach().float(), groups, votes(dtype=torch.float32)))
+    assert {buffer.dtype for buffer in given(dtype=torch.float32).double().buffers()} == {torch.double}
+
+
+def test_given_the_class_it_is_traced_too():
+    torch.compiler.reset()
+    plain, traced = given(dtype=torch.float32), given(dtype=torch.float32)
+    compiled = torch.compile(traced, fullgraph=True, backend="eager")
+    for seed in range(2):
+        part = (*items(seed=seed, dtype=torch.float32), votes(seed=seed, dtype=torch.float32))
+        torch.testing.assert_close(compiled(*part), plain(*part))
+
+
+def test_targets_without_classes_and_classes_without_targets_are_refused():
+    z, groups = items()
+    with pytest.raises(ValueError, match="target_classes is 0 and targets are given; give both, or neither"):
+        adversary()(z, groups, votes())
+    with pytest.raises(ValueError, match="target_classes is 3 and there are none; give both, or neither"):
+        given()(z, groups)
+    with pytest.raises(ValueError, match=r"expected floating point \(7, dimensions\)"):
+        given()(z, groups, votes(7))
+    with pytest.raises(ValueError, match="target_classes is -1; at least 0"):
+        LinearAdversaryLoss(WIDTH, CLASSES, target_classes=-1)

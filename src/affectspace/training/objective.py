@@ -286,7 +286,8 @@ def _make_term(entry: TermEntry, recipe: Recipe, data: Data, sizes: Mapping[str,
             loss = AdversaryLoss(width, _count(e.kind, e.groups, data), e.hidden)
             return AdversaryTerm(loss, e.groups, e.steepness)
         case LinearAdversaryEntry() as e:
-            return AdversaryTerm(LinearAdversaryLoss(width, _count(e.kind, e.groups, data), e.memory), e.groups)
+            groups = _count(e.kind, e.groups, data)
+            return AdversaryTerm(LinearAdversaryLoss(width, groups, e.memory, target_classes=classes), e.groups)
     raise AssertionError(f"no term is made of {entry.kind}")
 
 

@@ -223,8 +223,8 @@ class AdversaryTerm(Term):
                 known = groups >= 0
                 self.right += (self.loss.logits(embeddings).argmax(-1) == groups)[known].sum()
                 self.asked += known.sum()
-        if self.steepness is None:
-            return self.loss(embeddings, groups)
+        if isinstance(self.loss, LinearAdversaryLoss):
+            return self.loss(embeddings, groups, targets_of(batch) if self.loss.target_classes else None)
         return self.loss(embeddings, groups, reversal_schedule(batch.progress, self.steepness))
 
     def epoch_end(self) -> dict[str, float]:
