@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from affectspace.metrics import GroupProbe, group_probe, group_probe_within
-from affectspace.metrics.leakage import _told
+from affectspace.metrics.leakage import _told, _voted
 
 GROUPS = np.arange(200) % 8
 
@@ -48,6 +48,60 @@ def test_two_groups_reach_what_their_distance_allows():
     shift *= 1.5 / np.sqrt(shift @ direction @ shift)
     found = group_probe(vectors + groups[:, None] * shift, groups)
     assert found.uar == pytest.approx(stats.norm.cdf(0.75), abs=0.015)
+
+
+def slowly_voted(fitted, labels, judged, shrinkage=0.1):
+    """The five nearest by Mahalanobis' distance, pair by pair, each of the weight of one over its group's size."""
+    unit = (fitted - fitted.mean(0)) / fitted.std(0), (judged - fitted.mean(0)) / fitted.std(0)
+    inside = unit[0] - np.stack([unit[0][labels == label].mean(0) for label in labels])
+    within = inside.T @ inside / len(fitted)
+    metric = np.linalg.inv((1 - shrinkage) * within + shrinkage * np.diag(np.diag(within)) + 1e-6 * np.eye(len(within)))
+    answers = []
+    for asked in unit[1]:
+        apart = sorted((float((row - asked) @ metric @ (row - asked)), place) for place, row in enumerate(unit[0]))
+        votes = dict.fromkeys(range(labels.max() + 1), 0.0)
+        for turn, (_, place) in enumerate(apart[:5]):
+            votes[labels[place]] += (1 + 1e-9 * (5 - turn)) / (labels == labels[place]).sum()
+        answers.append(max(votes, key=lambda label: votes[label]))
+    return answers
+
+
+def test_neighbours_vote_as_in_a_slow_loop():
+    vectors, groups = told(150, 4, 0.5)
+    uneven = np.where(np.arange(150) % 3, 0, groups)  # one group is larger than the others
+    found = _voted(vectors[:100], uneven[:100], vectors[100:])
+    assert found.tolist() == slowly_voted(vectors[:100], uneven[:100], vectors[100:])
+
+
+def test_what_means_do_not_tell_neighbours_do():
+    """Rings around one centre, and opposite corners: groups of one mean each."""
+    generator = np.random.default_rng(0)
+    groups, turn = np.arange(600) % 3, generator.uniform(0, 2 * np.pi, 600)
+    rings = (1 + groups)[:, None] * np.c_[np.cos(turn), np.sin(turn)] + 0.1 * generator.normal(size=(600, 2))
+    corners = generator.choice([-1.0, 1.0], (600, 2))
+    for vectors, names in ((rings, groups), (corners + 0.1 * generator.normal(size=(600, 2)), corners.prod(1) > 0)):
+        names = np.asarray(names, int)
+        assert group_probe(vectors, names).uar < 0.6
+        assert group_probe(vectors, names, classifier="neighbours").uar > 0.95
+
+
+def test_of_noise_neighbours_tell_no_more_than_luck_however_large_a_group():
+    vectors = np.random.default_rng(0).normal(size=(2000, 6))
+    groups = np.where(np.arange(2000) % 10, 0, 1 + np.arange(2000) // 10 % 2)
+    found = group_probe(vectors, groups, classifier="neighbours")
+    assert found.uar == pytest.approx(1 / 3, abs=0.04)  # by votes alone nearly all would be of the large group
+    assert (found.chance, found.items) == (1 / 3, 2000)
+
+
+@pytest.mark.parametrize("classifier", ["linear", "neighbours"])
+def test_either_takes_units_constants_and_points(classifier):
+    vectors, groups = told(300, 6, 0.4)
+    found = group_probe(vectors, groups, classifier=classifier)
+    more = np.c_[vectors * np.geomspace(1e-3, 1e3, 12) - 4, np.full(300, 0.1)]
+    assert group_probe(more, groups, classifier=classifier) == found
+    assert group_probe(np.eye(6)[groups], groups, classifier=classifier).uar == 1
+    within = group_probe_within(vectors, groups, np.zeros(300, int), classifier=classifier)
+    assert within == found
 
 
 def test_rare_groups_count_as_much_as_common_ones():
@@ -124,6 +178,7 @@ def test_within_is_the_mean_over_parts_whatever_their_size_and_leaves_out_one_wi
     [
         ({"groups": [0, 1]}, r"vectors has shape \(8, 2\) and groups int64 of shape \(2,\); expected"),
         ({"groups": np.zeros(8)}, r"and groups float64 of shape \(8,\); expected"),
+        ({"classifier": "forest"}, "classifier is 'forest'; it is 'linear' or 'neighbours'"),
         ({"folds": 1}, "folds is 1; at least 2 are needed"),
         ({"vectors": np.full((8, 2), np.nan)}, "vectors are not finite in row 0; leave out items that have none"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from affectspace.neighbours import overlap
+from affectspace.neighbours import overlap, same_class_among
 
 
 def slow(vectors, classes, languages, k):
@@ -77,3 +77,27 @@ def test_errors():
         overlap(np.ones((3, 2)), [0, 1, 0, 1], [0, 1, 0])
     with pytest.raises(ValueError, match=r"and languages float64 of shape \(3,\)"):
         overlap(np.ones((3, 2)), [0, 1, 0], [0.5, 1, 0])
+    with pytest.raises(ValueError, match=r"asked is int64 of shape \(3,\); expected a bool for each item, of"):
+        same_class_among(np.ones((3, 2)), [0, 1, 0], [0, 1, 0], [0, 1, 0])
+
+
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_those_asked_look_among_others_of_other_languages_only(k):
+    generator = np.random.default_rng(k)
+    classes, languages = generator.integers(-1, 3, 60), generator.integers(0, 3, 60)
+    vectors, asked = generator.normal(size=(60, 4)) + classes[:, None], languages == 2
+    asked[:5] = ~asked[:5]  # some of a language that others train on, who look among other languages still
+    found = same_class_among(vectors, classes, languages, asked, k)
+    same, chance = [], []
+    for i in np.flatnonzero(asked & (classes >= 0)):
+        others = [j for j in range(60) if not asked[j] and languages[j] != languages[i] and classes[j] >= 0]
+        near = sorted(others, key=lambda j: (np.linalg.norm(vectors[i] - vectors[j]), j))[:k]
+        same.append(np.mean([classes[j] == classes[i] for j in near]))
+        chance.append(np.mean([classes[j] == classes[i] for j in others]))
+    assert (found.share, found.chance, found.items) == pytest.approx((np.mean(same), np.mean(chance), len(same)))
+
+
+def test_nobody_asked_or_nobody_to_look_among_tells_nothing():
+    for asked in ([False] * 4, [True] * 4):
+        assert same_class_among(np.eye(4), [0, 1, 0, 1], [0, 0, 1, 1], asked) is None
+    assert same_class_among(np.eye(4), [0, 1, 0, 1], [0, 0, 0, 0], [True, True, False, False]) is None

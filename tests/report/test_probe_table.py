@@ -26,8 +26,16 @@ def probed(make_run):
     path = make_run("probed", "probed", items=60, epochs=1, snapshots=())
     metrics = json.loads((path / "metrics.json").read_text())
     metrics["probes"] = {
-        "same_class": {"before": 0.3, "after": None, "chance": 0.25, "items": 1200},
-        "speaker": {"before": 0.8, "after": 0.512, "chance": 0.1, "groups": 10, "items": 1000},
+        "same_class": {"before": 0.3, "after": None, "chance": 0.25, "items": 1200, "not_finite": 7},
+        "speaker": {
+            "before": 0.8,
+            "after": 0.512,
+            "before_by_neighbours": 0.7,
+            "after_by_neighbours": 0.6,
+            "chance": 0.1,
+            "groups": 10,
+            "items": 1000,
+        },
     }
     (path / "metrics.json").write_text(json.dumps(metrics))
     return Run(path)
@@ -36,10 +44,13 @@ def probed(make_run):
 def test_each_question_has_a_row_with_chance_beside(probed, plain):
     table = probe_table(Comparison((plain, probed)))
     assert table["rows"] == [
-        ("probed", "speakers", ["80.0\u202f%", "51.2\u202f%", "10.0\u202f%", "10", "1,000"]),
+        ("probed", "speakers",
+         ["80.0\u202f%", "51.2\u202f%", "70.0\u202f%", "60.0\u202f%", "10.0\u202f%", "10", "1,000"]),
         ("probed", "nearest of other languages that are of the same class",
-         ["30.0\u202f%", "–", "25.0\u202f%", "–", "1,200"]),
+         ["30.0\u202f%", "–", "–", "–", "25.0\u202f%", "–", "1,200"]),
     ]  # fmt: skip
+    assert len(table["headings"]) == 7
+    assert table["not_finite"] == ["probed: features or embeddings of 7 items are not finite, and were left out"]
     assert probe_table(Comparison((plain,))) is None
 
 
@@ -47,6 +58,7 @@ def test_the_page_has_the_table_only_where_something_was_asked(probed, plain, tm
     page, other = (write_report([run], tmp_path / f"{run.name}.html").read_text() for run in (probed, plain))
     assert "Who speaks, and in which language" in page
     assert "51.2\u202f%" in page
+    assert "probed: features or embeddings of 7 items are not finite, and were left out." in page
     assert "Who speaks, and in which language" not in other
 
 

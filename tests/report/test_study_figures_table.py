@@ -92,7 +92,7 @@ def test_what_spaces_know_of_speakers_has_a_table_that_marks_no_best(make_study,
     folder = make_study({"CE": 0.5, "KL": 0.9}, ("one",), 2, items=40)
     for path in folder.glob("runs/*/one/seed-*/metrics.json"):
         after = {"KL": 0.2, "CE": 0.4}[path.parts[-4]] + 0.1 * int(path.parts[-2][-1])
-        speaker = {"before": 0.9, "after": after, "chance": 0.1, "groups": 10, "items": 300}
+        speaker = {"before": 0.9, "after": after, "after_by_neighbours": 0.5, "chance": 0.1, "groups": 10, "items": 300}
         path.write_text(json.dumps(json.loads(path.read_text()) | {"probes": {"speaker": speaker}}))
     results, (first, table) = tables(folder)
     assert "probes.speaker.after" in results.runs
@@ -104,6 +104,7 @@ def test_what_spaces_know_of_speakers_has_a_table_that_marks_no_best(make_study,
         == (
             ("from features %: speaker", "", (("90.0 (0.0)", False), ("90.0 (0.0)", False))),
             ("from embeddings %: speaker", "", (("45.0 (7.1)", False), ("25.0 (7.1)", False))),
+            ("from embeddings by neighbours %: speaker", "", (("50.0 (0.0)", False), ("50.0 (0.0)", False))),
             ("by chance %: speaker", "", (("10.0 (0.0)", False), ("10.0 (0.0)", False))),
         )
     )

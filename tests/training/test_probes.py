@@ -9,9 +9,10 @@ import pytest
 from affectspace.errors import InputError
 from affectspace.metrics import group_probe, group_probe_within
 from affectspace.metrics.speaker_intervals import figure_interval
-from affectspace.neighbours import overlap
+from affectspace.neighbours import overlap, same_class_among
 from affectspace.studies.answers import judge
 from affectspace.training import make_recipe, probes, train, train_recipe
+from affectspace.training.model import load_model
 from affectspace.training.prepare import prepare
 from affectspace.training.run import Run
 
@@ -84,6 +85,47 @@ def test_figures_are_those_of_the_functions_on_what_the_run_kept(run, folder):
     assert run.probes["same_class"]["before"] == pytest.approx(near.same_class)
     assert run.probes["other_language"]["chance"] == pytest.approx(near.other_language_chance)
     assert run.probes["same_class"]["items"] == near.items == len(both)
+    lie = same_class_among(
+        data.inputs["features"].read(both)[0].numpy(),
+        data.targets.numpy()[both].argmax(1),
+        pd.factorize(data.items["language"].iloc[both])[0],
+        np.arange(len(both)) >= len(train_rows),
+    )
+    told = run.probes["tested_same_class"]
+    assert (told["before"], told["chance"], told["items"]) == pytest.approx((lie.share, lie.chance, len(test_rows)))
+    by_neighbours = group_probe(given, who, classifier="neighbours")
+    assert run.probes["speaker"]["before_by_neighbours"] == pytest.approx(by_neighbours.uar)
+    assert run.probes["tested_speaker"]["after_by_neighbours"] == pytest.approx(
+        group_probe(tested.embeddings, speakers, classifier="neighbours").uar
+    )
+
+
+def test_items_that_are_not_finite_are_left_out_and_counted(folder, run, monkeypatch):
+    recipe = make_recipe(values(folder))
+    data, model = prepare(recipe, quiet=True), load_model(run.path).encoder
+    read, net = probes._features, probes._embedded
+
+    def features(data, recipe, rows):
+        found = read(data, recipe, rows).copy()
+        found[rows == data.split.train[0]] = np.nan
+        found[rows == data.split.test[4], 2] = 1e30
+        return found
+
+    def embedded(model, data, rows, known):
+        found = net(model, data, rows, known).copy()
+        found[rows == data.split.train[7]] = -np.inf
+        return found
+
+    monkeypatch.setattr(probes, "_features", features)
+    monkeypatch.setattr(probes, "_embedded", embedded)
+    told = probes.probe_figures(model, data, recipe, {})
+    assert told["speaker"]["not_finite"] == 2
+    assert told["speaker"]["items"] == run.probes["speaker"]["items"] - 2
+    assert told["tested_speaker"]["not_finite"] == 1
+    assert told["same_class"]["not_finite"] == told["tested_same_class"]["not_finite"] == 3
+    assert "not_finite" not in run.probes["speaker"]
+    monkeypatch.setattr(probes, "_embedded", lambda *given: np.full_like(net(*given), np.nan))
+    assert probes.probe_figures(model, data, recipe, {}) == {}  # of a net that has diverged nothing is told
 
 
 def test_few_of_many_items_are_asked_alike_of_every_speaker(monkeypatch):

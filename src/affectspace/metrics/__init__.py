@@ -22,7 +22,7 @@ from affectspace.metrics.clustering import (
 )
 from affectspace.metrics.cross_modal import chance_linear_cka, cross_modal_retrieval, linear_cka
 from affectspace.metrics.distribution import expected_calibration_error, jensen_shannon
-from affectspace.metrics.leakage import GroupProbe, group_probe, group_probe_within
+from affectspace.metrics.leakage import Classifier, GroupProbe, group_probe, group_probe_within
 from affectspace.metrics.ordered import (
     exact_match,
     expected_level,
@@ -37,6 +37,7 @@ from affectspace.metrics.similarity import mean_similarity_error, similarity_pre
 
 __all__ = [
     "FIGURES",
+    "Classifier",
     "Figure",
     "GroupProbe",
     "PairwiseF1",

@@ -1,20 +1,24 @@
 """How much of who speaks, and in which language, can be read off vectors."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cholesky, solve_triangular
 
-__all__ = ["FOLDS", "GroupProbe", "group_probe", "group_probe_within"]
+__all__ = ["FOLDS", "Classifier", "GroupProbe", "group_probe", "group_probe_within"]
+
+Classifier = Literal["linear", "neighbours"]
 
 FOLDS = 5
+K = 5  # neighbours that vote: as many as the least of a group, and fewer than most groups have
 SHRINKAGE = 0.1  # of the covariance within groups towards its diagonal, so that many dimensions and few items do
 
 
 @dataclass(frozen=True)
 class GroupProbe:
-    """How well a linear classifier tells groups from vectors that it was not fitted on.
+    """How well a classifier tells groups from vectors that it was not fitted on.
 
     Args:
         uar: the mean over groups of the share of a group's items that are told rightly, in [0, 1]; a space that
@@ -32,11 +36,13 @@ class GroupProbe:
     left_out: int
 
 
-def group_probe(vectors: ArrayLike, groups: ArrayLike, folds: int = FOLDS, seed: int = 0) -> GroupProbe | None:
-    r"""How well a linear classifier tells the group of an item, such as its speaker, from its vector.
+def group_probe(
+    vectors: ArrayLike, groups: ArrayLike, folds: int = FOLDS, seed: int = 0, classifier: Classifier = "linear"
+) -> GroupProbe | None:
+    r"""How well a classifier tells the group of an item, such as its speaker, from its vector.
 
     Every item is judged once, by a classifier of the other folds, over which the items of each group are dealt alike.
-    It is linear discriminant analysis with equal priors: the group :math:`g` with the highest
+    The linear one is linear discriminant analysis with equal priors: the group :math:`g` with the highest
 
     .. math:: m_g^\top S^{-1} x - \tfrac12\, m_g^\top S^{-1} m_g \qquad
         S = (1 - \lambda)\, W + \lambda \operatorname{diag} W, \quad \lambda = 0.1
@@ -45,26 +51,37 @@ def group_probe(vectors: ArrayLike, groups: ArrayLike, folds: int = FOLDS, seed:
     is fitted on. Shrinking to the diagonal makes the answer that of standardised vectors, whatever the unit of each
     dimension. It is what a linear classifier can read, and no bound on what another could.
 
+    "neighbours" is another, which needs no means: the 5 nearest items in the metric :math:`S^{-1}` of the same
+    analysis, :math:`\lVert x - y \rVert^2 = (x - y)^\top S^{-1} (x - y)`, have a vote each, of weight one over the size
+    of their group, so that large groups are not guessed for their size; of equal votes those of the nearest count.
+    It tells groups that lie in several places, in rings or at one spread in another, which have one mean.
+
     Args:
         vectors: shape ``(n, dimensions)``, finite.
         groups: integers ``(n,)``; negative ones are not known, and left out.
         folds: at least 2; groups of fewer items are left out and counted.
         seed: by which items are dealt.
+        classifier: "linear" or "neighbours".
 
     Returns:
         None where fewer than two groups have enough items: there is nothing to tell apart.
 
     Raises:
-        ValueError: shapes that do not match, groups that are no integers, values that are not finite, or below 2 folds.
+        ValueError: shapes that do not match, groups that are no integers, values that are not finite, below 2 folds,
+            or another classifier.
 
     Source: probes: Alain & Bengio, "Understanding intermediate layers using linear classifier probes", 2016; the
-    classifier: Friedman, "Regularized Discriminant Analysis", 1989.
+    linear classifier: Friedman, "Regularized Discriminant Analysis", 1989; the votes: Fix & Hodges, "Discriminatory
+    Analysis", 1951.
 
     Example:
         >>> group_probe(np.eye(3)[[0, 1, 2] * 10], [0, 1, 2] * 10)
         GroupProbe(uar=1.0, chance=0.3333333333333333, groups=3, items=30, left_out=0)
     """
     points, names = _checked(vectors, groups, folds)
+    if classifier not in ("linear", "neighbours"):
+        raise ValueError(f"classifier is {classifier!r}; it is 'linear' or 'neighbours'")
+    told = _told if classifier == "linear" else _voted
     known = np.flatnonzero(names >= 0)
     _, place, sizes = np.unique(names[known], return_inverse=True, return_counts=True)
     enough = sizes >= folds
@@ -76,14 +93,19 @@ def group_probe(vectors: ArrayLike, groups: ArrayLike, folds: int = FOLDS, seed:
     right = np.empty(len(rows), bool)
     for each in range(folds):
         held = fold == each
-        right[held] = _told(points[rows[~held]], labels[~held], points[rows[held]]) == labels[held]
+        right[held] = told(points[rows[~held]], labels[~held], points[rows[held]]) == labels[held]
     count = int(enough.sum())
     recalls = np.bincount(labels, right) / np.bincount(labels)
     return GroupProbe(float(recalls.mean()), 1 / count, count, len(rows), len(known) - len(rows))
 
 
 def group_probe_within(
-    vectors: ArrayLike, groups: ArrayLike, within: ArrayLike, folds: int = FOLDS, seed: int = 0
+    vectors: ArrayLike,
+    groups: ArrayLike,
+    within: ArrayLike,
+    folds: int = FOLDS,
+    seed: int = 0,
+    classifier: Classifier = "linear",
 ) -> GroupProbe | None:
     """:func:`group_probe` within each part, such as a corpus: the mean of its UAR, and of chance, over the parts.
 
@@ -92,7 +114,7 @@ def group_probe_within(
     parts together.
 
     Args:
-        vectors, groups, folds, seed: as for :func:`group_probe`.
+        vectors, groups, folds, seed, classifier: as for :func:`group_probe`.
         within: integers ``(n,)``; negative ones are not known, and left out.
 
     Returns:
@@ -110,7 +132,7 @@ def group_probe_within(
     _, parts = _checked(vectors, within, folds)
     known = (names >= 0) & (parts >= 0)
     found = [
-        group_probe(points[rows], names[rows], folds, seed)
+        group_probe(points[rows], names[rows], folds, seed, classifier)
         for part in np.unique(parts[known])
         for rows in [np.flatnonzero(known & (parts == part))]
     ]
@@ -153,6 +175,26 @@ def _dealt(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
 
 def _told(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> np.ndarray:
     """The group of each judged item, by linear discriminant analysis of those that it is fitted on."""
+    _, asked, means = _whitened(fitted, labels, judged)
+    return (asked @ means.T - 0.5 * np.einsum("gd,gd->g", means, means)).argmax(1)
+
+
+def _voted(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """The group of each judged item, by votes of the nearest of those that it is fitted on."""
+    x, asked, _ = _whitened(fitted, labels, judged)
+    k = min(K, len(x))
+    squared = np.einsum("nd,nd->n", x, x) - 2 * asked @ x.T  # less what all distances of an item have in common
+    near = np.argsort(squared, axis=1, kind="stable")[:, :k]
+    votes = np.zeros((len(asked), labels.max() + 1))
+    worth = 1 / np.bincount(labels)
+    for place in range(k):
+        group = labels[near[:, place]]
+        votes[np.arange(len(asked)), group] += worth[group] * (1 + 1e-9 * (k - place))  # of equal ones the nearest
+    return votes.argmax(1)
+
+
+def _whitened(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both sides, and the means of the groups, in units in which the shrunk covariance within groups is one."""
     centre, spread = fitted.mean(0, dtype=np.float64), fitted.std(0, dtype=np.float64)
     scale = np.where(spread > 1e-9 * (1 + np.abs(centre)), spread, np.inf)  # what never varies says nothing
     x, asked = ((each - centre) / scale for each in (fitted, judged))
@@ -165,5 +207,6 @@ def _told(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> np.ndar
     own = np.diag(spreads).copy()
     shrunk = (1 - SHRINKAGE) * spreads
     shrunk[np.diag_indices_from(shrunk)] = own + 1e-6  # of groups that are points each, all directions are alike
-    weights = cho_solve(cho_factor(shrunk), means.T)
-    return (asked @ weights - 0.5 * np.einsum("gd,dg->g", means, weights)).argmax(1)
+    root = cholesky(shrunk, lower=True)
+    x, asked, means = (solve_triangular(root, each.T, lower=True).T for each in (x, asked, means))
+    return x, asked, means

@@ -100,6 +100,8 @@ MATCHING_FIGURES = {
 PROBE_FIGURES = {
     "before": Figure("from features", 0, 1, None),
     "after": Figure("from embeddings", 0, 1, None),
+    "before_by_neighbours": Figure("from features by neighbours", 0, 1, None),
+    "after_by_neighbours": Figure("from embeddings by neighbours", 0, 1, None),
     "chance": Figure("by chance", 0, 1, None),
 }
 """Those of what can be told of speakers and languages, and of how languages overlap, that pages tell."""

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from affectspace.neighbours.nearest import Neighbours
 
-__all__ = ["Overlap", "overlap"]
+__all__ = ["Overlap", "SameClass", "overlap", "same_class_among"]
 
 K = 10
 
@@ -31,6 +31,21 @@ class Overlap:
     other_language_chance: float
     items: int
     k: int
+
+
+@dataclass(frozen=True)
+class SameClass:
+    """How many neighbours of other languages share the class of those that ask; both shares in [0, 1].
+
+    Args:
+        share: of an item's nearest items, those of its own class; higher is better.
+        chance: the same of those items at random.
+        items: how many were asked.
+    """
+
+    share: float
+    chance: float
+    items: int
 
 
 def overlap(vectors: ArrayLike, classes: ArrayLike, languages: ArrayLike, k: int = K) -> Overlap | None:
@@ -61,15 +76,7 @@ def overlap(vectors: ArrayLike, classes: ArrayLike, languages: ArrayLike, k: int
         >>> told.same_class, told.same_class_chance, told.other_language, round(told.other_language_chance, 3)
         (0.5, 0.5, 0.0, 0.667)
     """
-    points, emotions, spoken = np.asarray(vectors), np.asarray(classes), np.asarray(languages)
-    for name, each in (("classes", emotions), ("languages", spoken)):
-        if points.ndim != 2 or each.shape != points.shape[:1] or each.dtype.kind not in "iu":
-            raise ValueError(
-                f"vectors has shape {points.shape} and {name} {each.dtype} of shape {each.shape}; "
-                "expected (items, dimensions) and integers (items,)"
-            )
-    known = (emotions >= 0) & (spoken >= 0)
-    points, emotions, spoken = points[known], emotions[known], spoken[known]
+    points, emotions, spoken, _ = _known(vectors, classes, languages)
     names, sizes = np.unique(spoken, return_counts=True)
     if len(names) < 2:
         return None
@@ -79,10 +86,74 @@ def overlap(vectors: ArrayLike, classes: ArrayLike, languages: ArrayLike, k: int
     same, by_chance = np.empty(len(points)), np.empty(len(points))
     for name in names:
         own, others = np.flatnonzero(spoken == name), np.flatnonzero(spoken != name)
-        found = near.search(points[own], min(k, len(others)), among=others)[1]
-        same[own] = (emotions[found] == emotions[own, None]).mean(1)
-        by_chance[own] = (np.bincount(emotions[others], minlength=emotions.max() + 1) / len(others))[emotions[own]]
+        same[own], by_chance[own] = _same(near, points, emotions, own, others, k)
     strangers = (sizes * (len(points) - sizes)).sum() / (len(points) * (len(points) - 1))
     return Overlap(
         float(same.mean()), float(by_chance.mean()), float(away.mean()), float(strangers), len(points), rows.shape[1]
     )
+
+
+def same_class_among(
+    vectors: ArrayLike, classes: ArrayLike, languages: ArrayLike, asked: ArrayLike, k: int = K
+) -> SameClass | None:
+    """Whether some items, such as those of a language never heard, lie among others of their class.
+
+    Each asked item's k nearest of the items that are *not* asked and of another language than its own: the share of
+    them that has its class, as a mean over the asked items.
+
+    Args:
+        vectors, classes, languages, k: as for :func:`overlap`.
+        asked: bool ``(n,)``, who is asked; all others are looked among.
+
+    Returns:
+        None where nobody is asked who has others of another language.
+
+    Raises:
+        ValueError: as for :func:`overlap`, or ``asked`` of another shape or type.
+
+    Example:
+        >>> same_class_among([[0.0], [1.0], [0.1], [0.8]], [0, 1, 0, 1], [0, 0, 1, 1], [False, False, True, True], k=1)
+        SameClass(share=1.0, chance=0.5, items=2)
+    """
+    who = np.asarray(asked)
+    if who.shape != np.shape(classes) or who.dtype.kind != "b":
+        raise ValueError(
+            f"asked is {who.dtype} of shape {who.shape}; expected a bool for each item, of shape {np.shape(classes)}"
+        )
+    points, emotions, spoken, known = _known(vectors, classes, languages)
+    who = who[known]
+    same, by_chance = [], []
+    for name in np.unique(spoken[who]):
+        own, others = np.flatnonzero(who & (spoken == name)), np.flatnonzero(~who & (spoken != name))
+        if len(others):
+            found = _same(Neighbours(points), points, emotions, own, others, k)
+            same.append(found[0])
+            by_chance.append(found[1])
+    if not same:
+        return None
+    shares, chances = np.concatenate(same), np.concatenate(by_chance)
+    return SameClass(float(shares.mean()), float(chances.mean()), len(shares))
+
+
+def _known(
+    vectors: ArrayLike, classes: ArrayLike, languages: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What is known of items of known class and language, and which these are."""
+    points, emotions, spoken = np.asarray(vectors), np.asarray(classes), np.asarray(languages)
+    for name, each in (("classes", emotions), ("languages", spoken)):
+        if points.ndim != 2 or each.shape != points.shape[:1] or each.dtype.kind not in "iu":
+            raise ValueError(
+                f"vectors has shape {points.shape} and {name} {each.dtype} of shape {each.shape}; "
+                "expected (items, dimensions) and integers (items,)"
+            )
+    known = (emotions >= 0) & (spoken >= 0)
+    return points[known], emotions[known], spoken[known], known
+
+
+def _same(
+    near: Neighbours, points: np.ndarray, emotions: np.ndarray, own: np.ndarray, others: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the k others nearest to each own item, and of all others, the share of its class."""
+    found = near.search(points[own], min(k, len(others)), among=others)[1]
+    by_chance = np.bincount(emotions[others], minlength=emotions.max() + 1) / len(others)
+    return (emotions[found] == emotions[own, None]).mean(1), by_chance[emotions[own]]

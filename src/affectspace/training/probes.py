@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from affectspace.metrics import GroupProbe, group_probe, group_probe_within
+from affectspace.metrics import Classifier, GroupProbe, group_probe, group_probe_within
 from affectspace.protocols import groups_of
 from affectspace.training.data import Data
 from affectspace.training.evaluate import Predictions, predict
@@ -23,7 +23,10 @@ MOST_ITEMS = 3000  # of those that train, and of those that are tested: a few se
 MOST_SPEAKERS = 100  # of more, so many are drawn: of many with few items each nothing could be learned
 MOST_DIMENSIONS = 768  # longer features are looked at in so many random directions
 UNNORMALISED = ("faces", "waveform")  # kinds of features whose numbers mean nothing one by one
+LARGEST = 1e15  # a number beyond says no more of an item than one that is not finite
 OVERLAPS = {"same_class": "same_class_chance", "other_language": "other_language_chance"}
+BY_NEIGHBOURS = "_by_neighbours"
+KEYS = ("before", "after", "before" + BY_NEIGHBOURS, "after" + BY_NEIGHBOURS, "chance", "groups", "items", "not_finite")
 
 
 def has_probes(data: Data, recipe: Recipe) -> bool:
@@ -50,11 +53,16 @@ def probe_figures(
     ``tested_speaker``          of the tested items, within each corpus: of people who were never heard, as a rule
     ``same_class``              of the nearest items of other languages, the share of an item's own class, training and
                                 tested items together: :func:`affectspace.neighbours.overlap`
+    ``tested_same_class``       the same of tested items alone, among training items of other languages:
+                                :func:`affectspace.neighbours.same_class_among`
     ``other_language``          of the nearest items of all, the share that is of another language
     ==========================  ===================================================================================
 
     Each has ``before``, ``after`` and ``chance``, of how many ``items``, and probes of how many ``groups``; one is left
-    out where there is nothing to tell apart. Features are as the net is given them, normalised, those that last in time
+    out where there is nothing to tell apart. Probes have ``before_by_neighbours`` and ``after_by_neighbours``, too: a
+    linear classifier is what :class:`affectspace.losses.LinearAdversaryLoss` hides groups from, and another may tell
+    them still. Items whose features or embedding are not finite are left out of both and counted as ``not_finite``,
+    where there are any. Features are as the net is given them, normalised, those that last in time
     by their mean and standard deviation. The items are drawn, the same ones for every seed and recipe.
 
     Args:
@@ -63,44 +71,68 @@ def probe_figures(
         recipe: by which.
         answers: of the net by part, as far as there are any.
     """
-    from affectspace.neighbours import leading_labels, overlap  # loads faiss, which most runs have no use for
+    from affectspace.neighbours import leading_labels, overlap, same_class_among  # loads faiss, most runs have no use
 
     columns = {name: _numbered(data.items, name) for name in ("speaker", "language", "corpus")}
-    train, test = (_drawn(rows, columns["speaker"]) for rows in (data.split.train, data.split.test))
-    spaces = {
-        "before": {"train": _features(data, recipe, train), "test": _features(data, recipe, test)},
-        "after": {"train": _embedded(model, data, train, answers.get("train")),
-                  "test": _embedded(model, data, test, answers.get("test"))},
-    }  # fmt: skip
+    rows = {part: _drawn(getattr(data.split, part), columns["speaker"]) for part in ("train", "test")}
+    spaces = {part: (_features(data, recipe, own), _embedded(model, data, own, answers.get(part)))
+              for part, own in rows.items()}  # fmt: skip
+    lost = dict.fromkeys(rows, 0)
+    for part, own in rows.items():
+        whole = np.all([_finite(vectors) for vectors in spaces[part]], axis=0)
+        lost[part] = int((~whole).sum())
+        rows[part] = own[whole]
+        spaces[part] = tuple(vectors[whole] for vectors in spaces[part])
+    train, test = rows["train"], rows["test"]
     classes = leading_labels(data.measured.targets.numpy(), len(data.measured.classes))
     both = np.concatenate([train, test])
+    asked = np.arange(len(both)) >= len(train)
     near = drawn(columns["language"][both], MOST_ITEMS, seed=0)
+    speaker, language, corpus = (columns[name][train] for name in columns)
+    questions: dict[str, tuple[str, np.ndarray, np.ndarray | None]] = {
+        "speaker": ("train", speaker, None),
+        "speaker_in_corpus": ("train", speaker, corpus),
+        "language": ("train", language, None),
+    }
+    if _says_more(corpus, language):
+        questions["corpus"] = ("train", corpus, None)
+    if len(test):
+        questions["tested_speaker"] = ("test", columns["speaker"][test], columns["corpus"][test])
     found: dict[str, dict[str, Any]] = {}
-    for when, vectors in spaces.items():
-        trained, tested = vectors["train"], vectors["test"]
-        speaker, language, corpus = (columns[name][train] for name in columns)
-        probes = {
-            "speaker": group_probe(trained, speaker),
-            "speaker_in_corpus": group_probe_within(trained, speaker, corpus),
-            "language": group_probe(trained, language),
-            "corpus": group_probe(trained, corpus) if _says_more(corpus, language) else None,
-        }
-        if len(test):
-            probes["tested_speaker"] = group_probe_within(tested, columns["speaker"][test], columns["corpus"][test])
-        for name, probe in probes.items():
-            if probe is not None:
-                found.setdefault(name, _counts(probe))[when] = probe.uar
-        together = np.concatenate([trained, tested]) if len(test) else trained
-        if lie := overlap(together[near], classes[both[near]], columns["language"][both[near]]):
+    for place, when in enumerate(("before", "after")):
+        for name, (part, groups, within) in questions.items():
+            for classifier, end in (("linear", ""), ("neighbours", BY_NEIGHBOURS)):
+                probe = _probe(spaces[part][place], groups, within, classifier)
+                if probe is not None:
+                    found.setdefault(name, _counts(probe, lost[part]))[when + end] = probe.uar
+        together = np.concatenate([own[place] for own in spaces.values() if len(own[place])] or [np.empty((0, 0))])
+        emotions, spoken = classes[both], columns["language"][both]
+        if lie := overlap(together[near], emotions[near], spoken[near]):
             for name, chance in OVERLAPS.items():
-                told = found.setdefault(name, {"chance": getattr(lie, chance), "items": lie.items})
-                told[when] = getattr(lie, name)
-    return {name: {key: figures[key] for key in ("before", "after", "chance", "groups", "items") if key in figures}
+                counts = {"chance": getattr(lie, chance), "items": lie.items, "not_finite": sum(lost.values())}
+                found.setdefault(name, counts)[when] = getattr(lie, name)
+        if there := same_class_among(together, emotions, spoken, asked):
+            counts = {"chance": there.chance, "items": there.items, "not_finite": sum(lost.values())}
+            found.setdefault("tested_same_class", counts)[when] = there.share
+    return {name: {key: figures[key] for key in KEYS if key in figures and (key != "not_finite" or figures[key])}
             for name, figures in found.items()}  # fmt: skip
 
 
-def _counts(probe: GroupProbe) -> dict[str, Any]:
-    return {"chance": probe.chance, "groups": probe.groups, "items": probe.items}
+def _probe(
+    vectors: np.ndarray, groups: np.ndarray, within: np.ndarray | None, classifier: Classifier
+) -> GroupProbe | None:
+    if within is None:
+        return group_probe(vectors, groups, classifier=classifier)
+    return group_probe_within(vectors, groups, within, classifier=classifier)
+
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    """``(rows,)`` whether all numbers of a vector are ones to reckon with."""
+    return (np.abs(vectors) < LARGEST).all(1)  # NaN is below nothing
+
+
+def _counts(probe: GroupProbe, lost: int) -> dict[str, Any]:
+    return {"chance": probe.chance, "groups": probe.groups, "items": probe.items, "not_finite": lost}
 
 
 def _numbered(items: pd.DataFrame, column: str) -> np.ndarray:
