@@ -4,7 +4,7 @@
 40 numbers, a net of two layers. *Crossed*: who speaks says nothing of the class. *Confounded*: of each speaker's items
 nine in ten are of one class, as in corpora where most speakers are heard in one emotion; the new speakers are not so.
 
-*Synthetic voices*: three invented languages (``affectspace demo``), 8 speakers of 24 items each, every emotion alike often;
+*Synthetic voices*: three invented languages (``affectspace demo``), 8 speakers of 24 items each, emotions alike often;
 two languages train, two speakers of each validate, the third is tested. Log-Mel energies, their mean over time, of each
 corpus normalised; a small net.
 
@@ -15,7 +15,7 @@ by linear discriminants or by votes of the nearest (*near*). The terms are ``lin
 given*, of planted vectors, without) and ``adversary``, which is trained. In runs the epoch with the best UAR of
 validation speakers is kept.
 
-    python benchmarks/adversaries.py [--seeds 5] [--real] [--only planted|voices|real] [--epochs 60]
+    python benchmarks/adversaries.py [--seeds 5] [--real] [--only planted|voices|real] [--epochs 60] [--targets de ur]
 """
 
 import argparse
@@ -177,6 +177,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=60, help="of the nets of synthetic voices")
     parser.add_argument("--real", action="store_true", help="real corpora, too")
+    parser.add_argument("--targets", nargs="+", default=TARGETS, help="of the real corpora")
     parser.add_argument("--only", choices=("planted", "voices", "real"))
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -197,7 +198,7 @@ def main() -> None:
             table(OF_RUN, runs, seeds)
         if "real" in parts:
             systems = {"none": [], **weighed("linear_adversary", (0.3, 1, 3)), **weighed("adversary", (1,))}
-            for target in TARGETS:
+            for target in given.targets:
                 print(f"\n## Target {target}; mean (sd) of {given.seeds} seeds")
                 runs = {name: functools.partial(of_real, terms, target, folder) for name, terms in systems.items()}
                 table(OF_RUN, runs, seeds)

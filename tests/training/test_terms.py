@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 
 from affectspace.encoders import Batch, Outputs
 from affectspace.errors import InputError
+from affectspace.losses import LinearAdversaryLoss
 from affectspace.losses.guide import GUIDE
 from affectspace.training import make_recipe, train, train_folds
 from affectspace.training.objective import make_objective
@@ -268,6 +269,18 @@ def test_items_of_an_unknown_group_weigh_as_those_of_the_same(tiny):
     assert value([-1] * 10) == pytest.approx(value([0] * 10))
     assert value([-1] * 5 + [0] * 5) == pytest.approx(value([0] * 10))
     assert value([1] * 5 + [0] * 5) != pytest.approx(value([0] * 10))
+
+
+def test_a_linear_adversary_is_asked_what_it_tells_beside_the_class(tiny):
+    recipe = with_terms(tiny, "linear_adversary")
+    data = prepare(recipe)
+    objective = make_objective(recipe, data, {"embedding": 8, "fc2": 8})
+    batch = data.training_batch(torch.arange(12).numpy())
+    batch.groups, z = {"speaker": torch.arange(12) // 2 % 3}, torch.randn(12, 8)
+    value = objective(Outputs(z, torch.zeros(12, 4)), batch)[0].item()
+    truth = LinearAdversaryLoss(8, len(data.group_names["speaker"]), target_classes=len(data.classes))
+    assert value == pytest.approx(truth(z, batch.groups["speaker"], batch.targets).item())
+    assert value != pytest.approx(LinearAdversaryLoss(8, truth.classes)(z, batch.groups["speaker"]).item())
 
 
 def test_a_published_model_holds_no_training_items(tiny, tmp_path):

@@ -26,6 +26,7 @@ UNNORMALISED = ("faces", "waveform")  # kinds of features whose numbers mean not
 LARGEST = 1e15  # a number beyond says no more of an item than one that is not finite
 OVERLAPS = {"same_class": "same_class_chance", "other_language": "other_language_chance"}
 BY_NEIGHBOURS = "_by_neighbours"
+CLASSIFIERS: dict[Classifier, str] = {"linear": "", "neighbours": BY_NEIGHBOURS}
 KEYS = ("before", "after", "before" + BY_NEIGHBOURS, "after" + BY_NEIGHBOURS, "chance", "groups", "items", "not_finite")
 
 
@@ -101,7 +102,7 @@ def probe_figures(
     found: dict[str, dict[str, Any]] = {}
     for place, when in enumerate(("before", "after")):
         for name, (part, groups, within) in questions.items():
-            for classifier, end in (("linear", ""), ("neighbours", BY_NEIGHBOURS)):
+            for classifier, end in CLASSIFIERS.items():
                 probe = _probe(spaces[part][place], groups, within, classifier)
                 if probe is not None:
                     found.setdefault(name, _counts(probe, lost[part]))[when + end] = probe.uar
@@ -128,7 +129,7 @@ def _probe(
 
 def _finite(vectors: np.ndarray) -> np.ndarray:
     """``(rows,)`` whether all numbers of a vector are ones to reckon with."""
-    return (np.abs(vectors) < LARGEST).all(1)  # NaN is below nothing
+    return np.all(np.abs(vectors) < LARGEST, axis=1)  # NaN is below nothing
 
 
 def _counts(probe: GroupProbe, lost: int) -> dict[str, Any]:

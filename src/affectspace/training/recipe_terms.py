@@ -235,6 +235,8 @@ class AdversaryEntry(TermEntry):
 class LinearAdversaryEntry(TermEntry):
     """How well the best linear classifier tells speakers, say, from the embedding, which learns to hide them.
 
+    What the class tells of them is no part of it.
+
     ``memory``: over how many items the weight of earlier ones falls to 1/e.
     """
 

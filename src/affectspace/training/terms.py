@@ -202,13 +202,14 @@ class IndependenceTerm(Term):
 class AdversaryTerm(Term):
     """A classifier of groups from which the embedding learns to hide them, the more the longer it trains.
 
-    Of the best linear classifier, which needs no time to learn, ``steepness`` is None: it counts in full at once.
+    The best linear classifier needs no time to learn, and counts in full at once, whatever the ``steepness``. It is
+    asked what it tells of groups beside the class, where the loss has ``target_classes``.
     """
 
     right: Tensor
     asked: Tensor
 
-    def __init__(self, loss: AdversaryLoss | LinearAdversaryLoss, groups: str, steepness: float | None = None):
+    def __init__(self, loss: AdversaryLoss | LinearAdversaryLoss, groups: str, steepness: float = 10.0):
         super().__init__()
         self.loss = loss
         self.groups = groups
