@@ -83,7 +83,8 @@ def probe_figures(
         whole = np.all([_finite(vectors) for vectors in spaces[part]], axis=0)
         lost[part] = int((~whole).sum())
         rows[part] = own[whole]
-        spaces[part] = tuple(vectors[whole] for vectors in spaces[part])
+        before, after = spaces[part]
+        spaces[part] = (before[whole], after[whole])
     train, test = rows["train"], rows["test"]
     classes = leading_labels(data.measured.targets.numpy(), len(data.measured.classes))
     both = np.concatenate([train, test])
