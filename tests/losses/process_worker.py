@@ -76,7 +76,7 @@ LOSSES = [
     ("matching hsic", lambda: losses.CrossModalMatchingLoss("hsic"), ("view",), ()),
     ("adversary", lambda: losses.AdversaryLoss(5, 3, hidden=4), ("speaker",), ()),
     ("linear_adversary", lambda: losses.LinearAdversaryLoss(5, 3), ("speaker",), ()),
-    ("linear_adversary given", lambda: losses.LinearAdversaryLoss(5, 3, target_classes=5), ("speaker", "soft"), ()),
+    ("linear_adversary given", lambda: losses.LinearAdversaryLoss(5, 3, target_classes=3), ("speaker", "hard"), ()),
     ("reconstruction", losses.ReconstructionLoss, ("view", "known"), ()),
     ("pseudo_labels", lambda: losses.PseudoLabelLoss(0.3), ("view",), ()),
     ("consistency", losses.ConsistencyLoss, ("view",), ()),

@@ -98,9 +98,9 @@ class LinearAdversaryLoss(nn.Module):
             if count < least:
                 raise ValueError(f"{name} is {count}; at least {least}")
         self.dimensions, self.classes, self.memory, self.target_classes = dimensions, classes, memory, target_classes
-        both = dimensions + target_classes
+        both = dimensions + max(target_classes - 1, 0)
         self.register_buffer("counts", torch.zeros(classes))
-        self.register_buffer("means", torch.zeros(classes, both))  # of embeddings, and of targets beside them
+        self.register_buffer("means", torch.zeros(classes, both))  # of embeddings, and of classes beside them
         self.register_buffer("scatter", torch.zeros(both, both))  # around the means of the groups
 
     def extra_repr(self) -> str:
@@ -180,7 +180,7 @@ class LinearAdversaryLoss(nn.Module):
             )
 
     def _targets(self, embeddings: Tensor, targets: Tensor | None) -> Tensor | None:
-        """Rows of probabilities, a row for each embedding."""
+        """What each probability has over the last one, a row for each embedding: as they sum to one, that is all."""
         if (targets is not None) != bool(self.target_classes):
             given = "there are none" if targets is None else "targets are given"
             raise ValueError(f"target_classes is {self.target_classes} and {given}; give both, or neither")
@@ -188,7 +188,7 @@ class LinearAdversaryLoss(nn.Module):
             return None
         rows = as_distribution(beside(embeddings, targets), self.target_classes)
         check_embeddings("embeddings", embeddings, len(rows))
-        return rows
+        return rows[:, :-1] - rows[:, -1:]
 
     def _with_earlier(self, own: Tensor, centres: Tensor, inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Counts, means and the scatter within groups, of the batch and of what is remembered."""
@@ -227,7 +227,7 @@ def _standardised(scatter: Tensor, counts: Tensor, means: Tensor, taken: Tensor 
 def _told_by_targets(scatter: Tensor, dimensions: int, total: Tensor) -> Tensor:
     """Of a scatter of embeddings with targets beside them, what the targets explain of that of the embeddings."""
     across, own = scatter[:dimensions, dimensions:], scatter[dimensions:, dimensions:]
-    # probabilities sum to one, and a group may have one class alone: what is singular says nothing
+    # a class may be absent, and groups have one class alone: what is singular says nothing
     least = 8 * torch.finfo(own.dtype).eps * total * torch.eye(len(own), dtype=own.dtype, device=own.device)
     return across @ torch.linalg.solve_ex(own + least, across.T)[0]
 
