@@ -209,6 +209,32 @@ def test_overrides_that_cannot_be(tmp_path, override, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        (["protocol.source=[en]"], """'protocol.source=["en"]'"""),
+        (["protocol.source=[en,", "ur]", "seed=1"], """'protocol.source=["en", "ur"]'"""),
+        (["features.normalise={scope=corpus}"], """'features.normalise={scope="corpus"}'"""),
+        (["features.normalise={", "scope", "=", "corpus,", "transductive", "=", "true", "}"],
+         """'features.normalise={ scope = "corpus", transductive = true }'"""),
+        (["terms.0.x=[[1,a],[0.5,very", "far]]"], """'terms.0.x=[[1,"a"],[0.5,"very far"]]'"""),
+        (["labels.names=[angry,happy"], """such as 'protocol.source=["en", "ur"]'"""),
+    ],
+)  # fmt: skip
+def test_a_list_whose_quotation_marks_the_shell_took_away_is_shown_with_them(tmp_path, typed, remedy):
+    with pytest.raises(InputError) as caught:
+        load_recipe(written(tmp_path, TEXT), typed)
+    assert str(caught.value) == (
+        f"override '{typed[0]}' is a list or table without its quotation marks, which the shell takes away; quote the "
+        f"whole argument: {remedy}"
+    )
+
+
+def test_a_list_of_toml_stays_as_it_is(tmp_path):
+    recipe = load_recipe(written(tmp_path, TEXT), ["labels.names=['u', \"[v\"]", "data=[x]", "monitor.snapshots=[1]"])
+    assert (recipe.labels.names, recipe.monitor.snapshots) == (("u", "[v"), (1,))
+
+
 def test_files_that_are_no_recipe(tmp_path):
     with pytest.raises(InputError, match="there is no recipe"):
         load_recipe(tmp_path / "none.toml")

@@ -27,7 +27,8 @@ def train(
     recipe
         A TOML file; see recipes/ and docs/.
     overrides
-        Settings in place of the recipe's, such as training.epochs=10 data=/corpora.
+        Settings in place of the recipe's, such as training.epochs=10 data=/corpora; a list is quoted as a whole:
+        'protocol.source=["en"]'.
     out
         The run folder [default: runs/NAME].
     resume
