@@ -61,6 +61,33 @@ class TestCrossLanguage:
         assert beside.name == "de, with ur -> en"
         assert cross_language(items, "en").name == "de + ur -> en"
 
+    def test_the_name_tells_a_language_that_only_validates_and_never_among_those_that_train(self):
+        items = make()
+        items.loc[items["corpus"] == "cremad", "language"] = "am"
+        for source, auxiliary, told in [
+            ([], [], {"am": "de + ur (am validates) -> en", "de": "am + ur (de validates) -> en",
+                      "ur": "am + de (ur validates) -> en"}),
+            (["de"], ["ur"], {"de": "with ur (de validates) -> en", "ur": "de (ur validates) -> en"}),
+        ]:  # fmt: skip
+            for seed in range(8):
+                split = cross_language(items, "en", source, auxiliary, 0.3, "language", seed)
+                [validates] = languages(items, split.validate)
+                assert split.name == told[validates]
+        assert cross_language(items, "en", validate_share=0.6, validate_by="language").name.endswith(" validate) -> en")
+        assert cross_language(items, "en", validate_share=0, validate_by="language").name == "am + de + ur -> en"
+
+    def test_an_upper_bound_whose_target_validates_says_so(self):
+        splits = [cross_language(make(), "en", ["de"], [], 0.5, "language", seed, None, 4, 1) for seed in range(8)]
+        for split in splits:
+            [validates] = languages(make(), split.validate)
+            assert (
+                split.name
+                == {
+                    "en": "de -> en, whose other speakers validate (fold 2 of 4)",
+                    "de": "(de validates) -> en, whose other speakers train too (fold 2 of 4)",
+                }[validates]
+            )
+
     def test_what_a_language_gives_for_validation_does_not_depend_on_the_others(self):
         items = make()
         alone, beside = cross_language(items, "en", ["de"]), cross_language(items, "en", ["de"], ["ur"])
@@ -104,6 +131,10 @@ class TestErrors:
             cross_language(make(), "deu")
 
     def test_one_that_is_spelled_otherwise_names_it_or_the_code(self):
+        for other in ("fr", "du", "en-US"):
+            with pytest.raises(InputError) as caught:
+                cross_language(make().replace({"language": {"en": "am"}}), other)
+            assert str(caught.value) == f"there is no language {other!r}; legal: am, de, ur"
         with pytest.raises(InputError, match=r"there is no language 'DE'; did you mean 'de'\? legal: de, en, ur"):
             cross_language(make(), "DE")
         with pytest.raises(

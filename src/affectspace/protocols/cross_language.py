@@ -64,6 +64,8 @@ def cross_language(
         ('en + ur -> de', {'train': 2, 'validate': 2, 'test': 2}, array([0, 1]))
         >>> cross_language(items, "de", ["en"], ["ur"], validate_share=0).name
         'en, with ur -> de'
+        >>> cross_language(items, "de", validate_share=0.5, validate_by="language").name
+        'ur (en validates) -> de'
     """
     legal(validate_by, SPLIT_BY, "group to validate by,")
     if not 0 <= validate_share < 1:
@@ -98,17 +100,29 @@ def cross_language(
         )
     heard = np.flatnonzero(languages.isin(named).to_numpy(bool))
     tested = np.flatnonzero((languages == target).to_numpy(bool))
-    title = f"{' + '.join(source)}{', with ' + ' + '.join(auxiliary) if auxiliary else ''} -> {target}"
     apart: tuple[str, ...] = ("language",)
     if target_folds is not None:
         own, tested = _deal_target(items, tested, target_folds, fold, seed, labels)
         heard = np.union1d(heard, own)
-        title += f", whose other speakers train too (fold {fold + 1} of {target_folds})"
         apart = ("speaker",)
     validating = _validating(items, heard, languages, validate_share, validate_by, seed, labels)
+    whole = set(languages.iloc[validating]) if validate_by == "language" else set()
+    title = _title(source, auxiliary, target, whole)
+    if target_folds is not None:
+        do = "validate" if target in whole else "train too"
+        title += f", whose other speakers {do} (fold {fold + 1} of {target_folds})"
     if validate_share:
         apart = tuple(dict.fromkeys((*apart, validate_by)))
     return Split(title, np.setdiff1d(heard, validating), validating, tested, keeps_apart=apart)
+
+
+def _title(source: Sequence[str], auxiliary: Sequence[str], target: str, validating: set[str]) -> str:
+    """Which languages train, which only validate, and which is tested."""
+    train, beside = (" + ".join(name for name in each if name not in validating) for each in (source, auxiliary))
+    title = ", ".join([train] * bool(train) + [f"with {beside}"] * bool(beside))
+    if only := sorted(validating - {target}):
+        title += f" ({' + '.join(only)} {'validates' if len(only) == 1 else 'validate'})"
+    return f"{title.strip()} -> {target}"
 
 
 def known_languages(items: pd.DataFrame) -> pd.Series:
@@ -133,7 +147,9 @@ def _legal(name: str, present: Sequence[str]) -> None:
         return
     if same := [each for each in present if same_language(each) == same_language(name)]:
         raise InputError(f"there is no language {name!r}; did you mean {same[0]!r}? legal: {', '.join(present)}")
-    if not is_code(name) and all(map(is_code, present)):  # of which none is near in letters
+    if is_code(name):  # of which a letter in common tells nothing
+        raise InputError(f"there is no language {name!r}; legal: {', '.join(present)}")
+    if all(map(is_code, present)):
         raise InputError(
             f"there is no language {name!r}; these corpora name theirs by ISO 639, as 'de' for German; legal: "
             f"{', '.join(present)}"
