@@ -422,7 +422,8 @@ def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, mon
 
 def test_where_there_is_no_terminal_a_line_tells_now_and_then(world, tmp_path, monkeypatch, capsys, write_study, here):
     monkeypatch.setattr(execute, "Pool", here)
-    monkeypatch.setattr("affectspace.studies.progress.LINE_EVERY", 0.0)
+    monkeypatch.setattr("affectspace.features.lines.FIRST", 0.0)
+    monkeypatch.setattr("affectspace.features.lines.EVERY", 0.0)
     run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in lines if " done" in line] == [f"{n} of 4 runs done" for n in (1, 2, 3, 4)]

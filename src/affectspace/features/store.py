@@ -17,6 +17,7 @@ from rich.progress import track
 from affectspace.errors import InputError
 from affectspace.features.extract import Extracted, Frontend, Source, extract_all, reads_text
 from affectspace.features.features import Features, refuse_duplicates, refuse_too_many
+from affectspace.features.lines import Lines, counted_lines
 from affectspace.files import atomic_directory, packed
 
 __all__ = ["FeatureStore"]
@@ -73,7 +74,7 @@ class FeatureStore:
             workers: processes; None: as many as pay, 1: none but this one. The result is the same.
             max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in
                 ``quarantine`` of the result, each with its reason.
-            progress: show a bar, when standard error is a terminal.
+            progress: show a bar, or a line now and then where standard error is no terminal.
 
         Raises:
             InputError: columns or ids that are missing or occur twice, too many unreadable items
@@ -88,6 +89,7 @@ class FeatureStore:
                 with atomic_directory(entry) as folder:
                     made = extract_all(frontend, sources, workers)
                     console = Console(stderr=True)
+                    made = counted_lines(made, "features", len(ids), Lines(console, quiet=not progress))
                     quiet = not (progress and console.is_terminal)
                     made = track(made, "Features", len(ids), console=console, disable=quiet)
                     quarantine = _write(folder, ids, made, frontend)

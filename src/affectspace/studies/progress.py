@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from affectspace.features.lines import Lines
 from affectspace.files import write_json
 from affectspace.studies.plan import Planned
 from affectspace.studies.words import counted, duration
 
 __all__ = ["Bar", "Clock"]
 
-LINE_EVERY = 60.0  # seconds, at least, from line to line where there is no terminal
 EVERY = 2.0  # seconds; so much of a study's time a kill may leave uncounted
 
 
@@ -104,8 +104,7 @@ class Bar:
     def __init__(self, console: Console, done: int, total: int):
         columns = (TextColumn("runs"), BarColumn(), TextColumn("{task.fields[told]}"))
         shown = console.is_terminal and not console.quiet
-        self._lines = None if shown else console
-        self._line = time.monotonic()
+        self._lines = Lines(console)
         self._progress = Progress(*columns, console=console, disable=not shown, transient=True)
         self._done, self._total, self._left = done, total, ""
         self._task = self._progress.add_task("runs", total=None, told=f"{done:,}/{total:,}")
@@ -121,9 +120,7 @@ class Bar:
         """One more run is done."""
         self._done += 1
         self._progress.update(self._task, told=f"{self._done:,}/{self._total:,}{self._left}")
-        if self._lines and time.monotonic() - self._line >= LINE_EVERY:
-            self._lines.print(f"{self._done:,} of {counted(self._total, 'run')} done{self._left}")
-            self._line = time.monotonic()
+        self._lines.tell(f"{self._done:,} of {counted(self._total, 'run')} done{self._left}")
 
     def expect(self, gone: float, left: float) -> None:
         """So many seconds have gone by, and so many are left."""

@@ -1,9 +1,11 @@
-"""The bar on a terminal that shows how far a training is."""
+"""How far a training is: a bar on a terminal, a line now and then elsewhere, all on standard error."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["progress_bar"]
+from affectspace.features.lines import Lines
+
+__all__ = ["epoch_lines", "progress_bar", "tell_opening"]
 
 
 def progress_bar(quiet: bool) -> Progress:
@@ -17,3 +19,13 @@ def progress_bar(quiet: bool) -> Progress:
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
+
+
+def epoch_lines(quiet: bool) -> Lines:
+    """Where no terminal shows the bar, lines to tell epochs on; none where ``quiet``."""
+    return Lines(Console(stderr=True), quiet)
+
+
+def tell_opening(quiet: bool) -> None:
+    """Say that data are opened, which may take long where features are made."""
+    Console(stderr=True, quiet=quiet).print("opening the data ...")

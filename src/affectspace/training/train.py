@@ -36,7 +36,7 @@ from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
 from affectspace.training.pretrained_source import revision_of
 from affectspace.training.probes import has_probes, probe_figures
-from affectspace.training.progress_bar import progress_bar
+from affectspace.training.progress_bar import epoch_lines, progress_bar, tell_opening
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.speech_models import layer_figures
@@ -67,7 +67,7 @@ def train(
         resume: go on with the run in ``folder``, which must be of an equal recipe.
         data: the prepared data, where several runs share them; None prepares them.
         start: weights to begin with, by name. An output layer of other classes is not used; all others must fit.
-        quiet: no progress bar; there is none in a pipe either.
+        quiet: tell nothing of how far it is; else there is a bar on a terminal, and a line now and then elsewhere.
 
     Returns:
         The finished run.
@@ -87,7 +87,9 @@ def train(
 
         # ---- data
         torch.set_num_threads(settings.threads)
-        data = data or prepare(recipe, quiet=quiet)
+        if data is None:
+            tell_opening(quiet)
+            data = prepare(recipe, quiet=quiet)
 
         # ---- model, terms, optimiser, sampler: all seeded by the recipe
         torch.manual_seed(recipe.seed)
@@ -145,6 +147,7 @@ def train(
 
         # ---- epochs
         steps = settings.epochs * len(sampler)
+        lines = epoch_lines(quiet)
         with progress_bar(quiet) as progress:
             task = progress.add_task(recipe.name, total=steps, completed=state["step"])
             while state["epoch"] < settings.epochs:
@@ -193,6 +196,7 @@ def train(
                     state["best"] = {"epoch": state["epoch"], "uar": row.get("validate", {}).get("uar")}
                     best, best_terms = _copied(model), _copied(objective)
                 state["history"].append(row)
+                lines.tell(f"{recipe.name}: {state['epoch']:,} of {settings.epochs:,} epochs")
                 if time.monotonic() - saved >= settings.checkpoint_seconds:
                     tell()
                     save()
