@@ -44,6 +44,18 @@ def test_a_seed_repeats_to_the_bit_and_another_does_not(tiny, tmp_path, terms):
     assert bits(tmp_path / "a")["model/model.safetensors"] != bits(tmp_path / "c")["model/model.safetensors"]
 
 
+def test_in_a_pipe_lines_tell_how_far_it_is_and_nothing_where_quiet(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("affectspace.features.lines.FIRST", 0.0)
+    monkeypatch.setattr("affectspace.features.lines.EVERY", 0.0)
+    train(tiny("ce"), tmp_path / "told")
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert (out, lines[0]) == ("", "opening the data ...")
+    assert [line.partition(": ")[2] for line in lines if "epochs" in line] == [f"{n} of 3 epochs" for n in (1, 2, 3)]
+    train(tiny("ce"), tmp_path / "quiet", quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_run_folder_tells_all(tiny, tmp_path):
     run = train(tiny("triplets"), tmp_path / "run")
     epochs = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
