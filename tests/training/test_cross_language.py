@@ -58,6 +58,20 @@ def test_a_run_hears_nothing_of_the_target_and_tests_all_of_it(folder, tmp_path)
     assert "speaker" in run.metrics["keeps_apart"]
 
 
+def test_weights_of_two_languages_are_told_to_rest_on_little(folder, tmp_path):
+    given = values(folder, validate_share=0)
+    given["features"]["normalise"] = {"scope": "corpus", "steady_across": "language"}
+    given["training"] = {**given["training"], "epochs": 1, "selection": "last"}
+    run = train(make_recipe(given), tmp_path / "run", quiet=True)
+    assert run.data["steady"] == {"across": "language", "names": ["en", "ur"]}
+    assert [told for told in remarks(run) if "steady" in told] == [
+        "Features were weighed by how steady they are over two languages alone, en and ur: what two tell of a third is "
+        "little better than nothing; let three or more train, or leave normalise.steady_across out."
+    ]
+    with pytest.raises(InputError, match="all training items are of one, 'en'; add a corpus of another, or leave it o"):
+        prepare(make_recipe({**given, "protocol": {**given["protocol"], "source": ["en"]}}), quiet=True)
+
+
 def test_an_upper_bound_tests_every_item_of_the_target_once_and_says_what_it_is(folder, tmp_path):
     run = train_recipe(make_recipe(values(folder, target_folds=2)), tmp_path / "run", quiet=True)
     assert run.metrics["folds"] == 2

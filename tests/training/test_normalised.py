@@ -8,7 +8,14 @@ import torch
 from affectspace.errors import InputError
 from affectspace.features import steadiness
 from affectspace.protocols import Split
-from affectspace.training.normalised import normalised_groups, steady_weights, uses_own, without_put_aside
+from affectspace.training.normalised import (
+    normalised_groups,
+    steady_names,
+    steady_weights,
+    uses_own,
+    without_put_aside,
+)
+from affectspace.training.recipe_features import Normalise
 
 GROUPS = ["a", "a", "b", "b", "c", None]
 
@@ -62,8 +69,30 @@ def test_steady_weights_are_of_the_training_items_means_over_time():
 def test_an_item_of_no_language_is_named():
     items = TRAINED.assign(language=["de", "ur", None, "ur", "de", "ur"])
     with pytest.raises(InputError) as told:
-        steady_weights(CLIPS, items, TARGETS, np.array([0, 1, 2]), "language")
+        steady_names(items, np.array([0, 1, 2]), Normalise(steady_across="language"), "features")
     assert str(told.value) == (
         "1 training items have no language, across which features are to be steady, such as c; give their corpus one "
         "in corpus.toml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("normalise", "section", "typed"),
+    [
+        ({"scope": "corpus"}, "features", """'features.normalise={ scope = "corpus" }'"""),
+        (
+            {"scope": "speaker", "transductive": True},
+            "modalities.voice.features",
+            """'modalities.voice.features.normalise={ scope = "speaker", transductive = true }'""",
+        ),
+    ],
+)
+def test_one_language_alone_is_refused_with_what_to_type(normalise, section, typed):
+    given = Normalise(**normalise, steady_across="language")
+    assert steady_names(TRAINED, np.arange(6), given, section) == ["de", "ur"]
+    with pytest.raises(InputError) as told:
+        steady_names(TRAINED, np.array([0, 2]), given, section)
+    assert str(told.value) == (
+        f"{section}.normalise.steady_across weighs features by how steady they are from language to language, and all "
+        f"training items are of one, 'de'; add a corpus of another, or leave it out, on the command line by {typed}"
     )

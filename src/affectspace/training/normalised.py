@@ -10,8 +10,9 @@ from torch import Tensor
 from affectspace.errors import InputError
 from affectspace.features import steadiness
 from affectspace.protocols import PARTS, Split
+from affectspace.training.recipe_features import Normalise
 
-__all__ = ["normalised_groups", "steady_weights", "uses_own", "without_put_aside"]
+__all__ = ["normalised_groups", "steady_names", "steady_weights", "uses_own", "without_put_aside"]
 
 
 def normalised_groups(items: pd.DataFrame, scope: str) -> list[str] | None:
@@ -48,19 +49,44 @@ def uses_own(groups: list[str | None], split: Split, has: np.ndarray) -> bool:
     return any(groups[row] is not None and groups[row] not in trained for row in measured)
 
 
-def steady_weights(
-    clips: Sequence[np.ndarray], items: pd.DataFrame, targets: Tensor, train: np.ndarray, column: str
-) -> np.ndarray:
-    """``(dimensions,)`` how steady each feature of the training items is across corpora, or languages.
+def steady_names(items: pd.DataFrame, train: np.ndarray, normalise: Normalise, section: str) -> list[str]:
+    """The corpora, or languages, of training items across which features are to be steady.
+
+    Args:
+        items: with the columns ``key``, ``corpus`` and ``language``.
+        train: rows that train.
+        normalise: what the recipe says of it.
+        section: where the recipe says it, such as ``features``.
 
     Raises:
         InputError: training items that name none, or one alone that all of them name.
     """
+    column = str(normalise.steady_across)
     named = items[column].astype("string").iloc[train]
     if named.isna().any():
         raise InputError(
             f"{int(named.isna().sum())} training items have no {column}, across which features are to be steady, such "
             f"as {items['key'].iloc[train[int(named.isna().argmax())]]}; give their corpus one in corpus.toml"
         )
+    names = sorted(map(str, named.unique()))
+    if len(names) == 1:
+        left = f'scope = "{normalise.scope}"' + (", transductive = true" if normalise.transductive else "")
+        raise InputError(
+            f"{section}.normalise.steady_across weighs features by how steady they are from {column} to {column}, and "
+            f"all training items are of one, {names[0]!r}; add a corpus of another, or leave it out, on the command "
+            f"line by '{section}.normalise={{ {left} }}'"
+        )
+    return names
+
+
+def steady_weights(
+    clips: Sequence[np.ndarray], items: pd.DataFrame, targets: Tensor, train: np.ndarray, column: str
+) -> np.ndarray:
+    """``(dimensions,)`` how steady each feature of the training items is across corpora, or languages, that all name.
+
+    Raises:
+        InputError: groups that share no class with the others.
+    """
+    named = items[column].astype("string").iloc[train]
     means = np.stack([np.asarray(clips[row], dtype=np.float64).mean(0) for row in train.tolist()])
     return steadiness(means, targets[torch.from_numpy(train)].double().numpy(), named.to_numpy(str))

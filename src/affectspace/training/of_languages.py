@@ -1,4 +1,4 @@
-"""What training languages lack that others have: emotions, and speakers to tell apart."""
+"""What training languages lack: emotions and speakers that others have, and others beside two to weigh features by."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["lacks_of_languages", "languages_told"]
+__all__ = ["lacks_of_languages", "languages_told", "steady_told"]
 
 
 def lacks_of_languages(items: pd.DataFrame, targets: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
@@ -70,3 +70,26 @@ def languages_told(found: Mapping[str, Any], terms: Sequence[Mapping[str, Any]])
                 "it, or leave the language out."
             )
     return told
+
+
+def steady_told(found: Mapping[str, Any]) -> list[str]:
+    """A sentence where features were weighed by two corpora or languages alone.
+
+    Args:
+        found: ``across`` and ``names``, as in ``data.json``.
+
+    Example:
+        >>> [sentence] = steady_told({"across": "language", "names": ["en", "ur"]})
+        >>> sentence.partition(":")[0]
+        'Features were weighed by how steady they are over two languages alone, en and ur'
+        >>> steady_told({"across": "language", "names": ["am", "en", "ur"]})
+        []
+    """
+    names = list(found.get("names") or ())
+    if len(names) != 2:
+        return []
+    several = {"corpus": "corpora", "language": "languages"}.get(str(found.get("across")), "groups")
+    return [
+        f"Features were weighed by how steady they are over two {several} alone, {names[0]} and {names[1]}: what two "
+        "tell of a third is little better than nothing; let three or more train, or leave normalise.steady_across out."
+    ]

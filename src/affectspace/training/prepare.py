@@ -18,7 +18,7 @@ from affectspace.training.data import NO_ROWS, Data
 from affectspace.training.frontends import make_views
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.inputs import Inputs
-from affectspace.training.normalised import normalised_groups, steady_weights, uses_own, without_put_aside
+from affectspace.training.normalised import normalised_groups, steady_names, steady_weights, uses_own, without_put_aside
 from affectspace.training.of_languages import lacks_of_languages
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
@@ -70,7 +70,7 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         if numbers is not None:
             numbers = np.concatenate([numbers, np.full(len(others), np.nan)])
         unlabelled, left_out = choose_unlabelled(recipe, items, split, others, hidden)
-    inputs, uses = {}, False
+    inputs, uses, steady = {}, False, None
     for name, view in recipe.per_modality().items():
         normalise, clips = view.features.normalise, gathered.inputs[name]
         has = np.asarray(clips.lengths) > 0
@@ -84,6 +84,10 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         groups = without_put_aside(normalised_groups(items, normalise.scope), split, unlabelled)
         normaliser = Normaliser.fit(clips, normalise.scope, train, groups, normalise.transductive)
         if normalise.steady_across:
+            section = f"modalities.{name}.features" if recipe.modalities else "features"
+            names = steady_names(items, train, normalise, section)
+            if steady is None or len(names) < len(steady["names"]):  # of several modalities the least is told
+                steady = {"across": normalise.steady_across, "names": names}
             normaliser = normaliser.weighed(steady_weights(clips, items, soft, train, normalise.steady_across))
         inputs[name] = Inputs(clips, normaliser, _reads_sequences(recipe, name))
         uses |= normalise.transductive and groups is not None and uses_own(groups, split, has)
@@ -112,6 +116,8 @@ def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = F
         about["unlabelled"] = {"items": len(unlabelled), "left_out": left_out}
     if isinstance(recipe.protocol, CrossLanguage):
         about["languages"] = lacks_of_languages(items.iloc[split.train], soft[split.train].numpy(), gathered.names)
+    if steady is not None:
+        about["steady"] = steady
     if cut is not None:
         about["levels"] = {"thresholds": list(cut.thresholds), "means": list(cut.means)}
     return Data(

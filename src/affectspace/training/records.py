@@ -66,6 +66,11 @@ class _Languages(BaseModel):
     sole_speaker: dict[str, str] | None = None
 
 
+class _Steady(BaseModel):
+    across: str
+    names: list[str]
+
+
 class _Data(BaseModel):
     corpora: list[_Corpus] | None = None
     labelled: _Labelled | None = None
@@ -73,6 +78,7 @@ class _Data(BaseModel):
     pretrained_revision: str | None = None
     namesakes: list[_Namesakes] | None = None
     languages: _Languages | None = None
+    steady: _Steady | None = None
     files_sha256: dict[str, str] | None = None
 
 

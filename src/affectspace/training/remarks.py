@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from affectspace.training.of_languages import languages_told
+from affectspace.training.of_languages import languages_told, steady_told
 from affectspace.training.run import Run
 from affectspace.training.unused import unused, without_modality_told
 from affectspace.training.who_has import nobody_has_told
@@ -33,7 +33,7 @@ def item_remarks(run: Run) -> list[str]:
 def remarks(run: Run) -> list[str]:
     """Sentences, none where all is well."""
     kinds = [str(term.get("kind")) for term in run.recipe.get("terms", ())]
-    told = item_remarks(run)
+    told = [*item_remarks(run), *steady_told(run.data.get("steady") or {})]
     if kinds and not CLASSIFYING & set(kinds):
         told.append(
             "No term taught the classifier, so that its predictions and their UAR are those of random weights; add "
