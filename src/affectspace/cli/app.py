@@ -8,10 +8,11 @@ import errno
 import os
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, CycloptsPanel
 from rich.console import Console
 
 import affectspace
+from affectspace.cli.unknown import unknown_told
 from affectspace.errors import AffectspaceError
 
 app = App(
@@ -64,8 +65,12 @@ def main() -> None:
     """Run a command; a fault becomes one sentence on stderr and an exit code, never a traceback."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
-        app(sys.argv[1:], exit_on_error=False, print_error=True)
-    except CycloptsError:
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        if told := unknown_told(error, tuple(COMMANDS)):
+            errors.print(f"error: {told}")
+        else:
+            Console(stderr=True).print(CycloptsPanel(error))
         sys.exit(2)
     except AffectspaceError as error:
         errors.print(f"error: {error}")
