@@ -94,7 +94,10 @@ def test_every_planted_leak_is_found_and_no_other(run, alva, tmp_path):
     assert (
         "2 recordings are in both train (2 items) and test (2 items) as near-identical copies, which differ in" in out
     )
-    assert "note: 3 of these 27 items have no script; leaks by it cannot be seen there\n" in out
+    assert (
+        "note: 3 of these 27 items have no script; leaks by it cannot be seen there; fill the column 'script', where "
+        "it is known\n"
+    ) in out
     assert "next:\n  affectspace audit alva   (lists the copies)\n" in out
     code, out, _ = run("audit", "alva")
     assert code == 0
@@ -161,5 +164,6 @@ def test_words_alone_are_audited_by_their_groups(run, tmp_path):
     code, out, _ = run("audit", "mine", "--split", "lists.csv")
     assert code == 1
     assert "  - 1 script is in both train (1 item) and test (1 item), such as" in out
-    assert "note: 3 of these 3 items have no session; leaks by it cannot be seen there\n" in out
+    assert "note: 3 of these 3 items have no session; leaks by it cannot be seen there; fill the column "
+    assert "leaks by it cannot be seen there; fill the column 'session', where it is known\n" in out
     assert "there are no recordings to compare" in run("audit", "mine")[1]

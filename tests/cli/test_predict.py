@@ -139,7 +139,16 @@ def test_a_model_without_its_items_says_how_to_get_neighbours(run, finished, cli
 
 def test_many_files_are_not_all_repeated_in_the_next_command(run, finished):
     files = sorted((finished / "alva/audio").iterdir())[:6]
-    assert "embed {} MEDIA... --out".format(finished / "own") in run("predict", finished / "own", *files)[1]
+    told = run("predict", finished / "own", *files)[1]
+    assert f"embed {finished / 'own'} {finished / 'alva/audio'} --out embeddings.parquet" in told
+
+
+def test_a_file_before_the_run_and_a_link_are_told_with_what_to_do(run, finished, clip):
+    swapped = run("predict", clip, finished / "own")
+    typed = f"affectspace predict {finished / 'own'} {clip}"
+    assert swapped == (2, "", f"error: {clip} is a file and {finished / 'own'} a run, which comes first: {typed}")
+    told = run("predict", finished / "own", "http://example.org/a.wav")[2]
+    assert told.endswith("http://example.org/a.wav is a link, and links are not opened; download it and name the file")
 
 
 def test_what_is_no_model_and_no_file_is_told(run, finished, clip):

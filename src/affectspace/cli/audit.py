@@ -85,7 +85,10 @@ def _tell_heard(corpora: "Sequence[Corpus]", heard: "Heard") -> None:
         speakers, recordings = corpus.items["speaker"].nunique(), corpus.items["audio"].notna().sum()
         print(f"{corpus.name}: {len(corpus):,} items, speakers: {speakers:,}, recordings: {recordings:,}")
     if heard.nameless:
-        print(f"note: {heard.nameless:,} items have no id, or that of another, and are left out")
+        have = "item has" if heard.nameless == 1 else "items have"
+        print(
+            f"note: {heard.nameless:,} {have} no id, or that of another, and are left out; affectspace check names them"
+        )
     if heard.unheard:
         first = heard.unheard[0]
         print(f"note: {len(heard.unheard):,} recordings are not compared, such as {first['id']}: {first['reason']}")
@@ -178,8 +181,10 @@ def _leaks(heard: "Heard", folds: "Sequence[Fold]", quiet: bool) -> dict[str, An
             print(f"{sum(map(bool, found))} of {len(folds)} folds leak{f': {told}' if told else ''}")
         for kind, count in unnamed.items():
             what = "recording that can be compared" if kind == "near_audio" else kind
+            fill = "" if kind == "near_audio" else f"; fill the column {kind!r}, where it is known"
             if count:
-                print(f"note: {count:,} of these {len(used):,} items have no {what}; leaks by it cannot be seen there")
+                told = f"note: {count:,} of these {len(used):,} items have no {what}"
+                print(f"{told}; leaks by it cannot be seen there{fill}")
         if without := len(items) - len(used):
             print(f"note: {without:,} of {len(items):,} items are in no part")
     told = [

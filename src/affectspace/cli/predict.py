@@ -40,6 +40,9 @@ def predict(run: Path, *files: Path, as_json: Annotated[bool, Parameter(name="--
     """
     if not files:
         raise InputError("name what to predict: affectspace predict RUN clip.wav")
+    if run.is_file() and (files[0] / "recipe.toml").is_file():
+        typed = quoted("affectspace", "predict", files[0], run)
+        raise InputError(f"{run} is a file and {files[0]} a run, which comes first: {typed}")
 
     with _uncollected():
         from affectspace.training.predict_files import predict_files
@@ -137,5 +140,6 @@ def _onwards(run: Path, found: "Answers") -> None:
     elif several:
         next_commands(f"affectspace embed {quoted(run)} CORPUS --out embeddings.parquet")
     else:
-        files = quoted(*(answer.file for answer in found.answers)) if len(found.answers) <= NAMED else "MEDIA..."
-        next_commands(f"affectspace embed {quoted(run)} {files} --out embeddings.parquet")
+        named = [Path(answer.file) for answer in found.answers]
+        media = named if len(named) <= NAMED else sorted({path.parent for path in named})
+        next_commands(f"affectspace embed {quoted(run, *media)} --out embeddings.parquet")

@@ -78,8 +78,8 @@ def train(
         next_commands(f"affectspace report {quoted(folder)}")  # embed needs recordings
         return
     model = run.parts[0].path  # of several folds, each has a model of its own
-    corpora = kind in {None, "words", "pretrained_text", "face_sequence"}  # which loose files are not enough for
+    paths = [str(corpus["path"]) for part in run.parts[:1] for corpus in part.data.get("corpora") or ()]
     next_commands(
         f"affectspace report {quoted(folder)}",
-        f"affectspace embed {quoted(model)} {'CORPUS...' if corpora else 'MEDIA...'} --out embeddings.parquet",
+        f"affectspace embed {quoted(model, *paths[-1:])} --out embeddings.parquet",
     )

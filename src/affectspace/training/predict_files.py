@@ -1,5 +1,6 @@
 """What a model says of loose files: how probable each class is, which training items are like it, and if any is."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from affectspace.training.recipe_data import LevelLabels
 
 __all__ = ["Answer", "Answers", "Near", "Unread", "predict_files"]
 
+LINK = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")  # a path has lost one of the two strokes
 NEAREST = 5
 
 
@@ -171,6 +173,8 @@ def _refused(path: Path, model: Model) -> str:
             f"{path} is a folder, and each file is named by itself here, such as {path}/*; a whole folder is put into "
             "a table by: affectspace embed RUN FOLDER"
         )
+    if LINK.match(str(path)):
+        return f"{str(path).replace(':/', '://', 1)} is a link, and links are not opened; download it and name the file"
     if not path.exists():
         return f"there is nothing at {path}; check the path"
     if model.medium == "image":
