@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -240,8 +241,20 @@ def test_a_run_knows_the_scripts_that_it_was_trained_on(tiny, world, tmp_path):
     run = train(tiny(), tmp_path / "run")
     shutil.copytree(world / "alva", tmp_path / "copy")
     (tmp_path / "copy/corpus.toml").write_text((world / "alva/corpus.toml").read_text().replace('"alva"', '"copy"'))
-    with pytest.raises(LeakError, match=r"is no test of .*--allow script --allow audio"):
+    with pytest.raises(LeakError, match=r"(?s)is no test of .*--allow script --allow audio$") as told:
         evaluate_on(run, tmp_path / "copy")
+    first, *facts, last = str(told.value).splitlines()
+    assert first == (
+        f"this corpus is no test of {tmp_path / 'run'}: it shares with alva, of which training knows, what is told "
+        "here; choose another corpus"
+    )
+    assert last.startswith("a score on it is none of a test, and for other ends is shown by: --allow ")
+    audio = next(fact for fact in facts if " recordings are in both" in fact)
+    assert re.search(r", such as 'alva/[\w-]+' and 'copy/[\w-]+'$", audio)
+    with pytest.raises(
+        LeakError, match=r"is no test of .*: training knows alva itself; choose a corpus that is none of"
+    ):
+        evaluate_on(run, world / "alva")
     with pytest.raises(InputError, match="did you mean 'speaker'"):
         evaluate_on(run, world / "boro", allow=("speeker",))
 

@@ -72,6 +72,8 @@ class Leak:
                 f"{told}{other} ({_count(self.items[1])}) as near-identical copies, which differ in level, coding, "
                 f"noise or length alone, such as {pair}"
             )
+        if self.group == "audio":  # of which the example is a hash
+            return f"{told}{other} ({_count(self.items[1])}), such as {' and '.join(dict.fromkeys(self.example_items))}"
         return f"{told}{other} ({_count(self.items[1])}), such as {_short(self.example)!r} ({pair})"
 
     @property

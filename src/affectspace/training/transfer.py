@@ -109,4 +109,16 @@ def _refuse_known(run: Run, items: pd.DataFrame, allow: tuple[str, ...]) -> None
     if leaks:
         told = "\n".join(f"- {leak.fact}" for leak in leaks)  # remedies are for recipes
         groups = " ".join(f"--allow {group}" for group in dict.fromkeys(leak.group for leak in leaks))
-        raise LeakError(f"this corpus is no test of {run.path}; choose another, or say {groups}:\n{told}")
+        raise LeakError(
+            f"this corpus is no test of {run.path}: {_why_known(known, items)}\n{told}\n"
+            f"a score on it is none of a test, and for other ends is shown by: {groups}"
+        )
+
+
+def _why_known(known: pd.DataFrame, items: pd.DataFrame) -> str:
+    """Whether the corpus itself was trained on, and what would be a test instead."""
+    trained, own = sorted({*known["corpus"].dropna()}), [*items["corpus"].dropna().unique()]
+    there = " and ".join([", ".join(trained[:-1]), trained[-1]]) if len(trained) > 1 else "".join(trained)
+    if both := [name for name in own if name in trained]:
+        return f"training knows {both[0]} itself; choose a corpus that is none of {there}"
+    return f"it shares with {there}, of which training knows, what is told here; choose another corpus"
