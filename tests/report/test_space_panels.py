@@ -3,11 +3,12 @@
 import json
 
 import matplotlib.figure
+import numpy as np
 import pytest
 
 from affectspace.report import write_report
 from affectspace.report.compare import Comparison
-from affectspace.report.space_panels import neighbour_curve, neighbour_panels, part_table
+from affectspace.report.space_panels import _apart, neighbour_curve, neighbour_panels, part_table
 from affectspace.training.run import Run
 
 CURVE = {"1": 0.4, "3": 0.52, "11": 0.61, "31": 0.58}
@@ -41,6 +42,16 @@ def test_the_curve_marks_the_chosen_number():
     line, _, mark = ax.lines
     assert line.get_xydata().tolist() == [[1, 0.4], [11, 0.61], [31, 0.58]]
     assert mark.get_xydata().tolist() == [[11, 0.61]]
+
+
+def test_every_number_has_a_label_that_has_room():
+    ax = matplotlib.figure.Figure().add_subplot()
+    numbers = [1, 3, 5, 7, 11, 15, 21, 31, 45]
+    neighbour_curve(ax, dict.fromkeys(numbers, 0.5), 11)
+    assert ax.get_xticks().tolist() == numbers
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert labels == ["1", "3", "5", "7", "11", "", "21", "31", "45"]
+    assert _apart(np.array([5])) == ["5"]
 
 
 def test_runs_that_have_not_tried_have_no_panel(run, make_run, tmp_path):

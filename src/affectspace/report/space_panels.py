@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from affectspace.report.compare import Comparison
 from affectspace.report.panels import Panel
@@ -16,6 +16,8 @@ from affectspace.report.svg import inline_svg
 
 __all__ = ["neighbour_curve", "neighbour_panels", "part_table"]
 
+AXIS_POINTS = 165.0  # of a panel's x axis, between its first and its last number
+DIGIT_POINTS = 5.6  # that a digit of a label is wide
 # key, heading; all but the number of neighbours are shares, of which higher is better
 COLUMNS = (
     ("uar", "UAR"),
@@ -76,8 +78,8 @@ def neighbour_curve(ax: Axes, curve: dict[int, float], chosen: int, limits: tupl
     ax.axvline(chosen, color=WARM, lw=0.8, alpha=0.6, zorder=2)
     ax.plot([chosen], [curve[chosen]], "D", ms=6, color=WARM, mec="white", mew=1, zorder=4)
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(FixedLocator(numbers[:: 1 if len(numbers) <= 6 else 2].tolist()))  # all would touch
-    ax.xaxis.set_major_formatter(ScalarFormatter())
+    ax.xaxis.set_major_locator(FixedLocator(numbers.tolist()))
+    ax.xaxis.set_major_formatter(FixedFormatter(_apart(numbers)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
@@ -86,6 +88,18 @@ def neighbour_curve(ax: Axes, curve: dict[int, float], chosen: int, limits: tupl
     if limits:
         ax.set_ylim(*limits)
     ax.grid(axis="y")
+
+
+def _apart(numbers: np.ndarray) -> list[str]:
+    """A label for every number that has room on a logarithmic axis, from the left; empty where it would touch one."""
+    points = AXIS_POINTS / max(math.log10(numbers[-1] / numbers[0]), 0.1)
+    labels, free = [], -math.inf
+    for number in numbers.tolist():
+        place, half = points * math.log10(number), DIGIT_POINTS * len(str(number)) / 2
+        fits = place - half >= free
+        labels.append(str(number) if fits else "")
+        free = place + half + DIGIT_POINTS / 2 if fits else free
+    return labels
 
 
 def _cell(key: str, figures: dict[str, float]) -> str:
