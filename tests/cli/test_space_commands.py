@@ -3,12 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from affectspace.cli.map import _tested
 from affectspace.space import Space
 from affectspace.space.embed import Embedded
 
@@ -424,3 +426,14 @@ def test_a_file_is_embedded_by_the_space_s_own_model(run, toy, tmp_path, embeddi
     code, _, err = run("search", "own.parquet", "--query", "new.png")
     assert code == 2
     assert "the model run gives 2 dimensions and the space has 4; it has been trained anew since" in err
+
+
+def test_a_language_that_was_tested_is_named_so_on_a_map_where_others_trained():
+    shape = pd.Series(["de", "en", "en", None, "de"], name="language")
+    items = pd.DataFrame({"split": ["test", "train", "test", "test", "test"]})
+    told = ["de (tested)", "en", "en", None, "de (tested)"]
+    named = _tested(shape, SimpleNamespace(items=items))
+    assert named.astype(object).where(named.notna(), None).tolist() == told
+    assert _tested(shape, SimpleNamespace(items=items.assign(split="test"))) is shape
+    assert _tested(shape.rename("speaker"), SimpleNamespace(items=items)).tolist() == shape.tolist()
+    assert _tested(None, SimpleNamespace(items=items)) is None

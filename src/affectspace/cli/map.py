@@ -94,7 +94,7 @@ def map(
         order = opened[0].classes if by in {"label", "prediction"} else ()
         ordered = bool(order) and _ordered(opened[0])
         draw_maps(
-            drawn, column, path, order=order, ordered=ordered, placed=placed_column, markers=shape,
+            drawn, column, path, order=order, ordered=ordered, placed=placed_column, markers=_tested(shape, opened[0]),
             placed_markers=placed_shape, about=about,
         )  # fmt: skip
     if as_json:
@@ -148,6 +148,15 @@ def _shaping(space: "Space", added: "Space | None", by: str) -> str | None:
         return None
     spoken = {name for items in both for name in items["language"].dropna()}
     return "language" if 1 < len(spoken) <= MOST_SHAPES else None
+
+
+def _tested(shape: "pd.Series | None", space: "Space") -> "pd.Series | None":
+    """Languages, those of which every item was tested named so, where others train."""
+    if shape is None or shape.name != "language" or "split" not in space.items:
+        return shape
+    test = (space.items["split"] == "test").fillna(False).to_numpy(bool)
+    tested = {str(name) for name in shape[test].dropna()} - {str(name) for name in shape[~test].dropna()}
+    return shape.map(lambda name: f"{name} (tested)" if str(name) in tested else name) if not test.all() else shape
 
 
 def _refuse_many(shape: "pd.Series") -> None:

@@ -169,6 +169,7 @@ def _map(ax: Axes, each: Drawn, groups: Sequence[Group], shapes: Sequence[Shape]
         ax.annotate(
             short(name, 22), (x, y), (0, 9), textcoords="offset points", ha="center", va="bottom", gid="medoid",
             fontsize=9, fontweight="bold", path_effects=halo, zorder=6,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "linewidth": 0},
         )  # fmt: skip
     low, high = everything.min(0), everything.max(0)
     middle, half = (low + high) / 2, max((high - low).max() * 0.54, 1e-6)
