@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from affectspace.metrics.classification import recalls
 from affectspace.metrics.speaker_intervals import Tally
 from affectspace.report.phrases import PERCENT, counted, in_points, listed, percent, signed
 from affectspace.studies.speakers import lead_interval, tally_of
@@ -116,9 +117,23 @@ class Comparison:
                 f"{others[0]} ({percent(means[others[0]])}){beside}.",
                 *self._with_other_speakers(best, others[0], kind),
             ]
+        sentences += self._never_found()
         if means[best] <= chance:
             sentences.append("That is no better than chance: nothing was learned that carries over to these items.")
         return [*sentences, *self._caution(figures, kind)]
+
+    def _never_found(self) -> list[str]:
+        """A sentence for the classes of which a run finds no item, which a mean over classes hides."""
+        whose: dict[str, list[str]] = {}
+        for name, run, items in zip(self.names, self.runs, self.evaluated):
+            if items is not None and len(items):
+                found = recalls(items.targets, items.probabilities)
+                if lost := [each for each, recall in zip(run.classes, found) if recall == 0]:
+                    whose.setdefault(listed(lost), []).append(name)
+        return [
+            f"{listed(names)} {'finds' if len(names) == 1 else 'find'} no item of {told}: recall 0{PERCENT}."
+            for told, names in whose.items()
+        ]
 
     def _with_other_speakers(self, best: str, next_best: str, kind: str) -> list[str]:
         ahead, behind = ([self.evaluated[row] for row in self.models[name]] for name in (best, next_best))
