@@ -32,11 +32,15 @@ def slow(values, targets, groups):
         z = np.array([min(max(value, -CUT), CUT) for value in (column - column.mean()) / column.std()])
         mean = np.array([np.average(z, weights=share) for share in shares])
         within = sum((share * (z - m) ** 2).sum() for share, m in zip(shares, mean)) / targets.sum()
-        signal, shift = _variances(coded, mean, counts, len(names))
+        within *= counts.sum() / (counts.sum() - len(cells))
+        alike = np.array(
+            [count / sum(n for n, (h, _) in zip(counts, cells) if h == g) for count, (g, _) in zip(counts, cells)]
+        )
+        found = _variances(coded, mean, alike, len(names))
         luck = np.random.default_rng(0).normal(0, np.sqrt(within / counts), (4000, len(cells)))
-        noise = np.mean([_variances(coded, each, counts, len(names)) for each in luck], axis=0)
-        signal, shift = max(signal - noise[0], 0), max(shift - noise[1], 0)
-        weights.append(signal / (signal + shift + FLOOR))
+        noise = np.mean([_variances(coded, each, alike, len(names)) for each in luck], axis=0)
+        signal, shift, own = np.maximum(np.subtract(found, noise), 0)
+        weights.append(signal / (signal + shift + own + FLOOR))
     return np.array(weights) / np.sqrt(np.mean(np.square(weights)))
 
 
@@ -44,10 +48,12 @@ def _contrast(place, count):
     return [1 if place == other else -1 if place == count - 1 else 0 for other in range(count - 1)]
 
 
-def _variances(coded, mean, counts, groups):
-    found = LinearRegression().fit(coded, mean, sample_weight=counts).coef_
-    group, label = found[: groups - 1], found[groups - 1 :]
-    return [np.var([*effects, -sum(effects)]) for effects in (label, group)]
+def _variances(coded, mean, alike, groups):
+    """Of classes, of groups, and of what is left."""
+    fit = LinearRegression().fit(coded, mean, sample_weight=alike)
+    group, label = fit.coef_[: groups - 1], fit.coef_[groups - 1 :]
+    left = np.average((mean - fit.predict(coded)) ** 2, weights=alike)
+    return [*(np.var([*effects, -sum(effects)]) for effects in (label, group)), left]
 
 
 def test_equals_the_loop():
@@ -104,9 +110,11 @@ def test_a_single_group_is_refused():
     with pytest.raises(InputError) as told:
         steadiness(np.ones((2, 1)), np.eye(2), np.array(["de", "de"]))
     assert str(told.value) == (
-        "features cannot be weighed by how steady they are: all training items are of one group, 'de'; add a corpus of "
-        "another, or leave normalise.steady_across out"
+        "features cannot be weighed by how steady they are: all labelled training items are of one group, 'de'; add a "
+        "corpus of another, or leave normalise.steady_across out"
     )
+    with pytest.raises(InputError, match="no item has a label"):
+        steadiness(np.ones((2, 1)), np.zeros((2, 2)), np.array(["de", "ur"]))
 
 
 def test_a_weighed_normaliser_multiplies_and_is_saved_with_it():
@@ -148,5 +156,43 @@ def test_languages_that_share_no_class_are_refused():
 def test_what_is_not_finite_is_named():
     values, targets, groups = planted()
     values[7, 2] = np.nan
-    with pytest.raises(InputError, match="feature 2 of training item 7 is nan; leave the item out"):
+    with pytest.raises(InputError, match="feature 2 of item 7 is nan; leave the item out"):
         steadiness(values, targets, groups)
+
+
+def world(sizes, seed=0):
+    """Four classes, told alike in all groups; in the first alone; the other way round in the others; nowhere."""
+    random = np.random.default_rng(seed)
+    groups = np.repeat([*sizes], [*sizes.values()])
+    labels = random.integers(0, 4, len(groups))
+    told = np.array([1.5, 0.5, -0.5, -1.5])[labels]
+    first = groups == next(iter(sizes))
+    values = random.normal(size=(len(groups), 4))
+    values[:, :3] += np.stack([told, np.where(first, told, 0), np.where(first, told, -told)], 1)
+    return values, np.eye(4)[labels], groups
+
+
+@pytest.mark.parametrize("sizes", [{"a": 800, "b": 800, "c": 800}, {"a": 2000, "b": 300, "c": 300}])
+def test_what_tells_classes_in_one_group_alone_is_not_steady(sizes):
+    """However large that group is."""
+    alike, alone, contrary, nothing = steadiness(*world(sizes))
+    assert alone < 0.45 * alike
+    assert contrary < 0.2 * alike
+    assert nothing < 0.2 * alike
+
+
+def test_the_size_of_a_group_is_not_its_voice():
+    """Repeating every item of one group changes nothing but how sure its means are."""
+    values, targets, groups = world({"a": 4000, "b": 4000, "c": 4000})
+    often = np.repeat(np.arange(len(groups)), np.where(groups == "a", 4, 1))
+    found, expected = steadiness(values[often], targets[often], groups[often]), steadiness(values, targets, groups)
+    np.testing.assert_allclose(found / found[0], expected / expected[0], atol=0.06)
+
+
+def test_groups_without_labels_tell_nothing():
+    values, targets, groups = planted()
+    more = np.random.default_rng(5).normal(size=(50, values.shape[1])) + 9
+    found = steadiness(
+        np.vstack([values, more]), np.vstack([targets, np.zeros((50, 3))]), np.append(groups, ["aa"] * 50)
+    )
+    np.testing.assert_array_equal(found, steadiness(values, targets, groups))

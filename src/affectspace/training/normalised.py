@@ -59,7 +59,7 @@ def steady_names(items: pd.DataFrame, train: np.ndarray, normalise: Normalise, s
         section: where the recipe says it, such as ``features``.
 
     Raises:
-        InputError: training items that name none, or one alone that all of them name.
+        InputError: training items that name none, or one alone that all of them name; features that are not finite.
     """
     column = str(normalise.steady_across)
     named = items[column].astype("string").iloc[train]
@@ -89,4 +89,7 @@ def steady_weights(
     """
     named = items[column].astype("string").iloc[train]
     means = np.stack([np.asarray(clips[row], dtype=np.float64).mean(0) for row in train.tolist()])
+    if not (finite := np.isfinite(means).all(1)).all():
+        lost = items["key"].iloc[train[int(finite.argmin())]]
+        raise InputError(f"features of {lost} are not finite; leave the item out of its corpus")
     return steadiness(means, targets[torch.from_numpy(train)].double().numpy(), named.to_numpy(str))
