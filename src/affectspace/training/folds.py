@@ -18,7 +18,6 @@ from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.multimodal import subsets
 from affectspace.training.prepare import prepare
-from affectspace.training.progress_bar import tell_opening
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.recipe_protocol import CrossLanguage, GroupedFolds, LeaveOneOut, has_folds
@@ -44,7 +43,6 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     if not has_folds(recipe.protocol):
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
     with hold(folder, recipe, resume):
-        tell_opening(quiet)
         gathered = gather(recipe, quiet=quiet)
         for fold in range(fold_count(recipe, gathered.items)):
             one = one_fold(recipe, fold)

@@ -5,7 +5,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from affectspace.features.lines import Lines
 
-__all__ = ["epoch_lines", "progress_bar", "tell_opening"]
+__all__ = ["epoch_lines", "progress_bar"]
 
 
 def progress_bar(quiet: bool) -> Progress:
@@ -24,8 +24,3 @@ def progress_bar(quiet: bool) -> Progress:
 def epoch_lines(quiet: bool) -> Lines:
     """Where no terminal shows the bar, lines to tell epochs on; none where ``quiet``."""
     return Lines(Console(stderr=True), quiet)
-
-
-def tell_opening(quiet: bool) -> None:
-    """Say that data are opened, which may take long where features are made."""
-    Console(stderr=True, quiet=quiet).print("opening the data ...")

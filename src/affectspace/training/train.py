@@ -36,7 +36,7 @@ from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
 from affectspace.training.pretrained_source import revision_of
 from affectspace.training.probes import has_probes, probe_figures
-from affectspace.training.progress_bar import epoch_lines, progress_bar, tell_opening
+from affectspace.training.progress_bar import epoch_lines, progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.speech_models import layer_figures
@@ -88,7 +88,6 @@ def train(
         # ---- data
         torch.set_num_threads(settings.threads)
         if data is None:
-            tell_opening(quiet)
             data = prepare(recipe, quiet=quiet)
 
         # ---- model, terms, optimiser, sampler: all seeded by the recipe
