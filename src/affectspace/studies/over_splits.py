@@ -20,9 +20,9 @@ class _Runs:
     """What one recipe reached with the seeds that it has finished on every split.
 
     Args:
-        seeds: of the study.
+        seeds: of the study, the same on every split.
         uar, macro_f1: ``(splits, seeds)``.
-        tallies: the answers, for each split and seed.
+        tallies: the answers, for each split and seed, in the order of ``seeds`` on every split.
     """
 
     seeds: tuple[int, ...]
@@ -35,7 +35,8 @@ def with_average(results: StudyResults, splits: Sequence[SplitSummary]) -> tuple
     """The splits, and behind them their average as though it were one more; without it where there is none.
 
     The average of a recipe is the mean of its UAR over the splits, each counting alike, for every seed that it has
-    finished on all of them; spread and tests are over these seeds, other speakers are those of all splits.
+    finished on all of them; spread, tests and intervals are over these seeds, as one that is good on one split may be so
+    on all. Other speakers are those of all splits.
 
     There is none of a single split, of splits that share test items, which differ in what they train on, nor where the
     baseline is not compared on every split. A recipe of which that is true has no figure here.
