@@ -11,6 +11,7 @@ from affectspace.metrics.speaker_intervals import (
     _freedom,
     figure_interval,
     mean_figure_interval,
+    mean_speaker_interval,
     no_figure_interval,
     no_speakers,
     speaker_interval,
@@ -30,10 +31,14 @@ def evaluated(right: np.ndarray, speakers: list[str]) -> Evaluated:
     return Evaluated(items, np.array(speakers, dtype=object), targets, probabilities, zeros[:, None], zeros)
 
 
-def test_a_lead_that_every_speaker_shares_is_sure():
+def test_a_lead_that_every_speaker_shares_to_the_item_tells_nothing_of_others():
+    """As of a figure that no speaker moves: how a lead varies cannot be told from speakers who do not differ in it."""
     speakers = [f"s{i // 10}" for i in range(100)]
     better, worse = evaluated(np.ones(100, bool), speakers), evaluated(np.arange(100) % 10 < 8, speakers)
-    assert lead_interval([better], [worse]) == SpeakerInterval(10, pytest.approx(0.2), pytest.approx(0.2))
+    assert lead_interval([better], [worse]) is None
+    but_for_one = evaluated((np.arange(100) % 10 < 8) | (np.arange(100) == 8), speakers)
+    found = lead_interval([better], [but_for_one])
+    assert 0.1 < found.low < 0.19 < found.high < 0.25
 
 
 def test_a_lead_that_one_speaker_makes_is_not():
@@ -131,6 +136,38 @@ def test_both_models_meet_the_same_speakers():
     one = tallied(generator.random(140) < np.repeat([0.9, 0.4], 70), WHO)
     same = speaker_interval([one, one], [one])
     assert (same.low, same.high) == (0, 0)
+
+
+def always(right: bool, names: str) -> Tally:
+    """Right about every item, or naming the first class always; no speaker moves either figure."""
+    return Tally(tuple(names), np.array([[[5, 0], [0, 5] if right else [5, 0]]] * len(names), dtype=float))
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_difference_that_no_speaker_moves_has_no_interval_alone_or_in_a_mean(runs):
+    right, one_class = ([always(which, "abcdefgh")] * runs for which in (True, False))
+    assert speaker_interval(right, one_class, seeds=runs > 1) is None
+    better, worse = ([Tally(tuple("ijklmnop"), as_counts(r))] * runs for r in ([4, 3] * 4, [3] * 8))
+    assert speaker_interval(better, worse) is not None
+    assert mean_speaker_interval([right, better], [one_class, worse], seeds=runs > 1) is None
+
+
+def test_models_that_answer_alike_differ_by_nothing_but_not_where_they_do_so_on_one_test_of_two():
+    one, names = always(True, "abcdefgh"), tuple("ijklmnop")
+    better, worse = (Tally(names, as_counts(r)) for r in ([4, 3] * 4, [3] * 8))
+    none = speaker_interval([one, one], [one, one], seeds=True)
+    assert (none.low, none.high, none.seeds) == (0, 0, 2)
+    none = mean_speaker_interval([[one], [better]], [[one], [better]])
+    assert (none.speakers, none.low, none.high) == (16, 0, 0)
+    assert mean_speaker_interval([[one], [better]], [[one], [worse]]) is None
+    # Right about as many items of every speaker, and wrong in other ways: nothing differs, and they are not alike.
+    wrong = np.array([[[4, 1, 0], [0, 5, 0], [0, 0, 5]]] * 8, dtype=float)
+    assert speaker_interval([Tally(names, wrong)], [Tally(names, wrong[:, :, [0, 2, 1]][:, [0, 2, 1]])]) is None
+
+
+def as_counts(right: list[int]) -> np.ndarray:
+    """Two classes of five items a speaker, of which so many of the first are right, and all of the second."""
+    return np.array([[[r, 5 - r], [0, 5]] for r in right], dtype=float)
 
 
 def test_seeds_too_are_wider_where_seeds_differ():
