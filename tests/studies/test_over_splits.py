@@ -1,5 +1,7 @@
 """The average over splits is what the figures of all splits say together, and stands only where they can."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,8 @@ from scipy import stats
 
 from affectspace.metrics.speaker_intervals import figure_interval, speaker_interval
 from affectspace.report.study import write_study_report
-from affectspace.report.study_tables import table_markdown, write_tables
+from affectspace.report.study_tables import entry, table_markdown, write_tables
+from affectspace.report.study_words import answers
 from affectspace.studies import open_study, summarise
 from affectspace.studies.over_splits import AVERAGE, with_average
 
@@ -101,6 +104,67 @@ def test_shared_speakers_are_told(make_study):
     assert average.no_speakers == "several splits test items of the same speakers"
     assert average.rows[1].speakers is None
     assert average.rows[0].reached["uar"][1] is None
+
+
+def test_a_run_without_uar_leaves_its_recipe_without_a_figure(make_study, tmp_path):
+    folder = make_study({"CE": 0.5, "KL": 0.9, "JS": 0.7}, ("one", "two"), 3, items=60, by_split=OWN)
+    path = folder / "runs/KL/two/seed-1/metrics.json"
+    said = json.loads(path.read_text())
+    said["test"]["uar"] = None
+    path.write_text(json.dumps(said))
+    results = open_study(folder)
+    *splits, average = averaged(results)
+    ce, kl, js = average.rows
+    assert np.isnan(kl.mean)
+    assert kl.difference is None
+    assert entry(average, kl).about == entry(splits[1], splits[1].rows[1]).about == "a figure is not a number"
+    assert js.change[0] == pytest.approx(js.mean - ce.mean)
+    write_tables(results, tmp_path)
+    write_study_report(results, tmp_path / "report.html")
+
+
+def test_who_has_no_average_is_told_why(make_study):
+    def without(recipe, split, seed):
+        torn = {"one": seed < 2, "two": seed >= 2}  # of four seeds two on either split
+        return (recipe, split) == ("JS", "two") or (recipe == "KL" and torn[split])
+
+    *_, average = averaged(
+        open_study(
+            make_study({"CE": 0.5, "KL": 0.9, "JS": 0.4}, ("one", "two"), 4, items=60, by_split=OWN, without=without)
+        )
+    )
+    assert [entry(average, row).about for row in average.rows[1:]] == [
+        "no seed is finished on every split", "not compared on two",
+    ]  # fmt: skip
+    assert average.tukey.reason == "only CE has finished runs on every split"
+    assert answers(average)[-1] == "No other recipe has an average."
+
+
+def test_splits_of_other_classes_have_none(make_study):
+    """A mean of one among two classes and one among three is a figure of nothing."""
+    other = {"one": OWN["one"], "two": OWN["two"] | {"classes": ("angry", "happy", "sad")}}
+    results = open_study(make_study({"CE": 0.5, "KL": 0.9}, ("one", "two"), 2, items=60, by_split=other))
+    assert averaged(results) == summarise(results)
+
+
+def test_a_split_that_is_called_average_is_a_split(make_study, tmp_path):
+    own = {"one": OWN["one"], AVERAGE: OWN["two"]}
+    results = open_study(make_study({"CE": 0.5, "KL": 0.9}, ("one", AVERAGE), 2, items=60, by_split=own))
+    splits = averaged(results)
+    assert [(split.split, split.average) for split in splits] == [("one", False), (AVERAGE, False)]
+    written = write_tables(results, tmp_path)
+    assert "The average is the mean over the splits" not in written["table.md"].read_text()
+    assert "on a split the same" not in written["figures.md"].read_text()
+
+
+def test_summaries_at_hand_are_taken_as_they_are(planted, tmp_path):
+    """So that nothing is computed twice: without the average in them there is none on the page or in a table."""
+    given = averaged(planted)
+    for summaries in (given, given[:-1]):
+        told = write_tables(planted, tmp_path, summaries)["table.md"].read_text()
+        page = write_study_report(planted, tmp_path / "report.html", summaries=summaries).read_text()
+        assert ("| average |" in told) == ("KL is above CE on average" in page) == (summaries is given)
+    assert write_tables(planted, tmp_path)["table.md"].read_text() == table_markdown(given)
 
 
 def test_it_stands_in_tables_and_on_the_page(planted, tmp_path):

@@ -92,10 +92,10 @@ def _write(outcome: "Outcome") -> "tuple[tuple[SplitSummary, ...], StudyResults]
     results = open_study(outcome.folder)
     if not len(results.runs) and not (outcome.folder / "report.html").is_file():
         return (), results
-    summaries = tuple(summarise(results))
+    summaries = with_average(results, summarise(results))
     write_tables(results, outcome.folder, summaries)
     write_study_report(results, outcome.folder / "report.html", summaries=summaries)
-    return with_average(results, summaries), results
+    return summaries, results
 
 
 def _table(summaries: "tuple[SplitSummary, ...]", results: "StudyResults") -> None:

@@ -187,9 +187,9 @@ def mean_speaker_interval(
     with the variances :math:`V_j` of :func:`speaker_interval` over speakers and Welch's degrees of freedom. It is told
     for other speakers of these very corpora, not for other corpora.
 
-    With ``seeds`` the variance over seeds stands beside the :math:`V_j`: for each model that of the sum over tests, seed
-    by seed, without what luck of speaker and seed together has put into it, with one degree of freedom less than seeds.
-    A seed may be good at all tests alike, so run *i* of a model has to be of one seed in every test.
+    With ``seeds`` the variance over seeds stands beside the :math:`V_j`: for each model that of the sum over tests,
+    seed by seed, without what luck of speaker and seed together has put into it, with one degree of freedom less than
+    seeds. A seed may be good at all tests alike, so run *i* of a model has to be of one seed in every test.
 
     **Coverage**, of 95 %, of the mean of a figure over four tests of 24 speakers with five seeds (2,000 simulated
     studies a cell): 92 to 96 %, whether seeds are equally good at all tests or are drawn anew for each; it is lowest
@@ -233,8 +233,8 @@ def mean_figure_interval(
     """Where the mean of a figure over several tests lies, as :func:`mean_speaker_interval` has it of a difference.
 
     Args:
-        tests: answers of the runs of the model, for each test; with ``seeds`` aligned by seed over the tests: run *i* of
-            each is of one seed.
+        tests: answers of the runs of the model, for each test; with ``seeds`` aligned by seed over the tests: run *i*
+            of each is of one seed.
         metric: as :func:`figure_interval` takes it.
         seeds: whether the interval is to hold for other seeds too.
         confidence: of the interval.

@@ -5,7 +5,6 @@ from math import isnan
 
 from affectspace.metrics.speaker_intervals import SpeakerInterval
 from affectspace.report.phrases import NONE, PERCENT, counted, ends, in_percent
-from affectspace.studies.over_splits import AVERAGE
 from affectspace.studies.summary import SplitSummary
 
 __all__ = ["interval_words", "over", "reached_markdown", "reached_rows"]
@@ -54,7 +53,7 @@ def reached_rows(splits: Sequence[SplitSummary]) -> list[tuple[str, str, list[st
                 value, interval = row.reached[metric]
                 cells += [in_percent(value), NONE if interval is None else ends(interval.low, interval.high)]
             known = next((interval for _, interval in row.reached.values() if interval), None)
-            same = f"on a split {SAME}" if split.split == AVERAGE else SAME
+            same = f"on a split {SAME}" if split.average else SAME
             why = split.no_speakers or (NONE if row.recipe in split.apart else same)
             rows.append((split.split, row.recipe, [*cells, over(known) if known else why]))
     return rows

@@ -42,20 +42,20 @@ def write_study_report(
     Args:
         results: of a study.
         path: the HTML file, or a folder, which gets a ``report.html``; the study's own folder where None.
-        summaries: what :func:`affectspace.studies.summarise` gave, where it is at hand.
+        summaries: what :func:`affectspace.studies.over_splits.with_average` gave, where it is at hand.
         date: printed at the end; today where None.
 
     Raises:
         InputError: a run's files are damaged.
     """
-    splits = tuple(summaries) if summaries is not None else summarise(results)
-    return write_page("study.html", results.folder if path is None else path, date, _values(results, splits))
+    all_rows = summaries if summaries is not None else with_average(results, summarise(results))
+    return write_page("study.html", results.folder if path is None else path, date, _values(results, all_rows))
 
 
-def _values(results: StudyResults, splits: tuple[SplitSummary, ...]) -> dict[str, Any]:
+def _values(results: StudyResults, all_rows: Sequence[SplitSummary]) -> dict[str, Any]:
     shown = study_facts.examples(results)
-    all_rows = with_average(results, splits)
-    averages = all_rows[len(splits) :]
+    splits = tuple(split for split in all_rows if not split.average)
+    averages = [split for split in all_rows if split.average]
     differ_on, settings = study_facts.recipe_differences(results)
     tall = len(results.recipes) > MOST_ACROSS
     return {

@@ -15,7 +15,7 @@ from affectspace.report.phrases import NONE, in_percent, p_value, signed
 from affectspace.report.reached import reached_markdown
 from affectspace.report.study_figures_table import figure_tables, figures_markdown
 from affectspace.report.study_words import at_chance, few_seeds
-from affectspace.studies.over_splits import AVERAGE, with_average
+from affectspace.studies.over_splits import with_average
 from affectspace.studies.results import StudyResults
 from affectspace.studies.summary import RecipeSummary, SplitSummary, summarise
 
@@ -43,7 +43,7 @@ def write_tables(
     Args:
         results: of a study, finished or not.
         folder: where to; the study's own where None.
-        summaries: what :func:`affectspace.studies.summarise` gave, where it is at hand.
+        summaries: what :func:`affectspace.studies.over_splits.with_average` gave, where it is at hand.
 
     Returns:
         The path of each file by its name.
@@ -52,8 +52,8 @@ def write_tables(
         InputError: a run's files are damaged.
     """
     folder = Path(folder) if folder is not None else results.folder
-    splits = tuple(summaries) if summaries is not None else summarise(results)
-    all_rows = with_average(results, splits)
+    all_rows = summaries if summaries is not None else with_average(results, summarise(results))
+    splits = [split for split in all_rows if not split.average]
     paths = {name: folder / name for name in ("table.md", "table.html", "figures.md", "table.parquet", "runs.parquet")}
     runs = results.runs.assign(selected_epoch=results.runs["selected_epoch"].map(_epochs))  # one type for all rows
     write_text(paths["table.md"], table_markdown(all_rows))
@@ -118,7 +118,8 @@ def table_html(splits: Sequence[SplitSummary]) -> str:
 def entry(split: SplitSummary, row: RecipeSummary) -> Entry:
     """A recipe's cell."""
     if isnan(row.mean):
-        return Entry(NONE, about=split.apart.get(row.recipe, "no finished run") if not row.uar.n else row.uar.reason)
+        why = row.uar.reason if row.uar.n or split.average else "no finished run"
+        return Entry(NONE, about=why if row.uar.n else split.apart.get(row.recipe, why))
     sd = "" if row.uar.sd is None else f" ({100 * row.uar.sd:.1f})"
     if row.recipe in split.apart and not split.obstacles:
         return Entry(in_percent(row.mean) + sd, APART, about=split.apart[row.recipe])
@@ -145,7 +146,7 @@ def legend(splits: Sequence[SplitSummary], line: str = "row") -> list[str]:
     told = ["UAR in per cent: mean over seeds (standard deviation); chance is what random predictions reach."]
     if any(split.best for split in splits):
         told[0] += f" Bold is the highest mean of a {line}."
-    averaged = splits[-1].split == AVERAGE
+    averaged = splits[-1].average
     if averaged:
         told.append("The average is the mean over the splits, each counting alike, seed by seed.")
     verdicts = {row.verdict for split in splits for row in split.rows if row.verdict}

@@ -53,7 +53,8 @@ def _answers(split: SplitSummary) -> list[str]:
         told = "no finished run yet" if not base.uar.n else "no UAR"
         return [f"On {where} {named(base.recipe)} has {told}, so there is nothing to compare with."]
     if not split.others:
-        alone = ["No other recipe has a finished run here."] if len(split.rows) > 1 else []
+        what = "an average" if split.average else "a finished run here"
+        alone = [f"No other recipe has {what}."] if len(split.rows) > 1 else []
         _, interval = base.reached.get("uar", (base.mean, None))
         return [f"{named(base.recipe)} reaches {percent(base.mean)} UAR on {where}{interval_words(interval)}.", *alone]
     first = split.others[0]

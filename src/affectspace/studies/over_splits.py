@@ -7,8 +7,9 @@ import numpy as np
 
 from affectspace.metrics.speaker_intervals import Tally, mean_figure_interval, mean_speaker_interval
 from affectspace.studies.results import StudyResults
-from affectspace.studies.statistics import hedges_g, mean_interval, one_way_anova, paired, tukey
+from affectspace.studies.statistics import Estimate, hedges_g, mean_interval, one_way_anova, paired, tukey
 from affectspace.studies.summary import RecipeSummary, SplitSummary
+from affectspace.studies.words import listed
 
 __all__ = ["AVERAGE", "with_average"]
 
@@ -35,11 +36,12 @@ def with_average(results: StudyResults, splits: Sequence[SplitSummary]) -> tuple
     """The splits, and behind them their average as though it were one more; without it where there is none.
 
     The average of a recipe is the mean of its UAR over the splits, each counting alike, for every seed that it has
-    finished on all of them; spread, tests and intervals are over these seeds, as one that is good on one split may be so
-    on all. Other speakers are those of all splits.
+    finished on all of them; spread, tests and intervals are over these seeds, as one that is good on one split may be
+    so on all. Other speakers are those of all splits.
 
-    There is none of a single split, of splits that share test items, which differ in what they train on, nor where the
-    baseline is not compared on every split. A recipe of which that is true has no figure here.
+    There is none of a single split, of splits that share test items, which differ in what they train on, of splits that
+    tell other classes apart, nor where the baseline is not compared on every split, or one of them is called "average".
+    A recipe that is not compared on every split has no figure here, and its row says why.
 
     Args:
         results: of a study.
@@ -52,8 +54,10 @@ def with_average(results: StudyResults, splits: Sequence[SplitSummary]) -> tuple
     if len(splits) < 2 or AVERAGE in results.splits:
         return splits
     base = splits[0].baseline
+    if len({_classes(results, split) for split in splits}) > 1:
+        return splits
     found = {row.recipe: _runs(results, splits, row.recipe) for row in splits[0].rows}
-    runs = {name: its for name, its in found.items() if its}
+    runs = {name: its for name, its in found.items() if isinstance(its, _Runs)}
     if base not in runs or _share_items(results, splits, base):
         return splits
     names = tuple(runs)
@@ -62,13 +66,14 @@ def with_average(results: StudyResults, splits: Sequence[SplitSummary]) -> tuple
     pairs = tukey([figures[name] for name in names])
     rows = []
     for first in splits[0].rows:
-        if first.recipe not in runs:
-            rows.append(RecipeSummary(first.recipe, mean_interval([]), 0, np.nan))
+        its = found[first.recipe]
+        if isinstance(its, str):
+            rows.append(RecipeSummary(first.recipe, Estimate(None, reason=its), 0, np.nan))
             continue
-        row = _row(first, runs[first.recipe])
-        if row.recipe != base:
+        row = _row(first, its)
+        if row.recipe != base and np.isfinite([*figures[row.recipe], *figures[base]]).all():
             change = pairs.between(names.index(row.recipe), names.index(base))
-            row = replace(_compared(row, runs[row.recipe], runs[base]), difference=change)
+            row = replace(_compared(row, its, runs[base]), difference=change)
         rows.append(row)
     average = SplitSummary(
         split=AVERAGE,
@@ -81,19 +86,27 @@ def with_average(results: StudyResults, splits: Sequence[SplitSummary]) -> tuple
         tested=names,
         no_speakers=_no_speakers(splits, runs[base]),
         transductive=tuple(name for name in names if any(name in split.transductive for split in splits)),
+        average=True,
     )
     return (*splits, average)
 
 
-def _runs(results: StudyResults, splits: Sequence[SplitSummary], recipe: str) -> _Runs | None:
-    """None where the recipe is not compared on every split, or has no seed that is finished on all."""
-    if any(split.obstacles or recipe not in split.tested for split in splits):
-        return None
+def _classes(results: StudyResults, split: SplitSummary) -> tuple[str, ...]:
+    """Which classes are told apart on a split, in no order; none without a finished run."""
+    run = results.example(split.split)
+    return tuple(sorted(run.classes)) if run else ()
+
+
+def _runs(results: StudyResults, splits: Sequence[SplitSummary], recipe: str) -> _Runs | str:
+    """What is there of a recipe, or why it has no average, in words."""
+    lacks = [split.split for split in splits if split.obstacles or recipe not in split.tested]
+    if lacks:
+        return f"not compared on {listed(lacks)}"
     table = results.runs[results.runs["recipe"] == recipe]
     by_split = [table[table["split"] == split.split].set_index("seed") for split in splits]
     seeds = tuple(seed for seed in results.seeds if all(seed in each.index for each in by_split))
     if not seeds:
-        return None
+        return "no seed is finished on every split"
     tallies = []
     for split, each in zip(splits, by_split):
         told = dict(zip(each.index, results.judged(recipe, split.split), strict=True))

@@ -107,6 +107,7 @@ class SplitSummary:
         no_speakers: why there is no interval over speakers; empty where there is.
         transductive: recipes whose runs saw the unlabelled test items.
         apart: recipes that were judged on other items than the baseline, or fuse such, and in words on which.
+        average: whether it is no split but the mean over all, of :func:`affectspace.studies.over_splits.with_average`.
     """
 
     split: str
@@ -121,6 +122,7 @@ class SplitSummary:
     no_speakers: str = ""
     transductive: tuple[str, ...] = ()
     apart: Mapping[str, str] = field(default_factory=dict)
+    average: bool = False
 
     @property
     def base(self) -> RecipeSummary:
