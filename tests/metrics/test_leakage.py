@@ -1,12 +1,15 @@
 """What can be read off vectors about who speaks: truths in closed form, chance, and a slow classifier."""
 
+from fractions import Fraction
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from affectspace.metrics import GroupProbe, group_probe, group_probe_within
-from affectspace.metrics.leakage import _told, _voted
+from affectspace.metrics.leakage import _most_votes, _nearest, _told, _voted
 
 GROUPS = np.arange(200) % 8
 
@@ -58,19 +61,46 @@ def slowly_voted(fitted, labels, judged, shrinkage=0.1):
     metric = np.linalg.inv((1 - shrinkage) * within + shrinkage * np.diag(np.diag(within)) + 1e-6 * np.eye(len(within)))
     answers = []
     for asked in unit[1]:
-        apart = sorted((float((row - asked) @ metric @ (row - asked)), place) for place, row in enumerate(unit[0]))
-        votes = dict.fromkeys(range(labels.max() + 1), 0.0)
-        for turn, (_, place) in enumerate(apart[:5]):
-            votes[labels[place]] += (1 + 1e-9 * (5 - turn)) / (labels == labels[place]).sum()
-        answers.append(max(votes, key=lambda label: votes[label]))
+        apart = [float((row - asked) @ metric @ (row - asked)) for row in unit[0]]
+        answers.append(most_votes([labels[place] for place in nearest(apart)], np.bincount(labels)))
     return answers
 
 
-def test_neighbours_vote_as_in_a_slow_loop():
+def nearest(apart):
+    """The five places of the least distances, of equal ones the first."""
+    return sorted(range(len(apart)), key=lambda place: (apart[place], place))[:5]
+
+
+def most_votes(names, sizes):
+    """In whole fractions; of groups with equal votes the one that is named first."""
+    votes = {name: Fraction(names.count(name), int(sizes[name])) for name in names}  # in the order of nearness
+    return max(votes, key=lambda name: votes[name])
+
+
+@pytest.mark.parametrize("block", [7, 512])
+def test_neighbours_vote_as_in_a_slow_loop(monkeypatch, block):
+    monkeypatch.setattr("affectspace.metrics.leakage.BLOCK", block)
     vectors, groups = told(150, 4, 0.5)
     uneven = np.where(np.arange(150) % 3, 0, groups)  # one group is larger than the others
-    found = _voted(vectors[:100], uneven[:100], vectors[100:])
-    assert found.tolist() == slowly_voted(vectors[:100], uneven[:100], vectors[100:])
+    for names in (uneven, np.arange(150) % 5):
+        found = _voted(vectors[:100], names[:100], vectors[100:])
+        assert found.tolist() == slowly_voted(vectors[:100], names[:100], vectors[100:])
+
+
+def test_of_items_equally_far_away_the_earlier_ones_are_the_nearest():
+    random = np.random.default_rng(0)
+    x = random.integers(0, 3, (80, 2)).astype(float)  # nine places, so that nearly all items share theirs
+    asked = random.integers(0, 3, (40, 2)).astype(float)
+    found = _nearest(x, asked)
+    assert found.tolist() == [nearest(((x - point) ** 2).sum(1).tolist()) for point in asked]
+    assert _nearest(x[:3], asked).shape == (40, 3)  # all there are
+
+
+def test_of_groups_with_equal_votes_it_is_that_of_the_nearest_item():
+    sizes = np.array([4, 4, 2, 12, 3])
+    for names in product(range(5), repeat=5):
+        assert _most_votes(np.array([names]), sizes)[0] == most_votes(list(names), sizes), names
+    assert _most_votes(np.array([[0, 1, 1, 0, 3], [1, 0, 0, 1, 3]]), sizes).tolist() == [0, 1]
 
 
 def test_what_means_do_not_tell_neighbours_do():

@@ -12,6 +12,7 @@ __all__ = ["FOLDS", "Classifier", "GroupProbe", "group_probe", "group_probe_with
 Classifier = Literal["linear", "neighbours"]
 
 FOLDS = 5
+BLOCK = 512  # items whose distances to all others are held at a time
 K = 5  # neighbours that vote: as many as the least of a group, and fewer than most groups have
 SHRINKAGE = 0.1  # of the covariance within groups towards its diagonal, so that many dimensions and few items do
 
@@ -53,8 +54,9 @@ def group_probe(
 
     "neighbours" is another, which needs no means: the 5 nearest items in the metric :math:`S^{-1}` of the same
     analysis, :math:`\lVert x - y \rVert^2 = (x - y)^\top S^{-1} (x - y)`, have a vote each, of weight one over the size
-    of their group, so that large groups are not guessed for their size; of equal votes those of the nearest count.
-    It tells groups that lie in several places, in rings or at one spread in another, which have one mean.
+    of their group, so that large groups are not guessed for their size; of groups with equal votes it is that of the
+    nearest item, and of items equally far away those of earlier rows count as nearer. It tells groups that lie in
+    several places, in rings or at one spread in another, which have one mean.
 
     Args:
         vectors: shape ``(n, dimensions)``, finite.
@@ -182,15 +184,33 @@ def _told(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> np.ndar
 def _voted(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> np.ndarray:
     """The group of each judged item, by votes of the nearest of those that it is fitted on."""
     x, asked, _ = _whitened(fitted, labels, judged)
+    sizes = np.bincount(labels)
+    blocks = [asked[start : start + BLOCK] for start in range(0, len(asked), BLOCK)]
+    return np.concatenate([_most_votes(labels[_nearest(x, block)], sizes) for block in blocks])
+
+
+def _nearest(x: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """``(asked, K)`` rows of ``x``, nearest first; of items equally far away those of earlier rows."""
     k = min(K, len(x))
     squared = np.einsum("nd,nd->n", x, x) - 2 * asked @ x.T  # less what all distances of an item have in common
-    near = np.argsort(squared, axis=1, kind="stable")[:, :k]
-    votes = np.zeros((len(asked), labels.max() + 1))
-    worth = 1 / np.bincount(labels)
-    for place in range(k):
-        group = labels[near[:, place]]
-        votes[np.arange(len(asked)), group] += worth[group] * (1 + 1e-9 * (k - place))  # of equal ones the nearest
-    return votes.argmax(1)
+    near = np.argpartition(squared, k - 1, axis=1)[:, :k]
+    furthest = np.take_along_axis(squared, near, 1).max(1, keepdims=True)
+    torn = np.flatnonzero(np.count_nonzero(squared <= furthest, axis=1) > k)  # items equally far away, not all taken
+    near[torn] = np.argsort(squared[torn], axis=1, kind="stable")[:, :k]
+    near.sort(axis=1)
+    order = np.argsort(np.take_along_axis(squared, near, 1), axis=1, kind="stable")
+    return np.take_along_axis(near, order, 1)
+
+
+def _most_votes(near: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The group with most votes, each worth one over its size; of ``near`` ``(asked, K)``, groups, nearest first."""
+    votes, turns = np.zeros((2, len(near), len(sizes)))
+    rows = np.arange(len(near))
+    for place, group in enumerate(near.T):
+        votes[rows, group] += 1 / sizes[group]
+        turns[rows, group] += 0.5**place  # more than all of those that are further away together
+    tied = votes > (1 - 1e-9) * votes.max(1, keepdims=True)  # equal, but for the rounding of their sums
+    return np.where(tied, turns, 0).argmax(1)
 
 
 def _whitened(fitted: np.ndarray, labels: np.ndarray, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
