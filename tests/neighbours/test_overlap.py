@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from affectspace.neighbours import overlap, same_class_among
+from affectspace.neighbours.nearest import Neighbours
 
 
 def slow(vectors, classes, languages, k):
@@ -101,3 +102,12 @@ def test_nobody_asked_or_nobody_to_look_among_tells_nothing():
     for asked in ([False] * 4, [True] * 4):
         assert same_class_among(np.eye(4), [0, 1, 0, 1], [0, 0, 1, 1], asked) is None
     assert same_class_among(np.eye(4), [0, 1, 0, 1], [0, 0, 0, 0], [True, True, False, False]) is None
+
+
+def test_those_asked_of_many_languages_look_in_one_index(monkeypatch):
+    made, build = [], Neighbours.__init__
+    monkeypatch.setattr(Neighbours, "__init__", lambda self, points: made.append(len(points)) or build(self, points))
+    languages = np.arange(60) % 5
+    found = same_class_among(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2, languages, languages > 0)
+    assert found is not None
+    assert made == [60]

@@ -122,15 +122,15 @@ def same_class_among(
         )
     points, emotions, spoken, known = _known(vectors, classes, languages)
     who = who[known]
-    same, by_chance = [], []
-    for name in np.unique(spoken[who]):
-        own, others = np.flatnonzero(who & (spoken == name)), np.flatnonzero(~who & (spoken != name))
-        if len(others):
-            found = _same(Neighbours(points), points, emotions, own, others, k)
-            same.append(found[0])
-            by_chance.append(found[1])
-    if not same:
+    sides = [
+        (np.flatnonzero(who & (spoken == name)), np.flatnonzero(~who & (spoken != name)))
+        for name in np.unique(spoken[who])
+    ]
+    sides = [(own, others) for own, others in sides if len(others)]
+    if not sides:
         return None
+    near = Neighbours(points)
+    same, by_chance = zip(*(_same(near, points, emotions, own, others, k) for own, others in sides))
     shares, chances = np.concatenate(same), np.concatenate(by_chance)
     return SameClass(float(shares.mean()), float(chances.mean()), len(shares))
 
