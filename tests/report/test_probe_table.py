@@ -15,6 +15,8 @@ from affectspace.studies.speakers import tally_of
 from affectspace.training.final_figures import over_speakers
 from affectspace.training.run import Run
 
+KNOWN = "what the space knows of speakers and languages"
+
 
 @pytest.fixture
 def plain(make_run):
@@ -25,8 +27,9 @@ def plain(make_run):
 def probed(make_run):
     path = make_run("probed", "probed", items=60, epochs=1, snapshots=())
     metrics = json.loads((path / "metrics.json").read_text())
+    metrics["probes_not_finite"] = {"train": {"items": 7, "of": 1207}}
     metrics["probes"] = {
-        "same_class": {"before": 0.3, "after": None, "chance": 0.25, "items": 1200, "not_finite": 7},
+        "same_class": {"before": 0.3, "after": None, "chance": 0.25, "items": 1200},
         "speaker": {
             "before": 0.8,
             "after": 0.512,
@@ -50,7 +53,6 @@ def test_each_question_has_a_row_with_chance_beside(probed, plain):
          ["30.0\u202f%", "–", "–", "–", "25.0\u202f%", "–", "1,200"]),
     ]  # fmt: skip
     assert len(table["headings"]) == 7
-    assert table["not_finite"] == ["probed: features or embeddings of 7 items are not finite, and were left out"]
     assert probe_table(Comparison((plain,))) is None
 
 
@@ -58,8 +60,19 @@ def test_the_page_has_the_table_only_where_something_was_asked(probed, plain, tm
     page, other = (write_report([run], tmp_path / f"{run.name}.html").read_text() for run in (probed, plain))
     assert "Who speaks, and in which language" in page
     assert "51.2\u202f%" in page
-    assert "probed: features or embeddings of 7 items are not finite, and were left out." in page
+    assert f"Features or embeddings of 7 of 1,207 training items are not finite: {KNOWN} is told without" in page
     assert "Who speaks, and in which language" not in other
+    assert "not finite" not in other
+
+
+def test_the_page_says_that_no_item_was_finite_where_there_is_no_table(plain, tmp_path):
+    metrics = json.loads((plain.path / "metrics.json").read_text())
+    metrics |= {"probes": {}, "probes_not_finite": {"train": {"items": 1207, "of": 1207}}}
+    (plain.path / "metrics.json").write_text(json.dumps(metrics))
+    page = write_report([Run(plain.path)], tmp_path / "page.html").read_text()
+    assert "Who speaks, and in which language" not in page
+    told = f"Features or embeddings of 1,207 of 1,207 training items are not finite: nothing is told of {KNOWN}; look"
+    assert told in page
 
 
 def test_figures_stand_with_their_interval_over_speakers(plain):

@@ -12,6 +12,7 @@ from affectspace.metrics.speaker_intervals import figure_interval
 from affectspace.neighbours import overlap, same_class_among
 from affectspace.studies.answers import judge
 from affectspace.training import make_recipe, probes, train, train_recipe
+from affectspace.training.folds import pool_folds
 from affectspace.training.model import load_model
 from affectspace.training.prepare import prepare
 from affectspace.training.run import Run
@@ -119,13 +120,17 @@ def test_items_that_are_not_finite_are_left_out_and_counted(folder, run, monkeyp
     monkeypatch.setattr(probes, "_features", features)
     monkeypatch.setattr(probes, "_embedded", embedded)
     told = probes.probe_figures(model, data, recipe, {})
-    assert told["speaker"]["not_finite"] == 2
-    assert told["speaker"]["items"] == run.probes["speaker"]["items"] - 2
-    assert told["tested_speaker"]["not_finite"] == 1
-    assert told["same_class"]["not_finite"] == told["tested_same_class"]["not_finite"] == 3
-    assert "not_finite" not in run.probes["speaker"]
+    trained, tested = len(data.split.train), len(data.split.test)
+    assert told["probes_not_finite"] == {"train": {"items": 2, "of": trained}, "test": {"items": 1, "of": tested}}
+    assert told["probes"]["speaker"]["items"] == run.probes["speaker"]["items"] - 2
+    assert told["probes"]["tested_speaker"]["items"] == run.probes["tested_speaker"]["items"] - 1
+    assert told["probes"]["same_class"]["items"] == run.probes["same_class"]["items"] - 3
+    assert run.probes_not_finite == {}
+    assert "probes_not_finite" not in run.metrics
     monkeypatch.setattr(probes, "_embedded", lambda *given: np.full_like(net(*given), np.nan))
-    assert probes.probe_figures(model, data, recipe, {}) == {}  # of a net that has diverged nothing is told
+    lost = {"train": {"items": trained, "of": trained}, "test": {"items": tested, "of": tested}}
+    # of a net that has diverged nothing is told but that
+    assert probes.probe_figures(model, data, recipe, {}) == {"probes": {}, "probes_not_finite": lost}
 
 
 def test_few_of_many_items_are_asked_alike_of_every_speaker(monkeypatch):
@@ -178,6 +183,14 @@ def test_one_language_and_no_groups_ask_nothing(folder, tmp_path):
     assert "language" not in run.probes
     folds = [fold.probes["speaker"]["after"] for fold in run.folds]
     assert run.probes["speaker"]["after"] == pytest.approx(np.mean(folds))
+    assert "probes_not_finite" not in run.metrics
+    for fold, lost in zip(run.folds, ({"train": {"items": 2, "of": 70}}, {"test": {"items": 1, "of": 9}}, {})):
+        (fold.path / "metrics.json").write_text(json.dumps(fold.metrics | {"probes_not_finite": lost}))
+    again = pool_folds(make_recipe(asked), run.path)
+    assert again.probes_not_finite == {"train": {"items": 2, "of": 70}, "test": {"items": 1, "of": 9}}
+    last = run.folds[2].path / "metrics.json"
+    last.write_text(json.dumps(run.folds[2].metrics | {"probes_not_finite": {"train": {"items": 1, "of": 72}}}))
+    assert pool_folds(make_recipe(asked), run.path).probes_not_finite["train"] == {"items": 3, "of": 142}
 
 
 def test_a_run_that_chooses_asks_nothing(folder):

@@ -29,7 +29,7 @@ COUNTS = ("groups", "items")
 
 
 def probe_table(comparison: Comparison) -> dict[str, Any] | None:
-    """Headings, a row for each question of each run, and what was left out; None where no run has asked any."""
+    """Headings, and a row for each question of each run; None where no run has answered any."""
     rows = []
     for run, name in zip(comparison.runs, comparison.names):
         for key in sorted(run.probes, key=[*ASKED, *run.probes].index):
@@ -43,11 +43,6 @@ def probe_table(comparison: Comparison) -> dict[str, Any] | None:
         "headings": [*SHARES.values(), *COUNTS],
         "rows": rows,
         "folds": any(run.folds for run in comparison.runs),
-        "not_finite": [
-            f"{name}: features or embeddings of {_count(lost)} items are not finite, and were left out"
-            for run, name in zip(comparison.runs, comparison.names)
-            if (lost := max((figures.get("not_finite") or 0 for figures in run.probes.values()), default=0))
-        ],
     }
 
 

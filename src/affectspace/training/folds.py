@@ -159,10 +159,17 @@ def _of_modalities(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:
 
 
 def _of_probes(runs: list[Run]) -> dict[str, Any]:
-    """Each fold has a space of its own: means of what is told of groups, and of how many items and groups."""
+    """Each fold has a space of its own: means of what is told of groups, and of how many items and groups.
+
+    Items that are not finite are counted over all folds together.
+    """
     names = dict.fromkeys(name for run in runs for name in run.probes)
     found = {name: _means([run.probes[name] for run in runs if name in run.probes]) for name in names}
-    return {"probes": found} if found else {}
+    lost: dict[str, dict[str, int]] = {}
+    for part, counts in ((part, each) for run in runs for part, each in run.probes_not_finite.items()):
+        so_far = lost.setdefault(part, dict.fromkeys(counts, 0))
+        lost[part] = {key: so_far[key] + count for key, count in counts.items()}
+    return {**({"probes": found} if found else {}), **({"probes_not_finite": lost} if lost else {})}
 
 
 def _tally(answers: list[pd.DataFrame]) -> Tally:

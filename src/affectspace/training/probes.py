@@ -27,7 +27,7 @@ LARGEST = 1e15  # a number beyond says no more of an item than one that is not f
 OVERLAPS = {"same_class": "same_class_chance", "other_language": "other_language_chance"}
 BY_NEIGHBOURS = "_by_neighbours"
 CLASSIFIERS: dict[Classifier, str] = {"linear": "", "neighbours": BY_NEIGHBOURS}
-KEYS = ("before", "after", "before" + BY_NEIGHBOURS, "after" + BY_NEIGHBOURS, "chance", "groups", "items", "not_finite")
+KEYS = ("before", "after", "before" + BY_NEIGHBOURS, "after" + BY_NEIGHBOURS, "chance", "groups", "items")
 
 
 def has_probes(data: Data, recipe: Recipe) -> bool:
@@ -44,7 +44,7 @@ def has_probes(data: Data, recipe: Recipe) -> bool:
 
 def probe_figures(
     model: nn.Module, data: Data, recipe: Recipe, answers: Mapping[str, Predictions]
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, dict[str, float]]]:
     """How well groups are told from features, ``before`` the net, and from embeddings, ``after`` it.
 
     ==========================  ===================================================================================
@@ -62,15 +62,20 @@ def probe_figures(
     Each has ``before``, ``after`` and ``chance``, of how many ``items``, and probes of how many ``groups``; one is left
     out where there is nothing to tell apart. Probes have ``before_by_neighbours`` and ``after_by_neighbours``, too: a
     linear classifier is what :class:`affectspace.losses.LinearAdversaryLoss` hides groups from, and another may tell
-    them still. Items whose features or embedding are not finite are left out of both and counted as ``not_finite``,
-    where there are any. Features are as the net is given them, normalised, those that last in time
-    by their mean and standard deviation. The items are drawn, the same ones for every seed and recipe.
+    them still. Features are as the net is given them, normalised, those that last in time by their mean and standard
+    deviation. The items are drawn, the same ones for every seed and recipe; those whose features or embedding are not
+    finite are left out of both.
 
     Args:
         model: the finished net.
         data: that it was trained on.
         recipe: by which.
         answers: of the net by part, as far as there are any.
+
+    Returns:
+        ``probes``, the table above by name; and, where items were left out, ``probes_not_finite``, by part ("train",
+        "test") how many ``items`` they are ``of`` those drawn: they stand apart, as where all are lost there is no
+        table.
     """
     from affectspace.neighbours import leading_labels, overlap, same_class_among  # loads faiss, most runs have no use
 
@@ -78,10 +83,11 @@ def probe_figures(
     rows = {part: _drawn(getattr(data.split, part), columns["speaker"]) for part in ("train", "test")}
     spaces = {part: (_features(data, recipe, own), _embedded(model, data, own, answers.get(part)))
               for part, own in rows.items()}  # fmt: skip
-    lost = dict.fromkeys(rows, 0)
+    lost: dict[str, dict[str, float]] = {}
     for part, own in rows.items():
         whole = np.all([_finite(vectors) for vectors in spaces[part]], axis=0)
-        lost[part] = int((~whole).sum())
+        if not whole.all():
+            lost[part] = {"items": int((~whole).sum()), "of": len(own)}
         rows[part] = own[whole]
         before, after = spaces[part]
         spaces[part] = (before[whole], after[whole])
@@ -106,18 +112,17 @@ def probe_figures(
             for classifier, end in CLASSIFIERS.items():
                 probe = _probe(spaces[part][place], groups, within, classifier)
                 if probe is not None:
-                    found.setdefault(name, _counts(probe, lost[part]))[when + end] = probe.uar
+                    found.setdefault(name, _counts(probe))[when + end] = probe.uar
         together = np.concatenate([own[place] for own in spaces.values() if len(own[place])] or [np.empty((0, 0))])
         emotions, spoken = classes[both], columns["language"][both]
         if lie := overlap(together[near], emotions[near], spoken[near]):
             for name, chance in OVERLAPS.items():
-                counts = {"chance": getattr(lie, chance), "items": lie.items, "not_finite": sum(lost.values())}
-                found.setdefault(name, counts)[when] = getattr(lie, name)
+                found.setdefault(name, {"chance": getattr(lie, chance), "items": lie.items})[when] = getattr(lie, name)
         if there := same_class_among(together, emotions, spoken, asked):
-            counts = {"chance": there.chance, "items": there.items, "not_finite": sum(lost.values())}
+            counts = {"chance": there.chance, "items": there.items}
             found.setdefault("tested_same_class", counts)[when] = there.share
-    return {name: {key: figures[key] for key in KEYS if key in figures and (key != "not_finite" or figures[key])}
-            for name, figures in found.items()}  # fmt: skip
+    table = {name: {key: figures[key] for key in KEYS if key in figures} for name, figures in found.items()}
+    return {"probes": table, **({"probes_not_finite": lost} if lost else {})}
 
 
 def _probe(
@@ -133,8 +138,8 @@ def _finite(vectors: np.ndarray) -> np.ndarray:
     return np.all(np.abs(vectors) < LARGEST, axis=1)  # NaN is below nothing
 
 
-def _counts(probe: GroupProbe, lost: int) -> dict[str, Any]:
-    return {"chance": probe.chance, "groups": probe.groups, "items": probe.items, "not_finite": lost}
+def _counts(probe: GroupProbe) -> dict[str, Any]:
+    return {"chance": probe.chance, "groups": probe.groups, "items": probe.items}
 
 
 def _numbered(items: pd.DataFrame, column: str) -> np.ndarray:

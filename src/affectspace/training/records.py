@@ -87,6 +87,11 @@ class _Neighbours(BaseModel):
     macro_f1: dict[int, float]
 
 
+class _NotFinite(BaseModel):
+    items: int
+    of: int
+
+
 class _OverSpeakers(BaseModel):
     speakers: int
     none: str | None = None
@@ -116,6 +121,7 @@ class _Metrics(BaseModel):
     by_modality_pooled: bool | None = None
     matching: dict[str, Figures] | None = None
     probes: dict[str, Figures] | None = None
+    probes_not_finite: dict[str, _NotFinite] | None = None
     over_speakers: _OverSpeakers | None = None
 
 

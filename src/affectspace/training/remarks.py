@@ -8,8 +8,9 @@ from affectspace.training.run import Run
 from affectspace.training.unused import unused, without_modality_told
 from affectspace.training.who_has import nobody_has_told
 
-__all__ = ["absent_told", "item_remarks", "namesakes_told", "remarks", "without_label_told"]
+__all__ = ["absent_told", "item_remarks", "namesakes_told", "not_finite_told", "remarks", "without_label_told"]
 
+PARTS = {"train": "training items", "test": "test items"}
 WHICH = {"validate": "validation item", "test": "test item"}
 OF_UNLABELLED = ("pseudo_labels", "consistency")  # terms that learn of nothing else
 MATCHED = (  # of a term that matches modalities class by class
@@ -42,6 +43,7 @@ def remarks(run: Run) -> list[str]:
     idle = [kind for kind in dict.fromkeys(kinds) if kind in OF_UNLABELLED]
     if idle and not (run.recipe.get("unlabelled") or {}).get("weight", 1):
         told.append(f"unlabelled.weight is 0, so that {' and '.join(idle)} had no part in the training.")
+    told += not_finite_told(run.probes_not_finite, answered=bool(run.probes))
     return told + _nothing_learned(run)
 
 
@@ -111,6 +113,33 @@ def namesakes_told(found: Iterable[Mapping[str, Any]]) -> list[str]:
         "their items out of one of the two; if they are others, name the speakers of one corpus otherwise."
         for each in found
     ]
+
+
+def not_finite_told(lost: Mapping[str, Mapping[str, int]], answered: bool) -> list[str]:
+    """A sentence where there are any, and what is told without them.
+
+    Args:
+        lost: by part, as in ``metrics.json`` under ``probes_not_finite``.
+        answered: whether any probe could be asked without them.
+
+    Example:
+        >>> not_finite_told({"train": {"items": 1, "of": 900}, "test": {"items": 7, "of": 7}}, answered=True)
+        ['Features or embeddings of 1 of 900 training items, 7 of 7 test items are not finite: what the space knows of
+        speakers and languages is told without them.']
+        >>> [sentence] = not_finite_told({"train": {"items": 90, "of": 90}}, answered=False)
+        >>> sentence.partition(": ")[2].partition("; ")[0]
+        'nothing is told of what the space knows of speakers and languages'
+    """
+    if not lost:
+        return []
+    counts = [f"{each['items']:,} of {each['of']:,} {PARTS[part]}" for part, each in lost.items()]
+    known = "what the space knows of speakers and languages"
+    told = (
+        f"{known} is told without them"
+        if answered
+        else f"nothing is told of {known}; look for what is at fault in their features"
+    )
+    return [f"Features or embeddings of {', '.join(counts)} are not finite: {told}."]
 
 
 def absent_told(absent: Mapping[str, Sequence[str]], classes: int) -> list[str]:

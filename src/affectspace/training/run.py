@@ -235,6 +235,11 @@ class Run:
         return self._figures("probes")
 
     @property
+    def probes_not_finite(self) -> dict[str, dict[str, int]]:
+        """By part, how many ``items`` of those drawn for :attr:`probes` were left out as not finite; empty for none."""
+        return self.metrics.get("probes_not_finite") or {}
+
+    @property
     def unseen(self) -> dict[str, dict[str, float]]:
         """Final figures of each corpus of which training saw nothing, as :meth:`scores`; empty where there is none."""
         return self._figures("unseen")

@@ -225,7 +225,7 @@ def train(
             "without_triplet": len(sampler.without_triplet) if isinstance(sampler, BalancedTriplets) else None,
             **final_figures(answers, data, recipe),
             **(figures_of_modalities(shown, model, recipe) if shown else {}),
-            **({"probes": probe_figures(model, data, recipe, answers)} if has_probes(data, recipe) else {}),
+            **(probe_figures(model, data, recipe, answers) if has_probes(data, recipe) else {}),
         }
         learned = objective.learned_figures(recipe.labels.ordered) | layer_figures(model, recipe)
         kept = next(row for row in state["history"] if row["epoch"] == state["best"]["epoch"])
