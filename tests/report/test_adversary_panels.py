@@ -48,6 +48,8 @@ def test_a_page_shows_it_with_what_it_means(make, tmp_path):
     write_report([make("hides")], tmp_path / "page.html")
     words = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "What adversaries still tell" in words
+    alone = "of one that stays above the class may tell a part, which a linear adversary leaves alone, so that it is no"
+    assert f"{alone} reason for more weight by itself" in words
     assert "accuracy after each epoch ends at 12.5 %, chance 10.0 %." in words
 
 

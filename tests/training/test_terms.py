@@ -23,7 +23,7 @@ from affectspace.training.objective import make_objective
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe_terms import Term
 from affectspace.training.remarks import remarks
-from affectspace.training.terms import MajorityTerm, distance_order
+from affectspace.training.terms import AdversaryTerm, MajorityTerm, distance_order
 from affectspace.training.terms import Term as TrainedTerm
 
 EVERY = [get_args(entry.model_fields["kind"].annotation)[0] for entry in get_args(get_args(Term)[0])]
@@ -269,6 +269,23 @@ def test_items_of_an_unknown_group_weigh_as_those_of_the_same(tiny):
     assert value([-1] * 10) == pytest.approx(value([0] * 10))
     assert value([-1] * 5 + [0] * 5) == pytest.approx(value([0] * 10))
     assert value([1] * 5 + [0] * 5) != pytest.approx(value([0] * 10))
+
+
+def test_of_groups_that_their_class_tells_the_accuracy_is_high_where_the_loss_is_none():
+    """Each speaker is heard in one emotion, which the embedding tells."""
+    torch.manual_seed(0)
+    term = AdversaryTerm(LinearAdversaryLoss(4, 4, target_classes=4), "speaker")
+    speakers = torch.arange(400) % 4
+    told = torch.nn.functional.one_hot(speakers, 4).float()
+    batch = Batch(
+        torch.zeros(400, 1), torch.ones(400, dtype=torch.long), targets=told, anchors=400, groups={"speaker": speakers}
+    )
+    for _ in range(5):
+        embeddings = 3 * told + torch.randn(400, 4)
+        assert term(Outputs(embeddings, told, {}), batch).item() == pytest.approx(0, abs=1e-5)
+    figures = term.epoch_end()
+    assert figures["accuracy"] > 0.75  # of the first batch, of which nothing is remembered, it was a guess
+    assert figures["chance"] == 0.25
 
 
 def test_a_linear_adversary_is_asked_what_it_tells_beside_the_class(tiny):

@@ -203,7 +203,9 @@ class AdversaryTerm(Term):
     """A classifier of groups from which the embedding learns to hide them, the more the longer it trains.
 
     The best linear classifier needs no time to learn, and counts in full at once, whatever the ``steepness``. It is
-    asked what it tells of groups beside the class, where the loss has ``target_classes``.
+    asked what it tells of groups beside the class, where the loss has ``target_classes``. The ``accuracy`` of an epoch
+    is that of a classifier that reads the embedding alone: of groups that differ in their classes an embedding that
+    tells these tells a part, which such a loss leaves alone, so that it may be high where the loss is 0.
     """
 
     right: Tensor
