@@ -1,9 +1,12 @@
 """A checkpoint is whole or passed over."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from affectspace.training.checkpoint import newest_checkpoint, save_checkpoint
+from affectspace.errors import InputError
+from affectspace.training.checkpoint import load_module, newest_checkpoint, save_checkpoint
 
 
 def save(folder, step):
@@ -51,3 +54,31 @@ def test_only_the_newest_are_kept(tmp_path):
     for step in range(1, 6):
         save(tmp_path, step)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000004", "step-00000005"]
+
+
+@pytest.mark.parametrize(
+    ("tensors", "told"),
+    [
+        ({"weight": (2, 4), "bias": (2,)}, "weight of shape (2, 4), and the layers here have one of shape (2, 3); "),
+        ({"weight": (2, 3)}, "no bias, and the layers here have one of shape (2,); "),
+        ({"weight": (2, 3), "bias": (2,), "scale": ()}, "scale of shape (), and the layers here have none; "),
+        ({}, "no weight, and the layers here have one of shape (2, 3) (1 more does not fit); "),
+        ({"a": (1,)}, "no weight, and the layers here have one of shape (2, 3) (2 more do not fit); "),
+    ],
+)
+def test_a_state_that_does_not_fit_is_told_and_changes_nothing(tensors, told):
+    layer = torch.nn.Linear(3, 2)
+    before = {name: value.clone() for name, value in layer.state_dict().items()}
+    with pytest.raises(InputError) as error:
+        load_module(layer, {name: torch.zeros(shape) for name, shape in tensors.items()}, Path("runs/mine"), "layers")
+    assert str(error.value) == (
+        f"runs/mine cannot go on: its checkpoint has {told}another version of affectspace began it, so begin the run "
+        "anew with --out, or go on with that version, which environment.txt names"
+    )
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+
+
+def test_a_state_that_fits_comes_back_to_the_bit():
+    here, there = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    load_module(here, there.state_dict(), Path("runs/mine"), "layers")
+    assert all(torch.equal(value, there.state_dict()[name]) for name, value in here.state_dict().items())

@@ -300,6 +300,31 @@ def test_a_linear_adversary_is_asked_what_it_tells_beside_the_class(tiny):
     assert value != pytest.approx(LinearAdversaryLoss(8, truth.classes)(z, batch.groups["speaker"]).item())
 
 
+def test_a_checkpoint_of_a_loss_of_before_is_told_with_what_does_not_fit_and_a_remedy(tiny, tmp_path, monkeypatch):
+    """Of before the class was partialled out: fewer columns of what it remembers."""
+
+    class Before(LinearAdversaryLoss):
+        def __init__(self, *given: int, target_classes: int):
+            super().__init__(*given)
+
+    recipe, run = with_terms(tiny, "cross_entropy", "linear_adversary"), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.import_module("affectspace.training.objective"), "LinearAdversaryLoss", Before)
+        train(recipe, run)
+    (run / "metrics.json").unlink()
+    kept = {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    groups = len(prepare(recipe).group_names["speaker"])
+    told = (
+        f"{run} cannot go on: its checkpoint has terms.linear_adversary.loss.means of shape ({groups}, 8), and the "
+        f"terms here have one of shape ({groups}, 11) (1 more does not fit); another version of affectspace began it, "
+        "so begin the run anew with --out, or go on with that version, which environment.txt names"
+    )
+    with pytest.raises(InputError, match=f"^{re.escape(told)}$"):
+        train(recipe, run, resume=True)
+    assert {path: path.read_bytes() for path in kept} == kept
+    train(recipe, tmp_path / "anew")
+
+
 def test_a_published_model_holds_no_training_items(tiny, tmp_path):
     train(with_terms(tiny, "triplet", "adversary"), tmp_path / "run")
     held = load_file(tmp_path / "run/model/terms.safetensors")

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
+from affectspace.errors import InputError
 from affectspace.files import atomic_directory, sha256
 
 __all__ = [
     "Checkpoint",
+    "load_module",
     "load_optimiser",
     "newest_checkpoint",
     "optimiser_state",
@@ -104,6 +106,46 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
             value = torch.empty_like(own, dtype=value.dtype, device=value.device).copy_(value)
         states.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def load_module(module: nn.Module, tensors: Mapping[str, Tensor], folder: Path, what: str) -> None:
+    """Put back the state of a net or of its terms, as :func:`save_checkpoint` was given it.
+
+    Args:
+        module: into which.
+        tensors: its ``state_dict()`` of then.
+        folder: the run, and ``what`` the module is, in words, plural: for the error alone.
+
+    Raises:
+        InputError: any tensor that only one of both has, or that has another shape: recipe and data are those of then,
+            so that another version makes another module of them.
+
+    Example:
+        >>> load_module(nn.Linear(3, 2), {"weight": torch.ones(2, 4)}, Path("runs/mine"), "layers of the net")
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: runs/mine cannot go on: its checkpoint has no bias, and the layers of the net
+        here have one of shape (2,) (1 more does not fit); another version of affectspace began it, so begin the run
+        anew with --out, or go on with that version, which environment.txt names
+    """
+    own = module.state_dict()
+    shapes = [(name, _shape(tensors, name), _shape(own, name)) for name in dict.fromkeys([*own, *tensors])]
+    wrong = [(name, then, now) for name, then, now in shapes if then != now]
+    if wrong:
+        name, then, now = wrong[0]
+        had = f"no {name}" if then is None else f"{name} of shape {then}"
+        have = "none" if now is None else f"one of shape {now}"
+        more = f" ({len(wrong) - 1} more do{'es' * (len(wrong) == 2)} not fit)" if len(wrong) > 1 else ""
+        raise InputError(
+            f"{folder} cannot go on: its checkpoint has {had}, and the {what} here have {have}{more}; another version "
+            "of affectspace began it, so begin the run anew with --out, or go on with that version, which "
+            "environment.txt names"
+        )
+    module.load_state_dict(tensors)
+
+
+def _shape(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
+    return tuple(tensors[name].shape) if name in tensors else None
 
 
 def random_state() -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from affectspace.files import atomic_directory, atomic_path, json_text, write_js
 from affectspace.samplers import BalancedTriplets, MixedBatches
 from affectspace.training.batches import epoch_batches, make_sampler
 from affectspace.training.checkpoint import (
+    load_module,
     load_optimiser,
     newest_checkpoint,
     optimiser_state,
@@ -73,8 +74,8 @@ def train(
         The finished run.
 
     Raises:
-        InputError: a folder in use, a recipe that differs on resuming, data that cannot be trained on, weights to
-            begin with that are of another net.
+        InputError: a folder in use, a recipe that differs on resuming, a checkpoint of another version that does not
+            fit, data that cannot be trained on, weights to begin with that are of another net.
         LeakError: a group that the protocol keeps apart crosses over.
         DivergedError: a loss or gradient that is not finite; the batch is saved in ``diverged/``.
     """
@@ -118,8 +119,8 @@ def train(
             state = checkpoint.state
             best = checkpoint.tensors.get("best", {})
             best_terms = checkpoint.tensors.get("best_terms", {})
-            model.load_state_dict(checkpoint.tensors["model"])
-            objective.load_state_dict(checkpoint.tensors.get("terms", {}))
+            load_module(model, checkpoint.tensors["model"], folder, "layers of the net")
+            load_module(objective, checkpoint.tensors.get("terms", {}), folder, "terms")
             load_optimiser(optimiser, checkpoint.tensors.get("optimiser", {}))
             sampler.load_state_dict(state["sampler"])
             set_random_state(checkpoint.tensors["random"])
