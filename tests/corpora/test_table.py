@@ -137,6 +137,26 @@ def test_card_from_the_table_where_it_agrees(tmp_path):
     assert corpus.items["corpus"].tolist() == ["one", "two"]
 
 
+@pytest.mark.parametrize("cells", [("de", ""), ("", "de"), ("de", "  "), ("de", "de", "")])
+def test_a_blank_language_is_not_that_of_the_other_rows(tmp_path, cells):
+    rows = [f'{at},{at}.wav,"{cell}"' for at, cell in enumerate(cells)]
+    write(tmp_path, items__csv="\n".join(["id,audio,language", *rows]) + "\n")
+    corpus = open_corpus(tmp_path)
+    assert corpus.items["language"].fillna("unknown").tolist() == [cell.strip() or "unknown" for cell in cells]
+    assert corpus.card.language == ""
+    (tmp_path / "corpus.toml").write_text('language = "ur"\n')  # which says what such items are of
+    assert open_corpus(tmp_path).items["language"].tolist() == [cell.strip() or "ur" for cell in cells]
+
+
+def test_no_other_blank_cell_takes_what_other_rows_say(tmp_path):
+    ours = ["speaker", "session", "split", "script", "text", "label", "start", "end", "image", "video"]
+    full = ["a.wav", "anna", "s1", "train", "x", "Oh no", "sad", "1", "2", "a.png", "a.mp4"]
+    rows = [",".join(["audio", *ours]), ",".join(full), ",".join(["b.wav", *[""] * len(ours)])]
+    write(tmp_path, items__csv="\n".join(rows) + "\n")
+    blank = open_corpus(tmp_path).items.iloc[1]
+    assert blank[blank.notna()].to_dict() == {"id": "b", "corpus": tmp_path.name, "audio": "b.wav"}
+
+
 def test_blanks_around_a_language_are_no_part_of_its_name(tmp_path):
     write(tmp_path, items__csv='id,audio,language\na,a.wav,de\nb,b.wav,de \nc,c.wav,"  "\nd,d.wav,\n')
     (tmp_path / "corpus.toml").write_text('name = "mine"\nlanguage = " en "\n')

@@ -40,7 +40,7 @@ fer2013.csv. Each item's image is then its row of that very table, such as ``fac
     name = "mine"                  # else the table's own `corpus` column, or the folder's name
     licence = "CC BY 4.0"
     citation = "..."
-    language = "de"                # ISO 639-1, for items that name none
+    language = "de"                # ISO 639-1, for items that name none; other rows do not tell theirs
     note = "what a reader of results must know"
 
     root = "../data"               # relative to this file, or absolute; else this file's folder
@@ -203,10 +203,17 @@ def _tables(description: Description, key: str, usual: tuple[str, ...]) -> list[
 
 
 def _complete(card: Card, rows: pd.DataFrame, place: Path) -> Card:
-    """The card with its name and language, from the table where the table agrees with itself."""
-    found = {}
+    """The card with its name and language, from the table where the table agrees with itself.
+
+    The language is that of items that name none, so a table of which some cells are blank does not tell it: nobody has
+    said what these items are spoken in.
+    """
+    found = {"name": "", "language": ""}
     for field, column in (("name", "corpus"), ("language", "language")):
-        values = rows[column].dropna().unique() if column in rows else []
-        found[field] = str(values[0]) if len(values) == 1 else ""
+        cells = rows[column].astype("string") if column in rows else pd.Series(dtype="string")
+        blank = cells.str.strip().eq("").fillna(True)
+        values = cells[~blank].unique()
+        if len(values) == 1 and (field == "name" or not blank.any()):
+            found[field] = str(values[0])
     name = card.name or found["name"] or (place.stem if place.is_file() else place.resolve().name)
     return dataclasses.replace(card, name=name, language=card.language or found["language"])
