@@ -75,6 +75,24 @@ class TestClasses:
         assert found.usable.tolist() == [True, False, False, False]
         assert found.left_out == {"label 'calm' is left out": 2, "no label": 1}
 
+    def test_a_map_to_no_class_is_told_with_the_word_that_it_leads_to(self):
+        items, own = labelled("wut", "trauer", "trauer", "ekel", "calm"), {"wut": "angry", "trauer": "traurig"}
+        with pytest.raises(InputError) as error:
+            Classes(("angry", "sad")).targets(items, label_map={**own, "calm": ""})
+        told = "labels 'trauer' (by the map 'traurig', 2 items), 'ekel' (1 item) are outside the classes angry, sad; "
+        assert str(error.value).startswith(told + "map them to a class, or to '' to leave them out, in the label map")
+        found = Classes(("angry", "sad"), others="leave_out").targets(items, label_map={**own, "calm": ""})
+        assert found.left_out == {
+            "label 'trauer' (by the map 'traurig') is left out": 2,
+            "label 'ekel' is left out": 1,
+            "label 'calm' is left out": 1,
+        }
+        chain = {"trauer": "kummer", "kummer": "traurig"}  # of a corpus's map, and that of a recipe
+        with pytest.raises(
+            InputError, match=r"^label 'trauer' \(by the map 'traurig', 1 vote\) is outside the classes"
+        ):
+            Classes(("angry", "sad")).targets(labelled(None), votes(("i0", "trauer")), label_map=chain)
+
     def test_a_stray_vote_inside_does_not_make_a_certain_target(self):
         space = Classes(("angry", "sad"), others="leave_out")
         rows = (

@@ -9,7 +9,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.labels.dimensions import OWN_LABEL, has_votes
-from affectspace.labels.naming import check_names, class_of, lookup_of, refuse, resolve
+from affectspace.labels.naming import check_names, class_of, lookup_of, mapped_to, refuse, resolve
 from affectspace.labels.targets import Targets, reasons
 from affectspace.labels.votes import judgements, rows_of, texts, vote_shares
 
@@ -106,7 +106,7 @@ class Classes:
         values = np.full((len(items), len(self.names)), np.nan)
         found = classes[codes] >= 0
         values[found] = np.eye(len(self.names))[classes[codes[found]]]
-        why = np.array([*[f"label {label!r} is left out" for label in labels], "no label"], dtype=object)
+        why = np.array([*[self._why_left_out(label, mapping) for label in labels], "no label"], dtype=object)
         return Targets(values, reasons(why[codes], found), "label")
 
     def _from_votes(
@@ -131,5 +131,9 @@ class Classes:
         """The class of each distinct label, -1 where it is left out."""
         classes, unknown = resolve(labels, self.names, mapping)
         if len(unknown) and self.others == "error":
-            refuse(labels, np.bincount(codes, minlength=len(labels)), unknown, self.names, what)
+            refuse(labels, np.bincount(codes, minlength=len(labels)), unknown, self.names, mapping, what)
         return classes
+
+    def _why_left_out(self, label: str, mapping: Mapping[str, str]) -> str:
+        target = mapped_to(label, self.names, mapping)
+        return f"label {label!r}{f' (by the map {target!r})' if target else ''} is left out"

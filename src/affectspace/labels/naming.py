@@ -8,7 +8,7 @@ import numpy as np
 from affectspace.errors import InputError
 from affectspace.labels.emotions import shared_emotion
 
-__all__ = ["check_names", "class_of", "led", "lookup_of", "refuse", "resolve"]
+__all__ = ["check_names", "class_of", "led", "lookup_of", "mapped_to", "refuse", "resolve"]
 
 
 def resolve(labels: Iterable[str], names: Sequence[str], mapping: Mapping[str, str]) -> tuple[np.ndarray, list[int]]:
@@ -29,16 +29,38 @@ def resolve(labels: Iterable[str], names: Sequence[str], mapping: Mapping[str, s
     return np.array([-1 if place is None else place for place in found], np.int64), unknown
 
 
-def refuse(labels: Sequence[str], counts: np.ndarray, unknown: list[int], names: Sequence[str], what: str) -> None:
+def refuse(
+    labels: Sequence[str],
+    counts: np.ndarray,
+    unknown: list[int],
+    names: Sequence[str],
+    mapping: Mapping[str, str],
+    what: str,
+) -> None:
     """Raise for labels outside the classes, the most frequent first, each with how many items or votes it has."""
     order = sorted(unknown, key=lambda place: -counts[place])
-    each = [f"{labels[k]!r} ({counts[k]:,} {what}{'s' if counts[k] != 1 else ''})" for k in order[:5]]
+    each = []
+    for k in order[:5]:
+        target = mapped_to(labels[k], names, mapping)
+        by = f"by the map {target!r}, " if target else ""
+        each.append(f"{labels[k]!r} ({by}{counts[k]:,} {what}{'s' if counts[k] != 1 else ''})")
     more = f" and {len(order) - 5} more" if len(order) > 5 else ""
     plural, verb = ("s", "are") if len(order) > 1 else ("", "is")
     raise InputError(
         f"label{plural} {', '.join(each)}{more} {verb} outside the classes {', '.join(names)}; "
         "map them to a class, or to '' to leave them out, in the label map, or set others = \"leave_out\""
     )
+
+
+def mapped_to(label: str, names: Sequence[str], mapping: Mapping[str, str]) -> str:
+    """What a label outside the classes is by the map, where a word there may be misspelt; ``""`` where it says nothing.
+
+    Example:
+        >>> mapped_to("Trauer", ["angry", "sad"], {"Trauer": "traurig"}), mapped_to("Ekel", ["angry", "sad"], {})
+        ('traurig', '')
+    """
+    end = _follow(label, mapping, lookup_of(names))
+    return "" if end == label else end
 
 
 def lookup_of(names: Sequence[str]) -> dict[str, int]:
