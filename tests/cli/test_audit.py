@@ -106,6 +106,23 @@ def test_every_planted_leak_is_found_and_no_other(run, alva, tmp_path):
     assert "3 of these groups have several speakers, so a split by speaker may leak: remove all but one" in out
 
 
+def test_copies_of_two_corpora_whose_labels_mean_one_are_not_told_to_differ_in_them(run, alva, tmp_path):
+    alva()
+    labels = {"haus": ["happiness", "anger", "calm"], "saal": ["Freude", "Trauer", "calm"]}
+    for name, own in labels.items():
+        (tmp_path / name).mkdir()
+        for take in range(3):
+            shutil.copy(tmp_path / f"alva/audio/s0{take + 1}-00.flac", tmp_path / name / f"{take}.flac")
+        rows = [f"{take},{take}.flac,v{take},{label}" for take, label in enumerate(own)]
+        (tmp_path / name / "items.csv").write_text("\n".join(["id,audio,speaker,label", *rows]) + "\n")
+    (tmp_path / "saal/corpus.toml").write_text('[label_map]\nFreude = "happy"\nTrauer = "sad"\ncalm = ""\n')
+    code, out, _ = run("audit", "haus", "saal")
+    assert code == 0
+    assert "  identical, though of another corpus: haus/0, saal/0\n" in out
+    assert "  identical, though of another corpus and label: haus/1, saal/1\n" in out
+    assert "  identical, though of another corpus: haus/2, saal/2\n" in out
+
+
 def test_folds_are_told_one_by_one(run, alva, tmp_path):
     items = alva()
     clean, leaky = parts(items), parts(items, ("s02", "s03"))  # which parts both sessions

@@ -330,6 +330,20 @@ def test_copies_with_different_labels_contradict(tmp_path, picture):
         (tmp_path / "ratings.csv").unlink()
 
 
+def test_copies_whose_labels_are_one_by_the_map_or_in_another_spelling_do_not_contradict(tmp_path, picture):
+    labels = ["happiness", "Freude", "joy", "Happy", "Wut", ""]
+    for number in range(len(labels)):
+        (tmp_path / f"{number}.png").write_bytes(picture(0))
+        soundfile.write(tmp_path / f"{number}.wav", tone(), RATE)
+    (tmp_path / "corpus.toml").write_text('[label_map]\nFreude = "happy"\nWut = "angry"\n')
+    for column, ending in (("image", "png"), ("audio", "wav")):
+        rows = [f"{number},{number}.{ending},{label}" for number, label in enumerate(labels)]
+        faults = [fault for fault in check(corpus_of(tmp_path, rows, f"id,{column},label")) if fault.column == column]
+        copy = f"identical-{column}"
+        assert [fault.problem for fault in faults] == [copy, copy, copy, "contradicting-copy", copy]
+        assert "which is labelled 'happiness' and this 'Wut'; one must be wrong" in faults[3].message
+
+
 def test_a_box_says_nothing_of_an_item_without_an_image(tmp_path):
     assert seen(corpus_of(tmp_path, ["a,Hello,sad,1 2"], header="id,text,label,box")) == []
 

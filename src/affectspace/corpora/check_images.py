@@ -1,6 +1,6 @@
 """What is wrong with the images of a corpus, and with the boxes that say which part of one an item is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,10 +45,12 @@ class Eyes:
     Args:
         root: of the corpus.
         read: decode images; else only paths and the form of boxes are looked at.
+        label_map: of the corpus.
     """
 
     root: Path
     read: bool
+    label_map: Mapping[str, str]
     seen: dict[str, View] = field(default_factory=dict)
     tables: dict[str, tuple[str, str] | int] = field(default_factory=dict)
 
@@ -85,7 +87,7 @@ class Eyes:
         if twin is view or view.shares_file(twin):
             return None
         labels = (twin.label, view.label)
-        return of_copy("identical-image", f"{view} has the same pixels", twin.row, twin.item, labels)
+        return of_copy("identical-image", f"{view} has the same pixels", twin.row, twin.item, labels, self.label_map)
 
     def _missing_file(self, image: str) -> tuple[str, str] | None:
         return missing_file(self.root, image)

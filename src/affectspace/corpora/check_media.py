@@ -1,7 +1,7 @@
 """What is wrong with the recordings of a corpus, item by item beside its images and videos."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,9 @@ class _Part:
 
 def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     """Paths, times and, if they are to be read, all media; see :func:`affectspace.corpora.check`."""
-    ears, eyes, films = _Ears(), Eyes(corpus.root, read_media), Films(corpus.root, read_media)
+    label_map = corpus.card.label_map
+    ears, eyes = _Ears(label_map), Eyes(corpus.root, read_media, label_map)
+    films = Films(corpus.root, read_media)
     items = corpus.items
     rated = items["id"].isin(corpus.ratings["item"].dropna())  # whose label is what most say: copies may differ in it
     labels = items["label"].mask(rated)
@@ -80,6 +82,7 @@ def _bad_times(part: _Part, seconds: float | None = None) -> Fault | None:
 class _Ears:
     """Listens to recordings one after the other and remembers what has to be compared."""
 
+    label_map: Mapping[str, str]
     headers: dict[Path, AudioInfo | MediaError] = field(default_factory=dict)
     rates: list[tuple[_Part, int]] = field(default_factory=list)
     heard: dict[str, _Part] = field(default_factory=dict)
@@ -104,7 +107,9 @@ class _Ears:
         if twin is part:
             return None
         labels = (twin.label, part.label)
-        found = of_copy("identical-audio", f"{part.audio} has the same samples", twin.row, twin.item, labels)
+        found = of_copy(
+            "identical-audio", f"{part.audio} has the same samples", twin.row, twin.item, labels, self.label_map
+        )
         return part.fault(*found)
 
     def odd_rates(self) -> Iterator[Fault]:

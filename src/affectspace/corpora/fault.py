@@ -1,6 +1,9 @@
 """What can be wrong with a corpus, and where."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from affectspace.labels.naming import meaning
 
 __all__ = ["PROBLEMS", "Fault", "of_copy"]
 
@@ -54,7 +57,9 @@ class Fault:
     message: str
 
 
-def of_copy(kind: str, what: str, row: int, item: str, labels: tuple[str, str]) -> tuple[str, str]:
+def of_copy(
+    kind: str, what: str, row: int, item: str, labels: tuple[str, str], label_map: Mapping[str, str]
+) -> tuple[str, str]:
     """Problem and message of an item that is a copy of an earlier one: harmless, but for labels that contradict.
 
     Args:
@@ -63,8 +68,9 @@ def of_copy(kind: str, what: str, row: int, item: str, labels: tuple[str, str]) 
         row: of the earlier item, from 1.
         item: its id.
         labels: its own label and that of the copy, empty where there is none.
+        label_map: of the corpus, by which two labels may be one.
     """
-    if all(labels) and labels[0] != labels[1]:
+    if all(labels) and meaning(labels[0], label_map) != meaning(labels[1], label_map):
         told = f"{what} as row {row} ({item}), which is labelled {labels[0]!r} and this {labels[1]!r}"
         return "contradicting-copy", f"{told}; one must be wrong: correct it, or leave both out"
     return kind, f"{what} as row {row} ({item}); keep one, or keep them on one side of a split"

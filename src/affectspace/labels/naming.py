@@ -8,7 +8,7 @@ import numpy as np
 from affectspace.errors import InputError
 from affectspace.labels.emotions import shared_emotion
 
-__all__ = ["check_names", "class_of", "led", "lookup_of", "mapped_to", "refuse", "resolve"]
+__all__ = ["check_names", "class_of", "led", "lookup_of", "mapped_to", "meaning", "refuse", "resolve"]
 
 
 def resolve(labels: Iterable[str], names: Sequence[str], mapping: Mapping[str, str]) -> tuple[np.ndarray, list[int]]:
@@ -101,6 +101,22 @@ def led(label: str, mapping: Mapping[str, str]) -> str | None:
         return None
     end = steps[-1]
     return end if mapping.get(_key(end, mapping), end) == end else steps[0]
+
+
+def meaning(label: str, mapping: Mapping[str, str]) -> str:
+    """What labels of one meaning have in common, be they of two corpora: where the map leads, in one spelling.
+
+    A label that the map leaves out means what it says.
+
+    Args:
+        label: a corpus's own.
+        mapping: that of the corpus.
+
+    Example:
+        >>> meaning("Freude", {"Freude": "happy"}), meaning("Happiness", {}), meaning("calm", {"calm": ""})
+        ('happy', 'happy', 'calm')
+    """
+    return _number(shared_emotion(led(label, mapping) or label))
 
 
 def _follow(label: str, mapping: Mapping[str, str], lookup: Mapping[str, int]) -> str:

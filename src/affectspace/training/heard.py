@@ -9,6 +9,7 @@ import pandas as pd
 from affectspace.corpora import Corpus
 from affectspace.corpora.check_files import missing_file
 from affectspace.features import AudioFingerprint
+from affectspace.labels.naming import meaning
 from affectspace.training.near_audio import near_audio
 from affectspace.training.read_modality import extract
 
@@ -35,7 +36,10 @@ class Heard:
 
 
 def own_items(corpora: Sequence[Corpus]) -> pd.DataFrame:
-    """The items that have an id of their own, of all corpora one behind the other."""
+    """The items that have an id of their own, of all corpora one behind the other.
+
+    Labels are by the maps of the corpora and in one spelling, so that what two call *Freude* and *happiness* is one.
+    """
     return pd.concat([_own(corpus) for corpus in corpora], ignore_index=True)
 
 
@@ -74,4 +78,6 @@ def hear(corpora: Sequence[Corpus], *, quiet: bool = False) -> Heard:
 
 def _own(corpus: Corpus) -> pd.DataFrame:
     ids = corpus.items["id"]
-    return corpus.items[ids.notna() & ~ids.duplicated()].reset_index(drop=True)
+    own = corpus.items[ids.notna() & ~ids.duplicated()].reset_index(drop=True)
+    labels = own["label"].astype("string")
+    return own.assign(label=labels.map(lambda label: meaning(label, corpus.card.label_map), na_action="ignore"))
