@@ -1,8 +1,8 @@
 """The data of a study, opened before anything is trained: how they divide, and whether every split can be made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.studies.recipes import StudyRecipes
@@ -10,6 +10,9 @@ from affectspace.studies.words import counted
 from affectspace.training.keys import items_key, split_key
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_protocol import Inner, all_folds
+
+if TYPE_CHECKING:  # loads torch
+    from affectspace.training.gather import Gathered
 
 __all__ = ["Fold", "Question", "StudyData", "fold_key", "open_data"]
 
@@ -53,52 +56,77 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
     Raises:
         InputError: every split that these corpora cannot fill, with the recipes that it would stop.
     """
+    from affectspace.training.by_tables import refuse_by_tables
     from affectspace.training.cache import DataCache  # loads torch; a fault in the study file is told before
     from affectspace.training.device import make_fabric
     from affectspace.training.folds import fold_count, inner_count, one_fold
     from affectspace.training.objective import triplet_geometry
 
     cache = DataCache()
+    looked_at: set[str] = set()
     prepared: set[str] = set()
     folds: dict[str, tuple[Fold, ...]] = {}
     inner: dict[tuple[str, str, Fold], int] = {}
     corpora: dict[str, list[dict[str, Any]]] = {}
-    faults: dict[str, list[str]] = {}
+    choosing = {recipes.chooser, *recipes.own_grids}
+
+    def folds_of(recipe: Recipe, gathered: "Gathered") -> tuple[Fold, ...]:
+        return tuple(range(fold_count(recipe, gathered.items))) if all_folds(recipe.protocol) else (None,)
+
+    def within(recipe: Recipe, group: int) -> Recipe:
+        chooses = Inner(by=recipes.inner_by(recipe), fold=group)
+        return recipe.model_copy(update={"protocol": recipe.protocol.model_copy(update={"inner": chooses})})
+
+    def look_at_tables(recipe: Recipe, name: str, split: str) -> None:
+        triplet_geometry(recipe)  # refuses terms that no run could have
+        make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
+        tables = cache.by_tables(recipe)
+        for fold in folds_of(recipe, tables):
+            one = recipe if fold is None else one_fold(recipe, fold)
+            asked = [one, within(one, 0)] if name in choosing else [one]
+            for each in asked:  # inner groups can all be left out, or none of them
+                if (key := split_key(each)) not in looked_at:
+                    refuse_by_tables(each, tables)
+                    looked_at.add(key)
 
     def prepare(recipe: Recipe) -> None:
         if (key := split_key(recipe)) not in prepared:
             cache(recipe, quiet=quiet)
             prepared.add(key)
 
-    choosing = {recipes.chooser, *recipes.own_grids}
+    def read(recipe: Recipe, name: str, split: str) -> None:
+        gathered = cache.gathered(recipe, quiet=quiet)
+        corpora[items_key(recipe)] = gathered.about
+        found = folds_of(recipe, gathered)
+        if folds.setdefault(split, found) != found:
+            raise InputError(
+                f"it has {counted(len(found), 'fold')} here and {len(folds[split])} by another recipe "
+                "of the study; let both use the same items"
+            )
+        for fold in found:
+            one = recipe if fold is None else one_fold(recipe, fold)
+            prepare(one)
+            if name not in choosing:
+                continue
+            inner[name, split, fold] = count = inner_count(one, gathered, recipes.inner_by(recipe))
+            for group in range(count):
+                prepare(within(one, group))
+
+    _each_recipe(recipes, look_at_tables)  # all of them, before the media of any are read
+    _each_recipe(recipes, read)
+    return StudyData(folds, inner, corpora)
+
+
+def _each_recipe(recipes: StudyRecipes, do: Callable[[Recipe, str, str], None]) -> None:
+    """Do something with every recipe on every split, and raise all that is wrong with them at once."""
+    faults: dict[str, list[str]] = {}
     for split in recipes.study.splits:
         for entry in recipes.study.trained:
             try:
                 for recipe in recipes.variants(entry.name, split.name):
-                    triplet_geometry(recipe)  # refuses terms that no run could have
-                    make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
-                    gathered = cache.gathered(recipe, quiet=quiet)
-                    corpora[items_key(recipe)] = gathered.about
-                    several = all_folds(recipe.protocol)
-                    found = tuple(range(fold_count(recipe, gathered.items))) if several else (None,)
-                    if folds.setdefault(split.name, found) != found:
-                        raise InputError(
-                            f"it has {counted(len(found), 'fold')} here and {len(folds[split.name])} by another recipe "
-                            "of the study; let both use the same items"
-                        )
-                    for fold in found:
-                        one = recipe if fold is None else one_fold(recipe, fold)
-                        prepare(one)
-                        if entry.name not in choosing:
-                            continue
-                        by = recipes.inner_by(recipe)
-                        inner[entry.name, split.name, fold] = count = inner_count(one, gathered, by)
-                        for group in range(count):
-                            protocol = one.protocol.model_copy(update={"inner": Inner(by=by, fold=group)})
-                            prepare(one.model_copy(update={"protocol": protocol}))
+                    do(recipe, entry.name, split.name)
             except AffectspaceError as error:
                 faults.setdefault(str(error), []).append(f"recipe {entry.name!r} on split {split.name!r}")
     if faults:
         told = (f"{recipes.source}: {recipes.places(places)}: {fault}" for fault, places in faults.items())
         raise InputError("\n".join(told))
-    return StudyData(folds, inner, corpora)

@@ -4,9 +4,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
+from affectspace.training.by_tables import by_tables
 from affectspace.training.data import Data
 from affectspace.training.gather import Gathered, gather
-from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key
+from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key, tables_key
+from affectspace.training.label_corpus import LabelledCorpus, label_corpora
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
 
@@ -27,6 +29,8 @@ class DataCache:
     """
 
     def __init__(self) -> None:
+        self._told: OrderedDict[str, list[LabelledCorpus]] = OrderedDict()
+        self._tables: OrderedDict[str, Gathered] = OrderedDict()
         self._gathered: OrderedDict[str, Gathered] = OrderedDict()
         self._data: OrderedDict[str, Data] = OrderedDict()
 
@@ -46,7 +50,20 @@ class DataCache:
         Raises:
             InputError: as :func:`affectspace.training.gather.gather`.
         """
-        return _kept(self._gathered, items_key(recipe), KEPT_ITEMS, lambda: gather(recipe, quiet=quiet))
+        return _kept(
+            self._gathered, items_key(recipe), KEPT_ITEMS, lambda: gather(recipe, self._labelled(recipe), quiet=quiet)
+        )
+
+    def by_tables(self, recipe: Recipe) -> Gathered:
+        """What is known of them before any medium is read.
+
+        Raises:
+            InputError: as :func:`affectspace.training.label_corpus.label_corpora`.
+        """
+        return _kept(self._tables, tables_key(recipe), KEPT_ITEMS, lambda: by_tables(self._labelled(recipe)))
+
+    def _labelled(self, recipe: Recipe) -> list[LabelledCorpus]:
+        return _kept(self._told, tables_key(recipe), KEPT_ITEMS, lambda: label_corpora(recipe))
 
 
 def _kept(shelf: OrderedDict[str, Made], key: str, most: int, make: Callable[[], Made]) -> Made:

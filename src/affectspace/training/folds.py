@@ -13,9 +13,11 @@ from affectspace.metrics import scores, value_scores
 from affectspace.metrics.speaker_intervals import Tally, tally
 from affectspace.protocols import group_names, inner_groups
 from affectspace.training.absent import absent_classes
+from affectspace.training.by_tables import by_tables, refuse_by_tables
 from affectspace.training.final_figures import over_speakers
 from affectspace.training.folder import hold
 from affectspace.training.gather import Gathered, gather
+from affectspace.training.label_corpus import label_corpora
 from affectspace.training.multimodal import subsets
 from affectspace.training.prepare import prepare
 from affectspace.training.recipe import Recipe
@@ -43,7 +45,11 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     if not has_folds(recipe.protocol):
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
     with hold(folder, recipe, resume):
-        gathered = gather(recipe, quiet=quiet)
+        told = label_corpora(recipe)
+        tables = by_tables(told)
+        for fold in range(fold_count(recipe, tables.items)):
+            refuse_by_tables(one_fold(recipe, fold), tables)
+        gathered = gather(recipe, told, quiet=quiet)
         for fold in range(fold_count(recipe, gathered.items)):
             one = one_fold(recipe, fold)
             data = prepare(one, gathered)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from affectspace.corpora import Corpus, open_corpus
 from affectspace.errors import InputError
 from affectspace.features import Features, VectorTable
 from affectspace.training.below_data import digests_below
 from affectspace.training.frontends import joined_fingerprint, make_frontend
 from affectspace.training.gather_corpus import CorpusPart, gather_corpus
 from affectspace.training.inputs import Clips
-from affectspace.training.label_corpus import label_corpus, refuse_no_labels
-from affectspace.training.label_spaces import label_spaces
+from affectspace.training.label_corpus import LabelledCorpus, label_corpora
 from affectspace.training.near_audio import near_audio
 from affectspace.training.recipe import Recipe
 
@@ -66,29 +63,25 @@ class Gathered:
         return clips
 
 
-def gather(recipe: Recipe, *, quiet: bool = False) -> Gathered:
+def gather(recipe: Recipe, told: Sequence[LabelledCorpus] | None = None, *, quiet: bool = False) -> Gathered:
     """Open the corpora, make targets and features.
 
     Items at fault (a broken file, a duplicate id) are quarantined with their reason, items without a
     target are left out and counted, or kept apart where the recipe trains on them; all of it is told in ``about``. An
     item of several modalities may lack any of them, but not all.
 
+    Args:
+        recipe: it asks for them.
+        told: the corpora and their targets, where they are open; None opens them.
+        quiet: whether no bar is shown.
+
     Raises:
         InputError: nothing usable, labels outside the space, or too many items at fault.
     """
+    told = label_corpora(recipe) if told is None else told  # what tables tell, before a front end may be loaded
     views = recipe.per_modality()
     frontends = {name: make_frontend(view) for name, view in views.items()}
     digests = digests_below(recipe)  # before anything is made by these files, so that a change meanwhile is noticed
-    corpora: list[Corpus] = []
-    for entry in recipe.corpora:
-        corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
-        if any(corpus.name == other.name for other in corpora):
-            raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
-        if not len(corpus):
-            raise InputError(f"corpus {corpus.name} has no items: its table is empty")
-        corpora.append(corpus)
-    told = [label_corpus(recipe, corpus, space) for corpus, space in zip(corpora, label_spaces(recipe, corpora))]
-    refuse_no_labels(told)
     parts = [gather_corpus(recipe, each, views, frontends, quiet) for each in told]
     if not any(len(part.items) for part in parts):
         raise InputError("no item that has a label has any features; see what is set aside by affectspace check")

@@ -5,10 +5,16 @@ from typing import Any
 
 from affectspace.training.recipe import Recipe
 
-__all__ = ["KEPT_ITEMS", "KEPT_SPLITS", "items_key", "split_key"]
+__all__ = ["KEPT_ITEMS", "KEPT_SPLITS", "items_key", "split_key", "tables_key"]
 
 KEPT_ITEMS = 4  # tables and maps of features that a process keeps; the features themselves stay on disk
 KEPT_SPLITS = 32
+
+
+def tables_key(recipe: Recipe) -> str:
+    """Recipes of one key read the same tables, with the same targets and the same items at fault there."""
+    read = [bool(recipe.modalities), recipe.features and recipe.features.kind, recipe.unlabelled is None]
+    return _text(recipe, "data", "corpora", "labels") + json.dumps(read)
 
 
 def items_key(recipe: Recipe) -> str:

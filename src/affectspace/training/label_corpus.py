@@ -1,20 +1,21 @@
 """The targets of a corpus's items, which are known before any of its media is read."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from affectspace.corpora import Corpus, Fault, check
+from affectspace.corpora import Corpus, Fault, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.labels import LabelSpace, Targets
 from affectspace.training.frontends import medium
-from affectspace.training.label_spaces import NoLabels
+from affectspace.training.label_spaces import NoLabels, label_spaces
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_features import VectorFeatures
 from affectspace.training.set_aside import mislabelled, unusable
 from affectspace.training.unused import RATING_FAULT
 
-__all__ = ["LabelledCorpus", "label_corpus", "refuse_no_labels"]
+__all__ = ["LabelledCorpus", "label_corpora"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,27 @@ class LabelledCorpus:
     quarantine: list[dict[str, str]]
 
 
-def label_corpus(recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels) -> LabelledCorpus:
-    """The targets of a corpus's items, and what is at fault.
+def label_corpora(recipe: Recipe) -> list[LabelledCorpus]:
+    """Open a recipe's corpora and make their targets; no medium is read.
 
     Raises:
-        InputError: labels outside the space, or no item to use.
+        InputError: an empty corpus, two of one name, labels outside the space, or no item to use.
     """
+    corpora: list[Corpus] = []
+    for entry in recipe.corpora:
+        corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)
+        if any(corpus.name == other.name for other in corpora):
+            raise InputError(f"two corpora are named {corpus.name!r}; give one of them another name in its corpus.toml")
+        if not len(corpus):
+            raise InputError(f"corpus {corpus.name} has no items: its table is empty")
+        corpora.append(corpus)
+    told = [_label_corpus(recipe, corpus, space) for corpus, space in zip(corpora, label_spaces(recipe, corpora))]
+    _refuse_no_labels(told)
+    return told
+
+
+def _label_corpus(recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels) -> LabelledCorpus:
+    """The targets of a corpus's items, and what is at fault."""
     faults = check(corpus, read_media=False)
     # of one modality an item without its medium is at fault; of several it only lacks that one
     any_medium = bool(recipe.modalities) or isinstance(recipe.features, VectorFeatures)
@@ -71,12 +87,8 @@ def label_corpus(recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels) -
     return LabelledCorpus(corpus, faults, space, items, targets, ratings, quarantine)
 
 
-def refuse_no_labels(told: list[LabelledCorpus]) -> None:
-    """Stop before media are read where no item of any corpus has a target.
-
-    Raises:
-        InputError: it says of each corpus why.
-    """
+def _refuse_no_labels(told: list[LabelledCorpus]) -> None:
+    """Stop where no item of any corpus has a target, and say of each why."""
     if not any(each.targets.usable.any() for each in told):
         why = ", ".join(f"{each.corpus.name}: {_why(each.targets)}" for each in told)
         raise InputError(

@@ -14,10 +14,12 @@ from affectspace.features import Normaliser
 from affectspace.labels import Cut
 from affectspace.protocols import Split, kept_apart, namesakes, refuse_leaks
 from affectspace.training.bins import in_bins
+from affectspace.training.by_tables import by_tables, refuse_by_tables
 from affectspace.training.data import NO_ROWS, Data
 from affectspace.training.frontends import make_views
 from affectspace.training.gather import Gathered, gather
 from affectspace.training.inputs import Inputs
+from affectspace.training.label_corpus import label_corpora
 from affectspace.training.normalised import normalised_groups, steady_names, steady_weights, uses_own, without_put_aside
 from affectspace.training.of_languages import lacks_of_languages
 from affectspace.training.recipe import Recipe
@@ -41,12 +43,20 @@ __all__ = ["prepare"]
 def prepare(recipe: Recipe, gathered: Gathered | None = None, *, quiet: bool = False) -> Data:
     """Split the recipe's items, and prove that nothing leaks.
 
+    Args:
+        recipe: it asks for them.
+        gathered: its items; None gathers them, once their tables have shown that they can be split.
+        quiet: whether no bar is shown.
+
     Raises:
         InputError: a class without training items, more bins than they have values, a protocol that these corpora
             cannot fill, or what :func:`gather` raises.
         LeakError: a group that must stay apart crosses over.
     """
-    gathered = gathered or gather(recipe, quiet=quiet)
+    if gathered is None:
+        told = label_corpora(recipe)
+        refuse_by_tables(recipe, by_tables(told))
+        gathered = gather(recipe, told, quiet=quiet)
     items = gathered.items
     split = make_split(recipe, gathered)
     refuse_leaks(items, split, recipe.protocol.allow, other_splits(recipe, gathered))
