@@ -82,6 +82,63 @@ def test_a_corpus_without_a_map_says_nothing_of_it(run, lay):
 
 
 @pytest.mark.parametrize(
+    ("card", "cells", "line", "notes"),
+    [
+        ('language = "de"', ["", "", ""], "language: de", []),
+        ('language = "de-AT"', ["", "en", ""], "languages: de-AT 2, en 1", []),
+        (
+            "",
+            ["ur", "", "ur"],
+            "language: ur 2, none 1",
+            ["1 of 3 items names no language, such as 1; fill the column language, or give corpus.toml one for them"],
+        ),
+        (
+            "",
+            ["", "", ""],
+            None,
+            [
+                "no item names its language, by which languages that were never heard are tested; write it into "
+                'corpus.toml, such as language = "de" for German'
+            ],
+        ),
+        (
+            'language = "zz"',
+            ["", "", ""],
+            "language: zz",
+            ["language 'zz' is no code of ISO 639; write its code, such as 'de' for German, as other corpora will"],
+        ),
+        (
+            "",
+            ["German", "zz", "qaa"],
+            "languages: German 1, zz 1, qaa 1",
+            [
+                f"language {name!r} is no code of ISO 639; write its code, such as 'de' for German, as other corpora "
+                "will"
+                for name in ("German", "zz")
+            ],
+        ),
+    ],
+)
+def test_what_a_corpus_is_spoken_in_is_told(run, lay, tmp_path, card, cells, line, notes):
+    lay("id,text,speaker,label,language", *(f"{at},one,x{at},sad,{cell}" for at, cell in enumerate(cells)))
+    (tmp_path / "mine/corpus.toml").write_text(f'name = "mine"\n{card}\n')
+    code, out, _ = run("check", "mine")
+    assert code == 0
+    lines = out.splitlines()
+    assert [each for each in lines if each.startswith("language")] == ([line] if line else [])
+    assert line is None or lines[1] == line
+    assert [each.removeprefix("note: ") for each in lines if "language" in each and "note" in each] == notes
+    told = json.loads(run("check", "mine", "--json")[1])
+    assert sum(told["languages"].values()) == 3
+    assert told["languages"].get("", 0) == (3 if line is None else 1 if "none" in line else 0)
+
+
+def test_pictures_are_asked_for_no_language(run, lay):
+    lay("id,image,speaker,label", "a,a.png,x,sad", "b,b.png,y,sad")
+    assert "language" not in run("check", "mine", "--no-media")[1]
+
+
+@pytest.mark.parametrize(
     ("card", "told"),
     [
         # by the shared name of an emotion, as it has none of its own

@@ -47,14 +47,17 @@ def check(
     from affectspace.corpora import check as check_corpus
     from affectspace.corpora import notes, odd_lengths, open_corpus
     from affectspace.corpora.corpus import MEDIA_COLUMNS, unlabelled
+    from affectspace.protocols.language_codes import language_notes
 
     corpus = open_corpus(path, adapter)
     faults = check_corpus(corpus, read_media=media)
-    remarks = notes(corpus) + (odd_lengths(corpus) if media else [])
+    remarks = notes(corpus) + language_notes(corpus.items) + (odd_lengths(corpus) if media else [])
     counts = {medium: int(corpus.items[medium].notna().sum()) for medium in MEDIA_COLUMNS}
+    languages = dict(Counter(corpus.items["language"].fillna("")).most_common())
     if as_json:
         without = corpus.items["id"][unlabelled(corpus)].fillna("").tolist()
         told = {"corpus": corpus.name, "items": len(corpus), "media": counts, "unlabelled": without}
+        told["languages"] = languages
         told["faults"] = [asdict(fault) for fault in faults]
         told["mapped"], told["unmapped"] = _mapped(corpus)
         print(json_text({**told, "notes": remarks}))
@@ -64,6 +67,8 @@ def check(
         f"speakers: {corpus.items['speaker'].nunique()}, ratings: {len(corpus.ratings)}, "
         f"labels: {_labels(corpus.items['label'])}"
     )
+    if told := _languages(languages):
+        print(told)
     if corpus.card.label_map and (told := _mapped_told(*_mapped(corpus))):
         print(f"by label_map: {told}")
     if faults:
@@ -100,6 +105,15 @@ def _media(counts: dict[str, int], items: int) -> str:
     if len(there) == 1 and items in there.values():
         return ""
     return "".join(f", {medium}: {count}" for medium, count in there.items())
+
+
+def _languages(counts: dict[str, int]) -> str:
+    """What the items are spoken or written in, with counts where that is not one; nothing where none says."""
+    if not any(counts):
+        return ""
+    told = list(counts) if len(counts) == 1 else [f"{name} {count}" for name, count in counts.items() if name]
+    told += [f"none {counts['']}"] if "" in counts else []
+    return f"language{'s' * (len([*filter(None, counts)]) > 1)}: {', '.join(told)}"
 
 
 def _mapped(corpus: "Corpus") -> tuple[dict[str, int], dict[str, int]]:
