@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from affectspace.corpora import open_corpus
+from affectspace.errors import InputError
 from affectspace.labels.naming import resolve
 
 
@@ -131,6 +132,36 @@ def test_what_a_corpus_is_spoken_in_is_told(run, lay, tmp_path, card, cells, lin
     told = json.loads(run("check", "mine", "--json")[1])
     assert sum(told["languages"].values()) == 3
     assert told["languages"].get("", 0) == (3 if line is None else 1 if "none" in line else 0)
+
+
+def test_every_cell_that_is_no_count_is_told_in_one_table(run, lay, tmp_path):
+    rows = ["a,one,x,NaN,1,3", "b,,x,2,-2,1.5", "c,three,y,4,,0", "d,four,y,20000,1,1"]
+    lay("id,text,speaker,v_a,v_h,v_s", *rows)
+    card = 'ratings = "items.csv"\n[vote_counts]\nangry = "v_a"\nhappy = "v_h"\nsad = "v_s"\n'
+    (tmp_path / "mine/corpus.toml").write_text(card)
+    code, out, _ = run("check", "mine", "--json")
+    legal = "vote counts are whole numbers from 0 to 10,000"
+    expected = [(1, "v_a", "NaN"), (2, "v_h", "-2"), (2, "v_s", "1.5"), (4, "v_a", "20000")]
+    faults = json.loads(out)["faults"]
+    counts = [fault for fault in faults if fault["problem"] == "bad-count"]
+    assert [(fault["row"], fault["column"], fault["value"]) for fault in counts] == expected
+    assert [fault["message"] for fault in counts] == [
+        f"items.csv row {row}: {column} is {value!r}; {legal}" for row, column, value in expected
+    ]
+    assert [fault["row"] for fault in faults] == [1, 2, 2, 2, 4]  # and what else is wrong, by row
+    assert code == 1
+    assert "5 faults: 4 x bad-count, 1 x no-media" in run("check", "mine")[1]
+    told = rf"^items\.csv row 1: v_a is 'NaN'; {legal} \(3 more such cells: affectspace check lists all\)$"
+    with pytest.raises(InputError, match=told):
+        open_corpus(tmp_path / "mine")
+    kept = open_corpus(tmp_path / "mine", miscounted=True).ratings
+    assert kept["item"].tolist() == ["c"] * 4  # no vote of a row of which one is not known
+    (tmp_path / "mine/corpus.toml").write_text(card.replace("items.csv", "votes.csv"))
+    (tmp_path / "mine/votes.csv").write_text("id,v_a,v_h,v_s\nb,1,x,1\n")
+    [fault] = [
+        each for each in json.loads(run("check", "mine", "--json")[1])["faults"] if each["problem"] == "bad-count"
+    ]
+    assert (fault["row"], fault["item"], fault["column"]) == (1, "b", "ratings.v_h")
 
 
 def test_pictures_are_asked_for_no_language(run, lay):

@@ -49,7 +49,7 @@ def check(
     from affectspace.corpora.corpus import MEDIA_COLUMNS, unlabelled
     from affectspace.protocols.language_codes import language_notes
 
-    corpus = open_corpus(path, adapter)
+    corpus = open_corpus(path, adapter, miscounted=True)
     faults = check_corpus(corpus, read_media=media)
     remarks = notes(corpus) + language_notes(corpus.items) + (odd_lengths(corpus) if media else [])
     counts = {medium: int(corpus.items[medium].notna().sum()) for medium in MEDIA_COLUMNS}

@@ -41,7 +41,11 @@ def check(corpus: Corpus, read_media: bool = True) -> list[Fault]:
         2 no-media the item has neither audio nor image nor video nor text
     """
     faults = [*_ids(corpus.items), *_content(corpus), *_labels(corpus), *media_faults(corpus, read_media)]
-    return sorted(faults, key=lambda f: f.row) + sorted(_ratings(corpus), key=lambda f: f.row)
+    counts = {of_ratings: [] for of_ratings in (False, True)}
+    for fault in corpus.miscounted:
+        counts[fault.column.startswith("ratings.")].append(fault)
+    ratings = [*counts[True], *_ratings(corpus)]
+    return sorted([*faults, *counts[False]], key=lambda f: f.row) + sorted(ratings, key=lambda f: f.row)
 
 
 def _ids(items: pd.DataFrame) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from affectspace.corpora.fault import Fault
 from affectspace.errors import InputError
 from affectspace.tables import empty_cells
 
@@ -97,12 +98,14 @@ class Corpus:
             a category, or a number in text for a dimension in ``card.scales``). A published mean
             counts as one judgement by the rater ``"mean"``. An unknown rater is missing.
         card: licence, citation, scales, label map.
+        miscounted: cells of columns that count votes and hold no count; of their rows there are no ratings.
     """
 
     root: Path
     items: pd.DataFrame
     ratings: pd.DataFrame
     card: Card
+    miscounted: tuple[Fault, ...] = ()
 
     @property
     def name(self) -> str:

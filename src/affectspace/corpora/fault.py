@@ -25,6 +25,7 @@ PROBLEMS = {
     "bad-times": "start or end lies outside the recording or the video, or the end is not after the start",
     "bad-box": "a box is not left, top, width and height, has no pixel, or lies outside the image",
     "unknown-item": "a rating is of an item that is not in the table",
+    "bad-count": "a column that counts votes holds something else than a whole number from 0",
     "missing-value": "a rating has no value",
     "repeated-rating": "a rater gives one item two ratings on a scale, or the same category twice",
     "not-a-number": "a rating or label on a scale is no number",
@@ -41,7 +42,8 @@ class Fault:
     Args:
         row: the row of data, from 1 and not counting the header: of the ratings where ``column``
             begins with ``ratings.``, else of the items; counted through where a table is in several
-            files. It is the position in ``corpus.items`` or ``corpus.ratings`` plus one.
+            files. It is the position in ``corpus.items`` or ``corpus.ratings`` plus one; for a
+            ``bad-count`` in the table of counts.
         item: the item's id, empty where it has none.
         column: which cell, such as ``audio`` or ``ratings.value``.
         value: what stands there, empty where nothing does.

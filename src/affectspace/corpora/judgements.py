@@ -1,11 +1,14 @@
 """Ratings as one row a judgement, whether they come as rows, as a column per dimension, as counts or as means."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from affectspace.corpora.columns import column_list, refuse_absent, rename_columns, without_ending
 from affectspace.corpora.corpus import RATING_COLUMNS, make_ratings
 from affectspace.corpora.corpus_toml import Description
+from affectspace.corpora.fault import Fault
 from affectspace.errors import InputError
 
 __all__ = ["counted_votes", "judgements", "means"]
@@ -21,8 +24,8 @@ _MOST_VOTES = 10_000  # of an item for a category; each becomes a row, and more 
 
 def judgements(
     rows: pd.DataFrame, description: Description, where: str, ids_are_paths: bool, own_ids: pd.Series | None = None
-) -> pd.DataFrame:
-    """A table of ratings as one row a judgement, however it is laid out.
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """A table of ratings as one row a judgement, however it is laid out, and the counts of votes that are none.
 
     Args:
         rows: the table as its owner has it.
@@ -31,8 +34,11 @@ def judgements(
         ids_are_paths: items are called by their path without its ending, so ratings may name the path.
         own_ids: of the items that the rows are, where the table of items holds the ratings too.
 
+    Returns:
+        the judgements, none of a row of which a count is at fault; and these faults.
+
     Raises:
-        InputError: no column of items or values, two layouts at once, or a count that is none.
+        InputError: no column of items or values, or two layouts at once.
     """
     named = {column: name for column, name in description.ratings_columns.items() if column in RATING_COLUMNS}
     wide = {column: name for column, name in description.ratings_columns.items() if column not in RATING_COLUMNS}
@@ -60,16 +66,19 @@ def judgements(
     keys = ["item", "rater", "dimension"]
     if wide:
         parts = [long[keys].assign(dimension=name, value=rows[column]) for name, column in wide.items()]
-        return _stack([part.dropna(subset="value") for part in parts])
+        return _stack([part.dropna(subset="value") for part in parts]), []
     if description.vote_counts:
-        return counted_votes(long[keys], rows, description.vote_counts, where)
+        faults = _miscounted(long["item"], rows, description.vote_counts, where, own_ids is None)
+        bad = rows.index[sorted({fault.row - 1 for fault in faults})]
+        kept = long[keys].drop(index=bad), rows.drop(index=bad)
+        return counted_votes(*kept, description.vote_counts, where), faults
     if "value" not in long:
         raise InputError(
             f"{where} has no column of values; it has: {column_list(rows)}. "
             f'Say in corpus.toml which one: [ratings_columns] value = "...", or a column for each dimension there, or '
             "[vote_counts] with a column of counts for each class"
         )
-    return long[list(RATING_COLUMNS)]
+    return long[list(RATING_COLUMNS)], []
 
 
 def counted_votes(keys: pd.DataFrame, rows: pd.DataFrame, columns: dict[str, str], where: str) -> pd.DataFrame:
@@ -110,13 +119,36 @@ def _stack(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([make_ratings(part.sort_index()).set_axis(part.index) for part in parts]).sort_index(kind="stable")
 
 
-def _counts(values: pd.Series, column: str, where: str) -> np.ndarray:
-    numbers = pd.to_numeric(values, errors="coerce").mask(values.isna(), 0)
+def _miscounted(
+    items: pd.Series, rows: pd.DataFrame, columns: Mapping[str, str], where: str, own_table: bool
+) -> list[Fault]:
+    """Every cell that is no count of votes, row by row."""
+    faults = []
+    for column in dict.fromkeys(columns.values()):
+        for at in np.flatnonzero(_wrong(rows[column])):
+            item, value = items.iloc[at], str(rows[column].iloc[at])
+            told = _told(where, int(at), column, rows[column])
+            name = f"ratings.{column}" if own_table else column
+            faults.append(Fault(int(at) + 1, "" if pd.isna(item) else str(item), name, value, "bad-count", told))
+    return sorted(faults, key=lambda fault: fault.row)
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce").mask(values.isna(), 0)
+
+
+def _wrong(values: pd.Series) -> np.ndarray:
+    numbers = _numbers(values)
     bad = numbers.isna() | ~numbers.between(0, _MOST_VOTES) | (numbers % 1 != 0)
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise InputError(
-            f"{where} row {row + 1}: {column} is {values.iloc[row]!r}; vote counts are whole numbers from 0 to "
-            f"{_MOST_VOTES:,}"
-        )
-    return numbers.astype(int).to_numpy()
+    return bad.to_numpy(bool)
+
+
+def _told(where: str, at: int, column: str, values: pd.Series) -> str:
+    legal = f"vote counts are whole numbers from 0 to {_MOST_VOTES:,}"
+    return f"{where} row {at + 1}: {column} is {values.iloc[at]!r}; {legal}"
+
+
+def _counts(values: pd.Series, column: str, where: str) -> np.ndarray:
+    if (bad := np.flatnonzero(_wrong(values))).size:
+        raise InputError(_told(where, int(bad[0]), column, values))
+    return _numbers(values).astype(int).to_numpy()

@@ -46,16 +46,18 @@ ADAPTERS: dict[str, ModuleType] = {module.NAME: module for module in _MODULES}
 """Name -> module with ``NAME``, ``matches(path) -> bool`` and ``read(path) -> Corpus``, tried in this order."""
 
 
-def open_corpus(path: str | Path, adapter: str | None = None) -> Corpus:
+def open_corpus(path: str | Path, adapter: str | None = None, *, miscounted: bool = False) -> Corpus:
     """The corpus at ``path``: a folder, a table file, or a ``corpus.toml``.
 
     Args:
         path: where it lies. A folder with a table is read as one, see :mod:`affectspace.corpora.table`;
             any other must have the layout in which a known corpus is published.
         adapter: one of ``ADAPTERS``, to read it as that and nothing else; None finds out.
+        miscounted: whether to open one with cells that should count votes and do not, so that
+            :func:`~affectspace.corpora.check` can tell of all of them.
 
     Raises:
-        InputError: nothing there, nothing known there, or an unknown adapter.
+        InputError: nothing there, nothing known there, an unknown adapter, or a count of votes that is none.
 
     Example:
         >>> import tempfile
@@ -64,7 +66,15 @@ def open_corpus(path: str | Path, adapter: str | None = None) -> Corpus:
         >>> open_corpus(folder).items[["id", "audio", "label"]].values.tolist()
         [['a', 'a.wav', 'happy']]
     """
-    path = Path(path).expanduser()
+    corpus = _read(Path(path).expanduser(), adapter)
+    if corpus.miscounted and not miscounted:
+        more = len(corpus.miscounted) - 1
+        told = f" ({more:,} more such cell{'s' * (more > 1)}: affectspace check lists all)" if more else ""
+        raise InputError(corpus.miscounted[0].message + told)
+    return corpus
+
+
+def _read(path: Path, adapter: str | None) -> Corpus:
     if adapter is not None and adapter not in ADAPTERS:
         near = difflib.get_close_matches(adapter, ADAPTERS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -136,7 +136,7 @@ def read(path: str | Path) -> Corpus:
 
     Raises:
         InputError: no table or two of them, an unknown key of the TOML file, a column that is not
-            there or is claimed twice, a path that leaves the root, or vote counts that are no counts.
+            there or is claimed twice, or a path that leaves the root.
     """
     path = Path(path)
     description = _describe(path)
@@ -153,18 +153,21 @@ def read(path: str | Path) -> Corpus:
 
     named_after = path if table_given and path.name not in ITEM_TABLES else files[0].parent
     card = _complete(description.card, renamed, named_after)
-    ratings = [means(rows, renamed["id"], description, where)]
+    ratings, miscounted = [means(rows, renamed["id"], description, where)], []
     if rating_files := _tables(description, "ratings", RATING_TABLES):
         judged = pd.concat([read_table(file) for file in rating_files], ignore_index=True)
         own = renamed["id"] if [f.resolve() for f in rating_files] == [f.resolve() for f in files] else None
         told = " + ".join(file.name for file in rating_files)
-        ratings.append(judgements(judged, description, told, ids_are_paths, own))
+        made, miscounted = judgements(judged, description, told, ids_are_paths, own)
+        ratings.append(made)
     elif description.ratings_columns or description.vote_counts:
         raise InputError(
             f"corpus {card.name!r} has [ratings_columns] or [vote_counts], but no ratings table; "
             f'name it, as in ratings = "votes.csv", or put {" or ".join(RATING_TABLES)} into {description.root}'
         )
-    return Corpus(description.root, make_items(renamed, card), make_ratings(pd.concat(ratings)), card)
+    return Corpus(
+        description.root, make_items(renamed, card), make_ratings(pd.concat(ratings)), card, tuple(miscounted)
+    )
 
 
 def _describe(path: Path) -> Description:
