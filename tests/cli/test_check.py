@@ -150,7 +150,10 @@ def test_every_cell_that_is_no_count_is_told_in_one_table(run, lay, tmp_path):
     ]
     assert [fault["row"] for fault in faults] == [1, 2, 2, 2, 4]  # and what else is wrong, by row
     assert code == 1
-    assert "5 faults: 4 x bad-count, 1 x no-media" in run("check", "mine")[1]
+    assert json.loads(out)["unlabelled"] == []  # what counts for them is at fault, and not forgotten
+    out = run("check", "mine")[1]
+    assert "5 faults: 4 x bad-count, 1 x no-media" in out
+    assert "Training refuses a corpus with counts of votes that are none; correct them first." in out
     told = rf"^items\.csv row 1: v_a is 'NaN'; {legal} \(3 more such cells: affectspace check lists all\)$"
     with pytest.raises(InputError, match=told):
         open_corpus(tmp_path / "mine")

@@ -87,7 +87,11 @@ def check(
     for note in remarks:
         print(f"note: {note}")
     if faults:
-        print("\nTraining sets items and ratings aside that cannot be used, and names them in the run's report.")
+        print(
+            "\nTraining refuses a corpus with counts of votes that are none; correct them first."
+            if corpus.miscounted
+            else "\nTraining sets items and ratings aside that cannot be used, and names them in the run's report."
+        )
         print("Rows are counted without the header; those of a column ratings.* are rows of the ratings.")
         sys.exit(1)
     if not len(corpus):

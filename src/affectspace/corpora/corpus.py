@@ -119,7 +119,8 @@ def unlabelled(corpus: Corpus) -> pd.Series:
     """Which items have neither a label nor a rating, bool; a label that is a number on a scale may also be NaN."""
     labels = corpus.items["label"]
     none = empty_cells(labels) if "label" in corpus.card.scales else labels.isna()
-    return none & ~corpus.items["id"].isin(corpus.ratings["item"].dropna().unique())
+    rated = {*corpus.ratings["item"].dropna().unique(), *(fault.item for fault in corpus.miscounted)}
+    return none & ~corpus.items["id"].isin(list(rated))
 
 
 def video_times(items: pd.DataFrame) -> pd.DataFrame:
