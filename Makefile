@@ -24,7 +24,7 @@ peers: .venv/peers  ## the losses beside those of other projects: values, gradie
 bench: .venv/peers  ## measure against named peers in one run
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks
 
-study: .venv/test  ## the studies on real corpora (hours); NAME=speech, iemocap or text runs one
+study: .venv/test  ## the studies on real corpora (hours); NAME=speech, iemocap, zero_shot, ... runs one
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m benchmarks.real_studies $(NAME)
 
 format: .venv/test

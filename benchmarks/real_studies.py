@@ -1,6 +1,6 @@
 """The studies on real corpora: prepares their inputs, runs them, keeps their tables.
 
-    python benchmarks/real_studies.py [NAME ...] [--out FOLDER]     # of studies/; default all
+    python benchmarks/real_studies.py [NAME ...] [--out FOLDER]     # of studies/ and SHARED; default all
 
 The corpora lie in $AFFECTSPACE_DATA (default ../shared/data). Studies go on where they stopped. What is made of the
 corpora (settings with paths, sentence vectors) stays in FOLDER (default runs/studies); tables are printed.
@@ -20,8 +20,10 @@ HERE = Path(__file__).parent
 DATA = Path(os.environ.get("AFFECTSPACE_DATA", HERE.parents[1] / "shared" / "data")).resolve()
 NAMES = (
     "speech", "iemocap", "text", "small", "cross", "few_labels", "few_labels_in_class", "few_labels_tuned",
-    "ablation", "unlabelled_size", "meld_ami",
+    "ablation", "unlabelled_size", "meld_ami", "zero_shot", "zero_shot_upper_bound",
 )  # fmt: skip
+# Of recipes/, as users have them; they name no place of the data of this project.
+SHARED = ("zero_shot", "zero_shot_upper_bound", "cross_language", "cross_language_log_mel")
 IEMOCAP = """name = "iemocap"
 root = "{root}"
 items = "{items}"
@@ -99,10 +101,17 @@ def text_vectors(texts: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(np.stack(rows), columns=columns).assign(id=ids)
 
 
-def fill(source: Path, target: Path, prepared: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    text = source.read_text(encoding="utf-8").replace("@DATA@", str(DATA)).replace("@PREPARED@", str(prepared))
-    target.write_text(text, encoding="utf-8")
+def fill(folder: Path, prepared: Path) -> None:
+    """Writes every study and its recipes to a folder, with the places of the data in them."""
+    for path in [*(HERE / "studies").glob("*.toml"), *(HERE / "studies/recipes").glob("*.toml")]:
+        target = folder / path.relative_to(HERE / "studies")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text(encoding="utf-8").replace("@DATA@", str(DATA)).replace("@PREPARED@", str(prepared))
+        target.write_text(text, encoding="utf-8")
+    for name in SHARED:
+        text = (HERE.parent / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+        text = text.replace('data = "corpora"', f'data = "{DATA / "speech"}"')
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
 
 
 def main(names: list[str], out: Path) -> None:
@@ -110,8 +119,7 @@ def main(names: list[str], out: Path) -> None:
         sys.exit(f"there is no study {min(unknown)!r}; legal: {', '.join(NAMES)}")
     settings, prepared = out / "settings", out / "prepared"
     prepare(prepared)
-    for path in [*(HERE / "studies").glob("*.toml"), *(HERE / "studies/recipes").glob("*.toml")]:
-        fill(path, settings / path.relative_to(HERE / "studies"), prepared)
+    fill(settings, prepared)
     for name in names or NAMES:
         command = ["affectspace", "study", str(settings / f"{name}.toml"), "--out", str(out / name)]
         print(" ".join(command), file=sys.stderr)
