@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import time
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features import FeatureStore, LogMel, in_order, store
+from affectspace.features import FeatureStore, LogMel, growing, in_order, store
 from affectspace.media import read_audio, samples_sha256, write_audio
 
 
@@ -195,9 +196,10 @@ def test_tables_that_cannot_be_used(tmp_path, rows, message):
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, media, monkeypatch):
     def full(path, mode):
-        return builtins.open("/dev/full", mode)  # a device on which no space is ever left
+        # a device on which no space is ever left
+        return builtins.open("/dev/full" if path.name == "values.npy" else path, "wb" if "w" in mode else mode)
 
-    monkeypatch.setattr(store, "open", full, raising=False)
+    monkeypatch.setattr(growing, "open", full, raising=False)
     root = tmp_path / "store"
     with pytest.raises(
         InputError, match=r"features cannot be stored in .*store: the disk is full; free some space, or"
@@ -251,7 +253,20 @@ class Killed(Halves):
         return super().compute(samples)
 
 
-def test_a_killed_run_leaves_no_entry_and_is_swept_up_later(tmp_path, media):
+class Counted(Halves):
+    """Counts what it makes."""
+
+    made = 0
+
+    def compute(self, samples):
+        self.made += 1
+        return super().compute(samples)
+
+
+@pytest.fixture
+def killed(tmp_path, media, monkeypatch):
+    """What a run that was killed after five items, each of which was on the disk, has left."""
+    monkeypatch.setattr(growing, "SETTLED_SECONDS", 0.0)
     root = tmp_path / "store"
     run = multiprocessing.get_context("fork").Process(target=FeatureStore(root).extract, args=(media, Killed(), 1))
     run.start()
@@ -259,14 +274,75 @@ def test_a_killed_run_leaves_no_entry_and_is_swept_up_later(tmp_path, media):
     assert run.exitcode == 9
     (left,) = root.iterdir()
     assert left.name.endswith(".partial")
-    features = FeatureStore(root).extract(media, Halves())
-    assert len(features) == 8
-    assert left.exists()  # for all we know its writer is still at work
-    yesterday = time.time() - 1.1 * store.ABANDONED_SECONDS
-    for path in [*left.iterdir(), left]:
-        os.utime(path, (yesterday, yesterday))
-    FeatureStore(root).extract(media, LogMel())
-    assert not left.exists()
+    return left
+
+
+def whole(tmp_path, media):
+    return FeatureStore(tmp_path / "whole").extract(media, Halves())
+
+
+def entry_bytes(root):
+    (entry,) = root.iterdir()
+    return {file.name: file.read_bytes() for file in entry.iterdir()}
+
+
+def test_the_next_run_goes_on_where_a_killed_one_was(tmp_path, media, killed):
+    frontend = Counted()
+    features = FeatureStore(tmp_path / "store").extract(media, frontend, 1)
+    assert frontend.made == 3
+    assert np.array_equal(features.values, whole(tmp_path, media).values)
+    assert entry_bytes(tmp_path / "store") == entry_bytes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("file", ["values.npy", growing.JOURNAL])
+def test_wherever_it_was_killed_the_entry_is_the_same(tmp_path, media, killed, file):
+    content = (killed / file).read_bytes()
+    expected = whole(tmp_path, media).values
+    for end in [*range(0, len(content), max(len(content) // 40, 1)), len(content)]:
+        root = tmp_path / f"cut {end}"
+        shutil.copytree(killed.parent, root)
+        (root / killed.name / file).write_bytes(content[:end])
+        assert np.array_equal(FeatureStore(root).extract(media, Halves(), 1).values, expected)
+
+
+def test_what_was_written_and_not_yet_settled_is_made_again(tmp_path, media, killed):
+    journal = killed / growing.JOURNAL
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:2]))
+    frontend = Counted()
+    FeatureStore(tmp_path / "store").extract(media, frontend, 1)
+    assert frontend.made == 6
+    assert entry_bytes(tmp_path / "store") == (whole(tmp_path, media) and entry_bytes(tmp_path / "whole"))
+
+
+def test_bad_files_are_remembered_as_such(tmp_path, media, monkeypatch):
+    (tmp_path / "1.flac").write_bytes(b"none")
+    monkeypatch.setattr(growing, "SETTLED_SECONDS", 0.0)
+    root = tmp_path / "store"
+    run = multiprocessing.get_context("fork").Process(target=FeatureStore(root).extract, args=(media, Killed(), 1, 0.5))
+    run.start()
+    run.join()
+    frontend = Counted()
+    features = FeatureStore(root).extract(media, frontend, 1, max_bad_share=0.5)
+    assert (frontend.made, features.quarantine["id"].tolist()) == (2, ["item 1"])
+
+
+def test_while_another_is_at_work_on_an_entry_each_makes_its_own(tmp_path, media, killed):
+    with growing.growing_folder(tmp_path / "store" / killed.name.removeprefix(".").removesuffix(".partial")) as folder:
+        assert folder == killed
+        frontend = Counted()
+        FeatureStore(tmp_path / "store").extract(media, frontend, 1)
+        assert frontend.made == 8
+    assert len([each for each in (tmp_path / "store").iterdir() if not each.name.startswith(".")]) == 1
+
+
+def test_what_nobody_has_gone_on_with_is_swept_up_later(tmp_path, media, killed):
+    FeatureStore(tmp_path / "store").extract(media, LogMel())
+    assert killed.exists()
+    then = time.time() - 1.1 * store.ABANDONED_SECONDS
+    for path in [*killed.iterdir(), killed]:
+        os.utime(path, (then, then))
+    FeatureStore(tmp_path / "store").extract(media, LogMel(bands=20))
+    assert not killed.exists()
 
 
 def test_an_entry_that_another_run_finishes_is_no_fault(tmp_path, media, monkeypatch):
@@ -352,7 +428,7 @@ def test_a_dying_worker_stops_the_run(tmp_path, media, monkeypatch):
         Exception, match=r"a worker process died .* needs: if __name__ == .__main__.:, or use workers=1"
     ):
         FeatureStore(tmp_path / "store").extract(media, dying.Dying(), workers=2)
-    assert not list((tmp_path / "store").iterdir())
+    assert not [each for each in (tmp_path / "store").iterdir() if not each.name.startswith(".")]
 
 
 def test_workers_are_at_least_one(tmp_path, media):

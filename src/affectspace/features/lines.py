@@ -40,8 +40,8 @@ class Lines:
             self._wait, self._last = min(2 * self._wait, EVERY), time.monotonic()
 
 
-def counted_lines(items: Iterable[T], what: str, total: int, lines: Lines) -> Iterator[T]:
-    """The same items; lines such as ``features: 900 of 3,107 items`` as they go by."""
-    for number, item in enumerate(items, 1):
+def counted_lines(items: Iterable[T], what: str, total: int, lines: Lines, done: int = 0) -> Iterator[T]:
+    """The same items; lines such as ``features: 900 of 3,107 items`` as they go by, ``done`` of them before."""
+    for number, item in enumerate(items, 1 + done):
         yield item
         lines.tell(f"{what}: {number:,} of {total:,} items")

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,16 @@ from rich.console import Console
 from rich.progress import track
 
 from affectspace.errors import InputError
-from affectspace.features.extract import Extracted, Frontend, Source, extract_all, reads_text
+from affectspace.features.extract import Frontend, Source, extract_all, reads_text
 from affectspace.features.features import Features, refuse_duplicates, refuse_too_many
+from affectspace.features.growing import Growing, growing_folder
 from affectspace.features.lines import Lines, counted_lines
-from affectspace.files import atomic_directory, packed
+from affectspace.files import packed
 
 __all__ = ["FeatureStore"]
 
 FORMAT = 1  # of an entry; it is part of the key, so that entries of another format are never opened
-ABANDONED_SECONDS = 24 * 3600.0  # a partial entry that nobody has written to for so long is of a killed run
+ABANDONED_SECONDS = 7 * 24 * 3600.0  # nobody goes on with a partial entry that was not written to for so long
 
 
 class FeatureStore:
@@ -31,7 +32,8 @@ class FeatureStore:
 
     An entry is found again by its front end's fingerprint and, for every item, its id, path, size,
     time of change, start, end and box (or its text): touch a file, and its entry is made anew. It appears whole or not
-    at all, so two runs may make the same entry, and a run may be killed, at any moment.
+    at all, so two runs may make the same entry, and a run may be killed, at any moment; what that has made is found by
+    the next, but for the last few seconds.
 
     An entry holds ``values.npy`` (float32, or int16 or uint8 where the front end gives that; frames of all
     items x dimensions), ``index.parquet`` (id, length, audio_sha), ``quarantine.parquet`` (id, reason) and
@@ -62,6 +64,7 @@ class FeatureStore:
         workers: int | None = None,
         max_bad_share: float = 0.1,
         progress: bool = True,
+        what: str = "features",
     ) -> Features:
         """The features of every item, from the store or made and stored now.
 
@@ -75,6 +78,7 @@ class FeatureStore:
             max_bad_share: largest share of items, in [0, 1], that may be unreadable; they are in
                 ``quarantine`` of the result, each with its reason.
             progress: show a bar, or a line now and then where standard error is no terminal.
+            what: is made, as these tell it.
 
         Raises:
             InputError: columns or ids that are missing or occur twice, too many unreadable items
@@ -86,13 +90,8 @@ class FeatureStore:
         if not entry.is_dir():
             try:
                 _sweep(self.root)
-                with atomic_directory(entry) as folder:
-                    made = extract_all(frontend, sources, workers)
-                    console = Console(stderr=True)
-                    made = counted_lines(made, "features", len(ids), Lines(console, quiet=not progress))
-                    quiet = not (progress and console.is_terminal)
-                    made = track(made, "Features", len(ids), console=console, disable=quiet)
-                    quarantine = _write(folder, ids, made, frontend)
+                with growing_folder(entry) as folder:
+                    quarantine = _make(folder, ids, sources, frontend, workers, what if progress else "")
                     refuse_too_many(quarantine, len(ids), max_bad_share)
             except OSError as error:
                 full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -151,36 +150,37 @@ def _state(path: str) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _write(folder: Path, ids: Sequence[str], made: Iterable[Extracted], frontend: Frontend) -> pd.DataFrame:
-    """Stream the features into ``folder``, item by item; returns the quarantine."""
-    index, quarantine, frames, kind = [], [], 0, "<f4"
-    with open(folder / "values.npy", "wb") as file:
-        _write_header(file, kind, frames, frontend.dimensions)
-        for item, (values, audio_sha, reason) in zip(ids, made, strict=True):
-            if values is None:
-                quarantine.append((item, reason))
-                continue
-            if index and values.dtype.str != kind:
-                raise ValueError(f"the front end gave {values.dtype} for {item!r}, and {kind} before it")
-            kind = values.dtype.str
-            file.write(values.data)
-            index.append((item, len(values), audio_sha))
-            frames += len(values)
-        file.seek(0)
-        _write_header(file, kind, frames, frontend.dimensions)
+def _make(
+    folder: Path,
+    ids: Sequence[str],
+    sources: Sequence[Source],
+    frontend: Frontend,
+    workers: int | None,
+    told: str,
+) -> pd.DataFrame:
+    """Stream the features into ``folder``, item by item, behind what is there already; returns the quarantine."""
+    console = Console(stderr=True)
+    with Growing(folder, ids, frontend.dimensions) as entry:
+        there = len(entry.made)
+        made = extract_all(frontend, sources[there:], workers)
+        made = counted_lines(made, told, len(ids), Lines(console, quiet=not told), there)
+        bar = track(
+            made, told.capitalize(), len(ids), there, console=console, disable=not (told and console.is_terminal)
+        )
+        for extracted in bar:
+            entry.add(extracted)
+        entry.finish()
+        if len(entry.made) != len(ids):
+            raise ValueError(f"the front end gave {len(entry.made)} of {len(ids)} items")
+        index = [(made.item, made.length, made.audio_sha) for made in entry.made if made.kind]
+        quarantine = [(made.item, made.reason) for made in entry.made if not made.kind]
     pd.DataFrame(index, columns=["id", "length", "audio_sha"]).to_parquet(folder / "index.parquet", index=False)
     table = pd.DataFrame(quarantine, columns=["id", "reason"], dtype="string")
     table.to_parquet(folder / "quarantine.parquet", index=False)
     about = {"format": FORMAT, "frontend": frontend.fingerprint, "dimensions": frontend.dimensions}
-    about |= {"items": len(index), "quarantined": len(quarantine), "frames": frames}
+    about |= {"items": len(index), "quarantined": len(quarantine), "frames": sum(length for _, length, _ in index)}
     (folder / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     return table
-
-
-def _write_header(file, kind: str, frames: int, dimensions: int) -> None:
-    # numpy pads a header so that the first length may grow without moving what follows; all kinds are as long
-    header = {"descr": kind, "fortran_order": False, "shape": (frames, dimensions)}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _open(entry: Path) -> Features:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from affectspace.corpora import Corpus, Fault
 from affectspace.corpora.corpus import video_times
-from affectspace.features import Features, FeatureStore, VectorTable
+from affectspace.features import AudioFingerprint, Features, FeatureStore, VectorTable, Waveform
 from affectspace.training.frontends import cache_folder, medium
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import unusable
@@ -20,6 +20,7 @@ from affectspace.training.unused import reason_kind
 __all__ = ["NO_MODALITY", "ModalityRead", "extract", "items_digest", "nobody_has", "read_modality", "why_unread"]
 
 NO_MODALITY = "the item has none of the modalities"
+TOLD = {AudioFingerprint: "fingerprints", Waveform: "samples"}  # what is made where it is no feature
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,11 @@ def extract(
     else:
         part = ["box"] if column == "image" and "box" in items else []
         media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])
-    return FeatureStore(cache_folder()).extract(media, frontend, max_bad_share=1.0, progress=not quiet), ids
+    kind = TOLD.get(type(frontend), "features")
+    features = FeatureStore(cache_folder()).extract(
+        media, frontend, max_bad_share=1.0, progress=not quiet, what=f"{kind} of {corpus.name}"
+    )
+    return features, ids
 
 
 def items_digest(ids: Sequence[str], features: Features, rows: np.ndarray, frontend: Any) -> str:
