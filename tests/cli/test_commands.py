@@ -127,6 +127,7 @@ def test_broken_recordings_are_named_and_others_go_on(run, mine):
     code, out, err = run("train", "own.toml", "--json")
     assert code == 0, err
     assert json.loads(out)["counts"] is not None
+    assert isinstance(json.loads(out)["notes"], list)
     quarantine = json.loads(Path("runs/own/data.json").read_text())["corpora"][0]["quarantine"]
     assert [row["id"] for row in quarantine] == items["id"][:3].tolist()
     code, out, _ = run("embed", "runs/own", *paths, "mine/audio", "--out", "v.parquet")
@@ -197,6 +198,8 @@ def test_no_run_no_model_no_media(run, mine):
         "",
         "error: name one recipe, or one run folder with --resume: affectspace train RECIPE.toml",
     )
+    told = "error: --resume goes on with the run's own recipe and folder; leave out recipe, overrides and --out"
+    assert run("train", "--resume", "mine", "training.epochs=5") == (2, "", told)
     assert "holds no run" in run("train", "--resume", "mine")[2]
     assert "there is no model in mine" in run("embed", "mine", "mine")[2]
     assert "name at least one run folder" in run("evaluate")[2]

@@ -144,7 +144,9 @@ def test_an_interrupted_training_tells_how_to_go_on_with_its_own_folder(run, lay
     assert code == 130
     assert err == "interrupted; go on with: affectspace train --resume 'my run'"
     monkeypatch.setattr(training, "train_recipe", lambda *args, **kwargs: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert run("train", "own.toml", "--out", "other")[2] == "interrupted; nothing was begun; run it again"
+    assert (
+        run("train", "own.toml", "--out", "other")[2] == "interrupted; run it again; features that were made are kept"
+    )
 
 
 def test_any_other_command_that_is_interrupted(run, lay, monkeypatch):

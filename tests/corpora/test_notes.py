@@ -45,6 +45,15 @@ def test_numbers_without_a_scale(corpus):
     assert notes(corpus(ratings=ratings, card="[scales.valence]\nlow = 1\nhigh = 5\n")) == []
 
 
+def test_labels_without_a_rating_beside_rated_items(corpus):
+    items = ITEMS + "c,c.wav,x,sad\nd,d.wav,x,\n"
+    votes = "item,rater,dimension,value\na,r,emotion,sad\nb,r,emotion,sad\n"
+    assert notes(corpus(items, votes))[1:] == [
+        "1 items have a label and no rating of 'emotion', such as c: a recipe that reads these ratings leaves them "
+        'out, and one with labels.dimension = "label" reads the labels of all'
+    ]
+
+
 def test_a_rating_given_twice_is_a_fault(corpus):
     ratings = "item,rater,dimension,value\na,r,valence,2\na,r,valence,4\na,r,emotion,sad\na,r,emotion,angry\n"
     made = corpus(

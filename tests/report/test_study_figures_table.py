@@ -102,9 +102,9 @@ def test_what_spaces_know_of_speakers_has_a_table_that_marks_no_best(make_study,
         table.rows
         == table.first
         == (
-            ("from features %: speaker", "", (("90.0 (0.0)", False), ("90.0 (0.0)", False))),
-            ("from embeddings %: speaker", "", (("45.0 (7.1)", False), ("25.0 (7.1)", False))),
-            ("from embeddings by neighbours %: speaker", "", (("50.0 (0.0)", False), ("50.0 (0.0)", False))),
-            ("by chance %: speaker", "", (("10.0 (0.0)", False), ("10.0 (0.0)", False))),
+            ("from features %: speakers", "", (("90.0 (0.0)", False), ("90.0 (0.0)", False))),
+            ("from embeddings %: speakers", "", (("45.0 (7.1)", False), ("25.0 (7.1)", False))),
+            ("from embeddings by neighbours %: speakers", "", (("50.0 (0.0)", False), ("50.0 (0.0)", False))),
+            ("by chance %: speakers", "", (("10.0 (0.0)", False), ("10.0 (0.0)", False))),
         )
     )

@@ -32,6 +32,7 @@ def changed(**values):
             {"training": {"epcohs": 3}},
             "training: unknown key 'epcohs'; did you mean 'epochs'? legal: epochs, batch_size",
         ),
+        ({"epochs": 3}, "unknown key 'epochs'; did you mean 'training.epochs'? legal: name, seed"),
         ({"training": {"epochs": 0}}, "training.epochs is 0; legal: at least 1"),
         (
             {"protocol": {"kind": "leave_on"}},
@@ -91,7 +92,10 @@ def changed(**values):
         ({"augment": {"noise": [5, "x"]}}, "augment.noise.1 is 'x'; legal: a number"),
         ({"augment": {"speed": [1.1, 0.9]}}, "augment.speed: in [1.1, 0.9] the ends are swapped; give [0.9, 1.1]"),
         ({"augment": {"speed": [0.1, 0.9]}}, "augment: speed is [0.1, 0.9]; give [lowest, highest] within 0.5 to 2"),
-        ({"labels": {"kind": "classes", "names": "ab"}}, "labels.names is 'ab'; legal: a list, in [ ]"),
+        (
+            {"labels": {"kind": "classes", "names": "ab"}},
+            "labels.names is 'ab'; legal: a list, in [ ], such as",
+        ),
         ({"labels": {"kind": "classes", "names": ["a", 2]}}, "labels.names.1 is 2; legal: a text"),
         ({"labels": {"kind": "classes", "names": ["a", "b"], "soft": "?"}}, "labels.soft is '?'; legal: true or false"),
         (

@@ -41,11 +41,13 @@ def train(
     from affectspace.training.remarks import remarks
     from affectspace.training.unused import unlabelled_told, unused, unused_told
 
-    if (recipe is None) == (resume is None):
+    if recipe is None and resume is None:
         raise InputError("name one recipe, or one run folder with --resume: affectspace train RECIPE.toml")
     if resume is not None:
-        if overrides or out:
-            raise InputError("--resume goes on with the run's own recipe and folder; leave out overrides and --out")
+        if recipe is not None or overrides or out:
+            raise InputError(
+                "--resume goes on with the run's own recipe and folder; leave out recipe, overrides and --out"
+            )
         if not (resume / "recipe.toml").is_file():
             raise InputError(f"{resume} holds no run (no recipe.toml); give the folder that affectspace train printed")
         loaded, folder = load_recipe(resume / "recipe.toml"), resume
@@ -57,10 +59,14 @@ def train(
         run = train_recipe(loaded, new_folder(folder), resume=resume is not None, quiet=as_json)
     except KeyboardInterrupt:
         kept = (folder / "recipe.toml").is_file()
-        how = f"go on with: affectspace train --resume {quoted(folder)}" if kept else "nothing was begun; run it again"
+        how = (
+            f"go on with: affectspace train --resume {quoted(folder)}"
+            if kept
+            else "run it again; features that were made are kept"
+        )
         raise KeyboardInterrupt(how) from None
     if as_json:
-        print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data)}))
+        print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data), "notes": remarks(run)}))
         return
     comparison([run])
     by_modality(run.by_modality, not run.pools_modalities)

@@ -41,6 +41,7 @@ def notes(corpus: Corpus) -> list[str]:
         ]
     if lacking.any():
         told.append(_without_label(items, lacking))
+    told += _without_rating(corpus)
     speakers = items["speaker"]
     shown = ' (the person who is shown), or split by = "item"' if items["audio"].isna().all() else ""
     if speakers.isna().all():
@@ -98,3 +99,18 @@ def _where_labels_may_be(corpus: Corpus) -> str:
         f"such as {', '.join(others[:12])}, say which in corpus.toml: "
         f'[columns] label = "{others[0]}", or [vote_counts] for counts of votes'
     )
+
+
+def _without_rating(corpus: Corpus) -> list[str]:
+    """Of categories alone: a scale has no labels of its own that could be missed."""
+    ratings, labels = corpus.ratings, corpus.items["label"].notna()
+    told = []
+    for dimension in sorted({*ratings["dimension"].dropna()} - {*corpus.card.scales}):
+        rated = corpus.items["id"].isin(ratings["item"][ratings["dimension"] == dimension])
+        if rated.any() and (bare := labels & ~rated).any():
+            told.append(
+                f"{bare.sum()} items have a label and no rating of {dimension!r}, such as "
+                f"{corpus.items['id'][bare].iloc[0]}: a recipe that reads these ratings leaves them out, and one with "
+                'labels.dimension = "label" reads the labels of all'
+            )
+    return told

@@ -9,6 +9,7 @@ from affectspace.report.phrases import counted, listed, named
 from affectspace.studies.results import StudyResults
 from affectspace.studies.study import NO_EFFECT
 from affectspace.studies.summary import FEW_SEEDS, SplitSummary
+from affectspace.training.of_languages import steady_told
 from affectspace.training.remarks import item_remarks
 from affectspace.training.run import Run
 
@@ -168,10 +169,11 @@ def corpora(shown: Examples) -> list[dict[str, Any]]:
 
 
 def items(results: StudyResults) -> list[str]:
-    """What the tested items of a split do not show, once for all splits of which it is true."""
+    """What tested items do not show, and few languages do not tell, once for all splits of which it is true."""
     where: dict[str, list[str]] = {}
     for split in results.splits:
-        for sentence in dict.fromkeys(told for run in results.examples(split) for told in item_remarks(run)):
+        told = ((*item_remarks(run), *steady_told(run.data.get("steady") or {})) for run in results.examples(split))
+        for sentence in dict.fromkeys(each for sentences in told for each in sentences):
             where.setdefault(sentence, []).append(split)
     return [f"{listed(splits)}: {sentence}" for sentence, splits in where.items()]
 

@@ -17,6 +17,7 @@ from affectspace.metrics.scores import (
     Figure,
 )
 from affectspace.report.phrases import NONE
+from affectspace.report.probe_table import ASKED
 from affectspace.studies.results import PARTS, PLACES, StudyResults
 from affectspace.studies.study import slug
 from affectspace.studies.summary import SplitSummary
@@ -93,7 +94,11 @@ def figure_tables(results: StudyResults, splits: Sequence[SplitSummary]) -> list
             tables.append(FigureTable(name, results.recipes, tuple(_rows(figures, results.recipes, alike))))
         for begin, name, known in TOGETHER:
             keys = {key: key.removeprefix(begin).replace("+", " + ") for key in own.columns if key.startswith(begin)}
-            keys = {key: told for key, told in keys.items() if _figure_of(key) in known and own[key].notna().any()}
+            keys = {
+                key: _in_words(told)
+                for key, told in keys.items()
+                if _figure_of(key) in known and own[key].notna().any()
+            }
             alike = _of_as_many(own, begin, ranked)
             rows = tuple(_rows(own[["recipe", *keys]].rename(columns=keys), results.recipes, alike, known))
             tables += [FigureTable(f"{split.split}, {name}", results.recipes, rows, MAIN)] if rows else []
@@ -168,6 +173,12 @@ def _rows(
         unit = " %" if shares else ""
         whose = "" if known is None or key in all_known else f": {key.rpartition('.')[0]}"
         yield (known.title if known is not None else key) + unit + whose, better or "", cells
+
+
+def _in_words(key: str) -> str:
+    """What a probe asks in place of its key; others as they are."""
+    asked, dot, figure = key.rpartition(".")
+    return f"{ASKED.get(asked, asked)}{dot}{figure}"
 
 
 def _figure_of(key: str) -> str:

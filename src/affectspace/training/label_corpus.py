@@ -47,6 +47,11 @@ def label_corpora(recipe: Recipe) -> list[LabelledCorpus]:
     Raises:
         InputError: an empty corpus, two of one name, labels outside the space, or no item to use.
     """
+    if not Path(recipe.data).is_dir():
+        raise InputError(
+            f"there is no folder {recipe.data}, in which the recipe's corpora should lie; its data is relative to the "
+            "recipe's own folder, and data=FOLDER on the command line to yours"
+        )
     corpora: list[Corpus] = []
     for entry in recipe.corpora:
         corpus = open_corpus(Path(recipe.data) / entry.path, entry.adapter)

@@ -99,20 +99,28 @@ def without_label_told(corpora: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def namesakes_told(found: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A sentence for each, and what to do.
+    """A sentence for each corpus that is tested, and what to do.
 
     Example:
-        >>> [sentence] = namesakes_told([{"corpus": "b", "train": "a", "speakers": 1, "of": 2, "example": "S2"}])
+        >>> found = [{"corpus": "b", "train": name, "speakers": 1, "of": 2, "example": "S2"} for name in "ac"]
+        >>> [sentence] = namesakes_told(found)
         >>> sentence.partition(". ")[0]
-        "1 of 2 speakers of b bears the name of a speaker of a, of whom training knows, such as 'S2'"
+        "1 of 2 speakers of b bears the name of a speaker of a, of whom training knows, such as 'S2', and 1 of one of c"
     """
-    return [
-        f"{each['speakers']} of {each['of']} speakers of {each['corpus']} bear{'s' * (each['speakers'] == 1)} the name "
-        f"of a speaker of {each['train']}, of whom training knows, such as {each['example']!r}. Names count within a "
-        "corpus, so nothing kept them apart: if they are the same people, this is no test on unseen ones, so leave "
-        "their items out of one of the two; if they are others, name the speakers of one corpus otherwise."
-        for each in found
-    ]
+    tested: dict[str, list[Mapping[str, Any]]] = {}
+    for each in found:
+        tested.setdefault(each["corpus"], []).append(each)
+    sentences = []
+    for corpus, (first, *others) in tested.items():
+        more = "".join(f", and {each['speakers']} of one of {each['train']}" for each in others)
+        sentences.append(
+            f"{first['speakers']} of {first['of']} speakers of {corpus} bear{'s' * (first['speakers'] == 1)} the name "
+            f"of a speaker of {first['train']}, of whom training knows, such as {first['example']!r}{more}. Names "
+            "count within a corpus, so nothing kept them apart: if they are the same people, this is no test on unseen "
+            "ones, so leave their items out of one of the two; if they are others, name the speakers of one corpus "
+            "otherwise."
+        )
+    return sentences
 
 
 def not_finite_told(lost: Mapping[str, Mapping[str, int]], answered: bool) -> list[str]:

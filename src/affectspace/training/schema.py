@@ -18,10 +18,16 @@ class Section(BaseModel):
     def _know_every_key(cls, values: Any) -> Any:
         for key in values if isinstance(values, dict) else ():
             if key not in cls.model_fields:
-                near = difflib.get_close_matches(key, cls.model_fields, 1, 0.5)
+                below = [f"{name}.{key}" for name, each in cls.model_fields.items() if _has_key(each.annotation, key)]
+                near = below or difflib.get_close_matches(key, cls.model_fields, 1, 0.5)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise ValueError(f"unknown key {key!r}; {hint}legal: {', '.join(cls.model_fields)}")
         return values
+
+
+def _has_key(section: Any, key: str) -> bool:
+    """Whether it is a section, and one that knows the key."""
+    return isinstance(section, type) and issubclass(section, Section) and key in section.model_fields
 
 
 def kind_of(section: Any) -> Any:
@@ -120,6 +126,8 @@ def _told(where: str, faults: list[dict[str, Any]]) -> list[str]:
                 legal.append(expected)
             case "tuple_type" if isinstance(fault["input"], dict):
                 legal.append(f"a list of tables, [[{where}]]")
+            case "tuple_type" | "list_type" if isinstance(fault["input"], str):
+                legal.append(f'{LEGAL[fault["type"]]}, such as ["{fault["input"]}"]')
             case known if known in LEGAL:
                 legal.append(LEGAL[known].format(**context))
             case _:
