@@ -44,7 +44,11 @@ def test_columns_without_a_name_may_be_several(tmp_path):
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"is an old Excel workbook"),
         ("id,audio\na,a.wav\n".encode("utf-16"), r"is UTF-16.*iconv -f utf-16 -t utf-8 items\.csv"),
         ("id,audio\na,ä.wav\n".encode("latin-1"), r"not UTF-8 \(byte 0xe4 in line 2\).*iconv -f latin1"),
-        ("", r"items\.csv cannot be read as a table"),
+        (
+            "",
+            r"items\.csv is empty; the first line of a table names its columns, and each further line is a row",
+        ),
+        (" \n\n", r"items\.csv is empty; .*, or copy it again from where it is whole$"),
         ('id,audio\na,"a.wav\n', r"cannot be read as a table"),
     ],
 )

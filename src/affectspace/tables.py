@@ -50,6 +50,11 @@ def parse_csv(text: str, path: Path, separator: str = ",") -> pd.DataFrame:
     Raises:
         InputError: naming ``path``.
     """
+    if not text.strip():
+        raise InputError(
+            f"{path} is empty; the first line of a table names its columns, and each further line is a row: write it "
+            "anew, or copy it again from where it is whole"
+        )
     try:
         _check_header(path, text, separator)
         with warnings.catch_warnings():

@@ -160,6 +160,12 @@ def test_speakers_of_one_name_in_two_corpora_or_languages_are_told(run, tmp_path
         (["alva", "alva"], "two corpora are named 'alva'; give one of them another name in its corpus.toml"),
         (["alva", "--split", "no.csv"], "there is no table no.csv; give the path of a CSV or Parquet file"),
         (
+            ["alva", "--split", "head.csv"],
+            "error: head.csv has a header (id, fold, part) and no rows below it; write a row for each item and fold, "
+            "with the id of the item and its part",
+        ),
+        (["alva", "--split", "empty.csv"], "error: empty.csv is empty; the first line of a table names its columns"),
+        (
             ["alva", "--split", "odd.csv"],
             "1 of 1 ids of odd.csv are of no item of alva, such as 's01-01x' in row 1 (did",
         ),
@@ -168,6 +174,8 @@ def test_speakers_of_one_name_in_two_corpora_or_languages_are_told(run, tmp_path
 def test_input_of_no_use_is_told_before_anything_is_heard(run, alva, tmp_path, monkeypatch, words, told):
     alva()
     (tmp_path / "odd.csv").write_text("id,part\ns01-01x,train\n")
+    (tmp_path / "head.csv").write_text("id,fold,part\n")
+    (tmp_path / "empty.csv").write_text("")
     monkeypatch.setattr("affectspace.training.heard.extract", lambda *_: pytest.fail("is heard"))
     code, out, error = run("audit", *words)
     assert (code, out) == (2, "")

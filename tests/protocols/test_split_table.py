@@ -124,6 +124,24 @@ def test_named_twice_for_one_part_is_named_once():
         ({"id": ["a1", "a2"], "part": ["dev", "test"]}, "has validate and test alone"),
         ({"id": ["a1"], "part": [None]}, "names no part of any item"),
         (
+            {"id": ["a1"], "fold": ["1"], "part": [None]},
+            "^lists.csv names no part of any item; it must say which items",
+        ),
+        (
+            {"id": [], "fold": [], "part": []},
+            r"^lists.csv has a header \(id, fold, part\) and no rows below it; write a row for each item and fold",
+        ),
+        ({"id": [], "part": []}, r"has a header \(id, part\) and no rows below it; "),
+        ({"id": [], "fold1": [], "fold2": []}, r"has a header \(id, fold1, fold2\) and no rows below it; "),
+        (
+            {"id": ["x", "y"], "part": ["train", "test"]},
+            "^2 of 2 ids of lists.csv are of no item of a, b, such as 'x' in",
+        ),
+        (
+            {"id": ["x"], "fold": ["1"], "part": [None]},
+            "^1 of 1 ids of lists.csv are of no item of a, b, such as 'x' in",
+        ),
+        (
             {"id": ["a1", "a2"], "part": ["train", "test"], "fold": ["1", None]},
             "row 2 of lists.csv names no fold; fill",
         ),

@@ -66,8 +66,8 @@ def read_folds(table: pd.DataFrame, items: pd.DataFrame, where: str = "the table
         where: what to call the table in an error.
 
     Raises:
-        InputError: missing columns, a word that is no part, ids that no item or several have (it counts them and names
-            the nearest), or a fold without training items, or with nothing to test or to validate.
+        InputError: missing columns, no rows, a word that is no part, ids that no item or several have (it counts them
+            and names the nearest), or a fold without training items, or with nothing to test or to validate.
 
     Example:
         >>> items = pd.DataFrame({"id": list("1234"), "corpus": "a", "speaker": list("xyzx")})
@@ -81,7 +81,14 @@ def read_folds(table: pd.DataFrame, items: pd.DataFrame, where: str = "the table
     """
     table = table.rename(columns={column: str(column).strip().lower() for column in table.columns})
     long, ids = _long(table, where)
+    if not len(table):
+        raise InputError(
+            f"{where} has a header ({', '.join(map(str, table.columns))}) and no rows below it; write a row for each "
+            "item and fold, with the id of the item and its part"
+        )
     rows = _rows(table, ids, items, where)
+    if not long:  # folds that no item has a part in are none
+        raise _lacks(where, [])
     return [
         _fold(str(name), parts.to_numpy(object), rows[parts.index.to_numpy()], items, where)
         for name, parts in long.items()
@@ -182,9 +189,7 @@ def _fold(name: str, parts: np.ndarray, rows: np.ndarray, items: pd.DataFrame, w
     named = {part: np.unique(rows[parts == part]) for part in WORDS}
     there = [part for part in named if len(named[part])]
     if "train" not in there or len(there) == 1:
-        has = f"has {' and '.join(there)} alone" if there else "names no part of any item"
-        of = f"fold {name!r} of {where}" if name else where
-        raise InputError(f"{of} {has}; it must say which items train, and which validate or are tested")
+        raise _lacks(f"fold {name!r} of {where}" if name else where, there)
     twice = [
         _twice(items, (one, other), both)
         for one, other in sorted(combinations(WORDS, 2), key=lambda pair: pair != ("train", "test"))
@@ -194,6 +199,11 @@ def _fold(name: str, parts: np.ndarray, rows: np.ndarray, items: pd.DataFrame, w
     validate = np.setdiff1d(named["validate"], named["test"])
     split = Split(name, train, validate, named["test"]) if len(train) else None
     return Fold(name, named, split, tuple(twice))
+
+
+def _lacks(of: str, there: list[str]) -> InputError:
+    has = f"has {' and '.join(there)} alone" if there else "names no part of any item"
+    return InputError(f"{of} {has}; it must say which items train, and which validate or are tested")
 
 
 def _twice(items: pd.DataFrame, parts: tuple[str, str], rows: np.ndarray) -> Leak:
