@@ -130,12 +130,41 @@ def test_folds_are_told_one_by_one(run, alva, tmp_path):
     code, out, _ = run("audit", "alva", "--split", "lists.parquet")
     assert code == 1
     assert "fold 1: train 12, test 12; no leak\nfold 2: train 12, test 12; 1 leak\n  - 2 sessions are in both" in out
+    assert "; give all items of a session the same part, or accept it by --allow session\n" in out
     assert "1 of 2 folds leak: session in 1\n" in out
     wide = clean.rename(columns={"part": "fold1"}).assign(fold2=leaky["part"])
     wide[wide["id"] != "s01-00"].to_csv(tmp_path / "wide.csv", index=False)
     code, out, _ = run("audit", "alva", "--split", "wide.csv")
     assert (code, "fold2: train 11, test 12; 1 leak\n" in out) == (1, True)
     assert "note: 1 of 24 items are in no part\n" in out
+
+
+def test_what_is_allowed_is_told_and_is_no_leak(run, alva, tmp_path):
+    """As by a recipe's allow: scripts that cross are counted, and the exit code is of what else crosses."""
+    items = alva(cells={"s04-04": {"script": "s02"}})
+    clean, leaky = parts(items), parts(items, ("s02", "s03"))  # which parts both sessions
+    pd.concat([clean.assign(fold="1"), leaky.assign(fold="2")]).to_csv(tmp_path / "lists.csv", index=False)
+    clean.to_csv(tmp_path / "one.csv", index=False)
+    assert run("audit", "alva", "--split", "one.csv")[0] == 1
+    code, out, _ = run("audit", "alva", "--split", "one.csv", "--allow", "script")
+    assert code == 0
+    told = "  - allowed: 1 script is in both train (6 items) and test (1 item), such as 'alva/s02' ('alva/s02-00' and "
+    assert f"the split: train 12, test 12; no leak, 1 allowed\n{told}'alva/s04-04')\n" in out
+    assert (
+        "next:\n  affectspace train RECIPE.toml   (docs/audit.md tells how a recipe takes this split, and its protocol "
+        'needs allow = ["script"])\n'
+    ) in out
+    code, out, _ = run("audit", "alva", "--split", "lists.csv", "--allow", "script", "audio")
+    assert code == 1
+    assert "1 of 2 folds leak: session in 1; allowed: script in 2\n" in out
+    code, out, _ = run("audit", "alva", "--split", "lists.csv", "--allow", "script", "--allow", "session", "--json")
+    assert code == 0
+    one, two = json.loads(out)["folds"]
+    assert one["leaks"] == two["leaks"] == []
+    assert [(leak["group"], leak["groups"]) for leak in one["allowed"] + two["allowed"]] == [
+        ("script", 1), ("session", 2), ("script", 1),
+    ]  # fmt: skip
+    assert one["allowed"][0]["told"] == f"{told.removeprefix('  - allowed: ')}'alva/s04-04')"
 
 
 def test_speakers_of_one_name_in_two_corpora_or_languages_are_told(run, tmp_path):
@@ -158,6 +187,12 @@ def test_speakers_of_one_name_in_two_corpora_or_languages_are_told(run, tmp_path
     [
         ([], "name at least one corpus: affectspace audit CORPUS"),
         (["alva", "alva"], "two corpora are named 'alva'; give one of them another name in its corpus.toml"),
+        (["alva", "--allow", "script"], "error: --allow speaks of a split; name its list with --split"),
+        (
+            ["alva", "--split", "odd.csv", "--allow", "script", "speker"],
+            "error: there is no kind of group to allow, 'speker'; did you mean 'speaker'? legal: speaker, session, "
+            "script, audio, near_audio",
+        ),
         (["alva", "--split", "no.csv"], "there is no table no.csv; give the path of a CSV or Parquet file"),
         (
             ["alva", "--split", "head.csv"],

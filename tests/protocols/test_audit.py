@@ -101,7 +101,8 @@ def test_each_leak_is_one_sentence_with_count_example_and_remedy():
     assert str(error.value) == (
         "split 'mine' leaks:\n"
         "- 2 speakers are in both train (2 items) and test (3 items), such as 'a/x' ('a/i0' and 'a/i3'); "
-        'split by speaker, or accept it and say so with allow = ["speaker"] in [protocol]'
+        'split by speaker (by = "speaker" in [protocol], of kind grouped_folds or leave_one_out), or accept it and say '
+        'so with allow = ["speaker"] in [protocol]'
     )
     assert error.value.exit_code == 2
 
@@ -111,9 +112,10 @@ def test_a_split_without_the_leak_is_a_remedy_and_one_with_it_is_none():
     clean, leaky = Split("clean", [0, 3], [1], []), Split("leaky", [0], [1], [3])
     with pytest.raises(LeakError) as error:
         refuse_leaks(items, Split("mine", [0], [1], [3]), (), [("leak", leaky), ("make it clean", clean)])
-    assert "; split by speaker, or make it clean, or accept it and say so" in str(error.value)
+    assert "; split by speaker (by = " in str(error.value)
+    assert " or leave_one_out), or make it clean, or accept it and say so" in str(error.value)
     worse = Split("worse", [2], [1], [3])  # no speaker leaks, and a session does
-    with pytest.raises(LeakError, match=r"; split by speaker, or accept it"):
+    with pytest.raises(LeakError, match=r" or leave_one_out\), or accept it"):
         refuse_leaks(items, Split("mine", [0], [1], [3]), (), [("make it worse", worse)])
     refuse_leaks(items, clean, (), (pytest.fail("is not asked for") for _ in range(1)))
 
@@ -164,7 +166,11 @@ def test_the_remedy_and_the_protocol_it_names_do_not_send_each_other_in_circles(
     items = pd.DataFrame({"id": [f"i{k}" for k in range(12)], "corpus": "a", "session": sessions})
     [leak] = audit(items, Split("by hand", range(6), [], range(6, 12)))
     assert leak.nameless == 9
-    assert "split by session (first fill the column 'session' of the 9 items that have none, with the" in str(leak)
+    assert (
+        'split by session (by = "session" in [protocol], of kind grouped_folds or leave_one_out; first fill the column '
+        "'session' of the 9 items that have none, with the item's own id where it belongs with no other)"
+    ) in str(leak)
+    assert leak.remedy_in_list == "give all items of a session the same part, or accept it by --allow session"
     with pytest.raises(InputError) as caught:
         grouped_k_fold(items, "session", folds=3)
     assert str(caught.value).startswith(
@@ -232,4 +238,15 @@ def test_near_leaks_equal_a_comparison_of_every_pair(seed):
 
 def test_items_in_two_parts_are_told_without_a_column_to_fill():
     leak = Leak("item", ("train", "test"), 2, (2, 2), "'a/x'", ("'a/x'", "'a/x'"))
-    assert (leak.fact, leak.remedy) == ("2 items are in both train and test, such as 'a/x'", "keep each in one of them")
+    assert leak.fact == "2 items are in both train and test, such as 'a/x'"
+    assert leak.remedy == leak.remedy_in_list == "keep each in one of them"
+
+
+def test_who_validates_is_drawn_by_another_key_in_some_kinds_of_protocol():
+    (leak,) = audit(speakers("x", "x", "y"), Split("s", [0], [1], [2]))
+    assert leak.remedy == 'split by speaker (validate_by or by = "speaker" in [protocol], whichever its kind has)'
+
+
+def test_copies_may_be_allowed_in_a_list_too():
+    (leak,) = audit(near(list("1213"), [None] * 4), Split("mine", [0, 1], [], [2, 3]))
+    assert leak.remedy_in_list == "remove one copy of each recording, or accept it by --allow audio"

@@ -20,7 +20,7 @@ def test_who_shares_a_session_may_validate_within_it(lay_duo, tmp_path):
     values = lay_duo(tmp_path)
     told = refused(values)
     assert (
-        'split by session, or set within = "session" in [protocol], so that the others of the tested speaker\'s '
+        ' or leave_one_out), or set within = "session" in [protocol], so that the others of the tested speaker\'s '
         'session validate, or accept it and say so with allow = ["session"] in [protocol]'
     ) in told
     assert 'set within = "session" and leave validate_groups out in [protocol], so that' in refused(
@@ -33,12 +33,18 @@ def test_within_is_no_remedy_where_it_cannot_be_or_leaks_more(lay_duo, tmp_path)
     values = lay_duo(tmp_path)
     table = pd.read_csv(tmp_path / "duo/items.csv")
     table.assign(session="one").to_csv(tmp_path / "duo/items.csv", index=False)  # nobody would be left to train
-    assert "split by session, or accept it" in refused(values)
+    assert (
+        'split by session (by = "session" in [protocol], of kind grouped_folds or leave_one_out), or accept it'
+        in refused(values)
+    )
     # those who say what the tested speaker says would validate, and the same people say other things in training
     table["speaker"] = [f"s{row % 5}" for row in range(len(table))]
     table["script"] = [f"line {row % 24}" for row in range(len(table))]
     table.drop(columns="session").to_csv(tmp_path / "duo/items.csv", index=False)
-    assert "split by script, or accept it" in refused(values)
+    assert (
+        'split by script (by = "script" in [protocol], of kind grouped_folds or leave_one_out), or accept it'
+        in refused(values)
+    )
     assert "speakers are in both train" in refused(values, within="script")
 
 

@@ -28,6 +28,7 @@ SHOWN = 12  # groups of copies
 def audit(
     *corpora: Path,
     split: Path | None = None,
+    allow: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)] = (),
     adapter: str | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
@@ -36,7 +37,7 @@ def audit(
     All recordings are heard: a copy is found at another level, in another coding or rate, with silence before or
     behind, trimmed, or with slight noise. Pictures and videos are not compared.
 
-    Exit code 1 when a split leaks.
+    Exit code 1 when a split leaks what is not allowed.
 
     Parameters
     ----------
@@ -45,6 +46,9 @@ def audit(
     split
         A table (CSV or Parquet) with the columns id and part (train, validate or dev, test), and fold where there are
         several. What leaks by speaker, session, script, identical or near-identical recording is told fold by fold.
+    allow
+        What may be on two sides of the split, as a recipe's protocol.allow: speaker, session, script, audio,
+        near_audio. It is counted and told, and is no leak.
     adapter
         Read the corpora as this one, where their layout does not tell.
     as_json
@@ -52,12 +56,16 @@ def audit(
     """
     if not corpora:
         raise InputError("name at least one corpus: affectspace audit CORPUS")
+    if allow and split is None:
+        raise InputError("--allow speaks of a split; name its list with --split")
 
     from affectspace.corpora import open_corpus
+    from affectspace.protocols.audit import legal_kinds
     from affectspace.protocols.split_table import read_folds
     from affectspace.tables import read_table
     from affectspace.training.heard import hear, own_items
 
+    allowed = legal_kinds(allow)
     opened = [open_corpus(path, adapter) for path in corpora]
     if twice := [name for name, times in Counter(corpus.name for corpus in opened).items() if times > 1]:
         raise InputError(f"two corpora are named {twice[0]!r}; give one of them another name in its corpus.toml")
@@ -66,7 +74,7 @@ def audit(
     heard = hear(opened, quiet=as_json)
     if not as_json:
         _tell_heard(opened, heard)
-    found = _copies(heard, as_json) if folds is None else _leaks(heard, folds, as_json)
+    found = _copies(heard, as_json) if folds is None else _leaks(heard, folds, allowed, as_json)
     if as_json:
         about = {"corpora": [{"name": corpus.name, "items": len(corpus)} for corpus in opened]}
         read = {"named": heard.recordings, "without_fingerprint": heard.without_fingerprint, "unheard": heard.unheard}
@@ -76,7 +84,10 @@ def audit(
     elif any(fold["leaks"] for fold in found["folds"]):
         next_commands(f"affectspace audit {quoted(*corpora)}   (lists the copies)")
     else:
-        next_commands("affectspace train RECIPE.toml   (docs/audit.md tells how a recipe takes this split)")
+        crossing = {leak["group"]: None for fold in found["folds"] for leak in fold["allowed"]}
+        words = ", ".join(f'"{kind}"' for kind in crossing)
+        needs = f", and its protocol needs allow = [{words}]" if crossing else ""
+        next_commands(f"affectspace train RECIPE.toml   (docs/audit.md tells how a recipe takes this split{needs})")
     sys.exit(any(fold["leaks"] for fold in found.get("folds", ())))
 
 
@@ -160,25 +171,29 @@ def _tell_copies(groups: "Sequence[CopyGroup]", names: "pd.Series[str]", recordi
         print(f"{apart:,} of these groups {have} several speakers, so a split by speaker may leak: remove all but one")
 
 
-def _leaks(heard: "Heard", folds: "Sequence[Fold]", quiet: bool) -> dict[str, Any]:
-    """What each fold leaks, told unless ``quiet``."""
+def _leaks(heard: "Heard", folds: "Sequence[Fold]", allow: frozenset[str], quiet: bool) -> dict[str, Any]:
+    """What each fold leaks, and what of it is allowed, told unless ``quiet``."""
     from affectspace.protocols import GROUPS, groups_of
 
     items = heard.items
-    found = [fold.leaks(items) for fold in folds]
+    crossing = [fold.leaks(items) for fold in folds]
+    found = [[leak for leak in leaks if leak.group not in allow] for leaks in crossing]
+    allowed = [[leak for leak in leaks if leak.group in allow] for leaks in crossing]
     used = sorted({int(row) for fold in folds for rows in fold.rows.values() for row in rows})
     unnamed = {kind: int(groups_of(items, kind).iloc[used].isna().sum()) for kind in GROUPS if kind != "audio"}
     if not quiet:
-        for fold, leaks in zip(folds, found):
+        for fold, leaks, accepted in zip(folds, found, allowed):
             counts = ", ".join(f"{part} {count:,}" for part, count in fold.counts.items())
             how_many = f"{len(leaks) or 'no'} leak{'' if len(leaks) < 2 else 's'}"
-            print(f"{_title(fold)}: {counts}; {how_many}")
+            print(f"{_title(fold)}: {counts}; {how_many}{f', {len(accepted)} allowed' if accepted else ''}")
             for leak in leaks:
-                print(f"  - {leak.fact}; {leak.remedy}")
+                print(f"  - {leak.fact}; {leak.remedy_in_list}")
+            for leak in accepted:
+                print(f"  - allowed: {leak.fact}")
         if len(folds) > 1:
-            kinds = Counter(kind for leaks in found for kind in {leak.group for leak in leaks})
-            told = ", ".join(f"{kind} in {count}" for kind, count in kinds.most_common())
-            print(f"{sum(map(bool, found))} of {len(folds)} folds leak{f': {told}' if told else ''}")
+            kinds, others = _kinds(found), _kinds(allowed)
+            told = f"{sum(map(bool, found))} of {len(folds)} folds leak{f': {kinds}' if kinds else ''}"
+            print(f"{told}{f'; allowed: {others}' if others else ''}")
         for kind, count in unnamed.items():
             what = "recording that can be compared" if kind == "near_audio" else kind
             fill = "" if kind == "near_audio" else f"; fill the column {kind!r}, where it is known"
@@ -188,8 +203,13 @@ def _leaks(heard: "Heard", folds: "Sequence[Fold]", quiet: bool) -> dict[str, An
         if without := len(items) - len(used):
             print(f"note: {without:,} of {len(items):,} items are in no part")
     told = [
-        {"fold": fold.name, "items": fold.counts, "leaks": [_leak(leak) for leak in leaks]}
-        for fold, leaks in zip(folds, found)
+        {
+            "fold": fold.name,
+            "items": fold.counts,
+            "leaks": [_leak(leak, f"{leak.fact}; {leak.remedy_in_list}") for leak in leaks],
+            "allowed": [_leak(leak, leak.fact) for leak in accepted],
+        }
+        for fold, leaks, accepted in zip(folds, found, allowed)
     ]
     return {"folds": told, "unnamed": unnamed, "in_no_part": len(items) - len(used)}
 
@@ -198,12 +218,18 @@ def _title(fold: "Fold") -> str:
     return "the split" if not fold.name else fold.name if fold.name.startswith("fold") else f"fold {fold.name}"
 
 
-def _leak(leak: "Leak") -> dict[str, Any]:
+def _kinds(found: "Sequence[Sequence[Leak]]") -> str:
+    """In how many folds something of each kind crosses; empty where nothing does."""
+    kinds = Counter(kind for leaks in found for kind in {leak.group for leak in leaks})
+    return ", ".join(f"{kind} in {count}" for kind, count in kinds.most_common())
+
+
+def _leak(leak: "Leak", told: str) -> dict[str, Any]:
     return {
         "group": leak.group,
         "parts": leak.parts,
         "groups": leak.groups,
         "items": leak.items,
         "example": [item.strip("'") for item in leak.example_items],
-        "told": f"{leak.fact}; {leak.remedy}",
+        "told": told,
     }

@@ -11,17 +11,13 @@ from affectspace.errors import InputError, LeakError
 from affectspace.protocols.groups import GROUPS, column_of, groups_of, item_name, legal
 from affectspace.protocols.split import PARTS, Split
 
-__all__ = ["Leak", "audit", "kept_apart", "refuse_leaks"]
+__all__ = ["Leak", "audit", "kept_apart", "legal_kinds", "refuse_leaks"]
 
-_REMEDY = {
-    "speaker": "split by speaker",
-    "session": "split by session",
-    "script": "split by script",
+_REMEDY = {  # of what has no column that a recipe could split by
     "audio": "remove one copy of each {}",
     "near_audio": "remove all but one of each",
     "item": "keep each in one of them",
 }
-_NAMES_NO_COLUMN = ("audio", "near_audio", "item")
 
 
 @dataclass(frozen=True)
@@ -78,15 +74,29 @@ class Leak:
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
-        remedy = _REMEDY[self.group].format(self.media)
-        if self.group in _NAMES_NO_COLUMN or not self.nameless:
-            return remedy
-        have = "has" if self.nameless == 1 else "have"
-        return (
-            f"{remedy} (first fill the column {self.group!r} of the {_count(self.nameless)} that {have} none, with the "
-            "item's own id where it belongs with no other)"
-        )
+        """What to do about it in a recipe."""
+        if self.group in _REMEDY:
+            return _REMEDY[self.group].format(self.media)
+        key = f'by = "{self.group}" in [protocol]'
+        if "test" in self.parts:
+            key += ", of kind grouped_folds or leave_one_out"
+        else:
+            key = f"validate_by or {key}, whichever its kind has"
+        if self.nameless:
+            have = "has" if self.nameless == 1 else "have"
+            key += (
+                f"; first fill the column {self.group!r} of the {_count(self.nameless)} that {have} none, with the "
+                "item's own id where it belongs with no other"
+            )
+        return f"split by {self.group} ({key})"
+
+    @property
+    def remedy_in_list(self) -> str:
+        """What to do about it in a list of who trains, who validates and who is tested."""
+        if self.group == "item":
+            return _REMEDY[self.group]
+        remedy = _REMEDY.get(self.group, f"give all items of a {self.group} the same part").format(self.media)
+        return f"{remedy}, or accept it by --allow {self.group}"
 
 
 def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[Leak]:
@@ -114,12 +124,11 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
         >>> items = pd.DataFrame({"id": list("123"), "corpus": "a", "speaker": ["x", "y", "x"]})
         >>> for leak in audit(items, Split("by hand", [0], [1], [2])):
         ...     print(leak)
-        1 speaker is in both train (1 item) and test (1 item), such as 'a/x' ('a/1' and 'a/3'); split by speaker,
+        1 speaker is in both train (1 item) and test (1 item), such as 'a/x' ('a/1' and 'a/3'); split by speaker
+        (by = "speaker" in [protocol], of kind grouped_folds or leave_one_out),
         or accept it and say so with allow = ["speaker"] in [protocol]
     """
-    allowed = {*split.allowed, *([allow] if isinstance(allow, str) else allow)}
-    for word in sorted(allowed):
-        legal(word, GROUPS, "kind of group to allow,")
+    allowed = legal_kinds([*split.allowed, *([allow] if isinstance(allow, str) else allow)])
     last = max(int(getattr(split, part)[-1]) for part in PARTS if len(getattr(split, part)))
     if last >= len(items):
         raise InputError(f"split {split.name!r} holds row {last}, and the items have rows 0..{len(items) - 1}")
@@ -128,6 +137,24 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
         if kind not in allowed:
             leaks += _leaks(items, split, kind)
     return leaks
+
+
+def legal_kinds(allow: Iterable[str]) -> frozenset[str]:
+    """The kinds of groups that may cross, each of which is one.
+
+    Raises:
+        InputError: a word that is no kind of group; it says which there are.
+
+    Example:
+        >>> legal_kinds(["speker"])
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: there is no kind of group to allow, 'speker'; did you mean 'speaker'? legal: ...
+    """
+    allowed = frozenset(allow)
+    for word in sorted(allowed):
+        legal(word, GROUPS, "kind of group to allow,")
+    return allowed
 
 
 def refuse_leaks(
