@@ -110,11 +110,16 @@ def test_a_file_unlike_all_others_is_warned_of(run, finished, clip, tmp_path):
 def test_some_that_cannot_be_read_and_none_that_can(run, finished, clip, tmp_path):
     noise(tmp_path / "short.flac", 0.1)
     (tmp_path / "folder").mkdir()
-    code, out, err = run("predict", finished / "own", "short.flac", clip, "folder")
+    (tmp_path / "f ü").mkdir()
+    code, out, err = run("predict", finished / "own", "short.flac", clip, "folder", "f ü")
     assert (code, err) == (1, "")
     assert out.startswith(str(clip))
     assert "left out: short.flac is 0.1 s long, too short to hear an expression in; legal: 0.3 to 60 s" in out
     assert "left out: folder is a folder, and each file is named by itself here, such as folder/*; a whole" in out
+    assert (
+        "left out: f ü is a folder, and each file is named by itself here, such as 'f ü'/*; a whole folder is put into "
+        "a table by: affectspace embed RUN 'f ü'\n"
+    ) in out
     for more in ((), ("--json",)):
         code, out, err = run("predict", finished / "own", "short.flac", "folder", *more)
         assert (code, out) == (2, "")

@@ -1,6 +1,7 @@
 """What a model says of loose files: how probable each class is, which training items are like it, and if any is."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,8 +171,8 @@ def _refused(path: Path, model: Model) -> str:
     """Why a file is not even read; empty where it is."""
     if path.is_dir():
         return (
-            f"{path} is a folder, and each file is named by itself here, such as {path}/*; a whole folder is put into "
-            "a table by: affectspace embed RUN FOLDER"
+            f"{path} is a folder, and each file is named by itself here, such as {shlex.quote(str(path))}/*; a whole "
+            f"folder is put into a table by: affectspace embed RUN {shlex.quote(str(path))}"
         )
     if LINK.match(str(path)):
         return f"{str(path).replace(':/', '://', 1)} is a link, and links are not opened; download it and name the file"
