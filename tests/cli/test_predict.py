@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from affectspace.corpora import make_synthetic
 from affectspace.media import write_audio
 from affectspace.training import make_recipe, train
+from affectspace.training.known import load_known
 
 CLASSES = ("angry", "happy", "neutral", "sad")
 
@@ -59,6 +61,9 @@ def test_a_file_is_answered_best_first_with_its_nearest(run, finished, clip):
     assert sorted(each[1] for each in told) == sorted(CLASSES)
     assert lines[5] == "  nearest training items, by distance:"
     near = [line.split() for line in lines[6:11]]
+    places = [len(each[0].partition(".")[2]) for each in near]
+    assert set(places) == {places[0]}
+    assert len(near[-1][0].replace(".", "").lstrip("0")) == 3  # of the farthest three digits are told
     assert [float(each[0]) for each in near] == sorted(float(each[0]) for each in near)
     assert {each[1] for each in near} == {"qaa"}
     assert {each[2] for each in near} <= {*CLASSES, "-"}
@@ -68,6 +73,26 @@ def test_a_file_is_answered_best_first_with_its_nearest(run, finished, clip):
     assert following.startswith("affectspace embed ")
     assert run(*following.split()[1:])[0] == 0
     assert Path("embeddings.parquet").is_file()
+
+
+def test_a_dash_for_a_label_or_a_language_is_explained_once(run, finished, tmp_path):
+    files = sorted((finished / "alva/audio").iterdir())
+    told = json.loads(run("predict", finished / "own", *files, "--json")[1])["files"]
+    votes = pd.read_csv(finished / "alva/ratings.csv").query("dimension == 'emotion'").groupby("item")["value"]
+    torn = {f"alva/{item}" for item, own in votes if len(own.mode()) > 1}
+    nearest = {near["id"]: near["label"] for each in told for near in each["nearest"]}
+    assert {item for item, label in nearest.items() if label is None} == torn & {*nearest} != set()
+    note = "note: a label - is of a training item whose raters are torn: several classes are the most probable alike\n"
+    with_one = [each["file"] for each in told if any(near["label"] is None for near in each["nearest"])]
+    without = [each["file"] for each in told if each["file"] not in with_one]
+    assert run("predict", finished / "own", *with_one)[1].count(note) == 1
+    assert "note:" not in run("predict", finished / "own", without[0])[1]
+    shutil.copytree(finished / "own", tmp_path / "own")
+    known = load_known(tmp_path / "own")
+    replace(known, languages=(None,) * len(known)).save(tmp_path / "own/model")
+    out = run("predict", "own", without[0])[1]
+    assert "note: a language - is of a training item whose corpus names none\n" in out
+    assert note not in out
 
 
 def test_machines_are_told_the_same_and_all_of_it(run, finished, clip, tmp_path):
@@ -99,8 +124,8 @@ def test_a_file_unlike_all_others_is_warned_of(run, finished, clip, tmp_path):
     assert code == 0, err
     first, second = out.split("\n\n")[:2]
     assert "warning" not in first
-    warned = second.splitlines()[-1]
-    assert warned.startswith("  warning: it lies far from all training data, so do not rely on this answer: ")
+    words = "  warning: it lies far from all training data, so do not rely on this answer: "
+    (warned,) = [line for line in second.splitlines() if line.startswith(words)]
     assert re.search(r"[\d.]+ in its features \(rarely above [\d.]+\)", warned)
     assert f"affectspace evaluate {finished / 'own'} --corpus CORPUS" in out
     code, out, err = run("predict", finished / "own/model", tmp_path / "noise.flac")  # which evaluate could not read

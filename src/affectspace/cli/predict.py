@@ -1,8 +1,9 @@
 """``affectspace predict``"""
 
 import gc
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,11 @@ if TYPE_CHECKING:  # --help has no use for torch
 
 WIDE = 30  # characters of a bar of 100 %
 NAMED = 5  # files that a next command is printed with
+# what a dash stands for among the nearest items
+DASHES = {
+    "label": "a label - is of a training item whose raters are torn: several classes are the most probable alike",
+    "language": "a language - is of a training item whose corpus names none",
+}
 WHERE = {"embedding": "in the space", "features": "in its features"}
 
 
@@ -55,7 +61,7 @@ def predict(run: Path, *files: Path, as_json: Annotated[bool, Parameter(name="--
     print("\n\n".join("\n".join(_lines(answer, found.model.classes, far)) for answer in found.answers))
     for each in found.unread:
         print(f"left out: {each.told}")
-    for sentence in found.notes:
+    for sentence in (*_dashes(found.answers), *found.notes):
         print(f"note: {sentence}")
     _onwards(run, found)
     sys.exit(bool(found.unread))
@@ -85,7 +91,10 @@ def _lines(answer: "Answer", classes: tuple[str, ...], far: "Far | None") -> lis
         lines.append(f"  expected level {answer.level:.2f}, from 1 ({classes[0]}) to {len(classes)} ({classes[-1]})")
     if answer.nearest:
         lines.append("  nearest training items, by distance:")
-        told = [(f"{near.distance:.3g}", near.language or "-", near.label or "-", near.id) for near in answer.nearest]
+        distances = _aligned([near.distance for near in answer.nearest])
+        told = [
+            (each, near.language or "-", near.label or "-", near.id) for each, near in zip(distances, answer.nearest)
+        ]
         wide = [max(len(row[column]) for row in told) for column in range(3)]
         lines += [f"    {row[0]:>{wide[0]}}  {row[1]:{wide[1]}}  {row[2]:{wide[2]}}  {row[3]}" for row in told]
     if answer.beyond and far is not None:
@@ -95,6 +104,26 @@ def _lines(answer: "Answer", classes: tuple[str, ...], far: "Far | None") -> lis
         )
         lines.append(f"  warning: it lies far from all training data, so do not rely on this answer: {told}")
     return lines
+
+
+def _aligned(distances: Sequence[float]) -> list[str]:
+    """Numbers with as many places as the largest has in three digits, so that they can be compared in a column.
+
+    Example:
+        >>> _aligned([0.8349, 1.5, 1.594])
+        ['0.83', '1.50', '1.59']
+        >>> _aligned([0.0, 731.2])
+        ['0', '731']
+    """
+    largest = max(distances)
+    places = max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 2
+    return [f"{distance:.{places}f}" for distance in distances]
+
+
+def _dashes(answers: "Sequence[Answer]") -> list[str]:
+    """What the dashes stand for among the items that are nearest to some files."""
+    nearest = [near for answer in answers for near in answer.nearest]
+    return [told for column, told in DASHES.items() if not all(getattr(near, column) for near in nearest)]
 
 
 def _machine(run: Path, found: "Answers") -> dict[str, Any]:
