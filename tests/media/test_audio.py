@@ -120,6 +120,35 @@ def test_a_truncated_wav_says_how_much_is_there(tmp_path):
             read(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize(("ending", "begins", "whole"), [("wav", 44, 32044), ("aiff", 54, 32054), ("rf64", 104, 32104)])
+def test_what_is_cut_inside_its_header_is_told_to_be_cut_and_not_to_be_converted(tmp_path, ending, begins, whole):
+    soundfile.write(tmp_path / "a.wav", tone(), 16000, format=ending.upper(), subtype="PCM_16")
+    content = (tmp_path / "a.wav").read_bytes()
+    assert (len(content), audio_info(tmp_path / "a.wav").seconds) == (whole, 1)
+    for size in range(4, begins):
+        (tmp_path / "a.wav").write_bytes(content[:size])
+        with pytest.raises(MediaError) as error:
+            audio_info(tmp_path / "a.wav")
+        told = str(error.value)
+        exact = f"a.wav is truncated: its header promises {whole} bytes and it has {size}; copy it anew"
+        if size < (36 if ending == "rf64" else 8):  # the size is not told yet
+            exact = (
+                "it may be damaged or cut short, so copy it anew, or convert it to WAV or FLAC where it plays elsewhere"
+            )
+        assert told.endswith(exact)
+
+
+def test_a_whole_wav_of_a_codec_that_nobody_reads_may_be_converted(tmp_path):
+    write_audio(tmp_path / "a.wav", tone(), 16000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[20:22] = struct.pack("<H", 0x83)  # G.729
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(
+        MediaError, match=r"begins as WAV and cannot be read as such: .*; it may be .* plays elsewhere$"
+    ):
+        audio_info(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF - 36])
 def test_a_wav_from_a_stream_is_read_to_its_end(tmp_path, size):
     write_audio(tmp_path / "a.wav", tone(), 16000)
@@ -142,7 +171,17 @@ def test_other_chunks_before_and_after_the_samples(tmp_path):
     [
         (b"", "is an empty file of 0 bytes; copy it anew"),
         (b"These are words, not sounds.\n" * 20, "is not audio that can be read: Format not recognised; convert it"),
-        (b"RIFF", "is not audio that can be read"),
+        (
+            b"RIFF",
+            r"begins as WAV and cannot be read as such: Format not recognised; it may be damaged or cut short, so "
+            "copy it anew, or convert it to WAV or FLAC where it plays elsewhere$",
+        ),
+        (
+            b"RIFF\x20\x00\x00\x00AVI LIST\x08\x00\x00\x00hdrl    odml\x04\x00\x00\x00    ",
+            "is not audio that can be read",
+        ),
+        (b"FORM", "begins as AIFF"),
+        (b"fLaC\x00\x00\x00\x22" + bytes(30), "begins as FLAC and cannot be read as such: "),
     ],
 )
 @pytest.mark.parametrize("ending", ["wav", "flac"])

@@ -166,7 +166,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         with open(path, "rb") as file:  # the system's own words for what libsndfile calls a "System error"
             size = file.seek(0, 2)
-            promised = _promised_bytes(file)
+            promised, begins = _promised_bytes(file), _begins_as(file)
             cut = _lacks_last_page(file, size)
     except FileNotFoundError:
         raise MediaError(f"there is no file {path}; check the path in the table") from None
@@ -182,6 +182,11 @@ def _open(path: Path) -> soundfile.SoundFile:
         sound = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
         told = error.error_string.rstrip(".")
+        if begins:
+            raise MediaError(
+                f"{path} begins as {begins} and cannot be read as such: {told}; it may be damaged or cut short, "
+                "so copy it anew, or convert it to WAV or FLAC where it plays elsewhere"
+            ) from error
         raise MediaError(f"{path} is not audio that can be read: {told}; convert it to WAV or FLAC") from error
     except TypeError:  # soundfile asks for the rate of a .raw file
         raise MediaError(f"{path} holds samples without a header; convert it to WAV or FLAC") from None
@@ -196,10 +201,12 @@ def _open(path: Path) -> soundfile.SoundFile:
 def _promised_bytes(file: BinaryIO) -> int | None:
     """How long a WAV, RF64 or AIFF file must be by its header; libsndfile silently reads what is there instead."""
     file.seek(0)
-    kind = file.read(12)[:4]
-    if kind not in {b"RIFF", b"RF64", b"FORM"}:
+    head = file.read(12)
+    kind = head[:4]
+    if kind not in {b"RIFF", b"RF64", b"FORM"} or len(head) < 8:
         return None
     order = "big" if kind == b"FORM" else "little"
+    rest = int.from_bytes(head[4:8], order)
     wide = 0  # RF64 keeps sizes that need more than 32 bits in a chunk of their own
     while len(chunk := file.read(8)) == 8:
         size = int.from_bytes(chunk[4:], order)
@@ -207,10 +214,22 @@ def _promised_bytes(file: BinaryIO) -> int | None:
             size = wide or size
             return file.tell() + size if wide or size < UNKNOWN_SIZE else None
         content = file.read(min(size, 28))
-        if chunk[:4] == b"ds64":
-            wide = int.from_bytes(content[8:16], order)
+        if chunk[:4] == b"ds64" and len(content) >= 16:
+            rest, wide = (int.from_bytes(content[at : at + 8], order) for at in (0, 8))
         file.seek(size + size % 2 - len(content), 1)
-    return None
+    return 8 + rest if wide or rest < UNKNOWN_SIZE else None  # it ends before its samples begin
+
+
+def _begins_as(file: BinaryIO) -> str:
+    """The format that the first bytes are of, as far as there are any; empty for another than these."""
+    file.seek(0)
+    head = file.read(12)
+    kind, form = head[:4], head[8:]
+    if kind in {b"RIFF", b"RF64"} and b"WAVE".startswith(form):  # films begin as RIFF, too
+        return "WAV"
+    if kind == b"FORM" and (b"AIFF".startswith(form) or form == b"AIFC"):
+        return "AIFF"
+    return "FLAC" if kind == b"fLaC" else ""
 
 
 def _lacks_last_page(file: BinaryIO, size: int) -> bool:
