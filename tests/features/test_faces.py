@@ -76,7 +76,7 @@ def test_what_cannot_be_seen_is_set_aside_and_counted(tmp_path, media):
     assert len(kept) == 5
     reasons = dict(zip(kept.quarantine["id"], kept.quarantine["reason"]))
     assert list(reasons) == ["5", "6", "7"]
-    assert reasons["5"].endswith("blank.png is blank: all its pixels are [9, 9, 9]; leave the item out")
+    assert reasons["5"].endswith("blank.png is blank: all its pixels are [9, 9, 9]; leave it out")
     with pytest.raises(InputError, match=r"3 of 8 items have no features, and a share of 0\.1 is allowed"):
         FeatureStore(tmp_path / "store").extract(table, Faces(colour="rgb"))
 
@@ -106,12 +106,12 @@ def test_a_found_face_is_cropped_and_none_is_told(tmp_path, monkeypatch):
     Image.fromarray(tall).save(tmp_path / "tall.png")
     wanted = crop_face(np.repeat(wide[..., None], 3, axis=2), Face(2, 2, 40, 40, 1.0), 24)[..., :1]
     assert np.array_equal(Faces(side=24)(tmp_path / "wide.png"), wanted.reshape(-1, 1))
-    with pytest.raises(MediaError, match=r"no face found in .*tall\.png; leave the item out, or crop its face"):
+    with pytest.raises(MediaError, match=r"no face found in .*tall\.png; leave it out, or crop its face"):
         Faces(side=24)(tmp_path / "tall.png")
     table = pd.DataFrame({"id": ["w", "t"], "path": [str(tmp_path / "wide.png"), str(tmp_path / "tall.png")]})
     kept = FeatureStore(tmp_path / "store").extract(table, Faces(side=24), workers=1, max_bad_share=0.5)
     assert kept.quarantine["reason"].tolist() == [
-        "no face found in a picture of 60 x 90 pixels; leave the item out, or crop its face yourself"
+        "no face found in a picture of 60 x 90 pixels; leave it out, or crop its face yourself"
     ]
 
 
@@ -139,7 +139,7 @@ def test_the_cascade_from_a_file_to_the_store(tmp_path, workers):
     (face,) = CascadeFinder()(data.astronaut())
     assert np.array_equal(frontend.restore(kept["face"]), crop_face(data.astronaut(), face, 64))
     assert kept.quarantine["reason"].tolist() == [
-        "no face found in a picture of 600 x 400 pixels; leave the item out, or crop its face yourself"
+        "no face found in a picture of 600 x 400 pixels; leave it out, or crop its face yourself"
     ]
 
 

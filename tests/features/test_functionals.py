@@ -72,7 +72,7 @@ def test_processes_and_the_store_change_nothing_and_the_short_one_is_set_aside(t
     assert np.array_equal(alone.values, several.values)
     assert alone.lengths.tolist() == [1, 1, 1]
     assert alone.quarantine["id"].tolist() == ["short"]
-    assert "0.0400 s of sound are too short for openSMILE's eGeMAPSv02; leave the item out" in str(
+    assert "0.0400 s of sound are too short for openSMILE's eGeMAPSv02; leave it out" in str(
         alone.quarantine["reason"][0]
     )
 

@@ -192,9 +192,7 @@ def test_settings_that_make_no_features(settings, message):
 
 
 def test_too_short_for_a_frame():
-    with pytest.raises(
-        MediaError, match=r"0\.0249 s of sound are too short: one frame needs 0\.0250 s; leave the item out"
-    ):
+    with pytest.raises(MediaError, match=r"0\.0249 s of sound are too short: one frame needs 0\.0250 s; leave it out"):
         log_mel(noise(399))
 
 

@@ -74,7 +74,7 @@ def test_clips_that_no_frame_is_made_of_are_set_aside(lay_speech_model, clips, t
     features = FeatureStore(tmp_path).extract(media(clips, names), frontend, max_bad_share=0.7)
     assert [*features.ids] == ["a", "b"]
     reasons = dict(zip(features.quarantine["id"], features.quarantine["reason"]))
-    assert reasons["short"] == "0.0063 s of sound are too short: the model needs 0.0103 s; leave the item out"
+    assert reasons["short"] == "0.0063 s of sound are too short: the model needs 0.0103 s; leave it out"
     assert "is silent" in reasons["silent"]
     assert [*reasons] == ["short", "silent", "nowhere"]
     with pytest.raises(InputError, match=r"none of 2 items can be used: short: 0\.0063 s of sound"):
@@ -84,7 +84,8 @@ def test_clips_that_no_frame_is_made_of_are_set_aside(lay_speech_model, clips, t
     assert pretrained_speech.LONGEST["wavlm"] == 120
     monkeypatch.setitem(pretrained_speech.LONGEST, "wavlm", 0.5)
     with pytest.raises(
-        MediaError, match=r"1\.2 s of sound are too long: the model is given 0\.5 s at most; divide the item"
+        MediaError,
+        match=r"1\.2 s of sound are too long: the model is given 0\.5 s at most; divide it into parts, in a corpus",
     ):
         frontend(clips / "d.flac")
 

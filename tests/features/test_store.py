@@ -132,7 +132,7 @@ def test_unreadable_files_are_in_quarantine_with_their_reason(tmp_path, media):
     assert dict(zip(features.quarantine["id"], features.quarantine["reason"])) == {
         "item 2": f"{tmp_path / '2.flac'} is an empty file of 0 bytes; copy it anew",
         "item 4": f"there is no file {tmp_path / '4.flac'}; check the path in the table",
-        "item 5": "0.0063 s of sound are too short: one frame needs 0.0250 s; leave the item out",
+        "item 5": "0.0063 s of sound are too short: one frame needs 0.0250 s; leave it out",
         "none": "the item names no file",
     }
     with pytest.raises(InputError, match=r"item 'item 2' has no features: .* is an empty file"):

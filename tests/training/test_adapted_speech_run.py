@@ -144,10 +144,10 @@ def test_clips_that_the_model_cannot_hear_are_set_aside(place, recipe, with_shor
     values["protocol"] |= {"allow": [*ALL]}
     (row,) = prepare(make_recipe(values)).about["corpora"][0]["quarantine"]
     assert (row["id"], row["reason"]) == (
-        item, "0.0020 s of sound are too short: the model needs 0.0103 s; leave the item out",
+        item, "0.0020 s of sound are too short: the model needs 0.0103 s; leave it out",
     )  # fmt: skip
     monkeypatch.setattr("affectspace.training.frontends.LONGEST", 0.2)
-    told = r"s of sound are too long: the model is given 0\.2 s at most; divide the item into parts by start and end"
+    told = r"sound are too long: the model is given 0\.2 s at most; divide it into parts, in a corpus by start and end"
     with pytest.raises(InputError, match=told):
         prepare(make_recipe(values))
 

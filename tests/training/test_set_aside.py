@@ -159,7 +159,7 @@ def test_a_class_whose_items_were_all_set_aside_is_said_to_be(blanks):
 
 def test_too_many_pictures_without_a_face_are_no_matter_of_check(written):
     corpus = open_corpus(f"{written([]).data}/mine")
-    faceless = [{"id": f"mine{n}", "reason": f"{NO_FACE} in /a/{n}.png; leave the item out"} for n in range(8)]
+    faceless = [{"id": f"mine{n}", "reason": f"{NO_FACE} in /a/{n}.png; leave it out"} for n in range(8)]
     with pytest.raises(InputError, match=r"leave features\.finder out; else .* affectspace faces .*/mine$") as stopped:
         refuse_too_many(corpus, faceless, 0.1)
     assert "in 8 pictures no face is found, which check does not look for" in str(stopped.value)

@@ -146,7 +146,7 @@ def find_and_crop(pixels: np.ndarray, finder: FaceFinder, side: int, where: str)
     """
     faces = finder(pixels)
     if not faces:
-        raise MediaError(f"{NO_FACE} in {where}; leave the item out, or crop its face yourself")
+        raise MediaError(f"{NO_FACE} in {where}; leave it out, or crop its face yourself")
     return crop_face(pixels, faces[0], side)
 
 

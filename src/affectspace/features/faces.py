@@ -92,7 +92,7 @@ class Faces:
             pixels = crop_box(pixels, box)
         if (pixels == pixels[0, 0]).all():
             where = path if box is None else f"box {box!r} of {path}"
-            raise MediaError(f"{where} is blank: all its pixels are {pixels[0, 0].tolist()}; leave the item out")
+            raise MediaError(f"{where} is blank: all its pixels are {pixels[0, 0].tolist()}; leave it out")
         return pixels
 
     def compute(self, samples: np.ndarray) -> np.ndarray:

@@ -120,15 +120,15 @@ class Functionals:
             where = f"{len(samples) / self.sample_rate:.4f} s of sound"
             if not finite.any() and len(samples) >= SHORTEST * self.sample_rate:
                 raise InputError(
-                    f"openSMILE gives no number of {self.set} for {where}; try again, and leave the item out if that "
+                    f"openSMILE gives no number of {self.set} for {where}; try again, and leave it out if that "
                     "does not help"
                 )
             if not finite.any():
-                raise MediaError(f"{where} are too short for openSMILE's {self.set}; leave the item out")
+                raise MediaError(f"{where} are too short for openSMILE's {self.set}; leave it out")
             first = int(finite.argmin())
             raise MediaError(
                 f"openSMILE gives {values[0, first]} for {smile.feature_names[first]} of {where} ({(~finite).sum()} of "
-                f"{len(finite)} numbers are not finite); leave the item out, or choose another set"
+                f"{len(finite)} numbers are not finite); leave it out, or choose another set"
             )
         return values
 
@@ -156,7 +156,7 @@ def low_level(name: str, samples: np.ndarray, level: float | None, sample_rate: 
     values = _processed(_smile(name, functionals=False), samples, level, sample_rate)
     if not np.isfinite(values).all():
         where = f"{len(samples) / sample_rate:.4f} s of sound"
-        raise MediaError(f"{where} are too short for openSMILE's {name}; leave the item out")
+        raise MediaError(f"{where} are too short for openSMILE's {name}; leave it out")
     return values
 
 

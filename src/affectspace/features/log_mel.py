@@ -71,7 +71,7 @@ def log_mel(
     samples = torch.as_tensor(samples, dtype=torch.float32)
     if len(samples) < frame:
         seconds, needed = len(samples) / sample_rate, frame / sample_rate
-        raise MediaError(f"{seconds:.4f} s of sound are too short: one frame needs {needed:.4f} s; leave the item out")
+        raise MediaError(f"{seconds:.4f} s of sound are too short: one frame needs {needed:.4f} s; leave it out")
     # Taking away a frame's mean and pre-emphasis are both linear, so the pre-emphasis is done once for
     # the whole signal instead of once for every frame a sample lies in, and that once in float64. The
     # first sample of a frame, which Kaldi treats in its own way, meets a zero of the window. Without the

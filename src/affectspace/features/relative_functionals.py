@@ -131,7 +131,7 @@ class RelativeFunctionals:
         descriptors = low_level(SET, samples, self.level, self.sample_rate)
         if len(descriptors) < FEWEST:
             where = f"{len(samples) / self.sample_rate:.4f} s of sound"
-            raise MediaError(f"{where} are too short to tell how a voice moves; leave the item out")
+            raise MediaError(f"{where} are too short to tell how a voice moves; leave it out")
         moves = relative_statistics(descriptors)[None]
         return np.hstack([self._functionals.compute(samples), moves]) if self.absolute else moves
 

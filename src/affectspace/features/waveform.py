@@ -21,7 +21,7 @@ def read_sound(path: str | Path, sample_rate: int, start: float | None = None, e
     """
     samples = read_audio(path, sample_rate, start, end)
     if samples.min() == samples.max():
-        raise MediaError(f"{path} is silent: all its samples are {samples[0]:g}; leave the item out")
+        raise MediaError(f"{path} is silent: all its samples are {samples[0]:g}; copy it anew, or leave it out")
     return samples
 
 
@@ -54,16 +54,16 @@ def refuse_length(samples: np.ndarray, sample_rate: int, shortest: int, longest:
         >>> refuse_length(np.zeros(100), 16000, 400, None)
         Traceback (most recent call last):
         ...
-        affectspace.errors.MediaError: 0.0063 s of sound are too short: the model needs 0.0250 s; leave the item out
+        affectspace.errors.MediaError: 0.0063 s of sound are too short: the model needs 0.0250 s; leave it out
     """
     seconds = len(samples) / sample_rate
     if len(samples) < shortest:
         needed = shortest / sample_rate
-        raise MediaError(f"{seconds:.4f} s of sound are too short: the model needs {needed:.4f} s; leave the item out")
+        raise MediaError(f"{seconds:.4f} s of sound are too short: the model needs {needed:.4f} s; leave it out")
     if longest is not None and seconds > longest:
         raise MediaError(
-            f"{seconds:.1f} s of sound are too long: the model is given {longest:g} s at most; divide the item into "
-            "parts by start and end"
+            f"{seconds:.1f} s of sound are too long: the model is given {longest:g} s at most; divide it into "
+            "parts, in a corpus by start and end"
         )
 
 
