@@ -29,7 +29,7 @@ def test_a_command_or_option_that_there_is_not(typed, told):
 
 
 def test_other_faults_of_a_command_line_are_told_as_before():
-    typed = [sys.executable, "-m", "affectspace", "study"]
+    typed = [sys.executable, "-m", "affectspace", "doctor", "x"]
     done = subprocess.run(typed, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "requires an argument" in done.stderr
+    assert "Unused Tokens" in done.stderr

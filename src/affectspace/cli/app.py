@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, CycloptsPanel
 from rich.console import Console
 
 import affectspace
+from affectspace.cli.missing import missing_told
 from affectspace.cli.unknown import unknown_told
 from affectspace.errors import AffectspaceError
 
@@ -67,7 +68,7 @@ def main() -> None:
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        if told := unknown_told(error, tuple(COMMANDS)):
+        if told := unknown_told(error, tuple(COMMANDS)) or missing_told(error):
             errors.print(f"error: {told}")
         else:
             Console(stderr=True).print(CycloptsPanel(error))
