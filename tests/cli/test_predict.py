@@ -196,6 +196,14 @@ def test_what_is_no_model_and_no_file_is_told(run, finished, clip):
     assert "known.safetensors is damaged" in err
 
 
+def test_a_study_in_place_of_a_run_is_told_with_one_of_its_runs(run, finished, clip, tmp_path):
+    shutil.copytree(finished / "own", tmp_path / "mine/runs/ce/alva/seed-0")
+    (tmp_path / "mine/study.toml").write_text("")
+    told = "error: mine is a study of several runs; name one of them, such as mine/runs/ce/alva/seed-0"
+    assert run("predict", "mine", clip) == run("embed", "mine", clip) == (2, "", told)
+    assert run("predict", told.rpartition(" ")[2], clip)[0] == 0
+
+
 def test_of_several_modalities_made_of_sound_the_next_command_is_one_that_there_is(run, finished):
     """Items of such a model are embedded through corpora alone."""
     pytest.importorskip("opensmile")

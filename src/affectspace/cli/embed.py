@@ -47,8 +47,10 @@ def embed(
 
     from affectspace.space.embed import embed as embed_sources
     from affectspace.training import load_model
+    from affectspace.training.study_folder import refuse_study
     from affectspace.training.who_has import nobody_has_told
 
+    refuse_study(run)
     model = load_model(run)
     found = embed_sources(model, sources, quiet=as_json)
     found.space(run).save(out)

@@ -19,6 +19,7 @@ from affectspace.training.model import Model, load_model
 from affectspace.training.profile import Loose, described_all
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
+from affectspace.training.study_folder import refuse_study
 
 __all__ = ["Answer", "Answers", "Near", "Unread", "predict_files"]
 
@@ -106,6 +107,7 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     Raises:
         InputError: no model there, one that reads something else, or no file that can be read.
     """
+    refuse_study(folder)
     model = load_model(folder)
     _refuse_what_files_lack(model)
     refuse_other_below(model.recipe, model.digests)
