@@ -110,6 +110,26 @@ def test_what_the_machine_refuses_is_one_sentence_with_the_path(run, lay, monkey
     assert told[2].startswith(f"error: /some/path: the reason; {remedy}")
 
 
+@pytest.mark.parametrize(
+    ("words", "goes_on"),
+    [
+        ("evaluate runs/one", ""),
+        ("predict runs/one a.wav", ""),
+        ("train own.toml", "; a run that was begun goes on with affectspace train --resume FOLDER"),
+        ("rounds own.toml", "; what was begun goes on with the same command and --resume"),
+        ("demo", "; what was begun goes on with the same command"),
+    ],
+)
+def test_only_what_was_training_is_told_how_to_go_on_when_a_disk_is_full(run, lay, monkeypatch, words, goes_on):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for place in ("load_recipe", "make_recipe", "runs.open_runs", "predict_files.predict_files"):
+        monkeypatch.setattr(f"affectspace.training.{place}", refuse)
+    told = "error: No space left on device; free some space, or write to another disk"
+    assert run(*words.split()) == (1, "", f"{told}{goes_on}")
+
+
 def test_a_fault_of_ours_keeps_its_traceback(run, monkeypatch):
     import affectspace.training.runs as reader
 

@@ -49,8 +49,8 @@ for name, line in COMMANDS.items():
 
 # What the machine refuses -> what to do about it, and whether the command's input is to blame.
 REFUSALS = {
-    errno.ENOSPC: ("free some space; a run that was begun goes on with affectspace train --resume FOLDER", 1),
-    errno.EDQUOT: ("free some space; a run that was begun goes on with affectspace train --resume FOLDER", 1),
+    errno.ENOSPC: ("free some space, or write to another disk", 1),
+    errno.EDQUOT: ("free some space, or write to another disk", 1),
     errno.EACCES: ("change its permissions or choose another path", 2),
     errno.EPERM: ("change its permissions or choose another path", 2),
     errno.EROFS: ("choose a path on a disk that can be written", 2),
@@ -59,6 +59,12 @@ REFUSALS = {
     errno.EEXIST: ("something else is there; choose another path", 2),
     errno.ENAMETOOLONG: ("choose a shorter path", 2),
     errno.ENOENT: ("choose a path that is there", 2),
+}
+# What goes on where a full disk has ended it, and how.
+GOES_ON = {
+    "demo": "; what was begun goes on with the same command",
+    "train": "; a run that was begun goes on with affectspace train --resume FOLDER",
+    "rounds": "; what was begun goes on with the same command and --resume",
 }
 
 
@@ -84,6 +90,8 @@ def main() -> None:
         if error.errno not in REFUSALS or (error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}):
             raise
         remedy, code = REFUSALS[error.errno]
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            remedy += GOES_ON.get("".join(sys.argv[1:2]), "")
         where = f"{error.filename}: " if error.filename is not None else ""
         errors.print(f"error: {where}{error.strerror}; {remedy}")
         sys.exit(code)
