@@ -119,6 +119,14 @@ def test_machines_are_told_the_same_and_all_of_it(run, finished, clip, tmp_path)
     assert (code, json.loads(out)["files"][0]["probabilities"]) == (0, pytest.approx(voice["probabilities"], abs=1e-6))
 
 
+def test_the_share_of_false_alarms_is_told_in_digits_that_mean_something(run, finished, clip, tmp_path):
+    shutil.copytree(finished / "own", tmp_path / "own")
+    known = load_known(tmp_path / "own")
+    for held, told in ((0.040000000000000036, 0.04), (1 / 49, 0.0204)):
+        replace(known, far=replace(known.far, false_alarms=held)).save(tmp_path / "own/model")
+        assert json.loads(run("predict", "own", clip, "--json")[1])["far"]["false_alarms"] == told
+
+
 def test_a_file_unlike_all_others_is_warned_of(run, finished, clip, tmp_path):
     code, out, err = run("predict", finished / "own", clip, noise(tmp_path / "noise.flac"))
     assert code == 0, err

@@ -43,11 +43,13 @@ def test_no_more_of_the_judging_items_are_far_than_the_share_and_no_fewer_by_one
                 break
 
 
-@pytest.mark.parametrize(("items", "share"), [(1, 1 / 2), (9, 1 / 10), (98, 1 / 99), (99, 0.01), (199, 0.01)])
+@pytest.mark.parametrize(
+    ("items", "share"), [(1, 1 / 2), (9, 1 / 10), (24, 0.04), (98, 1 / 99), (99, 0.01), (199, 0.01)]
+)
 def test_few_judging_items_are_told_to_raise_more_false_alarms(items, share):
     distances = {"embedding": np.arange(items), "features": np.arange(items)}
     rule = Far.learned(distances, k=1)
-    assert rule.false_alarms == pytest.approx(share)
+    assert rule.false_alarms == share  # and not 0.040000000000000036
     assert f"{100 * share:.2g} % of items like the {items} validation items are." in rule.told
 
 

@@ -146,6 +146,7 @@ def _machine(run: Path, found: "Answers") -> dict[str, Any]:
     if known is not None:
         kept = {"items": len(known), "trained_on": known.trained_on}
         rule = {**asdict(known.far), "meaning": known.far.told}
+        rule["false_alarms"] = round(known.far.false_alarms, 4)  # in older models it is off in its last digits
     return {
         "run": str(run),
         "classes": list(classes),

@@ -39,7 +39,7 @@ class Far:
 
     Example:
         >>> rule = Far.learned({"embedding": np.arange(1.0, 200.0), "features": np.ones(199)}, k=5)
-        >>> rule.thresholds, round(rule.false_alarms, 4)
+        >>> rule.thresholds, rule.false_alarms
         ({'embedding': 198.0, 'features': 1.0}, 0.01)
         >>> rule.beyond({"embedding": 198.0, "features": 1.5})
         ('features',)
@@ -68,7 +68,7 @@ class Far:
         kept = min(items, int(np.ceil((1 - SHARE) * (items + 1) - 1e-9)))
         rank = int(np.sort(np.max(ranks, axis=0))[kept - 1])
         thresholds = {name: float(each[rank - 1]) for name, each in ordered.items()}
-        return cls(k, thresholds, judged_by, items, 1 - kept / (items + 1))
+        return cls(k, thresholds, judged_by, items, (items + 1 - kept) / (items + 1))
 
     def beyond(self, distances: Mapping[str, float]) -> tuple[str, ...]:
         """The names of the distances that are above their thresholds."""
