@@ -175,6 +175,16 @@ def test_a_model_without_its_items_says_how_to_get_neighbours(run, finished, cli
     assert (told["known"], told["far"], told["files"][0]["far"], told["files"][0]["nearest"]) == (None, None, None, [])
 
 
+def test_a_file_that_is_named_twice_is_answered_twice_and_embedded_once(run, finished, clip):
+    told = json.loads(run("predict", finished / "own", clip, clip, "--json")[1])["files"]
+    assert told[0] == told[1]
+    code, out, _ = run("predict", finished / "own", clip, clip)
+    assert (code, out.count(f"{clip}\n  ")) == (0, 2)
+    following = out.split("next:\n")[1].strip()
+    assert following.count(str(clip)) == 1
+    assert run(*following.split()[1:])[0] == 0
+
+
 def test_many_files_are_not_all_repeated_in_the_next_command(run, finished):
     files = sorted((finished / "alva/audio").iterdir())[:6]
     told = run("predict", finished / "own", *files)[1]

@@ -282,8 +282,8 @@ def test_what_cannot_be_used_is_told_and_the_others_are_answered(run, folder, tm
         "gone.flac": "there is nothing at",
     }
     bad = [tmp_path / name for name in told]
-    found = predict_files(run.path, [*bad[:3], good, *bad[3:], good])
-    assert [answer.file for answer in found.answers] == [good]  # once, though it was named twice
+    found = predict_files(run.path, [*bad[:3], good, *bad[3:]])
+    assert [answer.file for answer in found.answers] == [good]
     assert [each.file for each in found.unread] == [str(path) for path in bad]
     for each, words in zip(found.unread, told.values()):
         assert words in each.reason
@@ -295,6 +295,17 @@ def test_what_cannot_be_used_is_told_and_the_others_are_answered(run, folder, tm
         predict_files(run.path, bad[-1:])
     with pytest.raises(InputError, match="no file was named"):
         predict_files(run.path, [])
+
+
+def test_each_of_the_files_that_are_named_has_its_answer_in_its_place(run, folder, tmp_path):
+    """Whoever puts files and answers side by side finds them so, one that is named twice among them."""
+    one, other = files_of(run, folder, "test").iloc[:2]
+    gone = str(tmp_path / "gone.flac")
+    named = [one, gone, other, one, gone, one]
+    found = predict_files(run.path, named)
+    assert [answer.file for answer in found.answers] == [one, other, one, one]
+    assert found.answers[0] is found.answers[2] is found.answers[3]  # asked once
+    assert [each.file for each in found.unread] == [gone, gone]
 
 
 def test_files_at_both_ends_of_what_is_legal_are_answered(run, tmp_path):

@@ -170,6 +170,6 @@ def _onwards(run: Path, found: "Answers") -> None:
     elif several:
         next_commands(f"affectspace embed {quoted(run)} CORPUS --out embeddings.parquet")
     else:
-        named = [Path(answer.file) for answer in found.answers]
+        named = [Path(file) for file in dict.fromkeys(answer.file for answer in found.answers)]
         media = named if len(named) <= NAMED else sorted({path.parent for path in named})
         next_commands(f"affectspace embed {quoted(run, *media)} --out embeddings.parquet")

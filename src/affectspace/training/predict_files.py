@@ -80,8 +80,8 @@ class Answers:
     Args:
         model: that was asked.
         known: the training items that it keeps; None where it keeps none.
-        answers: one a file that could be read, in their order.
-        unread: the others.
+        answers: one a file that could be read, in their order; one that is named twice has two.
+        unread: the others, likewise.
         notes: what there is to know of all answers.
     """
 
@@ -115,13 +115,13 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     known = load_known(folder)
     refused = {str(file): _refused(Path(file), model) for file in files}
     made = _made(frontends, [file for file, reason in refused.items() if not reason])
-    answers, unread = [], []
+    told: dict[str, Answer | Unread] = {}
     for file, reason in refused.items():
         features, fault = ({}, reason) if reason else next(made)
-        if fault:
-            unread.append(Unread(file, fault))
-        else:
-            answers.append(_answer(file, features, model, frontends, known))
+        told[file] = Unread(file, fault) if fault else _answer(file, features, model, frontends, known)
+    each = [told[str(file)] for file in files]
+    answers = [one for one in each if isinstance(one, Answer)]
+    unread = [one for one in each if isinstance(one, Unread)]
     if not answers:
         many = f"none of the {len(unread)} files can be used; the first: " if len(unread) > 1 else ""
         raise InputError(many + (unread[0].told if unread else "no file was named; give recordings, or pictures"))
