@@ -95,6 +95,7 @@ class Growing:
     def __init__(self, folder: Path, ids: Sequence[str], dimensions: int):
         self._folder, self._ids, self._dimensions = folder, ids, dimensions
         self.made: list[Made] = []
+        self._kind = ""  # of the values, by numpy's name; one for all of them
 
     def __enter__(self) -> "Growing":
         path = self._folder / "values.npy"
@@ -105,6 +106,7 @@ class Growing:
         told = 0
         for made, end, told in self._left(begins):  # noqa: B007 - the last of each is wanted
             self.made.append(made)
+            self._kind = made.kind or self._kind
         self._values.truncate(end)
         self._values.seek(end)
         self._journal.truncate(told)
@@ -118,11 +120,6 @@ class Growing:
         self._values.close()
         self._journal.close()
 
-    @property
-    def kind(self) -> str:
-        """The type of the values, by numpy's name."""
-        return next((made.kind for made in self.made if made.kind), "<f4")
-
     def add(self, extracted: Extracted) -> None:
         """The next item."""
         values, audio_sha, reason = extracted
@@ -131,8 +128,9 @@ class Growing:
             made = Made(item, 0, "", reason, "")
         else:
             made = Made(item, len(values), audio_sha, "", values.dtype.str)
-            if made.kind != self.kind and any(each.kind for each in self.made):
-                raise ValueError(f"the front end gave {values.dtype} for {item!r}, and {self.kind} before it")
+            if self._kind not in ("", made.kind):
+                raise ValueError(f"the front end gave {values.dtype} for {item!r}, and {self._kind} before it")
+            self._kind = made.kind
             self._values.write(values.data)
         self.made.append(made)
         self._waiting.append(made)
@@ -143,7 +141,7 @@ class Growing:
         """Say in the file what it holds."""
         frames = sum(made.length for made in self.made)
         self._values.seek(0)
-        _write_header(self._values, self.kind, frames, self._dimensions)
+        _write_header(self._values, self._kind or "<f4", frames, self._dimensions)
         self._values.seek(0, os.SEEK_END)
 
     def _settle(self) -> None:
