@@ -162,6 +162,13 @@ def changes(begun: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
             str(corpus["name"]) for corpus in now if before[str(corpus["name"])].get(key, corpus[key]) != corpus[key]
         ]:
             return f"{told.format(', '.join(names))} have changed"
+    if names := [
+        str(corpus["name"])
+        for corpus in now
+        if "corrections" in corpus
+        and (before[str(corpus["name"])].get("corrections") or {}).get("sha256") != corpus["corrections"]["sha256"]
+    ]:
+        return f"the corrections of corpus {', '.join(names)} have changed"
     return ""
 
 

@@ -121,6 +121,8 @@ def gather_corpus(
     gone = others[~kept[len(labelled) :]]
     left_out = replace(made, reasons=made.reasons.drop(index=gone.tolist())).left_out
     about = _about(corpus, usable, values, told.ratings, space, left_out, quarantine, digest)
+    if told.corrections is not None:
+        about["corrections"] = told.corrections
     if recipe.semi_supervised:
         about["unlabelled"] = len(unlabelled)
     if several:

@@ -14,7 +14,7 @@ KEPT_SPLITS = 32
 def tables_key(recipe: Recipe) -> str:
     """Recipes of one key read the same tables, with the same targets and the same items at fault there."""
     read = [bool(recipe.modalities), recipe.features and recipe.features.kind, recipe.unlabelled is None]
-    return _text(recipe, "data", "corpora", "labels") + json.dumps(read)
+    return _text(recipe, "data", "corpora", "corrections", "labels") + json.dumps(read)
 
 
 def items_key(recipe: Recipe) -> str:
@@ -28,7 +28,7 @@ def items_key(recipe: Recipe) -> str:
         features["heard by"] = {"source": getattr(recipe.encoder, "source", None)}  # it says how short they may be
     # Waveforms are opened only where augmentation reads them.
     return (
-        _text(recipe, "data", "corpora", "labels")
+        _text(recipe, "data", "corpora", "corrections", "labels")
         + json.dumps(features)
         + f"{recipe.augment.reads_samples} {without_label}"
     )

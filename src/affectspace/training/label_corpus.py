@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from affectspace.corpora import Corpus, Fault, check, open_corpus
 from affectspace.errors import InputError
 from affectspace.labels import LabelSpace, Targets
+from affectspace.training.corrected import corrections_of, with_corrections
 from affectspace.training.frontends import medium
 from affectspace.training.label_spaces import NoLabels, label_spaces
 from affectspace.training.recipe import Recipe
@@ -30,6 +32,7 @@ class LabelledCorpus:
         targets: of all of these.
         ratings: of these, and not at fault themselves.
         quarantine: ``id`` and ``reason`` of what is at fault.
+        corrections: what people have corrected, for the records; None where the recipe does not ask.
     """
 
     corpus: Corpus
@@ -39,6 +42,7 @@ class LabelledCorpus:
     targets: Targets
     ratings: pd.DataFrame
     quarantine: list[dict[str, str]]
+    corrections: dict[str, Any] | None = None
 
 
 def label_corpora(recipe: Recipe) -> list[LabelledCorpus]:
@@ -82,14 +86,16 @@ def _label_corpus(recipe: Recipe, corpus: Corpus, space: LabelSpace | NoLabels) 
     ratings = corpus.ratings.drop(index=corpus.ratings.index[list(bad_ratings)])
     ratings = ratings[ratings["item"].isin(items["id"])].reset_index(drop=True)
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
-    targets = space.targets(items, ratings, recipe.labels.dimension, label_map)
+    targets, corrected = space.targets(items, ratings, recipe.labels.dimension, label_map), None
+    if (corrections := corrections_of(recipe, corpus)) is not None:
+        targets, corrected = with_corrections(targets, space.names, items, corpus.name, corrections)
     if not (len(targets.values) if recipe.unlabelled else targets.usable.any()):
         why = _why(targets)
         raise InputError(
             f"corpus {corpus.name} has no item to use ({why}); see labels in the recipe, and affectspace check"
         )
     quarantine = [*bad_items.values(), *bad_ratings.values()]
-    return LabelledCorpus(corpus, faults, space, items, targets, ratings, quarantine)
+    return LabelledCorpus(corpus, faults, space, items, targets, ratings, quarantine, corrected)
 
 
 def _refuse_no_labels(told: list[LabelledCorpus]) -> None:

@@ -248,7 +248,14 @@ def save_model(
             "affectspace train --resume"
         )
     own = with_known_layers(keep_architecture(own, encoder, folder))
-    public = own.model_copy(update={"data": ".", "corpora": names, "labels": _known_labels(recipe, data)})
+    public = own.model_copy(
+        update={
+            "data": ".",
+            "corrections": bool(recipe.corrections),
+            "corpora": names,
+            "labels": _known_labels(recipe, data),
+        }
+    )
     config = {
         "format": FORMAT,
         "classes": list(data.measured.classes),

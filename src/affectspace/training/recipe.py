@@ -70,6 +70,7 @@ class Recipe(Section):
     name: Annotated[str, AfterValidator(_names_a_folder)]
     seed: int = Field(default=0, ge=0, lt=2**63)
     data: str = "."
+    corrections: bool | str = False
     corpora: tuple[CorpusEntry, ...] = Field(min_length=1)
     labels: Labels
     # None beside modalities alone: else _name_kinds gives a kind
@@ -85,12 +86,16 @@ class Recipe(Section):
     monitor: Monitor = Monitor()
 
     def settled(self) -> "Recipe":
-        """The same recipe with ``data`` absolute, so that it means the same from any folder."""
-        return self.model_copy(update={"data": str(Path(self.data).resolve())})
+        """The same recipe with all paths absolute, so that it means the same from any folder."""
+        own = self.corrections if isinstance(self.corrections, bool) else str(Path(self.corrections).resolve())
+        return self.model_copy(update={"data": str(Path(self.data).resolve()), "corrections": own})
 
     def same_as(self, other: "Recipe") -> bool:
         """Whether both train the same; where the data lie is no part of that, as what they hold is compared itself."""
-        return self.model_copy(update={"data": ""}) == other.model_copy(update={"data": ""})
+        first, second = (
+            each.model_copy(update={"data": "", "corrections": bool(each.corrections)}) for each in (self, other)
+        )
+        return first == second
 
     @model_validator(mode="before")
     @classmethod

@@ -20,7 +20,7 @@ __all__ = ["dump_recipe", "load_recipe"]
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from a TOML file, with ``key.sub=value`` overrides from a command line.
 
-    A relative ``data`` in the file is relative to the file; one given as an override is relative to
+    A relative ``data`` or ``corrections`` in the file is relative to the file; one given as an override is relative to
     the working folder. Values are read as TOML, or as plain text where they are none.
 
     Raises:
@@ -37,11 +37,15 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
     values["data"] = str((path.parent / str(values.get("data", "."))).resolve())
+    if isinstance(values.get("corrections"), str):
+        values["corrections"] = str((path.parent / values["corrections"]).resolve())
     for number, override in enumerate(overrides):
         _refuse_unquoted(overrides[number:])
         _apply(values, override)
     if any(override.startswith("data=") for override in overrides):
         values["data"] = str(Path(str(values["data"])).expanduser().resolve())
+    if any(override.startswith("corrections=") for override in overrides) and isinstance(values["corrections"], str):
+        values["corrections"] = str(Path(values["corrections"]).expanduser().resolve())
     return make_recipe(values, str(path))
 
 

@@ -1,0 +1,182 @@
+"""What people have corrected of a corpus's labels: a file that only grows, beside tables that are never touched."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from affectspace.errors import InputError
+from affectspace.files import json_text
+
+__all__ = ["FILE", "CorrectedMeanwhile", "Correction", "Corrections", "append_correction", "now", "read_corrections"]
+
+FILE = "corrections.jsonl"  # beside a corpus's tables
+LONGEST = 2_000  # characters of a field: a line is written in one go, and a reader never waits for the rest of it
+
+
+class CorrectedMeanwhile(InputError):
+    """Somebody else has corrected the label since it was read."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One judgement of one item: what its label was, and what it is from now on.
+
+    Args:
+        at: when, in UTC, as ISO 8601: ``2026-11-22T21:40:03Z``.
+        by: who.
+        item: ``corpus/id``.
+        old: the label that was seen; empty where there was none.
+        new: the label that holds; empty where the item shows none of the classes and is to be left out.
+        why: a remark, may be empty.
+
+    Raises:
+        InputError: no item, or a field that is too long.
+    """
+
+    at: str
+    by: str
+    item: str
+    old: str
+    new: str
+    why: str = ""
+
+    def __post_init__(self):
+        for name, told in asdict(self).items():
+            if not isinstance(told, str):
+                raise InputError(f"{name} of a correction is {told!r}; give text")
+            if len(told) > LONGEST:
+                raise InputError(f"{name} of a correction has {len(told)} characters; legal: {LONGEST:,} at most")
+        if not self.item:
+            raise InputError("a correction names no item; give corpus/id")
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """All that a file tells, in the order in which it was written.
+
+    Args:
+        path: of the file.
+        entries: every correction.
+        unread: numbers, from 1, of lines that are none; a writer that was killed leaves one at most.
+    """
+
+    path: Path
+    entries: tuple[Correction, ...] = ()
+    unread: tuple[int, ...] = ()
+
+    @property
+    def latest(self) -> Mapping[str, Correction]:
+        """What holds of each item: its last correction, unless that has brought back what the first one found.
+
+        ``old`` is then the label as it was before anybody corrected it.
+
+        Example:
+            >>> back = [Correction("", "ann", "a/1", "sad", "angry"), Correction("", "bo", "a/1", "angry", "sad")]
+            >>> Corrections(Path(FILE), tuple(back)).latest
+            {}
+        """
+        first: dict[str, str] = {}
+        last: dict[str, Correction] = {}
+        for entry in self.entries:
+            first.setdefault(entry.item, entry.old)
+            last[entry.item] = entry
+        return {
+            item: Correction(entry.at, entry.by, item, first[item], entry.new, entry.why)
+            for item, entry in last.items()
+            if entry.new != first[item]
+        }
+
+
+def read_corrections(path: str | Path) -> Corrections:
+    """The corrections of a file; none where there is no file.
+
+    Raises:
+        InputError: the file cannot be read, or most of its lines are no corrections.
+
+    Example:
+        >>> read_corrections("nowhere/corrections.jsonl").entries
+        ()
+    """
+    path = Path(path)
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return Corrections(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); it should hold corrections, a line each") from None
+    entries, unread = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        entry = _entry(line)
+        if entry is None:
+            unread.append(number)
+        else:
+            entries.append(entry)
+    if len(unread) > max(len(entries), 1):
+        raise InputError(
+            f"{path} is no file of corrections: line {unread[0]} is none; a line is JSON with at, by, item, old, new, "
+            "why"
+        )
+    return Corrections(path, tuple(entries), tuple(unread))
+
+
+def append_correction(path: str | Path, correction: Correction) -> None:
+    """Write one line behind all others and flush it to the disk; writers wait for each other.
+
+    Nothing that was written before is changed, and a line that a killed writer has left unfinished is closed.
+
+    Raises:
+        CorrectedMeanwhile: the item's label is no longer ``correction.old``; it names who has changed it, and when.
+        InputError: the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), FILE)
+        >>> append_correction(path, Correction("2026-11-22T21:40:03Z", "ann", "a/1", "sad", "angry"))
+        >>> append_correction(path, Correction("2026-11-22T21:41:00Z", "bo", "a/1", "sad", "happy"))
+        Traceback (most recent call last):
+        ...
+        affectspace.corpora.corrections.CorrectedMeanwhile: ann has corrected a/1 to 'angry' meanwhile ...
+    """
+    path = Path(path)
+    line = json_text(asdict(correction)) + "\n"
+    try:
+        with open(path, "ab+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _refuse_outdated(read_corrections(path), correction)
+            if (size := os.fstat(file.fileno()).st_size) and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                line = "\n" + line
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); let corrections be written to it, or name another file"
+        ) from None
+
+
+def now() -> str:
+    """The time in UTC, as a correction has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _refuse_outdated(known: Corrections, correction: Correction) -> None:
+    last = next((entry for entry in reversed(known.entries) if entry.item == correction.item), None)
+    if last is not None and last.new != correction.old:
+        raise CorrectedMeanwhile(
+            f"{last.by or 'somebody'} has corrected {correction.item} to {last.new or 'no class'!r} meanwhile "
+            f"({last.at}), and not from {correction.old!r}; look at it again"
+        )
+
+
+def _entry(line: bytes) -> Correction | None:
+    try:
+        told = json.loads(line)
+        return Correction(**{name: told[name] for name in ("at", "by", "item", "old", "new")}, why=told.get("why", ""))
+    except (ValueError, TypeError, KeyError, AttributeError, InputError):
+        return None

@@ -1,0 +1,132 @@
+"""Corrections are appended and never changed, whoever writes at once, is killed, or has looked at an old label."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from affectspace.corpora.corrections import (
+    FILE,
+    CorrectedMeanwhile,
+    Correction,
+    append_correction,
+    now,
+    read_corrections,
+)
+from affectspace.errors import InputError
+
+
+def correction(item="a/1", old="sad", new="angry", by="ann", why=""):
+    return Correction("2026-11-22T21:40:03Z", by, item, old, new, why)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / FILE
+
+
+def test_what_is_written_is_read(path):
+    said = [correction(why='<b>"loud"\u2028\n</b>'), correction("a/ü 2", "", "sad"), correction(old="angry", new="")]
+    for each in said:
+        append_correction(path, each)
+    assert read_corrections(path).entries == tuple(said)
+    assert path.read_bytes().count(b"\n") == 3
+
+
+def test_earlier_lines_stay_as_they_are(path):
+    append_correction(path, correction())
+    before = path.read_bytes()
+    append_correction(path, correction(old="angry", new="happy", by="bo"))
+    assert path.read_bytes().startswith(before)
+
+
+def test_the_last_word_holds_and_tells_the_first_label(path):
+    for old, new in (("sad", "angry"), ("angry", "happy")):
+        append_correction(path, correction(old=old, new=new))
+    (held,) = read_corrections(path).latest.values()
+    assert (held.old, held.new) == ("sad", "happy")
+    append_correction(path, correction(old="happy", new="sad"))
+    assert not read_corrections(path).latest
+
+
+def test_who_looked_at_an_old_label_is_told_who_changed_it(path):
+    append_correction(path, correction())
+    with pytest.raises(CorrectedMeanwhile) as told:
+        append_correction(path, correction(new="happy", by="bo"))
+    assert str(told.value) == (
+        "ann has corrected a/1 to 'angry' meanwhile (2026-11-22T21:40:03Z), and not from 'sad'; look at it again"
+    )
+    assert len(read_corrections(path).entries) == 1
+
+
+def test_a_line_that_a_killed_writer_left_is_closed_and_told(path):
+    append_correction(path, correction())
+    whole = path.read_bytes()
+    for end in range(1, len(whole) - 1):
+        path.write_bytes(whole + whole[:end])
+        append_correction(path, correction("a/2"))
+        found = read_corrections(path)
+        assert [entry.item for entry in found.entries] == ["a/1", "a/2"]
+        assert found.unread == (2,)
+
+
+def test_threads_lose_nothing(path):
+    def write(name):
+        for number in range(25):
+            append_correction(path, correction(f"{name}/{number}"))
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    found = read_corrections(path)
+    assert {entry.item for entry in found.entries} == {f"{name}/{number}" for name in "abcd" for number in range(25)}
+    assert len(found.entries) == 100
+    assert not found.unread
+
+
+def test_of_two_processes_that_correct_one_label_one_is_told(path):
+    code = (
+        "import sys; from affectspace.corpora.corrections import *\n"
+        "try: append_correction(sys.argv[1], Correction('', sys.argv[2], 'a/1', 'sad', sys.argv[2]))\n"
+        "except CorrectedMeanwhile: sys.exit(3)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in ("ann", "bo")]
+    assert sorted(each.wait() for each in both) == [0, 3]
+    assert len(read_corrections(path).entries) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere/corrections\.jsonl cannot be written \(No such file or directory\)"):
+        append_correction(tmp_path / "nowhere" / FILE, correction())
+
+
+def test_another_file_is_refused(path):
+    path.write_text("id,label\na,sad\nb,angry\n")
+    with pytest.raises(InputError, match="is no file of corrections: line 1 is none; a line is JSON with at, by, item"):
+        read_corrections(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"item": ""}, "a correction names no item; give corpus/id"),
+        ({"why": "x" * 2001}, "why of a correction has 2001 characters; legal: 2,000 at most"),
+        ({"new": None}, "new of a correction is None; give text"),
+    ],
+)
+def test_what_is_no_correction_is_refused(change, told):
+    with pytest.raises(InputError) as error:
+        correction(**change)
+    assert str(error.value) == told
+
+
+def test_a_line_is_json_with_the_time_in_utc(path):
+    append_correction(path, Correction(now(), "ann", "a/1", "sad", "angry"))
+    told = json.loads(Path(path).read_text())
+    assert list(told) == ["at", "by", "item", "old", "new", "why"]
+    assert told["at"].endswith("Z")
