@@ -1,0 +1,1 @@
+"""What people use a space through: the explorer page, and the service that answers."""
