@@ -19,8 +19,8 @@ from affectspace.corpora.corrections import (
 from affectspace.errors import InputError
 
 
-def correction(item="a/1", old="sad", new="angry", by="ann", why=""):
-    return Correction("2026-11-22T21:40:03Z", by, item, old, new, why)
+def correction(item="a/1", old="sad", new="angry", by="ann", why="", undo=False):
+    return Correction("2026-11-22T21:40:03Z", by, item, old, new, why, undo)
 
 
 @pytest.fixture
@@ -50,6 +50,36 @@ def test_the_last_word_holds_and_tells_the_first_label(path):
     assert (held.old, held.new) == ("sad", "happy")
     append_correction(path, correction(old="happy", new="sad"))
     assert not read_corrections(path).latest
+
+
+def test_what_is_taken_back_never_was_but_stays_written(path):
+    append_correction(path, correction())
+    append_correction(path, correction(old="angry", new="angry"))  # confirmed
+    append_correction(path, correction(old="angry", new="angry", undo=True))
+    assert read_corrections(path).latest["a/1"].new == "angry"
+    append_correction(path, correction(old="angry", new="sad", undo=True))
+    held = read_corrections(path)
+    assert not held.latest and not held.confirmed and not held.standing
+    assert len(held.entries) == 4
+    with pytest.raises(CorrectedMeanwhile, match="a/1 has no correction of ann's to take back; there is none"):
+        append_correction(path, correction(old="sad", new="angry", undo=True))
+
+
+def test_nobody_takes_back_what_another_has_said(path):
+    append_correction(path, correction())
+    append_correction(path, correction(old="angry", new="angry", by="bo"))
+    with pytest.raises(CorrectedMeanwhile, match="the last is bo's, of 2026-11-22T21:40:03Z"):
+        append_correction(path, correction(old="angry", new="sad", undo=True))
+    with pytest.raises(InputError, match="brings 'angry' back, and not 'sad'"):
+        append_correction(path, correction(old="angry", new="sad", by="bo", undo=True))
+
+
+def test_only_a_label_that_it_came_with_counts_as_confirmed(path):
+    append_correction(path, correction(new="sad"))
+    append_correction(path, correction("a/2"))
+    append_correction(path, correction("a/2", "angry", "angry", by="bo"))
+    held = read_corrections(path)
+    assert set(held.confirmed) == {"a/1"} and set(held.latest) == {"a/2"}
 
 
 def test_who_looked_at_an_old_label_is_told_who_changed_it(path):

@@ -4,8 +4,9 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from affectspace.errors import InputError
@@ -32,9 +33,11 @@ class Correction:
         old: the label that was seen; empty where there was none.
         new: the label that holds; empty where the item shows none of the classes and is to be left out.
         why: a remark, may be empty.
+        undo: whether it takes back the item's last judgement, which the same person has made; ``new`` then is the label
+            that held before.
 
     Raises:
-        InputError: no item, or a field that is too long.
+        InputError: no item, or a field of another kind or that is too long.
     """
 
     at: str
@@ -43,11 +46,16 @@ class Correction:
     old: str
     new: str
     why: str = ""
+    undo: bool = False
 
     def __post_init__(self):
+        if not isinstance(self.undo, bool):
+            raise InputError(f"undo of a correction is {self.undo!r}; legal: true and false")
         for name, told in asdict(self).items():
-            if not isinstance(told, str):
+            if not isinstance(told, str | bool):
                 raise InputError(f"{name} of a correction is {told!r}; give text")
+            if isinstance(told, bool):
+                continue
             if len(told) > LONGEST:
                 raise InputError(f"{name} of a correction has {len(told)} characters; legal: {LONGEST:,} at most")
         if not self.item:
@@ -68,9 +76,27 @@ class Corrections:
     entries: tuple[Correction, ...] = ()
     unread: tuple[int, ...] = ()
 
-    @property
+    @cached_property
+    def standing(self) -> Mapping[str, tuple[Correction, ...]]:
+        """The judgements of each item that nobody has taken back, in their order; items without any are left out.
+
+        Example:
+            >>> told = Correction("", "ann", "a/1", "sad", "angry")
+            >>> Corrections(Path(FILE), (told, Correction("", "ann", "a/1", "angry", "sad", undo=True))).standing
+            {}
+        """
+        held: dict[str, list[Correction]] = {}
+        for entry in self.entries:
+            own = held.setdefault(entry.item, [])
+            if not entry.undo:
+                own.append(entry)
+            elif own:
+                own.pop()
+        return {item: tuple(own) for item, own in held.items() if own}
+
+    @cached_property
     def latest(self) -> Mapping[str, Correction]:
-        """What holds of each item: its last correction, unless that has brought back what the first one found.
+        """What holds of each item: its last judgement, unless that has brought back what the first one found.
 
         ``old`` is then the label as it was before anybody corrected it.
 
@@ -79,16 +105,19 @@ class Corrections:
             >>> Corrections(Path(FILE), tuple(back)).latest
             {}
         """
-        first: dict[str, str] = {}
-        last: dict[str, Correction] = {}
-        for entry in self.entries:
-            first.setdefault(entry.item, entry.old)
-            last[entry.item] = entry
         return {
-            item: Correction(entry.at, entry.by, item, first[item], entry.new, entry.why)
-            for item, entry in last.items()
-            if entry.new != first[item]
+            item: replace(own[-1], old=own[0].old) for item, own in self.standing.items() if own[-1].new != own[0].old
         }
+
+    @cached_property
+    def confirmed(self) -> Mapping[str, Correction]:
+        """Items whose label somebody has looked at last and found right, and that is the one they came with.
+
+        Example:
+            >>> Corrections(Path(FILE), (Correction("", "ann", "a/1", "sad", "sad"),)).confirmed["a/1"].by
+            'ann'
+        """
+        return {item: own[-1] for item, own in self.standing.items() if own[-1].new == own[-1].old == own[0].old}
 
 
 def read_corrections(path: str | Path) -> Corrections:
@@ -144,7 +173,7 @@ def append_correction(path: str | Path, correction: Correction) -> None:
         affectspace.corpora.corrections.CorrectedMeanwhile: ann has corrected a/1 to 'angry' meanwhile ...
     """
     path = Path(path)
-    line = json_text(asdict(correction)) + "\n"
+    line = json_text({name: told for name, told in asdict(correction).items() if name != "undo" or told}) + "\n"
     try:
         with open(path, "ab+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -172,11 +201,25 @@ def _refuse_outdated(known: Corrections, correction: Correction) -> None:
             f"{last.by or 'somebody'} has corrected {correction.item} to {last.new or 'no class'!r} meanwhile "
             f"({last.at}), and not from {correction.old!r}; look at it again"
         )
+    if correction.undo:
+        held = known.standing.get(correction.item, ())
+        if not held or held[-1].by != correction.by:
+            by = f"the last is {held[-1].by}'s, of {held[-1].at}" if held else "there is none"
+            raise CorrectedMeanwhile(f"{correction.item} has no correction of {correction.by}'s to take back; {by}")
+        if correction.new != held[-1].old:
+            raise InputError(
+                f"to take back the last correction of {correction.item} brings {held[-1].old!r} back, "
+                f"and not {correction.new!r}"
+            )
 
 
 def _entry(line: bytes) -> Correction | None:
     try:
         told = json.loads(line)
-        return Correction(**{name: told[name] for name in ("at", "by", "item", "old", "new")}, why=told.get("why", ""))
+        return Correction(
+            **{name: told[name] for name in ("at", "by", "item", "old", "new")},
+            why=told.get("why", ""),
+            undo=told.get("undo", False),
+        )
     except (ValueError, TypeError, KeyError, AttributeError, InputError):
         return None
