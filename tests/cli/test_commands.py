@@ -145,7 +145,8 @@ def test_an_embedded_corpus_is_a_space_with_its_labels_and_its_model(run, mine):
     assert run("train", "own.toml", "training.epochs=1")[0] == 0
     assert run("embed", "runs/own", "mine", "--out", "v.parquet")[0] == 0
     space, trained = Space.open("v.parquet"), Space.open("runs/own").where("split=test")
-    assert space.about == {"model": "runs/own", "recipe": "own", "features": trained.about["features"]}
+    about = {"model": "runs/own", "recipe": "own", "features": trained.about["features"]}
+    assert space.about == {**about, "corpora": {"mine": str(mine.resolve())}}
     assert len(space) == 48
     assert space.items["speaker"].notna().all()
     again = space.take(pd.Index(space.items["id"]).get_indexer(trained.items["id"]))

@@ -59,7 +59,9 @@ def test_what_is_taken_back_never_was_but_stays_written(path):
     assert read_corrections(path).latest["a/1"].new == "angry"
     append_correction(path, correction(old="angry", new="sad", undo=True))
     held = read_corrections(path)
-    assert not held.latest and not held.confirmed and not held.standing
+    assert not held.latest
+    assert not held.confirmed
+    assert not held.standing
     assert len(held.entries) == 4
     with pytest.raises(CorrectedMeanwhile, match="a/1 has no correction of ann's to take back; there is none"):
         append_correction(path, correction(old="sad", new="angry", undo=True))
@@ -79,7 +81,8 @@ def test_only_a_label_that_it_came_with_counts_as_confirmed(path):
     append_correction(path, correction("a/2"))
     append_correction(path, correction("a/2", "angry", "angry", by="bo"))
     held = read_corrections(path)
-    assert set(held.confirmed) == {"a/1"} and set(held.latest) == {"a/2"}
+    assert set(held.confirmed) == {"a/1"}
+    assert set(held.latest) == {"a/2"}
 
 
 def test_who_looked_at_an_old_label_is_told_who_changed_it(path):

@@ -46,7 +46,8 @@ def test_a_run_is_the_space_of_its_predictions(run, corpus):
     space = Space.open(run)
     assert space.vectors.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     assert space.classes == ("calm", "angry")
-    assert space.about == {"model": str(run.resolve()), "recipe": "one", "features": "log_mel-1"}
+    about = {"model": str(run.resolve()), "recipe": "one", "features": "log_mel-1"}
+    assert space.about == {**about, "corpora": {"mine": str(corpus)}}
     assert space.labels.tolist() == [1, -1, 0]  # the raters of b are tied
     assert np.allclose(space.targets, [[0.2, 0.8], [0.5, 0.5], [1, 0]])
     assert np.allclose(space.probabilities, [[0.1, 0.9], [0.6, 0.4], [0.3, 0.7]])

@@ -40,6 +40,7 @@ COMMANDS = {
     "discover": "Find classes within classes, and labels in doubt.",
     "summarise": "Show a whole collection at a glance.",
     "map": "Draw spaces as maps.",
+    "explore": "Look at spaces, listen and correct labels, on a page.",
     "losses": "Lead from the labels you have to the losses that fit.",
     "report": "Compare runs on one self-contained page.",
     "doctor": "Say whether this machine can run affectspace.",

@@ -56,7 +56,9 @@ def map(
     path = new_file(out or beside(paths[0], "-map", where, ".png"))
     if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
         raise InputError(f"--out {path} ends in {path.suffix!r}; a picture is .png, .svg or .pdf")
-    opened = _same_items(paths, [chosen(paths[0], where), *(chosen(each) for each in paths[1:])])
+    from affectspace.space.same_items import same_items
+
+    opened = same_items([chosen(paths[0], where), *(chosen(each) for each in paths[1:])], [str(each) for each in paths])
     added = None if new is None else chosen(new)
     told_by = by is not None
     by = by or _telling(opened[0])
@@ -80,6 +82,7 @@ def map(
     from affectspace.space.map_of_space import MapOfSpace
     from affectspace.space.maps import bounded_perplexity, tsne_maps
     from affectspace.space.medoids import class_medoids
+    from affectspace.space.of_run import classes_stand_in_order
 
     with working(f"drawing {len(column):,} items", as_json):
         maps = tsne_maps([each.vectors for each in opened])
@@ -92,7 +95,7 @@ def map(
         used = bounded_perplexity(len(column))
         about = f"{len(column):,} items, perplexity {used:.3g}." if used else f"{len(column)} items: too few for t-SNE."
         order = opened[0].classes if by in {"label", "prediction"} else ()
-        ordered = bool(order) and _ordered(opened[0])
+        ordered = bool(order) and classes_stand_in_order(opened[0].about)
         draw_maps(
             drawn, column, path, order=order, ordered=ordered, placed=placed_column, markers=_tested(shape, opened[0]),
             placed_markers=placed_shape, about=about,
@@ -114,23 +117,6 @@ def map(
     if not told_by and by != "label":
         print(f"No item has a label, so colour is the {by}; --by names another column.")
     next_commands(f"open it: {path.resolve().as_uri()}", onwards(opened[0], paths[0]))
-
-
-def _same_items(paths: list[Path], spaces: "list[Space]") -> "list[Space]":
-    """The spaces with the items that all of them hold, in the order of the first."""
-    if len(spaces) == 1:
-        return spaces
-    import numpy as np
-    import pandas as pd
-
-    ids = spaces[0].items["id"]
-    common = ids[np.logical_and.reduce([ids.isin(each.items["id"]) for each in spaces])]
-    if not len(common):
-        raise InputError(
-            f"{paths[0]} and the others share no item, so that nothing could be followed from map to map; embed the "
-            "same items, or draw each by itself"
-        )
-    return [each.take(pd.Index(each.items["id"]).get_indexer(pd.Index(common))) for each in spaces]
 
 
 def _telling(space: "Space") -> str:
@@ -183,15 +169,3 @@ def _column(space: "Space", name: str, path: Path, flag: str = "--by") -> "pd.Se
     if name in {"target", "probabilities"}:
         raise InputError(f"{flag} {name!r} holds a number for each class; name label or prediction")
     return space.items[name]
-
-
-def _ordered(space: "Space") -> bool:
-    """Whether the run that made the space says that its classes are levels of one thing."""
-    from affectspace.training.recipe_data import stand_in_order
-    from affectspace.training.run import Run
-
-    try:
-        labels = Run(Path(str(space.about.get("model") or ""))).recipe.get("labels", {})
-    except InputError:
-        return False
-    return stand_in_order(labels)

@@ -12,10 +12,23 @@ from pathlib import Path
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
-__all__ = ["FILE", "CorrectedMeanwhile", "Correction", "Corrections", "append_correction", "now", "read_corrections"]
+__all__ = [
+    "FILE",
+    "CorrectedMeanwhile",
+    "Correction",
+    "Corrections",
+    "NotWritten",
+    "append_correction",
+    "now",
+    "read_corrections",
+]
 
 FILE = "corrections.jsonl"  # beside a corpus's tables
 LONGEST = 2_000  # characters of a field: a line is written in one go, and a reader never waits for the rest of it
+
+
+class NotWritten(InputError):
+    """The file of corrections cannot be written to now; what was to be said of the item is said nowhere."""
 
 
 class CorrectedMeanwhile(InputError):
@@ -161,7 +174,7 @@ def append_correction(path: str | Path, correction: Correction) -> None:
 
     Raises:
         CorrectedMeanwhile: the item's label is no longer ``correction.old``; it names who has changed it, and when.
-        InputError: the file cannot be written.
+        NotWritten: the file cannot be written to, or the disk is full.
 
     Example:
         >>> import tempfile
@@ -184,7 +197,7 @@ def append_correction(path: str | Path, correction: Correction) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(
+        raise NotWritten(
             f"{path} cannot be written ({error.strerror}); let corrections be written to it, or name another file"
         ) from None
 

@@ -29,6 +29,7 @@ __all__ = ["Embedded", "embed"]
 
 ENDINGS = {"audio": AUDIO_ENDINGS, "image": IMAGE_ENDINGS}
 BATCH = 64
+ROOT = "folder of the corpus"  # as no corpus names a column of its own
 NOTHING = pd.DataFrame({"id": [], "reason": []}, dtype=object)
 
 
@@ -43,7 +44,8 @@ class Embedded:
             :class:`~affectspace.space.space.Space`.
         quarantine: ``id`` and ``reason`` of every item left out.
         classes: of the model.
-        about: the name of its ``recipe`` and the fingerprint of its ``features``.
+        about: the name of its ``recipe``, the fingerprint of its ``features``, and the folder of each of the
+            ``corpora``.
         omitted: columns of the items that the table has not, and why.
         corpora: of a model of several modalities, each corpus's ``name``, ``used`` items, how many have each of the
             ``modalities``, and why ``nobody_has`` one.
@@ -104,9 +106,11 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     }
     if model.cut is not None:
         columns["predicted_value"] = model.cut.values(np.stack([chance for chance in chances if chance is not None]))
-    known = items.drop(columns=["path", "id"])
+    known = items.drop(columns=["path", "id", ROOT], errors="ignore")
     known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
     about = {"recipe": recipe.name, "features": found.fingerprint} if recipe is not None else {}
+    if ROOT in items:
+        about["corpora"] = dict(items[["corpus", ROOT]].dropna().drop_duplicates("corpus").itertuples(index=False))
     return Embedded(pd.DataFrame(columns).join(known), found.faulty, model.classes, about, found.omitted, found.corpora)
 
 
@@ -164,6 +168,7 @@ def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
             f"none of the {len(faulty)} items can be embedded; {_first(faulty)}" + (f". {why}" if why else "")
         )
     places = items.pop(ROW).to_numpy()
+    items[ROOT] = [str(Path(root).resolve()) for root in items["path"]]
 
     def clips(rows: np.ndarray) -> Any:
         found = {name: [each[place] for place in places[rows]] for name, each in read.clips.items()}
@@ -218,6 +223,7 @@ def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.Dat
         {
             "id": good["id"].tolist(),
             "path": [str(inside(corpus.root, path).resolve()) for path in good[kind]],
+            ROOT: str(corpus.root.resolve()),
         }
     )
     own, omitted = own_columns(corpus)

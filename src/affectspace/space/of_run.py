@@ -1,5 +1,6 @@
 """The space of a finished run: what its predictions hold, and where the media of its items lie."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from affectspace.space.of_corpus import media_of, sole_label
 from affectspace.space.own_columns import own_columns, typed
 from affectspace.training.run import Run
 
-__all__ = ["read_run"]
+__all__ = ["classes_stand_in_order", "read_run"]
 
 
 def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dict[str, Any]]:
@@ -47,8 +48,25 @@ def read_run(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], dic
         }
     )
     about = {"model": str(path.resolve()), "recipe": run.name, "features": run.data.get("features")}
+    if roots := {each["name"]: each["path"] for each in run.data.get("corpora") or () if each.get("path")}:
+        about["corpora"] = roots
     known = typed(items.merge(_known(run), on="id", how="left", sort=False))
     return known, rows["embedding"], classes, about
+
+
+def classes_stand_in_order(about: Mapping[str, Any]) -> bool:
+    """Whether the run that made a space says that its classes are levels of one thing.
+
+    Args:
+        about: of the space.
+    """
+    from affectspace.training.recipe_data import stand_in_order  # loads what recipes are made of
+
+    try:
+        labels = Run(Path(str(about.get("model") or ""))).recipe.get("labels", {})
+    except InputError:
+        return False
+    return stand_in_order(labels)
 
 
 def _known(run: Run) -> pd.DataFrame:

@@ -1,0 +1,64 @@
+"""Who may use a page: whoever has its address with the token, from that very page."""
+
+import hmac
+from http.cookies import SimpleCookie
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["OwnerOnly"]
+
+READING = {"GET", "HEAD"}
+
+
+class OwnerOnly:
+    """Answers only those who were given the token, and changes things only for the page itself.
+
+    Other people on the machine reach its ports as well, and so does every page that a browser has open. The first
+    lack the token, which ``/?token=...`` turns into a cookie; the others lack its origin, and the cookie, which a
+    browser sends to pages of the same site alone.
+
+    Args:
+        app: what answers.
+        token: as random as a password.
+        name: of the cookie; two servers on one machine need names of their own.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, name: str):
+        self._app, self._token, self._name = app, token, name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refused = self._refused(scope)
+        await (self._app if refused is None else refused)(scope, receive, send)
+
+    def _refused(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        given = QueryParams(scope["query_string"].decode("latin-1")).get("token", "")
+        if scope["path"] == "/" and given:
+            if not self._holds(given):
+                return PlainTextResponse("This address is of an explorer that has ended; start it again.\n", 403)
+            welcome = RedirectResponse("/", 303)
+            welcome.set_cookie(self._name, self._token, httponly=True, samesite="strict", path="/")
+            return welcome
+        cookie = SimpleCookie(headers.get("cookie", "")).get(self._name)
+        if cookie is None or not self._holds(cookie.value):
+            said = "open the address that affectspace explore has printed, with its token"
+            if scope["path"] == "/":
+                return PlainTextResponse(f"{said.capitalize()}.\n", 403)
+            return JSONResponse({"error": said}, 403)
+        if scope["method"] in READING:
+            return None
+        if headers.get("origin") not in {f"http://{headers.get('host')}"}:
+            origin = headers.get("origin", "none")
+            return JSONResponse({"error": f"the origin is {origin[:100]!r}; legal: the explorer's own page"}, 403)
+        if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            return JSONResponse({"error": "the content type is not application/json, which is what is read"}, 415)
+        return None
+
+    def _holds(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self._token.encode())

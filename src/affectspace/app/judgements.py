@@ -1,0 +1,180 @@
+"""The labels of the items shown, as people have corrected them up to this moment."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectspace.corpora.corrections import (
+    CorrectedMeanwhile,
+    Correction,
+    Corrections,
+    append_correction,
+    now,
+    read_corrections,
+)
+from affectspace.errors import InputError
+
+__all__ = ["STATES", "Judgements"]
+
+STATES = ("corrected", "confirmed", "left out")
+Stamp = tuple[int, int, int] | None
+
+
+class Judgements:
+    """What files of corrections tell of items, read again when they have changed; and what is written to them.
+
+    Args:
+        ids: of the items, ``corpus/id``.
+        labels: what they are labelled, empty where they are not.
+        classes: that a label may be.
+        files: where the corrections of each corpus are kept, or of all of them where it is one path.
+        by: who corrects.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        labels: Sequence[str],
+        classes: Sequence[str],
+        files: Mapping[str, Path] | Path,
+        by: str,
+    ):
+        self._ids, self._labels, self._classes = list(ids), list(labels), tuple(classes)
+        self._rows = {item: row for row, item in enumerate(self._ids)}
+        self._files, self.by = files, by
+        self._lock = threading.Lock()
+        self._stamps: dict[Path, Stamp] = {}
+        self._told: dict[Path, Corrections] = {}
+        self._log: list[tuple[int, Correction]] = []
+        self._said: dict[int, list[Correction]] = {}
+        self._states: dict[int, str] = {}
+        self.refresh()
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, whether they are there yet or not."""
+        return [self._files] if isinstance(self._files, Path) else list(self._files.values())
+
+    @property
+    def version(self) -> int:
+        """How many corrections of these items are known; it grows with each."""
+        return len(self._log)
+
+    def refresh(self) -> None:
+        """Read what has been written since, by whomever.
+
+        Raises:
+            InputError: a file that cannot be read or holds no corrections; what was known stays.
+        """
+        with self._lock:
+            self._refresh()
+
+    def label(self, row: int) -> str:
+        """What holds of an item now; empty where it has no label, or was left out."""
+        said = self._said.get(row)
+        return said[-1].new if said else self._labels[row]
+
+    def history(self, row: int) -> list[Correction]:
+        """All that was said of an item, in its order."""
+        return list(self._said.get(row, ()))
+
+    def states(self) -> np.ndarray:
+        """``(items,)`` int32, the place in :data:`STATES` of what was done to an item, -1 where nothing holds."""
+        found = np.full(len(self._ids), -1, np.int32)
+        for row, state in self._states.items():
+            found[row] = STATES.index(state)
+        return found
+
+    def changed(self) -> Mapping[int, str]:
+        """The label that holds of every item that somebody has judged."""
+        return {row: said[-1].new for row, said in self._said.items()}
+
+    def since(self, version: int) -> list[dict[str, Any]]:
+        """What was said behind the first ``version`` corrections, each with the row of its item."""
+        known = self._log[version:] if 0 <= version <= len(self._log) else self._log
+        return [{"row": row, **asdict(entry)} for row, entry in known]
+
+    def add(self, row: int, old: str, new: str, why: str = "", undo: bool = False) -> Correction:
+        """Write what somebody says of an item.
+
+        Args:
+            row: of the item.
+            old: the label that was seen.
+            new: the one that holds; the same to confirm it, empty to leave the item out.
+            why: a remark.
+            undo: whether it takes back the last that the same person said of it.
+
+        Raises:
+            CorrectedMeanwhile: the label is not what was seen.
+            InputError: no class, an item that corrections cannot be kept of, or a file that cannot be written.
+        """
+        if new and new not in self._classes:
+            raise InputError(
+                f"{new!r} is no class; legal: {', '.join(self._classes)}, or nothing to leave the item out"
+            )
+        if not new and not old:
+            raise InputError(f"{self._ids[row]} has no label, so there is none to be confirmed or left out")
+        path = self._path(row)
+        entry = Correction(now(), self.by, self._ids[row], old, new, why, undo)
+        with self._lock:
+            self._refresh()
+            if not self._said.get(row) and old != self._labels[row]:
+                raise CorrectedMeanwhile(
+                    f"the label of {self._ids[row]} is {self._labels[row]!r}, and not {old!r}; look at it again"
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            append_correction(path, entry)
+            self._refresh()
+        return entry
+
+    def _path(self, row: int) -> Path:
+        if isinstance(self._files, Path):
+            return self._files
+        corpus = self._ids[row].split("/", 1)[0]
+        if corpus not in self._files:
+            raise InputError(
+                f"{self._ids[row]} is of no corpus that is there, beside which corrections could be kept; "
+                "affectspace explore --corrections FILE keeps them in a file of their own"
+            )
+        return self._files[corpus]
+
+    def _refresh(self) -> None:
+        stamps = {path: _stamp(path) for path in self.paths}
+        if stamps == self._stamps:
+            return
+        told = {
+            path: self._told[path] if stamps[path] == self._stamps.get(path, ()) else read_corrections(path)
+            for path in stamps
+        }
+        known = {path: len(each.entries) for path, each in self._told.items()}
+        if any(len(each.entries) < known.get(path, 0) for path, each in told.items()):  # somebody has cut a file
+            self._log, known = [], {}
+        said: dict[int, list[Correction]] = {}
+        states: dict[int, str] = {}
+        for path, each in told.items():
+            for place, entry in enumerate(each.entries):
+                if (row := self._rows.get(entry.item)) is None:
+                    continue
+                said.setdefault(row, []).append(entry)
+                if place >= known.get(path, 0):
+                    self._log.append((row, entry))
+            for item, entry in each.latest.items():
+                if item in self._rows:
+                    states[self._rows[item]] = "corrected" if entry.new else "left out"
+            for item in each.confirmed:
+                if item in self._rows:
+                    states[self._rows[item]] = "confirmed"
+        # Whoever asks meanwhile sees all of the old or all of the new.
+        self._told, self._said, self._states, self._stamps = told, said, states, stamps
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino

@@ -1,0 +1,140 @@
+"""``affectspace explore``"""
+
+import contextlib
+import getpass
+import secrets
+import socket
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from affectspace.cli.outputs import new_file
+from affectspace.cli.spaces import Where, chosen, onwards, working
+from affectspace.cli.tell import next_commands, quoted
+from affectspace.errors import InputError
+from affectspace.files import json_text
+
+if TYPE_CHECKING:
+    from affectspace.app.explored import Explored
+
+PORT = 8765
+TRIED = 20  # ports behind it, where nobody has named one
+
+
+def explore(
+    *spaces: Path,
+    where: Where = (),
+    corrections: Path | None = None,
+    by: str | None = None,
+    port: int | None = None,
+    browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Look at spaces, listen and correct, on a page that this machine alone can see; Ctrl-C ends it.
+
+    Parameters
+    ----------
+    spaces
+        Parquet files that affectspace embed wrote, or finished run folders; of several, the items that all of them hold
+        are shown side by side.
+    where
+        Only items of the first space for which these hold, such as split=test or label=sad|angry.
+    corrections
+        The file that corrections are added to [default: corrections.jsonl beside each corpus].
+    by
+        Who corrects [default: the name that you have logged in by].
+    port
+        Of this machine [default: 8765, or the next that is free].
+    browser
+        Open the page, where there is a terminal.
+    as_json
+        Print the address as one line of JSON, for machines.
+    """
+    if not spaces:
+        raise InputError("name at least one space: affectspace explore runs/synthetic")
+    if corrections is not None:
+        new_file(corrections, "--corrections")
+    if by is not None and not by.strip():
+        raise InputError("--by is empty; give a name")
+    explored = _opened(list(spaces), where, corrections, by or _login(), as_json)
+    try:
+        import uvicorn
+
+        from affectspace.app.explorer import make_explorer
+        from affectspace.app.scatter_library import scatter_library
+    except ImportError as error:
+        raise InputError(
+            f'the explorer needs {error.name}, which is not installed: pip install -c constraints.txt ".[explore]"'
+        ) from None
+    listening = _listen(port)
+    at, token = listening.getsockname()[1], secrets.token_urlsafe(16)
+    app = make_explorer(explored, token, at, scatter_library())
+    address = f"http://127.0.0.1:{at}/?token={token}"
+    if as_json:
+        print(json_text({"url": address, "items": len(explored), "spaces": explored.names}), flush=True)
+    else:
+        print(f"{len(explored):,} items of {' and '.join(explored.names)}")
+        for note in explored.notes:
+            print(f"note: {note}")
+        print(f"open {address}\nCtrl-C ends it; what you correct is written at once.", flush=True)
+        if browser and sys.stdout.isatty():
+            webbrowser.open(address)
+    before = explored.judgements.version
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, date_header=False, timeout_graceful_shutdown=2
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+        uvicorn.Server(config).run(sockets=[listening])
+    if not as_json:
+        _tell(explored, before, spaces[0])
+
+
+def _opened(paths: list[Path], where: tuple[str, ...], corrections: Path | None, by: str, quiet: bool) -> "Explored":
+    with working("opening", quiet):
+        from affectspace.app.explored import explore_spaces
+        from affectspace.training.frontends import cache_folder
+
+        opened = [chosen(paths[0], where), *(chosen(each) for each in paths[1:])]
+        names = [path.stem if path.is_file() else path.resolve().name for path in paths]
+        if len(set(names)) < len(names):
+            names = [str(path) for path in paths]
+        return explore_spaces(opened, names, corrections, by, cache_folder() / "maps")
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "somebody"
+
+
+def _listen(port: int | None) -> socket.socket:
+    """A socket of the loopback interface, so that no other machine reaches it."""
+    if port is not None and not 0 <= port < 65_536:
+        raise InputError(f"--port is {port}; legal: 0 (any that is free) to 65535")
+    wanted = range(PORT, PORT + TRIED) if port is None else [port]
+    for each in wanted:
+        try:
+            return socket.create_server(("127.0.0.1", each))
+        except OSError as error:
+            fault = error
+    raise InputError(
+        f"port {wanted[0]} cannot be listened at ({fault.strerror}); "
+        + ("leave --port out, which takes the next free one" if port is not None else "name a free one by --port")
+    )
+
+
+def _tell(explored: "Explored", before: int, space: Path) -> None:
+    added = explored.judgements.version - before
+    if not added:
+        next_commands(onwards(explored.spaces[0], space))
+        return
+    written = [path for path in explored.judgements.paths if path.is_file()]
+    print(f"\n{added:,} corrections added to {', '.join(map(str, written))}")
+    one = f'"{written[0]}"' if len(written) == 1 and written[0].name != "corrections.jsonl" else "true"
+    next_commands(
+        f"affectspace train RECIPE corrections={one}  # trains on them", f"affectspace explore {quoted(space)}"
+    )
