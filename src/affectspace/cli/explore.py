@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import os
 import secrets
 import socket
 import sys
@@ -59,6 +60,7 @@ def explore(
         new_file(corrections, "--corrections")
     if by is not None and not by.strip():
         raise InputError("--by is empty; give a name")
+    listening = _listen(port)
     explored = _opened(list(spaces), where, corrections, by or _login(), as_json)
     try:
         import uvicorn
@@ -69,7 +71,6 @@ def explore(
         raise InputError(
             f'the explorer needs {error.name}, which is not installed: pip install -c constraints.txt ".[explore]"'
         ) from None
-    listening = _listen(port)
     at, token = listening.getsockname()[1], secrets.token_urlsafe(16)
     app = make_explorer(explored, token, at, scatter_library())
     address = f"http://127.0.0.1:{at}/?token={token}"
@@ -122,7 +123,7 @@ def _listen(port: int | None) -> socket.socket:
         except OSError as error:
             fault = error
     raise InputError(
-        f"port {wanted[0]} cannot be listened at ({fault.strerror}); "
+        f"port {wanted[0]} cannot be listened at ({os.strerror(fault.errno or 0)}); "
         + ("leave --port out, which takes the next free one" if port is not None else "name a free one by --port")
     )
 
@@ -133,7 +134,7 @@ def _tell(explored: "Explored", before: int, space: Path) -> None:
         next_commands(onwards(explored.spaces[0], space))
         return
     written = [path for path in explored.judgements.paths if path.is_file()]
-    print(f"\n{added:,} corrections added to {', '.join(map(str, written))}")
+    print(f"\n{added:,} correction{'' if added == 1 else 's'} added to {', '.join(map(str, written))}")
     one = f'"{written[0]}"' if len(written) == 1 and written[0].name != "corrections.jsonl" else "true"
     next_commands(
         f"affectspace train RECIPE corrections={one}  # trains on them", f"affectspace explore {quoted(space)}"

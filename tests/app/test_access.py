@@ -1,0 +1,51 @@
+"""Only who was given the token is answered, and only the page itself changes anything."""
+
+import pytest
+
+HOME, TOKEN = "http://127.0.0.1:8765", "told-to-the-owner"  # as the fixtures have them
+
+SAID = {"row": 0, "old": "happy", "new": "sad"}
+
+
+def test_the_token_becomes_a_cookie_that_no_other_site_can_use(stranger):
+    answer = stranger.get("/", params={"token": TOKEN}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith(f"affectspace-8765={TOKEN};")
+    assert "httponly" in cookie.lower()
+    assert "samesite=strict" in cookie.lower()
+    assert stranger.get("/api/about").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/api/about", "/api/audio/1", "/page/main.js", "/lib/points.js", "/nowhere"])
+def test_nobody_else_on_the_machine_is_answered(stranger, path):
+    answer = stranger.get(path)
+    assert answer.status_code == 403
+    assert "pen the address that affectspace explore has printed" in answer.text
+
+
+@pytest.mark.parametrize("token", ["", "wrong", f"{TOKEN}x", "\N{SNOWMAN}"])
+def test_a_wrong_token_is_no_token(stranger, token):
+    assert stranger.get("/", params={"token": token}).status_code == 403
+    stranger.cookies.set("affectspace-8765", "wrong")
+    assert stranger.get("/api/about").status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:9999", "null", "http://localhost:8765"])
+def test_a_page_of_somebody_else_changes_nothing(client, corpus, origin):
+    answer = client.post("/api/corrections", json=SAID, headers={"origin": origin})
+    assert answer.status_code == 403
+    assert answer.json() == {"error": f"the origin is {origin!r}; legal: the explorer's own page"}
+    assert not (corpus / "corrections.jsonl").exists()
+
+
+def test_a_form_of_somebody_else_changes_nothing(client, corpus):
+    del client.headers["origin"]
+    assert client.post("/api/corrections", json=SAID).status_code == 403
+    sent = client.post("/api/corrections", data={"row": 0}, headers={"origin": HOME})
+    assert sent.status_code == 415
+    assert not (corpus / "corrections.jsonl").exists()
+
+
+def test_a_forged_host_does_not_even_reach_the_token(client):
+    assert client.get("/api/about", headers={"host": "evil.example:8765"}).status_code == 421

@@ -1,0 +1,66 @@
+"""What people say is known at once, whoever writes it, and files may come, grow and be cut."""
+
+from affectspace.app.judgements import STATES, Judgements
+from affectspace.corpora.corrections import FILE, Correction, append_correction
+
+IDS = ["a/1", "a/2", "b/1", "b/2"]
+LABELS = ["sad", "happy", "", "sad"]
+
+
+def judgements(tmp_path):
+    files = {name: tmp_path / name / FILE for name in "ab"}
+    return Judgements(IDS, LABELS, ["sad", "happy"], files, "ann"), files
+
+
+def say(path, item, old, new, by="bo", undo=False):
+    path.parent.mkdir(exist_ok=True)
+    append_correction(path, Correction("2026-11-23T00:00:00Z", by, item, old, new, undo=undo))
+
+
+def states(held):
+    return [STATES[state] if state >= 0 else None for state in held.states()]
+
+
+def test_what_others_write_is_known_after_the_next_look(tmp_path):
+    held, files = judgements(tmp_path)
+    assert held.version == 0
+    say(files["b"], "b/1", "", "happy")
+    say(files["a"], "a/2", "happy", "")
+    say(files["a"], "a/9", "happy", "sad")  # an item that is not shown
+    held.refresh()
+    assert held.version == 2
+    assert [held.label(row) for row in range(4)] == ["sad", "", "happy", "sad"]
+    assert states(held) == [None, "left out", "corrected", None]
+    assert {each["row"] for each in held.since(0)} == {1, 2}
+    say(files["b"], "b/2", "sad", "sad")
+    held.refresh()
+    assert [each["item"] for each in held.since(2)] == ["b/2"]
+    assert states(held)[3] == "confirmed"
+
+
+def test_what_is_taken_back_is_in_the_log_and_in_no_state(tmp_path):
+    held, _ = judgements(tmp_path)
+    held.add(0, "sad", "happy")
+    held.add(0, "happy", "sad", undo=True)
+    assert held.version == 2
+    assert held.label(0) == "sad"
+    assert states(held)[0] is None
+    assert [each["undo"] for each in held.since(0)] == [False, True]
+
+
+def test_a_file_that_was_cut_is_read_anew(tmp_path):
+    held, files = judgements(tmp_path)
+    held.add(0, "sad", "happy")
+    held.add(1, "happy", "sad")
+    files["a"].write_text("")
+    held.refresh()
+    assert held.label(0) == "sad"
+    assert held.version == 0
+    assert held.since(2) == []
+    assert states(held) == [None] * 4
+
+
+def test_more_than_was_ever_said_asks_for_all(tmp_path):
+    held, _ = judgements(tmp_path)
+    held.add(0, "sad", "happy")
+    assert len(held.since(7)) == 1

@@ -1,0 +1,104 @@
+"""The explorer starts, answers on the loopback interface alone, writes corrections at once, and ends by Ctrl-C."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affectspace.space import Space
+
+httpx = pytest.importorskip("httpx")
+
+
+@pytest.fixture
+def space(tmp_path):
+    (tmp_path / "mine").mkdir()
+    rows = np.arange(30)
+    labels = np.where(rows < 15, "happy", "sad")
+    items = pd.DataFrame({"id": [f"mine/{row}" for row in rows], "corpus": "mine", "label": labels})
+    vectors = np.random.default_rng(0).normal(size=(30, 4)) + 4 * (rows < 15)[:, None]
+    path = tmp_path / "space.parquet"
+    Space(items, vectors, ("happy", "sad"), {"corpora": {"mine": str(tmp_path / "mine")}}).save(path)
+    return path
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the command, and end it with the test."""
+    begun = []
+
+    def start(*words):
+        command = [sys.executable, "-m", "affectspace", "explore", *map(str, words)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+        begun.append(process)
+        return process
+
+    yield start
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def test_it_starts_answers_and_ends(space, start, tmp_path):
+    process = start(space, "--port", "0", "--by", "ann", "--no-browser")
+    lines = [process.stdout.readline() for _ in range(2)]
+    assert lines[0] == "30 items of space\n"
+    address = lines[1].split()[1]
+    with httpx.Client(follow_redirects=True) as client:
+        home = address.split("/?")[0]
+        assert client.get(home).status_code == 403
+        assert client.get(address).status_code == 200
+        assert client.get(f"{home}/api/about").json()["items"] == 30
+        said = {"row": 3, "old": "happy", "new": "sad"}
+        assert client.post(f"{home}/api/corrections", json=said, headers={"origin": home}).status_code == 200
+    assert json.loads((tmp_path / "mine" / "corrections.jsonl").read_text())["by"] == "ann"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert f"1 correction added to {tmp_path}/mine/corrections.jsonl" in out
+    assert "affectspace train RECIPE corrections=true" in out
+    assert "Traceback" not in err
+
+
+def test_machines_are_told_the_address_as_json(space, start):
+    process = start(space, "--json", "--port", "0")
+    told = json.loads(process.stdout.readline())
+    assert told["items"] == 30
+    assert told["url"].startswith("http://127.0.0.1:")
+    with socket.create_server(("127.0.0.1", 0)):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() in (0, -signal.SIGTERM)
+
+
+def test_a_port_in_use_is_told(space, run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, out, err = run("explore", space, "--port", port)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"error: port {port} cannot be listened at (Address already in use); "
+        "leave --port out, which takes the next free one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "name at least one space: affectspace explore runs/synthetic"),
+        (("nowhere",), "there is no space nowhere"),
+        (("space.parquet", "--port", "70000"), "--port is 70000; legal: 0 (any that is free) to 65535"),
+        (("space.parquet", "--by", ""), "--by is empty; give a name"),
+        (("space.parquet", "--corrections", "mine"), "--corrections mine is a folder"),
+        (("space.parquet", "--where", "label=angry"), "angry"),
+    ],
+)
+def test_what_cannot_be_used_is_told(space, run, words, why):
+    code, out, err = run("explore", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert why in err
