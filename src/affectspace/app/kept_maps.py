@@ -26,7 +26,7 @@ def kept_maps(spaces: Sequence[Space], folder: Path) -> list[np.ndarray]:
     name = hashlib.sha256(VERSION.encode())
     for each in spaces:
         name.update(repr(each.vectors.shape).encode())
-        name.update(np.ascontiguousarray(each.vectors))
+        name.update(each.vectors.data)
     path = folder / f"{name.hexdigest()[:32]}.npy"
     shape = (len(spaces), len(spaces[0]), 2)
     try:

@@ -45,7 +45,7 @@ class ShownMedia:
 
     def has(self, row: int, kind: str) -> bool:
         """Whether an item has a path of this kind, ``audio`` or ``image``, whether or not a file lies there."""
-        return not pd.isna(self._items[kind].iat[row])
+        return bool(self._cell(row, kind))
 
     def audio(self, row: int) -> tuple[Path, str]:
         """A file that browsers play, and its media type.
@@ -83,12 +83,11 @@ class ShownMedia:
         Raises:
             MediaError: no picture, or none that is there and whole.
         """
-        path = str(self._items["image"].iat[row]) if self.has(row, "image") else ""
+        path = self._cell(row, "image")
         _refuse_missing(packed(path)[0], row, "picture")
         pixels = read_image(path)
-        box = self._items["box"].iat[row] if "box" in self._items else None
-        if not pd.isna(box):
-            pixels = crop_box(pixels, str(box))
+        if box := self._cell(row, "box"):
+            pixels = crop_box(pixels, box)
         shown = Image.fromarray(np.ascontiguousarray(pixels))
         shown.thumbnail((LARGEST, LARGEST))
         bytes_ = io.BytesIO()
@@ -96,11 +95,15 @@ class ShownMedia:
         return bytes_.getvalue()
 
     def _audio(self, row: int) -> tuple[Path, float | None, float | None]:
-        path = Path(str(self._items["audio"].iat[row]) if self.has(row, "audio") else "")
+        path = Path(self._cell(row, "audio"))
         _refuse_missing(path, row, "recording")
-        ends = [self._items[name].iat[row] if name in self._items else None for name in ("start", "end")]
-        start, end = (None if pd.isna(each) else float(each) for each in ends)
+        start, end = (float(told) if (told := self._cell(row, name)) else None for name in ("start", "end"))
         return path, start, end
+
+    def _cell(self, row: int, name: str) -> str:
+        """What a column holds, empty where it is missing."""
+        cell: Any = self._items[name].iat[row] if name in self._items else None
+        return "" if pd.isna(cell) else str(cell)
 
 
 def waveform(samples: np.ndarray, rate: int, bins: int = BINS) -> dict[str, Any]:

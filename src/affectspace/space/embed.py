@@ -108,7 +108,7 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
         columns["predicted_value"] = model.cut.values(np.stack([chance for chance in chances if chance is not None]))
     known = items.drop(columns=["path", "id", ROOT], errors="ignore")
     known = known[[name for name in known if known[name].notna().any()]].reset_index(drop=True)
-    about = {"recipe": recipe.name, "features": found.fingerprint} if recipe is not None else {}
+    about: dict[str, Any] = {"recipe": recipe.name, "features": found.fingerprint} if recipe is not None else {}
     if ROOT in items:
         about["corpora"] = dict(items[["corpus", ROOT]].dropna().drop_duplicates("corpus").itertuples(index=False))
     return Embedded(pd.DataFrame(columns).join(known), found.faulty, model.classes, about, found.omitted, found.corpora)
