@@ -33,6 +33,12 @@ def test_validation_or_test_may_be_empty():
     assert Split("x", [0], [1], []).test.dtype == np.int64
 
 
+def test_all_rows_train_where_others_test():
+    assert Split("x", [0, 1], [], [], tested_elsewhere=True).sizes == {"train": 2, "validate": 0, "test": 0}
+    with pytest.raises(InputError, match="leaves nothing to train on"):
+        Split("x", [], [], [], tested_elsewhere=True)
+
+
 def test_unseen_items_belong_to_no_other_part():
     assert Split("x", [0], [], [2], unseen=[4, 3]).sizes == {"train": 1, "validate": 0, "test": 1, "unseen": 2}
     with pytest.raises(InputError, match="in both train and unseen"):

@@ -27,10 +27,11 @@ class Split:
             reads it.
         validates_within: the groups that validate and test share, and training has no part in; such as a session of
             which one speaker validates and the other is tested.
+        tested_elsewhere: all rows train, as whoever asks for it tests by itself, such as a cross-validation does.
 
     Raises:
-        InputError: nothing to train on, or neither to validate nor to test on; a row twice or in two
-            parts, or a negative row.
+        InputError: nothing to train on, or neither to validate nor to test on, unless it is tested elsewhere; a row
+            twice or in two parts, or a negative row.
 
     Example:
         >>> split = Split("by hand", train=[3, 0], validate=[1], test=[2])
@@ -46,6 +47,7 @@ class Split:
     allowed: tuple[str, ...] = ()
     unseen: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     validates_within: tuple[str, ...] = ()
+    tested_elsewhere: bool = False
 
     def __post_init__(self):
         for part in PARTS:
@@ -65,7 +67,7 @@ class Split:
             object.__setattr__(self, part, rows)
         if not len(self.train):
             raise InputError(f"split {self.name!r} leaves nothing to train on; give it items")
-        if not len(self.validate) and not len(self.test):
+        if not len(self.validate) and not len(self.test) and not self.tested_elsewhere:
             raise InputError(f"split {self.name!r} leaves nothing to validate or to test on; one of them needs items")
         for one, other in combinations(PARTS, 2):
             both = np.intersect1d(getattr(self, one), getattr(self, other))
