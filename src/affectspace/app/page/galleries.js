@@ -1,0 +1,92 @@
+// Classes within classes, each by the items that stand for it: faces as pictures, speech to be played, texts to be read.
+
+import { el, fill } from "./dom.js";
+import { countValues } from "./filters.js";
+import { classColour } from "./item.js";
+import { counted, oneLine } from "./text.js";
+import { makeTile } from "./tiles.js";
+
+const COLUMN = "subclass";
+
+/** The tab of sub-classes. app: {items, store, views, say}. */
+export function makeGalleries(app, place) {
+  const { items, store, views } = app;
+  let shownFor = null; // the space whose sub-classes are drawn
+  let asked = null;
+  let sections = []; // {group, element, count, tiles}
+  let column = null;
+
+  const open = () => store.get().tab === "groups";
+  const tell = (says) => fill(place, el("div", { class: "empty" }, el("p", {}, oneLine(says))));
+
+  async function load() {
+    const { space } = store.get();
+    if (shownFor === space || asked === space) return;
+    asked = space;
+    tell("Looking for sub-classes …");
+    try {
+      const groups = await items.groups(space, (state) => tell(`${state.says ?? "looking for sub-classes"} …`));
+      if (store.get().space !== space) return;
+      column = await items.column(COLUMN, space);
+      const ids = await items.ids();
+      sections = groups.map((group) => section(group, ids));
+      shownFor = space;
+      if (sections.length) fill(place, el("div", { class: "groups" }, sections.map((each) => each.element)));
+      else tell("There are no labels, within which sub-classes could be looked for.");
+      show();
+    } catch (error) {
+      tell(error.message);
+    } finally {
+      asked = null;
+    }
+  }
+
+  function section(group, ids) {
+    const count = el("span", { class: "faint" }, counted(group.items, "item"));
+    const only = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => keep(group.name) }, "Show alone");
+    const tiles = group.rows.map((row) => ({ row, element: makeTile(app, { row, id: ids[row] }) }));
+    const element = el("section", { class: "group", "aria-label": oneLine(group.name) }, [
+      el("div", { class: "group-head" }, el("i", { class: "dot", style: { background: classColour(app, group.label) } }), el("h3", {}, oneLine(group.name)), count, only),
+      el("ul", { class: "tiles" }, tiles.map((each) => each.element)),
+    ]);
+    return { group, element, count, only, tiles };
+  }
+
+  function keep(name) {
+    const { filters } = store.get();
+    const { [COLUMN]: before, ...others } = filters;
+    const alone = before?.values?.length === 1 && before.values[0] === name;
+    store.set({ filters: alone ? others : { ...others, [COLUMN]: { values: [name], missing: false, others: false } } });
+  }
+
+  function show() {
+    const view = views.get();
+    if (!view || !sections.length || store.get().space !== shownFor) return;
+    const passed = view.picked ?? view.shown;
+    const counts = column ? countValues(column, passed) : null;
+    const filter = store.get().filters[COLUMN];
+    for (const { group, element, count, only, tiles } of sections) {
+      const left = counts ? counts[column.values.indexOf(group.name)] : group.items;
+      count.textContent = left === group.items ? counted(left, "item") : `${left} of ${counted(group.items, "item")}`;
+      element.hidden = left === 0;
+      for (const tile of tiles) tile.element.hidden = !passed[tile.row];
+      only.setAttribute("aria-pressed", String(filter?.values?.length === 1 && filter.values[0] === group.name));
+    }
+  }
+
+  store.listen((state, changed) => {
+    if (changed.has("space")) shownFor = null;
+    if (open()) load();
+    if (changed.has("item")) for (const each of sections) for (const tile of each.tiles) tile.element.classList.toggle("current", tile.row === state.item);
+  });
+  views.listen(show);
+  if (open()) load();
+  return {
+    total: () => (shownFor === null ? null : sections.length),
+    /** Draw it anew, as colours have changed. */
+    again() {
+      shownFor = null;
+      if (open()) load();
+    },
+  };
+}

@@ -1,0 +1,221 @@
+// The current item: what it is, what people and the model say of it, and what it lies beside.
+
+import { CLASS_COLOURS, hex, MOST, onRamp } from "./colours.js";
+import { el, fill, icon } from "./dom.js";
+import { hush, whyNot } from "./player.js";
+import { getJson } from "./server.js";
+import { clock, oneLine, short, visible, when } from "./text.js";
+import { makeTile } from "./tiles.js";
+import { makeWaveform } from "./waveform.js";
+
+/**
+ * The panel of the current item. app: {items, store, near, judge, corrections, theme, say}.
+ *
+ * It tells which item it shows by current(), {row, label, ...} as the server has told it; null while there is none.
+ */
+export function makeItemPanel(app, place) {
+  const { items, store } = app;
+  let told = null;
+  let audio = null;
+  let asking = null;
+
+  async function show(row, again = false) {
+    asking?.abort();
+    if (row === null) {
+      told = null;
+      app.near.set([]);
+      return fill(place, nothing(items));
+    }
+    asking = new AbortController();
+    const { signal } = asking;
+    place.setAttribute("aria-busy", "true");
+    try {
+      const found = await items.item(row, store.get().space, signal);
+      if (signal.aborted) return undefined;
+      const scrolled = again ? place.scrollTop : 0;
+      told = found;
+      app.near.set(told.nearest.map((each) => each.row));
+      if (!(again && place.dataset.row === String(row) && audio && !audio.paused)) render();
+      else refreshWords(); // what is heard is not cut off
+      place.scrollTop = scrolled;
+    } catch (error) {
+      if (error.name === "AbortError") return undefined;
+      told = null;
+      fill(place, el("div", { class: "empty" }, el("p", {}, oneLine(error.message)), el("button", { type: "button", class: "button", onclick: () => show(row) }, "Try again")));
+    }
+    place.removeAttribute("aria-busy");
+    return undefined;
+  }
+
+  function render() {
+    hush();
+    audio = null;
+    place.dataset.row = told.row;
+    const parts = [el("div", { class: "item-words" }), media(), el("div", { class: "item-judged" })];
+    fill(place, parts);
+    refreshWords();
+  }
+
+  function refreshWords() {
+    fill(place.querySelector(".item-words"), heading());
+    fill(place.querySelector(".item-judged"), judging(), opinions(), nearest(), fields(), history());
+  }
+
+  function heading() {
+    const label = told.label === null ? el("span", { class: "faint" }, told.label_was ? "left out" : "no label") : named(told.label);
+    const was = told.label_was && told.label_was !== told.label ? el("span", { class: "was" }, "was ", el("s", {}, oneLine(told.label_was))) : null;
+    return [el("p", { class: "item-id", title: oneLine(told.id) }, el("bdi", {}, oneLine(told.id))), el("h2", { class: "item-label" }, label, was)];
+  }
+
+  function named(name) {
+    return el("span", { class: "class-name" }, el("i", { class: "dot", style: { background: classColour(app, name) } }), oneLine(name));
+  }
+
+  function media() {
+    const shown = [];
+    const fault = (says) => el("p", { class: "fault" }, oneLine(says));
+    if (told.image) {
+      const image = el("img", { class: "picture", src: told.image, alt: `Picture of ${oneLine(told.id)}` });
+      image.addEventListener("error", async () => image.replaceWith(fault(await whyNot(told.image))));
+      shown.push(el("div", { class: "frame" }, image));
+    }
+    if (told.text !== null && told.text !== "") shown.push(el("blockquote", { class: "spoken", dir: "auto" }, visible(told.text)));
+    if (told.audio) shown.push(sound(fault));
+    return el("div", { class: "media" }, shown);
+  }
+
+  function sound(fault) {
+    const player = el("audio", { controls: true, preload: "metadata", src: told.audio, "aria-label": `Sound of ${oneLine(told.id)}` });
+    const holder = el("div", { class: "sound" }, player);
+    audio = player;
+    const { audio: path, waveform, row } = told;
+    player.addEventListener("play", hush);
+    player.addEventListener("error", async () => fill(holder, fault(await whyNot(path))), { once: true });
+    if (waveform) {
+      getJson(waveform).then(
+        (wave) => {
+          if (told?.row !== row || !player.isConnected) return;
+          const { element, draw } = makeWaveform(wave, player);
+          holder.prepend(element);
+          player.setAttribute("aria-label", `Sound of ${oneLine(told.id)}, ${clock(wave.seconds)}`);
+          draw();
+        },
+        () => {}, // the player tells what is wrong with the sound
+      );
+    }
+    return holder;
+  }
+
+  function judging() {
+    const { corrections, classes } = items.about;
+    if (!corrections.writable) {
+      return corrections.why_not ? el("p", { class: "hint" }, `Labels cannot be corrected here: ${oneLine(corrections.why_not)}.`) : null;
+    }
+    const buttons = classes.map((name, at) =>
+      el("button", { type: "button", class: "choice", "aria-pressed": String(name === told.label), onclick: () => app.judge.label(name) }, [
+        at < 9 && el("kbd", {}, at + 1),
+        el("i", { class: "dot", style: { background: classColour(app, name) } }),
+        el("span", {}, oneLine(name)),
+      ]),
+    );
+    const { outlook } = told;
+    return el("section", { class: "judge", "aria-label": "Correct the label" }, [
+      outlook &&
+        el("div", { class: "outlook" }, [
+          el("p", {}, ["Others say ", el("strong", {}, oneLine(outlook.suggested)), `, score ${outlook.score.toFixed(2)}`]),
+          el("p", { class: "reasons" }, oneLine(outlook.reasons)),
+          outlook.suggested !== told.label && el("button", { type: "button", class: "button strong", onclick: () => app.judge.accept() }, `Accept ${oneLine(outlook.suggested)}`, el("kbd", {}, "Enter")),
+        ]),
+      el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is" }, buttons),
+      el("div", { class: "acts" }, [
+        told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right as it is", el("kbd", {}, "c")),
+        told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.leaveOut() }, icon("close"), "Leave out", el("kbd", {}, "0")),
+        el("button", { type: "button", class: "button", onclick: () => app.judge.undo(), disabled: !app.corrections.newest() }, icon("undo"), "Undo", el("kbd", {}, "u")),
+      ]),
+    ]);
+  }
+
+  function opinions() {
+    if (!told.votes && !told.prediction) return null;
+    const names = (told.votes ?? told.prediction).map(([name]) => name);
+    for (const [name] of told.prediction ?? []) if (!names.includes(name)) names.push(name);
+    const share = (shares, name) => shares?.find(([each]) => each === name)?.[1] ?? null;
+    const cell = (shares, name, kind) => {
+      const value = share(shares, name);
+      const percent = value === null || Number.isNaN(value) ? null : Math.round(100 * value);
+      return el("td", { class: kind }, percent === null ? el("span", { class: "unseen" }, "none") : [
+        el("span", { class: "bar", style: { width: `${Math.max(percent, percent ? 2 : 0)}%`, "background-color": classColour(app, name) } }),
+        el("span", { class: "percent" }, `${percent} %`),
+      ]); // prettier-ignore
+    };
+    const [people, model] = [told.votes, told.prediction].map(Boolean);
+    const head = el("tr", {}, [
+      el("th", { scope: "col" }, el("span", { class: "unseen" }, "Class")),
+      people && el("th", { scope: "col" }, "People"),
+      model && el("th", { scope: "col" }, "Model"),
+    ]);
+    const rows = names.map((name) =>
+      el("tr", {}, [el("th", { scope: "row" }, oneLine(name)), people && cell(told.votes, name, "votes"), model && cell(told.prediction, name, "model")]),
+    );
+    return el("section", { class: "block" }, el("h3", {}, people ? "What people and the model say" : "What the model says"), el("table", { class: "opinions" }, el("thead", {}, head), el("tbody", {}, rows)));
+  }
+
+  function nearest() {
+    if (!told.nearest.length) return null;
+    const tiles = told.nearest.map((each) =>
+      makeTile(app, { row: each.row, id: each.id, colour: each.label === null ? null : classColour(app, each.label), note: `${each.label === null ? "no label" : oneLine(each.label)} · ${short(each.distance)}` }),
+    );
+    return el("section", { class: "block" }, el("h3", {}, "Nearest in the space"), el("ul", { class: "tiles near" }, tiles));
+  }
+
+  function fields() {
+    if (!told.fields.length) return null;
+    const rows = told.fields.map(([name, value]) => el("div", {}, el("dt", {}, oneLine(name)), el("dd", {}, el("bdi", {}, visible(value)))));
+    return el("section", { class: "block" }, el("h3", {}, "Fields"), el("dl", { class: "fields" }, rows));
+  }
+
+  function history() {
+    if (!told.history.length) return null;
+    const word = (name) => (name === "" ? "left out" : oneLine(name));
+    const entries = [...told.history].reverse().map((each) => {
+      const said = each.undo ? `took back ${word(each.old)}: ${word(each.new)}` : each.new === each.old ? `confirmed ${word(each.new)}` : `${each.old === "" ? "none" : oneLine(each.old)} → ${word(each.new)}`;
+      return el("li", {}, el("span", {}, said), el("span", { class: "faint" }, `${oneLine(each.by)}, ${when(each.at)}`), each.why && el("span", { class: "why" }, visible(each.why)));
+    });
+    return el("section", { class: "block" }, el("h3", {}, "Corrections"), el("ol", { class: "history" }, entries));
+  }
+
+  store.listen((state, changed) => {
+    if (changed.has("item") || changed.has("space")) show(state.item);
+  });
+  show(store.get().item);
+  return {
+    current: () => told,
+    /** Ask for the item again, as somebody has corrected it. */
+    again: () => store.get().item !== null && show(store.get().item, true),
+    /** Play the sound, or stop it. */
+    togglePlay() {
+      if (!audio) return false;
+      if (audio.paused) audio.play().catch(() => {}); // told where the player stands
+      else audio.pause();
+      return true;
+    },
+  };
+}
+
+/** The colour of a class, which is that of its place. */
+export function classColour(app, name) {
+  const { classes, ordered } = app.items.about.spaces[app.store.get().space];
+  const at = classes.indexOf(name);
+  const theme = app.theme.get();
+  if (at < 0) return "var(--soft)";
+  if (ordered) return hex(onRamp(at / Math.max(1, classes.length - 1), theme));
+  return at < MOST && classes.length <= MOST ? CLASS_COLOURS[theme][at] : "var(--soft)";
+}
+
+function nothing(items) {
+  return el("div", { class: "empty" }, [
+    el("p", { class: "lead" }, "No item is chosen."),
+    el("p", {}, "Click a point, or walk through the list below the map. Then you see and hear it here, with what people and the model say of it."),
+    items.about.notes.map((each) => el("p", { class: "hint" }, oneLine(each))),
+  ]);
+}

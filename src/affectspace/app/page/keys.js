@@ -1,0 +1,47 @@
+// Keys, and the dialog that tells of them.
+
+import { el, fill, icon } from "./dom.js";
+
+const HELP = [
+  ["Everywhere", [["?", "this help"], ["/", "find by id or text"], ["Space", "play the item's sound, or stop it"], ["j  ↓", "next of the list"], ["k  ↑", "previous of the list"], ["Esc", "drop what is picked"]]],
+  ["Labels in doubt", [["1 – 9", "give the class of this number"], ["Enter", "accept what is suggested"], ["c", "the label is right as it is"], ["0", "leave the item out"], ["u", "undo"]]],
+  ["On the map", [["arrows", "move"], ["Shift arrows", "the next item in this direction"], ["+  −", "closer, farther"], ["f", "show all"], ["s", "pick the 50 items nearest to the current one"], ["Shift drag", "lasso"]]],
+]; // prettier-ignore
+
+/** Listen to keys. app: {store, judge, panel, doubts, list, items}. */
+export function listenToKeys(app, help, helpButton, words) {
+  const rows = (keys) => keys.map(([key, does]) => el("div", {}, el("dt", {}, key.split("  ").map((each) => el("kbd", {}, each))), el("dd", {}, does)));
+  fill(help, [
+    el("div", { class: "help-head" }, el("h2", { id: "help-title" }, "Keys"), el("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => help.close() }, icon("close"))),
+    el("div", { class: "help-parts" }, HELP.map(([title, keys]) => el("section", {}, el("h3", {}, title), el("dl", {}, rows(keys))))),
+  ]);
+  help.addEventListener("click", (event) => event.target === help && help.close());
+  helpButton.addEventListener("click", () => help.showModal());
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+    const { target, key } = event;
+    if (target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) {
+      if (key === "Escape") target.blur();
+      return;
+    }
+    const onControl = target.closest?.("button, summary, audio, a, input"); // which have Enter and Space of their own
+    const { tab, pick } = app.store.get();
+    const stepper = { doubts: app.doubts, items: app.list }[tab];
+    const doubting = tab === "doubts";
+    if (key === "?") help.showModal();
+    else if (key === "/") words.focus();
+    else if (key === "Escape" && pick) app.store.set({ pick: null });
+    else if (key === " " && !onControl) {
+      if (!app.panel.togglePlay()) return;
+    } else if ((key === "j" || key === "ArrowDown") && stepper && !target.closest?.("[role=tablist]")) stepper.step(1);
+    else if ((key === "k" || key === "ArrowUp") && stepper && !target.closest?.("[role=tablist]")) stepper.step(-1);
+    else if (doubting && key >= "1" && key <= "9" && app.items.about.classes[key - 1] !== undefined) app.judge.label(app.items.about.classes[key - 1]);
+    else if (doubting && key === "Enter" && !onControl) app.judge.accept();
+    else if (doubting && key === "c") app.judge.confirm();
+    else if (doubting && key === "0") app.judge.leaveOut();
+    else if (doubting && key === "u") app.judge.undo();
+    else return;
+    event.preventDefault();
+  });
+}

@@ -1,0 +1,30 @@
+// What other people correct comes in while one looks on.
+
+import { getJson } from "./server.js";
+
+const EACH = 3000; // milliseconds
+
+/** Ask every three seconds, while the page is seen; news(entries) is called where there are any. */
+export function pollCorrections(version, news) {
+  let since = version;
+  let timer = 0;
+  const ask = async () => {
+    clearTimeout(timer);
+    if (document.visibilityState === "visible") {
+      try {
+        const told = await getJson(`/api/corrections?since=${since}`);
+        if (told.version !== since || told.entries.length) {
+          since = told.version;
+          news(told.entries);
+        }
+      } catch {
+        // The banner tells that nobody answers; the next asking finds out whether somebody does again.
+      }
+    }
+    clearTimeout(timer);
+    timer = setTimeout(ask, EACH);
+  };
+  document.addEventListener("visibilitychange", ask);
+  timer = setTimeout(ask, EACH);
+  return { now: ask };
+}

@@ -1,0 +1,66 @@
+// Items as tiles: a picture, a sound to be played, or words.
+
+import { el, fill } from "./dom.js";
+import { playButton } from "./player.js";
+import { oneLine, visible } from "./text.js";
+
+/** A tile that opens an item. app: {items, store, say}; told: {row, id, colour, note}. */
+export function makeTile(app, told) {
+  const { items, store } = app;
+  const name = told.id ? oneLine(told.id) : `item ${told.row}`;
+  const sight = el("div", { class: "sight" });
+  const caption = el("span", { class: "tile-name" }, [
+    told.colour && el("i", { class: "dot", style: { background: told.colour } }),
+    el("span", { class: "tile-id" }, shortName(name)),
+  ]);
+  const open = el("button", { type: "button", class: "tile-open", title: name, "aria-label": `Open ${name}${told.note ? `, ${told.note}` : ""}`, onclick: () => store.set({ item: told.row }) }, [
+    sight,
+    caption,
+    told.note && el("span", { class: "tile-note" }, told.note),
+  ]);
+  const tile = el("li", { class: "tile", "data-row": told.row }, open);
+  const sounds = () => tile.append(playButton(told.row, name, app.say));
+  if (items.has("image")) {
+    const other = () => {
+      if (items.has("text")) words(app, told.row, sight, tile);
+      else tile.classList.add("bare");
+    };
+    sight.append(el("img", { src: `/api/image/${told.row}`, alt: "", loading: "lazy", decoding: "async", onerror: () => (fill(sight), other()) }));
+    if (items.has("audio")) sounds();
+  } else if (items.has("text")) {
+    words(app, told.row, sight, tile);
+    if (items.has("audio")) sounds();
+  } else {
+    tile.classList.add("bare");
+    if (items.has("audio")) sounds();
+  }
+  return tile;
+}
+
+// Words are asked for when a tile comes into view: a page of sub-classes has hundreds.
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    seen.unobserve(entry.target);
+    entry.target.dispatchEvent(new Event("seen"));
+  }
+});
+
+function words(app, row, sight, tile) {
+  tile.classList.add("worded");
+  sight.addEventListener("seen", async () => {
+    try {
+      const told = await app.items.item(row, app.store.get().space);
+      fill(sight, told.text === null ? el("span", { class: "faint" }, "no words") : el("bdi", { class: "words" }, visible(told.text)));
+    } catch (error) {
+      fill(sight, el("span", { class: "faint" }, oneLine(error.message)));
+    }
+  });
+  seen.observe(sight);
+}
+
+/** The end of a name, which tells items of one corpus apart. */
+function shortName(name) {
+  const end = name.split("/").at(-1);
+  return end.length > 26 ? `…${end.slice(-25)}` : end;
+}
