@@ -5,21 +5,26 @@
  * out. style is an object, as the server allows no style in markup.
  */
 export function el(tag, given = {}, ...children) {
-  const made = tag === "svg" || tag === "path" ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  const drawn = tag === "svg" || tag === "path";
+  const made = drawn ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(given)) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (name === "style") for (const [key, each] of Object.entries(value)) made.style.setProperty(key, each);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  made.append(...there(children));
   return made;
 }
 
 /** Put children in place of those that an element has. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  element.replaceChildren(...there(children));
   return element;
+}
+
+function there(children) {
+  return children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false);
 }
 
 /** The element of index.html that has this id. */
@@ -48,6 +53,12 @@ const SHAPES = {
   search: "M7 2.500a4.500 4.500 0 1 0 0 9 4.500 4.500 0 0 0 0-9zM10.300 10.300 13.500 13.500",
   link: "M7 9a2.500 2.500 0 0 0 3.600 0l2-2a2.500 2.500 0 0 0-3.600-3.600l-.7.700M9 7a2.500 2.500 0 0 0-3.600 0l-2 2A2.500 2.500 0 0 0 7 12.600l.7-.7",
 };
+
+/** An id of which the end, which tells items of one corpus apart, is the last to be cut off. */
+export function idParts(id) {
+  const at = id.lastIndexOf("/") + 1;
+  return [at > 0 && el("span", { class: "id-start" }, id.slice(0, at)), el("span", { class: "id-end" }, id.slice(at))];
+}
 
 /** A small picture of lines. */
 export function icon(name) {

@@ -1,6 +1,6 @@
 // Labels that the others contradict, the most surely wrong first, to be gone through by keys.
 
-import { el, fill, icon } from "./dom.js";
+import { el, fill, icon, idParts } from "./dom.js";
 import { classColour } from "./item.js";
 import { makeList } from "./list.js";
 import { counted, oneLine } from "./text.js";
@@ -25,7 +25,7 @@ export function makeDoubts(app, place, progress) {
       const state = stateOf(each.row);
       return [
         el("span", { class: "mark-state" }, state ? [icon(state === "left out" ? "close" : "check"), el("span", { class: "unseen" }, state)] : null),
-        el("bdi", { class: "line-id" }, oneLine(each.id)),
+        el("bdi", { class: "line-id" }, idParts(oneLine(each.id))),
         el("span", { class: "change" }, [
           el("i", { class: "dot", style: { background: classColour(app, each.label) } }),
           el("span", {}, oneLine(each.label ?? "no label")),
@@ -40,7 +40,7 @@ export function makeDoubts(app, place, progress) {
     named: (at) => oneLine(rows[at].reasons),
   });
   const keys = el("p", { class: "keys-hint" }, [
-    [["j", "k"], "next, previous"], [["1", "–", "9"], "class"], [["Enter"], "as suggested"], [["c"], "right as it is"],
+    [["j", "k"], "next, back"], [["1", "–", "9"], "class"], [["Enter"], "as suggested"], [["c"], "right"],
     [["0"], "leave out"], [["u"], "undo"], [["Space"], "play"],
   ].map(([names, does]) => el("span", {}, names.map((each) => (each === "–" ? "–" : el("kbd", {}, each))), ` ${does}`))); // prettier-ignore
   const message = el("div", { class: "empty", hidden: true });

@@ -1,6 +1,6 @@
 // The items that are shown, or picked, one a line.
 
-import { fill, el } from "./dom.js";
+import { el, fill, idParts } from "./dom.js";
 import { rowsOf } from "./filters.js";
 import { hex } from "./colours.js";
 import { makeList } from "./list.js";
@@ -24,7 +24,7 @@ export function makeItemsList(app, place) {
       const value = !column ? "" : column.kind === "number" ? short(column.numbers[row]) : column.codes[row] < 0 ? column.none : (column.values[column.codes[row]] ?? "another");
       return [
         el("i", { class: "dot", style: { background: colour ?? "transparent" } }),
-        el("bdi", { class: "line-id" }, ids ? oneLine(ids[row]) : `item ${row}`),
+        el("bdi", { class: "line-id" }, idParts(ids ? oneLine(ids[row]) : `item ${row}`)),
         el("span", { class: "line-value" }, el("bdi", {}, oneLine(value))),
       ];
     },

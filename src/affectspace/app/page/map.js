@@ -180,10 +180,11 @@ export function makeMap(app, space, named) {
       }
     };
     const { item } = store.get();
+    const seen = (row) => views.get()?.shown[row];
     pen.globalAlpha = 0.45;
-    for (const row of app.near.get()) if (row !== item) ring(row, 2, ink, 1, false);
+    for (const row of app.near.get()) if (row !== item && seen(row)) ring(row, 2, ink, 1, false);
     pen.globalAlpha = 1;
-    if (item !== null && item < items.n) ring(item, 4, ink, 2);
+    if (item !== null && seen(item)) ring(item, 4, ink, 2);
     if (hover.get() >= 0) ring(hover.get(), 3.5, accent, 2);
     const shape = line.length ? line : lassoInView();
     if (shape.length >= 4) {
