@@ -12,6 +12,7 @@ export function makeCanvasPoints(element) {
   element.append(canvas);
   const context = canvas.getContext("2d", { alpha: false });
   let picture = null;
+  let packedOf = null; // {colours, ground, made}, kept while neither changes: panning changes neither
 
   return {
     name: "canvas",
@@ -25,54 +26,62 @@ export function makeCanvasPoints(element) {
       }
       picture ??= context.createImageData(width, height);
       const pixels = new Uint32Array(picture.data.buffer);
-      const [r, g, b] = scene.ground;
-      pixels.fill(packed(r, g, b));
+      const ground = packed(...scene.ground);
+      pixels.fill(ground);
+      if (packedOf?.colours !== scene.colours || packedOf.ground !== ground) {
+        packedOf = { colours: scene.colours, ground, made: packAll(scene.colours, scene.ground) };
+      }
       const scale = scaleOf(scene.camera, scene.width, scene.height) * sharp;
-      stampAll(pixels, width, height, scene, scale, Math.max(2, scene.size * sharp));
+      stampAll(pixels, width, height, scene, packedOf.made, scale, Math.max(2, scene.size * sharp));
       context.putImageData(picture, 0, 0);
     },
     remove: () => canvas.remove(),
   };
 }
 
-function stampAll(pixels, width, height, scene, scale, size) {
-  const { positions, colours, camera, ground } = scene;
+function stampAll(pixels, width, height, scene, colours, scale, size) {
+  const { positions, camera } = scene;
   const n = positions.length / 2;
-  const disc = discOf(size, n <= SOFT);
-  const [left, top] = [width / 2 - camera.x * scale, height / 2 + camera.y * scale];
+  const disc = discOf(size, width, n <= SOFT);
+  const { full, soft } = disc;
+  const [left, top] = [width / 2 - camera.x * scale + 0.5, height / 2 + camera.y * scale + 0.5];
   const edge = disc.reach + 1;
+  const [right, bottom] = [width - edge, height - edge];
   for (let at = 0; at < n; at++) {
-    const x = Math.round(left + positions[2 * at] * scale);
-    const y = Math.round(top - positions[2 * at + 1] * scale);
-    if (!(x >= edge && x < width - edge && y >= edge && y < height - edge)) continue;
-    const share = colours[4 * at + 3] / 255;
-    const colour = packed(
-      ground[0] + (colours[4 * at] - ground[0]) * share,
-      ground[1] + (colours[4 * at + 1] - ground[1]) * share,
-      ground[2] + (colours[4 * at + 2] - ground[2]) * share,
-    );
+    const x = (left + positions[2 * at] * scale) | 0;
+    const y = (top - positions[2 * at + 1] * scale) | 0;
+    if (x < edge || x >= right || y < edge || y >= bottom) continue;
+    const colour = colours[at];
     const middle = y * width + x;
-    for (let i = 0; i < disc.full.length; i += 2) pixels[middle + disc.full[i + 1] * width + disc.full[i]] = colour;
-    for (let i = 0; i < disc.soft.length; i += 3) {
-      const place = middle + disc.soft[i + 1] * width + disc.soft[i];
-      pixels[place] = mixed(pixels[place], colour, disc.soft[i + 2]);
-    }
+    for (let i = 0; i < full.length; i++) pixels[middle + full[i]] = colour;
+    for (let i = 0; i < soft.length; i += 2) pixels[middle + soft[i]] = mixed(pixels[middle + soft[i]], colour, soft[i + 1]);
   }
 }
 
-/** Offsets of the pixels of a disc: full ones x, y, x, y ..., those at the edge x, y, share in 256ths. */
-function discOf(size, smooth) {
+/** The colour of each point as a pixel, on a ground that shines through. */
+function packAll(colours, ground) {
+  const made = new Uint32Array(colours.length / 4);
+  for (let at = 0; at < made.length; at++) {
+    const share = colours[4 * at + 3] / 255;
+    const over = (part) => Math.round(ground[part] + (colours[4 * at + part] - ground[part]) * share);
+    made[at] = packed(over(0), over(1), over(2));
+  }
+  return made;
+}
+
+/** How far from its middle, in a picture of this width, the pixels of a disc lie: full ones; edges with shares in 256ths. */
+function discOf(size, width, smooth) {
   const radius = size / 2;
   const reach = Math.ceil(radius);
   const [full, soft] = [[], []];
   for (let y = -reach; y <= reach; y++) {
     for (let x = -reach; x <= reach; x++) {
       const share = Math.min(1, Math.max(0, radius + 0.5 - Math.hypot(x, y)));
-      if (share > 0.95 || (!smooth && share >= 0.5)) full.push(x, y);
-      else if (smooth && share > 0.04) soft.push(x, y, Math.round(256 * share));
+      if (share > 0.95 || (!smooth && share >= 0.5)) full.push(y * width + x);
+      else if (smooth && share > 0.04) soft.push(y * width + x, Math.round(256 * share));
     }
   }
-  return { full, soft, reach };
+  return { full: Int32Array.from(full), soft: Int32Array.from(soft), reach };
 }
 
 // Pixels lie in memory as red, green, blue, opacity, on machines whose lowest byte comes first: on all that browsers run on.
