@@ -1,5 +1,12 @@
 """A small space with sound, pictures and words, and a client that has the explorer's token."""
 
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +17,7 @@ pytest.importorskip("starlette")
 
 from starlette.testclient import TestClient
 
+from affectspace.app.background import Later
 from affectspace.app.explored import explore_spaces
 from affectspace.app.explorer import make_explorer
 from affectspace.space import Space
@@ -80,3 +88,90 @@ def client(stranger):
     stranger.get("/", params={"token": TOKEN})
     stranger.headers["origin"] = HOME
     return stranger
+
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+    "--autoplay-policy=no-user-gesture-required",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window, of the machine; nothing is downloaded."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not Path(CHROMIUM).is_file():
+        pytest.skip(f"{CHROMIUM} is no browser; CHROMIUM names one")
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A server that will listen: its port, where the items lie on its map, and what starts it for one space or two."""
+
+    port: int
+    points: np.ndarray
+    start: Callable[[int], None]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def home(space, explored, tmp_path):
+    """The explorer on a port of its own; its maps are given, and need not be computed."""
+    uvicorn = pytest.importorskip("uvicorn")
+    scatter_library = pytest.importorskip("affectspace.app.scatter_library").scatter_library
+    pytest.importorskip("pydeck")
+    points = space.vectors[:, :2] - space.vectors[:, :2].mean(0)
+    points = (points / np.abs(points).max()).astype(np.float32)
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    running = []
+
+    def start(spaces: int) -> None:
+        two = explore_spaces([space, space], ["mine", "theirs"], None, "ann", tmp_path) if spaces == 2 else explored
+        two.maps = Later(lambda: [points, -points], "drawing the map")
+        app = make_explorer(two, TOKEN, port, scatter_library())
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
+        thread.start()
+        running.append((server, thread))
+
+    yield Home(port, points, start)
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(timeout=10)
+    listening.close()
+
+
+@pytest.fixture
+def open_page(browser, home):
+    """Open the page at a part of its address: the page, its map drawn, and a list of what goes wrong in it."""
+    contexts = []
+
+    def opened(hash="", before=lambda page: None, spaces=1, **options):
+        home.start(spaces)
+        context = browser.new_context(viewport=options.pop("viewport", {"width": 1280, "height": 800}), **options)
+        context.add_cookies([{"name": f"affectspace-{home.port}", "value": TOKEN, "url": home.address}])
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        faults = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
+        before(page)
+        page.goto(f"{home.address}/{hash}")
+        page.locator("[data-painter]").first.wait_for()
+        page.locator(".shown-count").wait_for()
+        return page, faults
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -1,0 +1,516 @@
+"""The explorer's page in a browser, on the real server: what is seen, what keys do, and what reaches the file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from affectspace.corpora.corrections import Correction, append_correction, now, read_corrections
+
+ALL = 24
+
+
+def shown(page):
+    """How many items the line above the map tells of."""
+    return page.locator(".shown-count").inner_text()
+
+
+def correct_file(corpus):
+    return corpus / "corrections.jsonl"
+
+
+def in_polygon(points, polygon):
+    """The even-odd rule, point by point and edge by edge."""
+    found = []
+    for x, y in points:
+        odd = False
+        for (x0, y0), (x1, y1) in zip(polygon, polygon[1:] + polygon[:1]):
+            if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
+                odd = not odd
+        found.append(odd)
+    return np.array(found)
+
+
+def test_the_map_is_drawn_and_told_in_words(open_page):
+    page, faults = open_page()
+    assert page.title() == "mine · affectspace"
+    assert shown(page) == "24 items"
+    told = page.locator("#map-0-summary").inner_text()
+    assert "24 items shown. Coloured by label: sad 13, happy 10, none 1." in told
+    assert page.locator(".legend, #legend .key").all_inner_texts() == ["happy\n10", "sad\n13", "none\n1"]
+    assert page.locator(".stage").get_attribute("aria-label") == "Map of mine"
+    canvas = page.locator(".points canvas")
+    colours = canvas.evaluate(
+        "each => new Set(new Uint32Array("
+        "each.getContext('2d').getImageData(0, 0, each.width, each.height).data.buffer)).size"
+    )
+    assert colours > 3  # the ground, two classes, and edges between them
+    assert not faults
+
+
+def test_nothing_is_asked_of_anybody_else(open_page, home):
+    asked = []
+    page, _ = open_page(before=lambda page: page.on("request", lambda each: asked.append(each.url)))
+    page.get_by_role("tab", name="Sub-classes").click()
+    page.locator(".group").first.wait_for()
+    assert asked
+    assert all(each.startswith((home.address, "data:", "blob:")) for each in asked)
+
+
+def test_points_are_coloured_by_any_column(open_page):
+    page, faults = open_page()
+    page.locator("#colour").select_option("age")
+    page.locator(".ramp").wait_for()
+    assert page.locator(".ramp .ends").inner_text().split() == ["20.5", "32", "43.5"]
+    assert page.evaluate("location.hash") == "#c=age"
+    page.locator("#colour").select_option("label")
+    page.locator("#legend .key").first.wait_for()
+    assert page.evaluate("location.hash") == ""
+    assert not faults
+
+
+def test_a_stroke_on_the_legend_filters_map_list_and_counts_and_back_takes_it_away(open_page):
+    page, _ = open_page()
+    page.locator("#legend .key", has_text="sad").click()
+    page.locator(".chip").wait_for()
+    assert shown(page) == "13 of 24 items"
+    assert page.locator("#panel-items [role=option]").first.get_attribute("aria-setsize") == "13"
+    assert "13 items shown" in page.locator("#map-0-summary").inner_text()
+    assert page.locator("#legend .key", has_text="happy").inner_text() == "happy\n10"  # what could be chosen instead
+    page.go_back()
+    page.locator(".chip").wait_for(state="detached")
+    assert shown(page) == "24 items"
+
+
+def test_filters_of_values_and_ranges_and_words_act_together(open_page):
+    page, _ = open_page()
+    page.locator("summary", has_text="take").click()
+    page.get_by_role("checkbox", name="0").uncheck()
+    page.locator(".chip", has_text="take").wait_for()
+    assert shown(page) == "18 of 24 items"
+    page.locator("summary", has_text="age").click()
+    page.get_by_label("age at least").fill("30")
+    page.keyboard.press("Enter")
+    page.locator(".chip", has_text="age").wait_for()
+    expected = {row for row in range(ALL) if row % 4 and 20.5 + row >= 30}
+    assert shown(page) == f"{len(expected)} of 24 items"
+    page.locator("#words").fill("words of 1")
+    page.locator(".chip", has_text="words").wait_for()
+    expected &= {row for row in range(ALL) if row % 2 and f"words of {row}".startswith("words of 1")}
+    assert shown(page) == f"{len(expected)} of 24 items"
+    names = page.locator("#panel-items .line-id").all_inner_texts()
+    assert [name.replace("\n", "") for name in names] == [f"mine/{row:02}" for row in sorted(expected)]
+    page.get_by_role("button", name="Show all", exact=True).click()
+    page.locator(".chip").first.wait_for(state="detached")
+    assert shown(page) == "24 items"
+
+
+def test_an_address_shows_the_same_to_somebody_else(open_page, home):
+    page, _ = open_page("#c=speaker&f.label=sad&i=3&t=doubts&v0=0.1,-0.2,1.5")
+    page.locator(".chip").wait_for()
+    page.locator(".item-label").wait_for()
+    assert page.locator("#colour").input_value() == "speaker"
+    assert shown(page) == "13 of 24 items"
+    assert page.locator(".item-id").inner_text() == "mine/03"
+    assert page.get_by_role("tab", name="Labels in doubt").get_attribute("aria-selected") == "true"
+    assert page.evaluate("location.hash") == "#c=speaker&f.label=sad&i=3&t=doubts&v0=0.1,-0.2,1.5"
+
+
+@pytest.mark.parametrize("hash", ["#i=99&s=7&b=3", "#f.label", "#%%%", "#f.nothing=x&v0=a,b&p=lasso,0,1&t=x", "#i=-1"])
+def test_an_address_that_was_cut_or_is_of_other_spaces_shows_what_can_be_shown(open_page, hash):
+    page, faults = open_page(hash)
+    assert "items" in shown(page)
+    assert not faults
+
+
+def test_a_lasso_picks_what_lies_within_it(open_page, home):
+    page, _ = open_page()
+    box = page.locator(".stage").bounding_box()
+    left, top = box["x"], box["y"]
+    corners = [(0.02, 0.02), (0.55, 0.05), (0.5, 0.5), (0.6, 0.97), (0.03, 0.97)]
+    page.keyboard.down("Shift")
+    page.mouse.move(left + corners[0][0] * box["width"], top + corners[0][1] * box["height"])
+    page.mouse.down()
+    for x, y in corners[1:]:
+        page.mouse.move(left + x * box["width"], top + y * box["height"], steps=3)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    page.locator(".chip", has_text="lasso").wait_for()
+    told = page.evaluate("location.hash").split("p=lasso,0,")[1].split("&")[0]
+    numbers = [float(each) for each in told.split(",")]
+    within = in_polygon(home.points, list(zip(numbers[::2], numbers[1::2])))
+    assert 0 < within.sum() < ALL
+    assert f"{within.sum()} items picked" in page.locator(".chip").inner_text()
+    assert page.locator("#panel-items [role=option]").first.get_attribute("aria-setsize") == str(within.sum())
+    page.locator("body").press("Escape")
+    page.locator(".chip").wait_for(state="detached")
+
+
+def test_the_map_is_used_without_a_mouse(open_page, home):
+    start = int(home.points[:, 1].argmin())
+    page, _ = open_page(f"#i={start}")
+    page.locator(".item-label").wait_for()
+    page.locator(".stage").focus()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/#*v0=*")
+    page.keyboard.press("Shift+ArrowUp")
+    page.locator(".item-id", has_text=f"mine/{start:02}").wait_for(state="detached")
+    row = int(page.locator("#item").get_attribute("data-row"))
+    step = home.points[row] - home.points[start]
+    assert step[1] >= abs(step[0])  # upwards, and more so than sidewards
+    page.keyboard.press("s")
+    page.locator(".chip", has_text="24 items picked by nearest 50").wait_for()
+
+
+def test_the_same_item_is_marked_in_both_maps(open_page):
+    page, faults = open_page("#b=1&i=3", spaces=2)
+    page.locator("[data-painter]").nth(1).wait_for()
+    assert [each.get_attribute("aria-label") for each in page.locator(".stage").all()] == [
+        "Map of mine",
+        "Map of theirs",
+    ]
+    page.locator("#legend .key", has_text="sad").click()
+    page.locator(".chip").wait_for()
+    assert all("13 items shown" in each.inner_text() for each in page.locator(".map > .unseen").all())
+    assert not faults
+
+
+def test_an_item_tells_what_people_and_the_model_say_and_what_it_lies_beside(open_page):
+    page, _ = open_page("#i=3")
+    page.locator(".item-label").wait_for()
+    assert page.locator(".item-label").inner_text() == "sad"
+    assert page.locator(".spoken").inner_text() == "words of 3"
+    rows = page.locator(".opinions tbody tr").all_inner_texts()
+    assert [each.replace("\n", "").replace("\t", " ").split() for each in rows] == [
+        ["happy", "0", "%", "75", "%"],
+        ["sad", "100", "%", "25", "%"],
+    ]
+    assert page.locator(".tiles.near .tile").count() == 12
+    page.locator(".tiles.near .tile-open").first.click()
+    page.locator(".item-id", has_text="mine/03").wait_for(state="detached")
+
+
+def test_a_sound_is_played_from_parts_that_the_browser_asks_for(open_page):
+    page, _ = open_page()
+    with page.expect_response(lambda each: "/api/audio/3" in each.url) as heard:
+        page.evaluate("location.hash = 'i=3'")
+    answer = heard.value
+    assert answer.request.headers["range"].startswith("bytes=0-")
+    assert answer.status == 206
+    page.locator(".waveform").wait_for()
+    page.locator("body").press("Space")
+    audio = page.locator(".side audio")
+    assert audio.evaluate("each => new Promise(done => each.ontimeupdate = () => done(each.currentTime >= 0))")
+    assert audio.evaluate("each => each.duration") == pytest.approx(1.0)
+    page.locator(".waveform").click(position={"x": 100, "y": 20})
+    width = page.locator(".waveform").bounding_box()["width"]
+    assert audio.evaluate("each => each.currentTime") >= 100 / width - 0.01
+
+
+def test_media_that_have_vanished_are_told_in_the_servers_words(open_page, corpus):
+    (corpus / "3.wav").unlink()
+    (corpus / "21.png").unlink()
+    page, _ = open_page("#i=3")
+    page.locator(".media .fault", has_text="3.wav is gone; put the corpus back where it was").wait_for()
+    page.evaluate("location.hash = 'i=21'")
+    page.locator(".media .fault", has_text="21.png is gone; put the corpus back where it was").wait_for()
+
+
+def test_labels_are_corrected_by_keys_and_found_again(open_page, corpus):
+    page, faults = open_page("#t=doubts")
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    total = int(page.locator("#progress").inner_text().split()[2])
+    page.keyboard.press("j")
+    page.locator(".item-id", has_text="mine/03").wait_for()  # the planted error is the surest
+    with page.expect_response("**/api/corrections") as written:
+        page.keyboard.press("Enter")
+    assert written.value.ok
+    (entry,) = read_corrections(correct_file(corpus)).entries
+    assert (entry.item, entry.old, entry.new, entry.by) == ("mine/03", "sad", "happy", "ann")
+    page.locator("#progress", has_text=f"1 of {total} looked at").wait_for()
+    page.reload()
+    page.locator("#progress", has_text=f"1 of {total} looked at").wait_for()
+    page.locator("#panel-doubts [role=option]", has_text="03").click()
+    page.locator(".item-label", has_text="happy").wait_for()
+    assert page.locator(".was").inner_text() == "was sad"
+    assert "sad → happy" in page.locator(".history").inner_text()
+    assert not faults
+
+
+@pytest.mark.parametrize(("key", "old", "new"), [("1", "sad", "happy"), ("c", "sad", "sad"), ("0", "sad", "")])
+def test_each_stroke_is_written_at_once_and_can_be_undone(open_page, corpus, key, old, new):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    with page.expect_response("**/api/corrections"):
+        page.keyboard.press(key)
+    with page.expect_response("**/api/corrections"):
+        page.keyboard.press("u")
+    told = read_corrections(correct_file(corpus))
+    assert [(each.old, each.new, each.undo) for each in told.entries] == [(old, new, False), (new, old, True)]
+    assert not told.standing
+
+
+def test_keys_that_are_typed_into_a_field_correct_nothing(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("c01u")
+    assert page.locator("#words").input_value() == "c01u"
+    page.locator(".chip").wait_for()
+    assert not correct_file(corpus).exists()
+
+
+def test_what_others_correct_comes_in(open_page, corpus):
+    page, _ = open_page("#i=7")
+    page.locator(".item-label", has_text="happy").wait_for()
+    append_correction(correct_file(corpus), Correction(now(), "bo <b>", "mine/07", "happy", "sad"))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # which asks at once
+    page.locator(".item-label", has_text="sad").wait_for()
+    assert page.locator("#said").inner_text() == "bo <b>: mine/07 is sad"
+    page.locator("#legend .key", has_text="sad").get_by_text("14").wait_for()
+
+
+def test_who_corrects_what_another_has_changed_is_told_who_and_to_what(open_page, corpus):
+    page, _ = open_page(
+        "#t=doubts&i=3", before=lambda page: page.route("**/api/corrections?since=*", lambda r: r.abort())
+    )
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    append_correction(correct_file(corpus), Correction(now(), "bo", "mine/03", "sad", ""))
+    page.keyboard.press("c")
+    unsaved = page.locator("#unsaved")
+    unsaved.get_by_text("bo has changed it to left out").wait_for()
+    assert "you said sad" in unsaved.inner_text()
+    with page.expect_response("**/api/corrections"):
+        unsaved.get_by_role("button", name="Make it sad").click()
+    unsaved.wait_for(state="hidden")
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["", "sad"]
+
+
+def test_nothing_is_lost_while_the_server_is_gone(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.context.set_offline(True)
+    page.keyboard.press("Enter")
+    page.locator("#banner", has_text="does not answer").wait_for()
+    page.locator("#unsaved", has_text="1 correction will be sent").wait_for()
+    assert not correct_file(corpus).exists()
+    page.context.set_offline(False)
+    with page.expect_response("**/api/corrections"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.locator("#banner").wait_for(state="hidden")
+    page.locator("#unsaved").wait_for(state="hidden")
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
+def test_what_was_not_sent_outlives_the_page(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3", before=lambda page: page.route("**/api/corrections", lambda r: r.abort()))
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.keyboard.press("1")
+    page.locator("#unsaved", has_text="1 correction will be sent").wait_for()
+    page.unroute("**/api/corrections")
+    with page.expect_response("**/api/corrections"):
+        page.reload()
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
+def test_a_refusal_is_told_and_kept(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    correct_file(corpus).mkdir()  # which cannot be written to
+    page.keyboard.press("1")
+    page.locator("#unsaved .fault, #unsaved li").first.wait_for()
+    assert "corrections.jsonl" in page.locator("#unsaved").inner_text()
+    correct_file(corpus).rmdir()
+    with page.expect_response("**/api/corrections"):
+        page.locator("#unsaved").get_by_role("button", name="Try again").click()
+    page.locator("#unsaved").wait_for(state="hidden")
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
+def test_markup_in_names_is_text(open_page):
+    dialogs = []
+    page, faults = open_page("#c=speaker&i=3", before=lambda page: page.on("dialog", lambda each: dialogs.append(each)))
+    page.locator(".fields").wait_for()
+    assert "<img src=x onerror=alert(0)>" in page.locator("#legend").inner_text()
+    assert "<img src=x onerror=alert(0)>" in page.locator(".fields").inner_text()
+    assert page.locator("img[src=x]").count() == 0
+    assert not dialogs
+    assert not faults
+
+
+def test_characters_that_nobody_sees_are_made_visible(open_page):
+    page, _ = open_page()
+    made = page.evaluate(
+        "async texts => { const { visible, oneLine } = await import('/page/text.js');"
+        " return texts.map(each => [visible(each), oneLine(each)]); }",
+        ["a\u202eb", "\x00", "one\ntwo", "خوش\u200cی", "\u2066x\u2069"],
+    )
+    assert made == [
+        ["a⟨U+202E⟩b", "a⟨U+202E⟩b"],
+        ["⟨U+0000⟩", "⟨U+0000⟩"],
+        ["one\ntwo", "one two"],
+        ["خوش\u200cی", "خوش\u200cی"],  # the joiner belongs to the word
+        ["⟨U+2066⟩x⟨U+2069⟩", "⟨U+2066⟩x⟨U+2069⟩"],
+    ]
+
+
+def test_states_come_back_from_their_addresses(open_page):
+    page, _ = open_page()
+    first = {"space": 0, "beside": None, "colour": None, "filters": {}, "words": "", "item": None, "tab": "items",
+             "pick": None, "cameras": {}}  # fmt: skip
+    odd = "a,b!none&c=1#x..y%2E(ü)\u202e"
+    states = [
+        first,
+        {**first, "space": 1, "beside": 0, "item": 0, "tab": "groups", "words": odd, "colour": odd},
+        {**first, "filters": {odd: {"values": [odd, "!others"], "missing": True, "others": False}}},
+        {**first, "filters": {"age": {"low": -1.5, "high": None}, "b": {"low": None, "high": 2e-7}}},
+        {**first, "filters": {"none": {"values": [], "missing": False, "others": False}}},
+        {**first, "pick": {"kind": "near", "space": 0, "row": 17, "n": 50}},
+        {**first, "pick": {"kind": "lasso", "space": 1, "points": [0, 0.5, -1, 1, 0.25, 0]}},
+        {**first, "cameras": {"0": {"x": 0.5, "y": -0.25, "zoom": 3}, "1": {"x": 0, "y": 0, "zoom": -1}}},
+    ]
+    back = page.evaluate(
+        "async states => { const { fromHash, toHash } = await import('/page/state.js');"
+        " return states.map(each => fromHash('#' + toHash(each))); }",
+        states,
+    )
+    assert back == states
+
+
+def test_filters_and_counts_are_those_of_a_loop(open_page):
+    page, _ = open_page()
+    rng = np.random.default_rng(0)
+    codes = rng.integers(-1, 4, 200)  # of three values: -1 is missing, 3 are others
+    numbers = np.where(rng.random(200) < 0.1, np.nan, rng.normal(size=200))
+    points = rng.uniform(-1, 1, (200, 2)).astype(np.float32)
+    polygon = [(-0.5, -0.5), (0.9, -0.2), (0.1, 0.1), (0.3, 0.8)]
+    told = page.evaluate(
+        """async ({ codes, numbers, points, polygon }) => {
+          const { all, countValues, howMany, passes } = await import('/page/filters.js');
+          const { inside } = await import('/page/lasso.js');
+          const { makeGrid, nearestOf, nearestRow } = await import('/page/nearest.js');
+          const category = { kind: "category", values: ["a", "b", "c"], codes: Int32Array.from(codes) };
+          const number = { kind: "number", numbers: Float32Array.from(numbers.map((each) => each ?? NaN)) };
+          const named = passes(category, { values: ["a", "c"], missing: true, others: false });
+          const range = passes(number, { low: -0.5, high: null });
+          const both = all([named, range], codes.length);
+          const xy = Float32Array.from(points);
+          const everywhere = new Uint8Array(codes.length).fill(1);
+          return {
+            named: [...named], range: [...range], both: howMany(both), counts: [...countValues(category, range)],
+            inside: [...inside(xy, polygon)], nearest: nearestRow(makeGrid(xy), 0.3, 0.2, 0.5, both),
+            none: nearestRow(makeGrid(xy), 9, 9, 0.5, everywhere), near: [...nearestOf(xy, 5, 7, everywhere)],
+          };
+        }""",
+        {
+            "codes": codes.tolist(),
+            "numbers": [None if np.isnan(each) else float(each) for each in numbers],
+            "points": points.ravel().tolist(),
+            "polygon": [each for corner in polygon for each in corner],
+        },
+    )
+    named = np.isin(codes, [0, 2, -1])
+    range_ = numbers.astype(np.float32) >= -0.5
+    assert told["named"] == named.astype(int).tolist()
+    assert told["range"] == range_.astype(int).tolist()
+    assert told["both"] == (named & range_).sum()
+    assert told["counts"] == [int((codes[range_] == code).sum()) for code in (0, 1, 2, 3, -1)]
+    assert told["inside"] == in_polygon(points, polygon).astype(int).tolist()
+    far = np.where(named & range_, np.hypot(*(points - [0.3, 0.2]).T), np.inf)
+    assert told["nearest"] == far.argmin()
+    assert told["none"] == -1
+    assert set(np.flatnonzero(told["near"])) == set(np.hypot(*(points - points[5]).T).argsort()[:7])
+
+
+def test_classes_have_the_colours_of_the_reports_and_words_can_be_read(open_page):
+    from affectspace.report.style import CLASS_COLOURS
+
+    page, _ = open_page()
+    light = page.evaluate("import('/page/colours.js').then(each => each.CLASS_COLOURS.light)")
+    assert light == [each.lower() for each in CLASS_COLOURS]
+    for theme in ("light", "dark"):
+        ratios = page.evaluate(
+            """async theme => {
+              document.documentElement.dataset.theme = theme;
+              const { contrast, rgb } = await import('/page/colours.js');
+              const style = getComputedStyle(document.documentElement);
+              const of = (name) => rgb(style.getPropertyValue(name).trim());
+              const pairs = [];
+              for (const words of ["--ink", "--soft", "--accent", "--warm"])
+                for (const ground of ["--ground", "--card", "--raised", "--tint"])
+                  pairs.push(contrast(of(words), of(ground)));
+              pairs.push(contrast(of("--on-accent"), of("--accent")), contrast(of("--warm"), of("--warm-tint")));
+              return pairs;
+            }""",
+            theme,
+        )
+        assert min(ratios) >= 4.5
+
+
+def test_a_machine_with_a_graphics_card_draws_with_the_library(open_page):
+    card = """const asked = WebGL2RenderingContext.prototype.getParameter;
+    WebGL2RenderingContext.prototype.getParameter = function (name) {
+      return name === 0x9246 ? "a graphics card" : asked.call(this, name); };"""
+    page, faults = open_page(before=lambda page: page.add_init_script(card))
+    if page.locator("[data-painter]").get_attribute("data-painter") != "webgl":
+        pytest.skip("this Chromium has no WebGL 2 at all")
+    assert page.evaluate("typeof createDeck") == "function"
+    canvas = page.locator(".points canvas")
+    drawn = canvas.evaluate(
+        """each => new Promise((done) => {
+          const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+          const look = () => {
+            [copy.canvas.width, copy.canvas.height] = [each.width, each.height];
+            copy.drawImage(each, 0, 0);
+            const pixels = copy.getImageData(0, 0, each.width, each.height).data.buffer;
+            const seen = new Uint32Array(pixels).filter(Boolean).length;
+            if (seen) done(seen); else requestAnimationFrame(look);
+          };
+          requestAnimationFrame(look);
+        })"""
+    )
+    assert drawn > ALL * 20  # pixels, of discs nine wide
+    assert not faults
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("hash", ["#i=3", "#t=doubts&i=3", "#t=groups&i=21&c=age&f.label=sad"])
+def test_no_serious_fault_for_those_who_see_or_move_otherwise(open_page, scheme, hash):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page, _ = open_page(hash, color_scheme=scheme)
+    page.locator(".item-label").wait_for()
+    {"#t=d": page.locator("#panel-doubts [role=option]"), "#t=g": page.locator(".group")}.get(
+        hash[:4], page.locator("#panel-items [role=option]")
+    ).first.wait_for()
+    found = axe.Axe().run(page).response
+    assert len(found["passes"]) > 20
+    grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+    assert not grave, json.dumps(grave, indent=1)[:2000]
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1024, 768), (768, 1024)])
+def test_nothing_runs_out_of_the_window(open_page, size):
+    page, _ = open_page("#i=3&t=doubts", viewport={"width": size[0], "height": size[1]})
+    page.locator(".item-label").wait_for()
+    assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == list(size)
+    for place in (".stage", "#tray", "#item"):
+        box = page.locator(place).bounding_box()
+        assert min(box["width"], box["height"]) > 200
+
+
+def test_the_dialog_of_keys_opens_and_closes_by_keys(open_page):
+    page, _ = open_page()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog", name="Keys").is_hidden()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the map"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.className") == "stage"
