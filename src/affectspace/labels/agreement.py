@@ -7,9 +7,9 @@ import krippendorff
 import numpy as np
 import pandas as pd
 
-from affectspace.labels.votes import judgements, numbers
+from affectspace.labels.votes import Judgements, judgements, numbers
 
-__all__ = ["Agreement", "agreement"]
+__all__ = ["Agreement", "agreement", "judged_by_people"]
 
 MEAN = "mean"  # the rater of a published mean, who is no rater to agree with
 DENSE = 20_000_000  # entries of the items x values x values table that the library builds
@@ -72,8 +72,7 @@ def agreement(ratings: pd.DataFrame, dimension: str, scale: Ends | None = None) 
         (0.444, 2, 3)
     """
     level = "nominal" if scale is None else "interval"
-    found = judgements(ratings, dimension)
-    judged = found.where((found.raters != MEAN) & (found.items != None))  # noqa: E711 - elementwise
+    judged = judged_by_people(ratings, dimension)
     raters = None if any(rater is None for rater in judged.raters) else len({*judged.raters})
     items = pd.factorize(judged.items)[0]
     per_item = np.bincount(items)
@@ -86,7 +85,8 @@ def agreement(ratings: pd.DataFrame, dimension: str, scale: Ends | None = None) 
         domain = np.arange(places.max(initial=-1) + 1)
 
     if not len(judged):
-        reason = f"{dimension!r} has published means only" if len(found) else f"there are no ratings of {dimension!r}"
+        means = len(judgements(ratings, dimension))
+        reason = f"{dimension!r} has published means only" if means else f"there are no ratings of {dimension!r}"
         return Agreement(None, *facts, reason=reason)
     if facts[2] == 0:
         return Agreement(None, *facts, reason="no item has two ratings or more")
@@ -100,6 +100,12 @@ def agreement(ratings: pd.DataFrame, dimension: str, scale: Ends | None = None) 
     counts = np.bincount(items * shape[1] + places, minlength=shape[0] * shape[1]).reshape(shape)
     alpha = krippendorff.alpha(value_counts=counts, value_domain=domain, level_of_measurement=level)
     return Agreement(float(alpha), *facts)
+
+
+def judged_by_people(ratings: pd.DataFrame, dimension: str) -> Judgements:
+    """The judgements of a dimension that can agree: with a value, of an item, and no published means."""
+    found = judgements(ratings, dimension)
+    return found.where((found.raters != MEAN) & (found.items != None))  # noqa: E711 - elementwise
 
 
 def _alpha(items: np.ndarray, values: np.ndarray, level: str) -> float:
