@@ -29,6 +29,7 @@ COMMANDS = {
     "demo": "Train three spaces, compare them, write a report.",
     "check": "Validate a corpus and list every fault.",
     "audit": "Find copies of recordings, and what a published split leaks.",
+    "agreement": "Say how reliable raters are, and where corrections cluster.",
     "faces": "Crop the faces of pictures and videos to a corpus.",
     "train": "Train what a recipe describes.",
     "rounds": "Learn classes within classes, round by round.",
