@@ -202,9 +202,8 @@ def _tell_corrections(clusters: "Clusters", file: Path, unread: Sequence[int]) -
         print(f"Nobody has corrected or confirmed a label: nothing of this corpus in {file}")
         return
     left = f", {clusters.left_out:,} of them to be left out" if clusters.left_out else ""
-    print(
-        f"{clusters.corrected:,} label{'s' * (clusters.corrected != 1)} corrected{left}; {clusters.confirmed:,} looked at and confirmed"
-    )
+    several = "s" * (clusters.corrected != 1)
+    print(f"{clusters.corrected:,} label{several} corrected{left}; {clusters.confirmed:,} looked at and confirmed")
     if not clusters.corrected:
         return
     for old, new, count in clusters.changes[:SHOWN]:

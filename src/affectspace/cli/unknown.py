@@ -20,6 +20,8 @@ def unknown_told(error: CycloptsError, commands: Sequence[str]) -> str:
     """
     if isinstance(error, UnknownCommandError) and error.unused_tokens:
         typed = error.unused_tokens[0]
+        if error.command_chain and error.app:  # a command that has commands of its own
+            commands = [name for name in error.app if not name.startswith("-")]
         return f"there is no command {typed!r}; {_meant(typed, commands)}legal: {', '.join(commands)}"
     if isinstance(error, UnknownOptionError):
         typed = str(error.token.keyword or error.token.value)

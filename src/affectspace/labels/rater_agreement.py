@@ -131,8 +131,8 @@ def divided_items(ratings: pd.DataFrame, dimension: str, scale: Ends | None = No
 
     Returns:
         ``item``, ``judgements``, ``divided`` and ``votes`` (such as ``"2 x sad, 1 x angry"``), the most divided first,
-        of equally divided ones those with more judgements. Divided is the share of pairs of judgements that differ, or the
-        standard deviation of numbers. Items of which all judgements are equal are none.
+        of equally divided ones those with more judgements. Divided is the share of pairs of judgements that differ,
+        or the standard deviation of numbers. Items of which all judgements are equal are none.
 
     Example:
         >>> ratings = pd.DataFrame({"item": list("aabb"), "rater": ["x", "y"] * 2, "dimension": "emotion",

@@ -1,0 +1,113 @@
+"""From a space or a corpus to Label Studio and back, as people type it."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from affectspace.corpora.corrections import FILE, read_corrections
+from affectspace.space import Space
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Forty sentences of two classes; the space has them apart, and item 3 is labelled as the other class."""
+    rows = np.arange(40)
+    labels = np.where(rows < 20, "happy", "sad").astype(object)
+    labels[3] = "sad"
+    table = pd.DataFrame({"id": [f"i{row}" for row in rows], "label": labels, "text": [f"words {row}" for row in rows]})
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    table.to_csv(folder / "items.csv", index=False)
+    vectors = np.random.default_rng(0).normal(0, 0.3, (40, 2)) + np.stack([rows // 20 * 5, rows * 0], 1)
+    items = table.assign(id="toy/" + table["id"], split=np.where(rows % 2, "train", "test"))
+    Space(items, vectors, ("happy", "sad")).save(tmp_path / "toy.parquet")
+    return folder
+
+
+def answered(tasks, chosen):
+    for task, choice in zip(tasks, chosen):
+        result = [{"type": "choices", "from_name": "answer", "to_name": "text", "value": {"choices": [choice]}}]
+        told = {"completed_by": 1, "created_at": "2026-11-23T01:00:00Z", "result": result, "was_cancelled": False}
+        task["annotations"] = [told]
+    Path("export.json").write_text(json.dumps(tasks))
+
+
+def test_the_label_in_doubt_comes_first_and_its_correction_comes_back(run, corpus):
+    code, out, err = run("label-studio", "export", "toy.parquet", "--out", "tasks.json", "--count", 5)
+    assert code == 0, err
+    assert "5 tasks, 1 with a suggestion -> tasks.json" in out
+    tasks = json.loads(Path("tasks.json").read_text())
+    first = tasks[0]
+    assert (first["data"]["item"], first["data"]["label"], first["data"]["suggested"]) == ("toy/i3", "sad", "happy")
+    page = ElementTree.parse("tasks.xml")
+    assert [choice.get("value") for choice in page.iter("Choice")] == ["happy", "sad", "none of these"]
+    answered(tasks, ["happy", *(task["data"]["label"] for task in tasks[1:4])])
+    code, out, err = run("label-studio", "import", "export.json", "--corpus", "toy")
+    assert code == 0, err
+    assert "5 tasks, 4 answers: 1 corrected, 3 confirmed, 0 there already" in out
+    assert "left out: 1 task: not annotated yet" in out
+    (held,) = read_corrections(corpus / FILE).latest.values()
+    assert (held.item, held.old, held.new, held.by) == ("toy/i3", "sad", "happy", "user 1")
+    told = json.loads(run("label-studio", "import", "export.json", "--corpus", "toy", "--json")[1])
+    assert (told["corrected"], told["confirmed"], told["already"]) == (0, 0, 4)
+    assert json.loads(run("agreement", "toy", "--json")[1])["corrections"]["confirmed"] == 3
+
+
+def test_disagreement_is_told_and_ends_with_1(run, corpus):
+    run("label-studio", "export", "toy", "--out", "tasks.json")
+    tasks = json.loads(Path("tasks.json").read_text())
+    answered(tasks, ["sad"])
+    tasks[0]["annotations"].append({**tasks[0]["annotations"][0], "completed_by": 2})
+    tasks[0]["annotations"][1]["result"] = [{"type": "choices", "from_name": "answer", "value": {"choices": ["happy"]}}]
+    Path("export.json").write_text(json.dumps(tasks))
+    code, out, _ = run("label-studio", "import", "export.json", "--corpus", "toy")
+    assert code == 1
+    assert (
+        "not written: toy/i0: the annotators disagree: user 1 'sad', user 2 'happy'; let one of them look again" in out
+    )
+    assert not read_corrections(corpus / FILE).entries
+
+
+def test_a_corpus_is_exported_with_the_labels_that_hold(run, corpus):
+    run("label-studio", "export", "toy", "--out", "tasks.json", "--count", 1)
+    tasks = json.loads(Path("tasks.json").read_text())
+    answered(tasks, ["sad"])
+    run("label-studio", "import", "export.json", "--corpus", "toy")
+    told = json.loads(run("label-studio", "export", "toy", "--out", "tasks.json", "--json")[1])
+    assert (told["tasks"], told["suggested"], told["media"], told["classes"]) == (40, 0, ["text"], ["happy", "sad"])
+    assert json.loads(Path("tasks.json").read_text())[0]["data"]["label"] == "sad"
+
+
+def test_what_has_no_label_gets_what_the_model_says(run, tmp_path):
+    items = pd.DataFrame({"id": ["a/1", "a/2"], "text": ["x", "y"], "probabilities": [[0.2, 0.8], [0.9, 0.1]]})
+    Space(items, np.eye(2), ("happy", "sad")).save(tmp_path / "bare.parquet")
+    code, _, err = run("label-studio", "export", "bare.parquet", "--out", "t.json")
+    assert code == 0, err
+    told = [
+        (task["data"]["suggested"], task["predictions"][0]["score"]) for task in json.loads(Path("t.json").read_text())
+    ]
+    assert told == [("sad", pytest.approx(0.8)), ("happy", pytest.approx(0.9))]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["export", "toy", "--out", "t.csv"], "--out t.csv ends in '.csv'; tasks are JSON, so end it in .json"),
+        (["export", "toy", "--out", "t.json", "--count", "0"], "--count is 0; legal: at least 1"),
+        (
+            ["export", "nowhere", "--out", "t.json"],
+            "there is nothing at nowhere; name a space, a finished run folder or",
+        ),
+        (["export", "toy", "--out", "t.json", "--where", "label=sad"], "--where chooses items of a space"),
+        (["exprt"], "there is no command 'exprt'; did you mean export? legal: export, import"),
+        (["import", "none.json", "--corpus", "toy"], "none.json cannot be read (No such file or directory)"),
+    ],
+)
+def test_faults_are_told(run, corpus, words, told):
+    code, _, err = run("label-studio", *words)
+    assert code == 2
+    assert told in err
