@@ -21,6 +21,7 @@ __all__ = [
     "atomic_directory",
     "atomic_path",
     "held",
+    "in_use",
     "inside",
     "json_text",
     "packed",
@@ -119,6 +120,27 @@ def held(folder: str | Path, busy: str) -> Iterator[None]:
         except BlockingIOError:
             raise InputError(busy) from None
         yield
+
+
+def in_use(folder: str | Path) -> bool:
+    """Whether a process keeps the folder by :func:`held` just now.
+
+    Example:
+        >>> folder = tempfile.mkdtemp()
+        >>> with held(folder, "it is in use"):
+        ...     in_use(folder)
+        True
+        >>> in_use(folder), in_use("nowhere")
+        (False, False)
+    """
+    try:
+        with open(Path(folder, ".lock")) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return False
 
 
 def sweep(folder: str | Path) -> None:

@@ -7,11 +7,22 @@ import pandas as pd
 
 from affectspace.training.run_files import RunFiles, number
 
-__all__ = ["epoch_table"]
+__all__ = ["epoch_rows", "epoch_table"]
 
 
 def epoch_table(files: RunFiles, finished: bool) -> pd.DataFrame:
     """One row an epoch, figures under dotted names; without rows where there is no file.
+
+    A figure that an epoch does not have is NaN, as one that is not finite. For arguments and errors see
+    :func:`epoch_rows`.
+    """
+    table = pd.DataFrame.from_dict(epoch_rows(files, finished), orient="index").sort_index()
+    table.index = pd.Index(table.index.astype(int), name="epoch")
+    return table
+
+
+def epoch_rows(files: RunFiles, finished: bool) -> dict[int, dict[str, float]]:
+    """The figures that each epoch has, by epoch and dotted name; NaN for those that are not finite.
 
     Args:
         files: of one run.
@@ -32,9 +43,7 @@ def epoch_table(files: RunFiles, finished: bool) -> pd.DataFrame:
             if place == len(lines) and not finished:
                 break  # killed while writing its last line
             raise files.damaged(f"metrics.jsonl (line {place})", error) from error
-    table = pd.DataFrame.from_dict(rows, orient="index").sort_index()
-    table.index = pd.Index(table.index.astype(int), name="epoch")
-    return table
+    return rows
 
 
 def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, float]:

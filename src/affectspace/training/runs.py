@@ -8,7 +8,7 @@ from pathlib import Path
 from affectspace.errors import InputError
 from affectspace.training.run import Run, holds_run
 
-__all__ = ["model_groups", "model_names", "open_runs", "run_names", "unlike"]
+__all__ = ["is_run", "model_groups", "model_names", "open_runs", "run_names", "unlike"]
 
 
 def open_runs(paths: Sequence[str | Path]) -> list[Run]:
@@ -28,9 +28,7 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     runs = []
     for path in map(Path, paths):
         inner = (
-            sorted(p for p in path.iterdir() if p.is_dir() and _is_run(p))
-            if path.is_dir() and not _is_run(path)
-            else []
+            sorted(p for p in path.iterdir() if p.is_dir() and is_run(p)) if path.is_dir() and not is_run(path) else []
         )
         runs.extend(Run(p) for p in inner or [path])
     runs = list({run.path.resolve(): run for run in runs}.values())
@@ -101,5 +99,6 @@ def unlike(paths: Sequence[Path]) -> list[str]:
     return ["/".join(each[common:]) for each in parts]
 
 
-def _is_run(path: Path) -> bool:
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a run, of one fold or of several."""
     return holds_run(path) or any(holds_run(p) for p in path.glob("fold-[0-9]*"))
