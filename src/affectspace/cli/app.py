@@ -44,6 +44,7 @@ COMMANDS = {
     "explore": "Look at spaces, listen and correct labels, on a page.",
     "losses": "Lead from the labels you have to the losses that fit.",
     "report": "Compare runs on one self-contained page.",
+    "track": "Tell TensorBoard, MLflow or W&B of runs.",
     "doctor": "Say whether this machine can run affectspace.",
 }
 for name, line in COMMANDS.items():

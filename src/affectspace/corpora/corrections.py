@@ -124,14 +124,16 @@ class Corrections:
 
     @cached_property
     def confirmed(self) -> Mapping[str, Correction]:
-        """Items that somebody has looked at and whose label is what it was before: the last judgement of each.
+        """Items that somebody has looked at and whose label is what it was before, ``old`` and ``new`` alike.
 
         Example:
             >>> said = (Correction("", "ann", "a/1", "sad", "sad"), Correction("", "bo", "a/2", "sad", "angry"))
             >>> list(Corrections(Path(FILE), said).confirmed)
             ['a/1']
         """
-        return {item: own[-1] for item, own in self.standing.items() if own[-1].new == own[0].old}
+        return {
+            item: replace(own[-1], old=own[0].old) for item, own in self.standing.items() if own[-1].new == own[0].old
+        }
 
 
 def read_corrections(path: str | Path) -> Corrections:
