@@ -12,7 +12,7 @@ from torch import Tensor
 from affectspace.errors import InputError, MediaError
 from affectspace.features.waveform import at_level, read_sound
 
-__all__ = ["LogMel", "log_mel"]
+__all__ = ["FLOOR", "PREEMPHASIS", "LogMel", "band_tables", "log_mel"]
 
 VERSION = 2  # of the computation, reading included; raise it when results change, so that stored features are made anew
 PREEMPHASIS = 0.97
@@ -170,6 +170,17 @@ class LogMel:
             MediaError: a file that cannot be read, or too short for one frame.
         """
         return self.compute(self.read(path, start, end))
+
+
+def band_tables(frontend: LogMel) -> tuple[Tensor, Tensor]:
+    """A front end's window ``(frame,)`` and its filters ``(frequencies, bands)``, for whoever computes it otherwise.
+
+    Example:
+        >>> [table.shape for table in band_tables(LogMel(bands=8))]
+        [torch.Size([400]), torch.Size([257, 8])]
+    """
+    frame, step = (int(frontend.sample_rate * length / 1000) for length in (frontend.frame_ms, frontend.step_ms))
+    return _tables(frontend.bands, frontend.sample_rate, frame, step, frontend.low_hz, frontend.high_hz)
 
 
 def _frame_means(samples: Tensor, frame: int, step: int) -> Tensor:

@@ -1,0 +1,70 @@
+"""Models of every kind of net and features with weights at random, so that nothing need be trained."""
+
+import numpy as np
+import pytest
+import torch
+
+from affectspace.features import Normaliser
+from affectspace.training import make_recipe
+from affectspace.training.model import Model, make_encoder
+
+CLASSES = ("angry", "happy", "sad")
+CORPUS = {
+    "name": "random",
+    "corpora": [{"path": "mine"}],
+    "labels": {"kind": "classes", "names": list(CLASSES)},
+    "protocol": {"kind": "leave_one_out", "by": "speaker"},
+    "terms": [{"kind": "cross_entropy"}],
+}
+# features, encoder, dimensions of a frame, scope of the normaliser, what else the recipe says
+KINDS = {
+    "conv_pool": ({"kind": "log_mel", "bands": 20}, {"kind": "conv_pool", "channels": 8, "hidden": 8}, 20, "train", {}),
+    "conv_pool item": (
+        {"kind": "log_mel", "bands": 20, "level": -26.0}, {"kind": "conv_pool", "channels": 8, "hidden": 8}, 20, "item",
+        {},
+    ),
+    "speech": (
+        {"kind": "log_mel", "level": -26.0}, {"kind": "speech", "width": 8, "depth": 1, "dimensions": 4}, 40, "train",
+        {},
+    ),
+    "mlp": ({"kind": "functionals"}, {"kind": "mlp", "hidden": 8, "limit": 3.0}, 30, "corpus", {}),
+    "frames": (
+        {"kind": "words", "path": "words.npz"}, {"kind": "conv_pool", "channels": 8, "hidden": 8, "kernel": 4}, 12,
+        "none", {},
+    ),
+    "image": (
+        {"kind": "faces", "side": 24}, {"kind": "image", "net": "quick_resnet18", "dimensions": 4}, 1, "train",
+        {"views": {"crop": 22, "flip": True}},
+    ),
+    "rgb": (
+        {"kind": "faces", "side": 32, "colour": "rgb"}, {"kind": "image", "net": "alexnet", "width": 0.1}, 3, "train",
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    """Each kind of model, one after the other."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def lay_model():
+    """``lay_model("mlp")``: such a model; with ``parents=torch.tensor([0, 1, 1, 2])`` one of sub-classes."""
+
+    def lay(kind: str, parents: torch.Tensor | None = None) -> Model:
+        features, encoder, dimensions, scope, more = KINDS[kind]
+        recipe = make_recipe(CORPUS | {"features": features, "encoder": encoder} | more)
+        random = np.random.default_rng(0)
+        clips = [random.normal(3.0, 2.0, (40, dimensions)) for _ in range(4)]
+        normaliser = Normaliser.fit(clips, scope, [0, 1, 2], ["mine"] * 4)
+        torch.manual_seed(0)
+        net = make_encoder(recipe, dimensions, len(CLASSES) if parents is None else len(parents), normaliser)
+        for each in net.modules():  # as after training, where no batch normalisation is as it began
+            if isinstance(each, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(each.running_mean, -0.1, 0.1)
+                torch.nn.init.uniform_(each.running_var, 0.5, 1.5)
+        return Model(net.eval(), CLASSES, recipe, {"features": normaliser}, parents)
+
+    return lay
