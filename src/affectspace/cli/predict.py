@@ -128,20 +128,6 @@ def _dashes(answers: "Sequence[Answer]") -> list[str]:
 
 def _machine(run: Path, found: "Answers") -> dict[str, Any]:
     classes, known = found.model.classes, found.known
-    answers = []
-    for answer in found.answers:
-        shares = dict(zip(classes, map(float, answer.probabilities)))
-        told: dict[str, Any] = {"file": answer.file, "prediction": max(shares, key=lambda name: shares[name])}
-        told["probabilities"] = shares
-        if answer.level is not None:
-            told["expected_level"] = answer.level
-        if answer.value is not None:
-            told["predicted_value"] = answer.value
-        told["nearest"] = [asdict(near) for near in answer.nearest]
-        told["distances"] = answer.distances
-        told["far"] = None if answer.beyond is None else bool(answer.beyond)
-        told["far_by"] = list(answer.beyond or ())
-        answers.append(told)
     kept = rule = None
     if known is not None:
         kept = {"items": len(known), "trained_on": known.trained_on}
@@ -150,7 +136,7 @@ def _machine(run: Path, found: "Answers") -> dict[str, Any]:
     return {
         "run": str(run),
         "classes": list(classes),
-        "files": answers,
+        "files": [answer.told(classes) for answer in found.answers],
         "unread": [asdict(each) for each in found.unread],
         "known": kept,
         "far": rule,

@@ -3,8 +3,9 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,19 @@ from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_data import LevelLabels
 from affectspace.training.study_folder import refuse_study
 
-__all__ = ["Answer", "Answers", "Near", "Unread", "predict_files"]
+__all__ = [
+    "NEAREST",
+    "Answer",
+    "Answers",
+    "Near",
+    "Unread",
+    "expected",
+    "loose_frontends",
+    "notes_on",
+    "predict_files",
+    "refuse_what_files_lack",
+    "wrong_length",
+]
 
 LINK = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")  # a path has lost one of the two strokes
 NEAREST = 5
@@ -58,6 +71,21 @@ class Answer:
     nearest: tuple[Near, ...] = ()
     distances: dict[str, float] = field(default_factory=dict)
     beyond: tuple[str, ...] | None = None
+
+    def told(self, classes: Sequence[str]) -> dict[str, Any]:
+        """The same for machines, in what JSON can hold; the probabilities by the names of the classes."""
+        shares = dict(zip(classes, map(float, self.probabilities)))
+        told: dict[str, Any] = {"file": self.file, "prediction": max(shares, key=lambda name: shares[name])}
+        told["probabilities"] = shares
+        if self.level is not None:
+            told["expected_level"] = self.level
+        if self.value is not None:
+            told["predicted_value"] = self.value
+        told["nearest"] = [asdict(near) for near in self.nearest]
+        told["distances"] = self.distances
+        told["far"] = None if self.beyond is None else bool(self.beyond)
+        told["far_by"] = list(self.beyond or ())
+        return told
 
 
 @dataclass(frozen=True)
@@ -109,9 +137,9 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     """
     refuse_study(folder)
     model = load_model(folder)
-    _refuse_what_files_lack(model)
+    refuse_what_files_lack(model)
     refuse_other_below(model.recipe, model.digests)
-    frontends = _frontends(model)
+    frontends = loose_frontends(model)
     known = load_known(folder)
     refused = {str(file): _refused(Path(file), model) for file in files}
     made = _made(frontends, [file for file, reason in refused.items() if not reason])
@@ -125,11 +153,15 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     if not answers:
         many = f"none of the {len(unread)} files can be used; the first: " if len(unread) > 1 else ""
         raise InputError(many + (unread[0].told if unread else "no file was named; give recordings, or pictures"))
-    return Answers(model, known, tuple(answers), tuple(unread), tuple(_notes(model, known)))
+    return Answers(model, known, tuple(answers), tuple(unread), tuple(notes_on(model, known)))
 
 
-def _refuse_what_files_lack(model: Model) -> None:
-    """Raise where a file alone does not tell all that the model reads."""
+def refuse_what_files_lack(model: Model) -> None:
+    """Raise where a file alone does not tell all that the model reads.
+
+    Raises:
+        InputError: the model reads texts, videos or vectors, alone or as a modality.
+    """
     recipe = model.recipe
     if reads_loose(recipe) or (not recipe.modalities and model.medium == "audio"):  # of vectors its front end tells
         return
@@ -142,7 +174,7 @@ def _refuse_what_files_lack(model: Model) -> None:
     )
 
 
-def _frontends(model: Model) -> dict[str, Loose]:
+def loose_frontends(model: Model) -> dict[str, Loose]:
     """The front end of each modality; of a single one by the name ``features``."""
     recipe, made = model.recipe, {}
     for name, view in recipe.per_modality().items():
@@ -186,17 +218,39 @@ def _refused(path: Path, model: Model) -> str:
         seconds = audio_info(path).seconds
     except MediaError as error:
         return str(error)
+    return wrong_length(str(path), seconds)
+
+
+def wrong_length(name: str, seconds: float) -> str:
+    """Why a recording is too short or too long for an answer; empty where it is neither.
+
+    Example:
+        >>> wrong_length("a.wav", 2.0)
+        ''
+        >>> wrong_length("a.wav", 0.1)[:50]
+        'a.wav is 0.1 s long, too short to hear an expressi'
+    """
     if seconds < SHORTEST:
         return (
-            f"{path} is {seconds:.3g} s long, too short to hear an expression in; legal: {SHORTEST:g} to {LONGEST:g} "
+            f"{name} is {seconds:.3g} s long, too short to hear an expression in; legal: {SHORTEST:g} to {LONGEST:g} "
             "s, so give the whole utterance"
         )
     if seconds > LONGEST:
         return (
-            f"{path} is {seconds:.1f} s long, and an answer is for one utterance; legal: {SHORTEST:g} to {LONGEST:g} "
+            f"{name} is {seconds:.1f} s long, and an answer is for one utterance; legal: {SHORTEST:g} to {LONGEST:g} "
             "s, so cut it into its utterances and name each"
         )
     return ""
+
+
+def expected(model: Model, probabilities: np.ndarray) -> tuple[float | None, float | None]:
+    """The level and the value that a model expects, by the probabilities ``(classes,)``; None where it has no such."""
+    level = value = None
+    if isinstance(model.recipe.labels, LevelLabels):
+        level = float(probabilities @ np.arange(1, len(probabilities) + 1))
+    if model.cut is not None:
+        value = float(model.cut.values(probabilities[None])[0])
+    return level, value
 
 
 def _answer(
@@ -204,11 +258,7 @@ def _answer(
 ) -> Answer:
     clips = {name: [values] for name, values in features.items()}
     (embedding,), (probabilities,) = model(clips if model.recipe.modalities else clips["features"])
-    level = value = None
-    if isinstance(model.recipe.labels, LevelLabels):
-        level = float(probabilities @ np.arange(1, len(probabilities) + 1))
-    if model.cut is not None:
-        value = float(model.cut.values(probabilities[None])[0])
+    level, value = expected(model, probabilities)
     if known is None:
         return Answer(file, probabilities, level, value)
     away = known.distances(embedding, described_all(features, frontends))
@@ -220,7 +270,8 @@ def _answer(
     return Answer(file, probabilities, level, value, tuple(nearest), to_kth, known.far.beyond(to_kth))
 
 
-def _notes(model: Model, known: Known | None) -> list[str]:
+def notes_on(model: Model, known: Known | None) -> list[str]:
+    """What there is to know of all answers of a model, by the training items that it keeps."""
     told = []
     scopes = sorted({normaliser.scope for normaliser in model.normalisers.values()} & {"speaker", "corpus"})
     if scopes:
