@@ -43,6 +43,7 @@ COMMANDS = {
     "map": "Draw spaces as maps.",
     "explore": "Look at spaces, listen and correct labels, on a page.",
     "losses": "Lead from the labels you have to the losses that fit.",
+    "serve": "Answer for a model over HTTP: predict, embed, search.",
     "report": "Compare runs on one self-contained page.",
     "track": "Tell TensorBoard, MLflow or W&B of runs.",
     "doctor": "Say whether this machine can run affectspace.",
