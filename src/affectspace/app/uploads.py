@@ -23,6 +23,7 @@ FIELD = "file"
 PATIENCE = 5.0  # seconds that any client is given for a request
 SLOWEST = 16_000  # bytes a second that it must send beyond them
 NAMED = 100  # characters of a file's name that are told
+IN_MEMORY = hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd")  # whether files without a name can be
 READS = {
     "audio": "recordings (WAV, FLAC, Ogg, MP3, AIFF, AU, CAF)",
     "image": "pictures (PNG, JPEG, GIF, BMP, TIFF, WebP, PPM)",
@@ -49,7 +50,7 @@ async def received(request: Request, limits: Limits, admission: Admission) -> As
     """The body of a request, which is counted among what is held until it is answered.
 
     Raises:
-        Refused: 411 to 413 for one that is too large, before it is read where it tells its size; 408 for one that comes
+        Refused: 413 for one that is too large, before it is read where it tells its size; 408 for one that comes
             too slowly; 429 where others fill the memory.
         ClientDisconnect: the client has gone.
     """
@@ -176,7 +177,7 @@ def as_file(content: bytes | bytearray) -> Iterator[str]:
         >>> os.path.exists(path)
         False
     """
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+    if IN_MEMORY:
         with open(os.memfd_create("upload"), "wb") as file:
             file.write(content)
             file.flush()

@@ -1,0 +1,53 @@
+"""Whatever the description of the service allows, and what it does not, is answered without a fault of ours."""
+
+import warnings
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+
+from affectspace.app.asked import Asked
+from affectspace.app.searched import Searched
+from affectspace.app.service import make_service
+from affectspace.space import Space
+
+EXAMPLES = 12  # of each operation and kind
+BOUNDED = settings(
+    max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+@pytest.fixture(params=["heard", "seen", "read"])
+def described(request, tmp_path):
+    """The description of a service that searches, of each kind of model."""
+    run = request.getfixturevalue(request.param) / "run"
+    Space.open(run).save(tmp_path / "space.parquet")
+    asked = Asked(run)
+    app = make_service(asked, Searched(tmp_path / "space.parquet", asked))
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+@pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
+def test_no_request_meets_a_fault_and_every_answer_is_as_described(described, mode):
+    statuses = set()
+    for found in described.get_all_operations():
+        operation = found.ok()
+
+        def asks(case):
+            answer = case.call()
+            statuses.add(answer.status_code)
+            assert answer.status_code < 500
+            case.validate_response(answer)
+
+        try:
+            strategy = operation.as_strategy(generation_mode=mode)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                BOUNDED(given(strategy)(asks))()
+        except Exception as error:
+            if "Impossible to generate" in str(error) or "Unsatisfiable" in type(error).__name__:  # nothing to be wrong
+                continue
+            raise
+    assert statuses
