@@ -229,6 +229,8 @@ def test_labels_are_corrected_by_keys_and_found_again(open_page, corpus):
     (entry,) = read_corrections(correct_file(corpus)).entries
     assert (entry.item, entry.old, entry.new, entry.by) == ("mine/03", "sad", "happy", "ann")
     page.locator("#progress", has_text=f"1 of {total} looked at").wait_for()
+    while page.evaluate("localStorage.length"):  # until the page knows that it is written
+        page.evaluate("new Promise(requestAnimationFrame)")
     page.reload()
     page.locator("#progress", has_text=f"1 of {total} looked at").wait_for()
     page.locator("#panel-doubts [role=option]", has_text="03").click()
@@ -316,6 +318,35 @@ def test_what_was_not_sent_outlives_the_page(open_page, corpus):
     with page.expect_response("**/api/corrections"):
         page.reload()
     assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
+def test_what_was_written_as_the_page_was_closed_is_not_written_again(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.evaluate("Storage.prototype.removeItem = () => {}")  # as if it had been closed before the answer came
+    with page.expect_response("**/api/corrections"):
+        page.keyboard.press("1")
+    with page.expect_response("**/api/corrections") as again:
+        page.reload()
+    assert again.value.status == 409
+    page.locator("#unsaved").wait_for(state="hidden")
+    while page.evaluate("localStorage.length"):
+        page.evaluate("new Promise(requestAnimationFrame)")
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
+def test_what_is_undone_before_it_was_sent_is_never_sent(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.context.set_offline(True)
+    page.keyboard.press("1")
+    page.locator("#unsaved", has_text="1 correction will be sent").wait_for()
+    page.keyboard.press("u")
+    page.locator("#unsaved").wait_for(state="hidden")
+    assert page.evaluate("localStorage.length") == 0
+    assert not correct_file(corpus).exists()
 
 
 def test_a_refusal_is_told_and_kept(open_page, corpus):
@@ -485,7 +516,7 @@ def test_no_serious_fault_for_those_who_see_or_move_otherwise(open_page, scheme,
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page, _ = open_page(hash, color_scheme=scheme)
     page.locator(".item-label").wait_for()
-    {"#t=d": page.locator("#panel-doubts [role=option]"), "#t=g": page.locator(".group")}.get(
+    {"#t=d": page.locator("#panel-doubts [role=option]"), "#t=g": page.locator(".group:not([hidden])")}.get(
         hash[:4], page.locator("#panel-items [role=option]")
     ).first.wait_for()
     found = axe.Axe().run(page).response

@@ -1,72 +1,82 @@
 // What somebody says of labels: sent at once, one after the other, and kept until the server has written it.
 
-/** Nothing is sent again that the server has understood; what it has not answered is. */
 const KEPT = "affectspace corrections";
 
 /**
  * A queue of corrections {row, old, new, why, undo}.
  *
  * post(entry) sends one: it returns what the server has written, throws an error with a status where the server refuses,
- * and one without where nobody answers. storage is localStorage or its like, key the name of what is explored.
+ * and one without where nobody answers. storage is localStorage or its like, key the name of what is explored, by who
+ * corrects; saved(entry, answer) is called for each that was written.
  */
-export function makeCorrections({ post, storage, key, saved }) {
-  let waiting = read(storage, key); // {id, row, old, new, why, undo, stuck, fault: null or {status, says, latest}}
-  const done = []; // what this page has had written, the newest last
+export function makeCorrections({ post, storage, key, by, saved }) {
+  let waiting = read(storage, key); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, latest}}
+  const said = []; // what was said on this page and not taken back, the newest last
   const listeners = [];
-  let sending = false;
+  let sending = null; // the one that is under way
 
   const changed = () => {
     write(storage, key, waiting);
     for (const listener of listeners) listener();
   };
+  const forget = (entry) => {
+    waiting = waiting.filter((each) => each.id !== entry.id);
+  };
 
   async function send() {
     if (sending) return;
-    sending = true;
-    for (;;) {
-      const entry = waiting.find((each) => !each.fault);
-      if (!entry) break;
+    while ((sending = waiting.find((each) => !each.fault) ?? null)) {
+      const entry = sending;
       try {
-        const { id, fault, stuck, ...told } = entry;
-        const answer = await post(told);
-        waiting = waiting.filter((each) => each !== entry);
-        if (entry.undo) done.splice(done.findLastIndex((each) => each.row === entry.row), 1);
-        else done.push(told);
+        const answer = await post(entry);
+        forget(entry);
         changed();
-        saved(told, answer);
+        saved(entry, answer);
       } catch (error) {
-        if (error.status) {
-          entry.fault = { status: error.status, says: error.message, latest: error.told?.latest ?? null };
-          changed();
-        } else {
+        const latest = error.told?.latest ?? null;
+        if (!error.status) {
           for (const each of waiting) each.stuck = true; // nobody answers: all wait, in their order
+          sending = null;
           changed();
-          break;
+          return;
         }
+        // A page that was closed before the answer came says the same again, which then is so already.
+        if (latest && latest.by === by && latest.new === entry.new) forget(entry);
+        else entry.fault = { status: error.status, says: error.message, latest };
+        changed();
       }
     }
-    sending = false;
+  }
+
+  function add(told) {
+    const entry = { id: `${Date.now()}-${Math.random()}`, why: "", undo: false, fault: null, ...told };
+    waiting = [...waiting, entry];
+    if (!entry.undo) said.push(entry);
+    changed();
+    return send();
   }
 
   return {
     /** What is not written yet. */
     waiting: () => waiting,
     listen: (listener) => listeners.push(listener),
-    add(entry) {
-      waiting = [...waiting, { id: `${Date.now()}-${Math.random()}`, why: "", undo: false, fault: null, ...entry }];
-      changed();
-      return send();
-    },
-    /** The newest correction of this page that can be taken back; undefined where there is none. */
-    newest: () => done.at(-1),
-    /** Take it back: the label before it is appended to the file. */
+    add,
+    /** The newest thing said that can be taken back; undefined where there is none. */
+    newest: () => said.at(-1),
+    /** Take it back: it is not sent where it was not yet, and else the label before it is appended to the file. */
     undo() {
-      const last = done.at(-1);
-      return last ? this.add({ row: last.row, old: last.new, new: last.old, undo: true }) : Promise.resolve();
+      const last = said.pop();
+      if (!last) return Promise.resolve();
+      if (last !== sending && waiting.includes(last)) {
+        forget(last);
+        changed();
+        return Promise.resolve();
+      }
+      return add({ row: last.row, old: last.new, new: last.old, undo: true, name: last.name });
     },
     /** Send again what nobody has answered, and what was refused. */
     again() {
-      waiting = waiting.map((each) => (each.fault && each.fault.status !== 409 ? { ...each, fault: null } : each));
+      for (const each of waiting) if (each.fault?.status !== 409) each.fault = null;
       changed();
       return send();
     },
@@ -74,13 +84,13 @@ export function makeCorrections({ post, storage, key, saved }) {
     goOn: send,
     /** Forget one that was refused. */
     drop(entry) {
-      waiting = waiting.filter((each) => each.id !== entry.id);
+      forget(entry);
       changed();
     },
     /** Say it again over what somebody else has said meanwhile. */
     insist(entry) {
-      const old = entry.fault?.latest?.new ?? entry.old;
-      waiting = waiting.map((each) => (each.id === entry.id ? { ...each, old, fault: null } : each));
+      entry.old = entry.fault?.latest?.new ?? entry.old;
+      entry.fault = null;
       changed();
       return send();
     },

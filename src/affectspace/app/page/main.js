@@ -37,6 +37,7 @@ async function begin() {
     post: ({ row, old, new: now, why, undo }) => postJson("/api/corrections", { row, old, new: now, why, undo }),
     storage: keptHere(),
     key: about.title,
+    by: about.by,
     saved: (told) => {
       mine.add(`${told.row} ${told.new}`);
       polling.now();
