@@ -25,15 +25,18 @@ import pandas as pd
 
 TOKEN = "of this benchmark"
 WIDTH, HEIGHT, SECONDS, RADIUS = 1280, 800, 6.0, 150
-FLAGS = (
-    "--no-sandbox --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --use-angle=swiftshader --enable-unsafe-swiftshader"
-).split()
+FLAGS = [
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
+]  # fmt: skip
 # When the points were drawn: by the processor (putImageData), or by a card, of which all commands are then waited for.
 COUNTING = """
 window.drawn = [];
 const put = CanvasRenderingContext2D.prototype.putImageData;
-CanvasRenderingContext2D.prototype.putImageData = function (...a) { put.apply(this, a); drawn.push(performance.now()); };
+CanvasRenderingContext2D.prototype.putImageData = function (...a) {
+  put.apply(this, a);
+  drawn.push(performance.now());
+};
 const arrays = WebGL2RenderingContext.prototype.drawArrays;
 WebGL2RenderingContext.prototype.drawArrays = function (...a) {
   arrays.apply(this, a);

@@ -165,13 +165,12 @@ def open_page(browser, home):
         page.set_default_timeout(20_000)
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
-        # Not every item has a picture; a tile finds out by asking.
-        page.on(
-            "console",
-            lambda told: (
-                faults.append(told.text) if told.type == "error" and "/api/image/" not in told.location["url"] else None
-            ),
-        )
+
+        def heard(told):  # not every item has a picture: a tile finds out by asking
+            if told.type == "error" and "/api/image/" not in told.location["url"]:
+                faults.append(told.text)
+
+        page.on("console", heard)
         before(page)
         page.goto(f"{home.address}/{hash}")
         page.locator("[data-painter]").first.wait_for()

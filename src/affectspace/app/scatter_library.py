@@ -27,7 +27,7 @@ def scatter_library() -> Path:
     if found is None or found.origin is None:
         raise InputError(
             f"maps are drawn by deck.gl, which the package {PACKAGE} carries and which is not installed; "
-            'pip install "affectspace[explore]"'
+            'pip install -c constraints.txt ".[explore]"'
         )
     path = Path(found.origin).parent / PLACE
     if not path.is_file():
