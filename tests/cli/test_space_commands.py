@@ -437,3 +437,20 @@ def test_a_language_that_was_tested_is_named_so_on_a_map_where_others_trained():
     assert _tested(shape, SimpleNamespace(items=items.assign(split="test"))) is shape
     assert _tested(shape.rename("speaker"), SimpleNamespace(items=items)).tolist() == shape.tolist()
     assert _tested(None, SimpleNamespace(items=items)) is None
+
+
+def test_atlas_writes_a_table_and_tells_how_to_show_it(run, toy):
+    code, out, err = run("atlas", "toy.parquet", "--where", "label=red", "--out", "red.parquet")
+    assert code == 0, err
+    assert "embedding-atlas red.parquet --x x --y y --neighbors neighbors --text id --image image" in out
+    table = pd.read_parquet("red.parquet")
+    assert len(table) == 31
+    assert table["image"][0]["bytes"].startswith(b"\x89PNG")
+    told = json.loads(run("atlas", "toy.parquet", "--no-media", "--json")[1])
+    assert (told["out"], told["items"], "image" in told["columns"]) == ("toy-atlas.parquet", 60, False)
+    for words, why in (
+        (["--out", "x.csv"], "--out x.csv ends in '.csv'; the table is Parquet, so end it in .parquet"),
+        (["--out", "toy.parquet"], "--out toy.parquet is the space itself; name another file"),
+    ):
+        code, _, err = run("atlas", "toy.parquet", *words)
+        assert (code, why in err) == (2, True)
