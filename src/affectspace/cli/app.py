@@ -42,14 +42,17 @@ COMMANDS = {
     "summarise": "Show a whole collection at a glance.",
     "map": "Draw spaces as maps.",
     "explore": "Look at spaces, listen and correct labels, on a page.",
-    "losses": "Lead from the labels you have to the losses that fit.",
+    "atlas": "Write a space as a table that embedding-atlas shows.",
+    "label-studio": "Take labels in doubt to Label Studio, and its answers back as corrections.",
     "serve": "Answer for a model over HTTP: predict, embed, search.",
+    "losses": "Lead from the labels you have to the losses that fit.",
     "report": "Compare runs on one self-contained page.",
     "track": "Tell TensorBoard, MLflow or W&B of runs.",
     "doctor": "Say whether this machine can run affectspace.",
 }
 for name, line in COMMANDS.items():
-    app.command(f"affectspace.cli.{name}:{name}", help=line)
+    module = name.replace("-", "_")
+    app.command(f"affectspace.cli.{module}:{module}", name=name, help=line)
 
 # What the machine refuses -> what to do about it, and whether the command's input is to blame.
 REFUSALS = {
