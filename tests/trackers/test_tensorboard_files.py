@@ -1,5 +1,6 @@
 """Event files, read back by TensorBoard itself."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("tensorboard")
@@ -26,12 +27,16 @@ def tell(place):
 
 def read(folder):
     """(tag, step) to value of all scalars, each of which is there once; and the accumulator."""
-    found = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
-    tags = found.PluginTagToContent("scalars")
-    events = [(tag, event) for tag in tags for event in found.Tensors(tag)]
-    values = {(tag, event.step): tensor_util.make_ndarray(event.tensor_proto).item() for tag, event in events}
+    found = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    events = [(tag, event) for tag in found.Tags()["scalars"] for event in found.Scalars(tag)]
+    values = {(tag, event.step): event.value for tag, event in events}
     assert len(values) == len(events)
     return values, found
+
+
+def stored(figures):
+    """Figures as TensorBoard keeps them, in 32 bits."""
+    return {key: float(np.float32(value)) for key, value in figures.items()}
 
 
 def hyper(found):
@@ -44,11 +49,11 @@ def test_what_is_read_back_is_what_the_lines_say(begin, tell, place, final, equa
     run = begin().epochs(1, 2, 3).finish()
     tell(run.path)
     values, found = read(place / "mine")
-    assert equal(values, run.points() | {(name, 2): value for name, value in final.items()})
+    assert equal(values, stored(run.points() | {(name, 2): value for name, value in final.items()}))
     told = hyper(found)
     assert (told["seed"], told["labels.soft"], told["terms.0.weight"]) == (3, True, 0.1)
     assert told["labels.names"] == '["calm", "excited"]'
-    (text,) = tensor_util.make_ndarray(found.Tensors("run/text_summary")[0].tensor_proto)
+    text = tensor_util.make_ndarray(found.Tensors("run/text_summary")[0].tensor_proto).item()
     assert f"| data.alva.sha256 | {'a' * 64} |" in text.decode()
     assert metadata.SESSION_END_INFO_TAG in found.Tags()["tensors"]
 
@@ -66,7 +71,7 @@ def test_telling_again_changes_nothing_and_more_is_appended(begin, tell, place, 
     assert file.read_bytes().startswith(before)
     assert file.stat().st_ino == inode  # a TensorBoard that has it open reads on
     values, _ = read(place / "mine")
-    assert equal({key: value for key, value in values.items() if not key[0].startswith("final/")}, run.points())
+    assert equal({key: value for key, value in values.items() if not key[0].startswith("final/")}, stored(run.points()))
 
 
 def test_a_run_that_was_killed_and_resumed_has_each_epoch_once(begin, tell, place, equal):
@@ -80,7 +85,7 @@ def test_a_run_that_was_killed_and_resumed_has_each_epoch_once(begin, tell, plac
     run.epochs(3, 4, 5)  # with the same bits
     tell(run.path)
     assert file.read_bytes().startswith(kept)
-    assert equal(read(place / "mine")[0], run.points())
+    assert equal(read(place / "mine")[0], stored(run.points()))
 
 
 def test_figures_that_are_no_longer_true_are_replaced(begin, tell, place, equal):
@@ -88,7 +93,7 @@ def test_figures_that_are_no_longer_true_are_replaced(begin, tell, place, equal)
     tell(run.path)
     run.rewrite(run.lines[:1]).epochs(2, 3, shift=1e-6)  # as it goes on on another machine
     tell(run.path)
-    assert equal(read(place / "mine")[0], run.points())
+    assert equal(read(place / "mine")[0], stored(run.points()))
     run.rewrite(run.lines[:2]).finish()  # fewer epochs than before
     tell(run.path)
     values, _ = read(place / "mine")
@@ -105,7 +110,9 @@ def test_half_an_event_of_a_killed_writer_is_cut_off(begin, tell, place, equal):
         tell(run.path)
         assert read_events(file)[1] == file.stat().st_size
         values, _ = read(place / "mine")
-        assert equal({key: value for key, value in values.items() if not key[0].startswith("final/")}, run.points())
+        assert equal(
+            {key: value for key, value in values.items() if not key[0].startswith("final/")}, stored(run.points())
+        )
 
 
 def test_runs_of_one_name_have_folders_of_their_own(begin, tell, place):
@@ -122,6 +129,6 @@ def test_a_run_that_was_trained(lay_duo, tmp_path, place, tell):
     tell(run.path)
     values, _ = read(place / "duo-run")
     table = run.epochs
-    assert [values["loss/train", epoch] for epoch in table.index] == table["loss"].tolist()
-    assert [values["test_curve/uar", epoch] for epoch in table.index] == table["test.uar"].tolist()
-    assert values["final/test.uar", run.selected_epochs[0]] == run.metrics["test"]["uar"]
+    for name, column in (("loss/train", "loss"), ("test_curve/uar", "test.uar")):
+        assert [values[name, epoch] for epoch in table.index] == table[column].astype(np.float32).tolist()
+    assert values["final/test.uar", run.selected_epochs[0]] == np.float32(run.metrics["test"]["uar"])

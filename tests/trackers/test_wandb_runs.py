@@ -41,7 +41,7 @@ def read(place, wandb_records):
                     items = {
                         item.key or item.nested_key[0]: json.loads(item.value_json) for item in record.summary.update
                     }
-                    told["summary"] |= {key: math.nan if value == "NaN" else value for key, value in items.items()}
+                    told["summary"] |= {key: math.nan if value is None else value for key, value in items.items()}
                 case "run":
                     told["run"] = record.run
                     for item in record.run.config.update:

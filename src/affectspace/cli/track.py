@@ -64,9 +64,8 @@ def track(
     elif to == "mlflow":
         store = uri or f"sqlite:///{place.resolve() / 'mlflow.db'}"
         served = uri is not None and uri.startswith(("http://", "https://"))
-        next_commands(
-            f"open it in a browser: {uri}" if served else f"mlflow server --backend-store-uri {quoted(store)}"
-        )
+        page = f"mlflow server --backend-store-uri {quoted(store)}  # of mlflow itself, see docs/trackers.md"
+        next_commands(f"open it in a browser: {uri}" if served else page)
     elif online:
         next_commands("open it in a browser: https://wandb.ai/home")
     else:

@@ -18,6 +18,7 @@ __all__ = ["MLflowStore"]
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
 
 try:
     import alembic  # noqa: F401  (mlflow-skinny does without, but makes no local store then)

@@ -71,7 +71,7 @@ def allowed(name: str, longest: int = 250) -> str:
         >>> allowed("validate/uar"), allowed("final/by_modality.acoustic+lexical.uar")
         ('validate/uar', 'final/by_modality.acoustic and lexical.uar')
         >>> allowed("final/unseen.Gefühl.uar")
-        'final/unseen.Gef_hl.uar-8cf8'
+        'final/unseen.Gef_hl.uar-f7a6'
     """
     readable = name.replace("+", " and ")
     plain = re.fullmatch(r"[\w.:/ -]+", readable, re.ASCII) and not readable.startswith(("/", ".."))

@@ -21,7 +21,6 @@ try:  # its protocol buffers are made as they are loaded, so that no type checke
     STATUS_SUCCESS = import_module("tensorboard.plugins.hparams.api_pb2").STATUS_SUCCESS
     HParamsPluginData = import_module("tensorboard.plugins.hparams.plugin_data_pb2").HParamsPluginData
     from tensorboard.plugins.hparams import metadata as hparams
-    from tensorboard.plugins.scalar import metadata as scalar
     from tensorboard.plugins.text import metadata as text
     from tensorboard.summary.writer.record_writer import RecordWriter
 except ImportError as error:
@@ -32,7 +31,7 @@ except ImportError as error:
 
 
 class TensorBoardFiles:
-    """Keeps each run in a folder of its name below ``folder``: figures as scalars of 64 bits, the recipe as text.
+    """Keeps each run in a folder of its name below ``folder``: figures as scalars, the recipe as text.
 
     The recipe and its settings are in the tabs TEXT and HPARAMS. A point's time is that at which the run wrote it.
 
@@ -115,11 +114,8 @@ def _events(record: Record) -> Iterator[Any]:
 
 
 def _scalars(figures: dict[str, float]) -> list[Any]:
-    metadata = scalar.create_summary_metadata(display_name="", description="")
-    return [
-        Summary.Value(tag=name, metadata=metadata, tensor=TensorProto(dtype=types.DT_DOUBLE, double_val=[value]))
-        for name, value in figures.items()
-    ]
+    """Of 32 bits, as the data server of TensorBoard shows nothing of others."""
+    return [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
 
 
 def _begins(record: Record) -> Any:
