@@ -6,12 +6,15 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from affectspace.app.asked import Asked
 from affectspace.app.searched import Searched
 from affectspace.app.service import make_service
 from affectspace.space import Space
 
+# No description can say what is a recording or an item of the space, so what fits it may still be refused.
+BEYOND = [positive_data_acceptance]
 EXAMPLES = 12  # of each operation and kind
 BOUNDED = settings(
     max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
@@ -39,7 +42,7 @@ def test_no_request_meets_a_fault_and_every_answer_is_as_described(described, mo
             answer = case.call()
             statuses.add(answer.status_code)
             assert answer.status_code < 500
-            case.validate_response(answer)
+            case.validate_response(answer, excluded_checks=BEYOND)
 
         try:
             strategy = operation.as_strategy(generation_mode=mode)
