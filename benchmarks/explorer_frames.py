@@ -2,10 +2,10 @@
 
     python benchmarks/explorer_frames.py [ITEMS]
 
-The real server and page, on vectors of two dimensions that are their own map: seven classes, overlapping clouds. The mouse
-drags in circles of 300 pixels for six seconds, in a window of 1280 x 800; a frame counts where the points were drawn
-anew. Without a graphics card Chromium plays one on the processor (SwiftShader); the page then draws by itself. To see what
-that saves, the second run tells the page that it has a card. Needs playwright, and Chromium where CHROMIUM points.
+The real server and page, on vectors of two dimensions that are their own map: seven classes, overlapping clouds. The
+mouse drags in circles of 300 pixels for six seconds, in a window of 1280 x 800; a frame counts where the points were
+drawn anew. Without a graphics card Chromium plays one on the processor (SwiftShader), and the page draws by itself. To
+see what that saves, the second run tells the page that it has a card. Needs playwright; CHROMIUM names the browser.
 """
 
 import datetime
