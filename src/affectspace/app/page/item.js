@@ -128,7 +128,7 @@ export function makeItemPanel(app, place) {
         ]),
       el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is" }, buttons),
       el("div", { class: "acts" }, [
-        told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right as it is", el("kbd", {}, "c")),
+        told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right", el("kbd", {}, "c")),
         told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.leaveOut() }, icon("close"), "Leave out", el("kbd", {}, "0")),
         el("button", { type: "button", class: "button", onclick: () => app.judge.undo(), disabled: !app.corrections.newest() }, icon("undo"), "Undo", el("kbd", {}, "u")),
       ]),
