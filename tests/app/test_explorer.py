@@ -232,6 +232,13 @@ def test_words_are_found_in_any_case(client):
     assert client.get("/api/find", params={"q": "(.*"}).json() == {"rows": [], "total": 0}
 
 
+def test_of_many_items_the_first_are_told_unless_all_are_asked_for(tmp_path):
+    many = Space(pd.DataFrame({"id": [f"many/{row}" for row in range(500)]}), np.zeros((500, 2)), ())
+    explored = explore_spaces([many], ["many"], None, "ann", tmp_path / "maps")
+    assert explored.find("MANY/") == {"rows": list(range(200)), "total": 500}
+    assert explored.find("MANY/", whole=True)["rows"] == list(range(500))
+
+
 def test_two_spaces_show_the_items_of_both(space, tmp_path):
     other = Space(space.items.iloc[::-1].iloc[:20], space.vectors[::-1][:20] * 2, space.classes)
     explored = explore_spaces([space, other], ["one", "two"], None, "ann", tmp_path / "maps")

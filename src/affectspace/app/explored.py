@@ -161,10 +161,10 @@ class Explored:
             "history": [asdict(entry) for entry in self.judgements.history(row)],
         }
 
-    def find(self, words: str) -> dict[str, Any]:
-        """Rows whose id or text holds the words, in any case."""
+    def find(self, words: str, whole: bool = False) -> dict[str, Any]:
+        """Rows whose id or text holds the words, in any case: the first of them, or the whole list."""
         held = np.flatnonzero(self._searched.str.contains(words.lower(), regex=False).to_numpy(bool))
-        return {"rows": held[:FOUND].tolist(), "total": len(held)}
+        return {"rows": held[: None if whole else FOUND].tolist(), "total": len(held)}
 
     def _was(self, row: int) -> str | None:
         history = self.judgements.history(row)

@@ -115,7 +115,8 @@ class Api:
 
     def find(self, request: Request) -> Response:
         """Items by words."""
-        return _json(self._explored.find(request.query_params.get("q", "")[:1000]))
+        asked = request.query_params
+        return _json(self._explored.find(asked.get("q", "")[:1000], asked.get("all") == "1"))
 
     def corrections(self, request: Request) -> Response:
         """What people have corrected since."""
