@@ -60,8 +60,10 @@ class Batching(Generic[Raw, Ready, Result]):
     ):
         self._prepare, self._run, self._most, self._wait, self._observe = prepare, run, most, wait, observe
         self._raw: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._ready: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._coming, self._counting = 0, threading.Lock()  # items between being asked for and being ready
+        self._ready: list[_Job] = []
+        self._coming = 0  # items between being asked for and being ready
+        self._changed = threading.Condition()  # of these two, and whether more will come
+        self._closed = False
         preparing = [threading.Thread(target=self._preparing, name="prepare", daemon=True) for _ in range(workers)]
         self._threads = [*preparing, threading.Thread(target=self._running, name="net", daemon=True)]
         for thread in self._threads:
@@ -75,7 +77,7 @@ class Batching(Generic[Raw, Ready, Result]):
         """
         loop = asyncio.get_running_loop()
         job = _Job(raw, loop.create_future(), loop)
-        with self._counting:
+        with self._changed:
             self._coming += 1
         self._raw.put(job)
         return await job.future
@@ -91,7 +93,9 @@ class Batching(Generic[Raw, Ready, Result]):
             self._raw.put(None)
         for thread in self._threads[:-1]:
             thread.join()
-        self._ready.put(None)
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
         self._threads[-1].join()
 
     def _preparing(self) -> None:
@@ -103,36 +107,31 @@ class Batching(Generic[Raw, Ready, Result]):
                     job.ready = self._prepare(job.raw)
             except Exception as error:  # it is the asker's
                 fault = error
-            with self._counting:  # before it is handed on, so that nobody waits for it who has it
+            with self._changed:
                 self._coming -= 1
+                if fault is None and not gone:
+                    self._ready.append(job)
+                # Who runs them is woken for the first, and when nobody is left to wait for; not for each between.
+                if len(self._ready) in {1, self._most} or not self._coming:
+                    self._changed.notify()
             if fault is not None:
                 _deliver([(job, None, fault)])
-            elif not gone:
-                self._ready.put(job)
 
     def _running(self) -> None:
-        while (first := self._ready.get()) is not None:
-            jobs = self._others(first)
+        while jobs := self._batch():
             self._observe(len(jobs))
             _deliver(self._results(jobs))
 
-    def _others(self, first: _Job) -> list[_Job]:
-        """The first, and who is ready besides within its patience."""
-        jobs = [first]
-        end = time.monotonic() + self._wait
-        while len(jobs) < self._most:
-            try:
-                # What is ready is taken at once. Only those on the way are waited for.
-                job = self._ready.get(self._coming > 0, max(1e-4, end - time.monotonic()))
-            except queue.Empty:
-                break
-            if job is None:
-                self._ready.put(None)  # this batch is the last
-                break
-            jobs.append(job)
-            if time.monotonic() > end and self._ready.empty():
-                break
-        return jobs
+    def _batch(self) -> list[_Job]:
+        """Who is ready, at least one, and who gets ready within the patience of the first; none at the end."""
+        with self._changed:
+            while not self._ready and not self._closed:
+                self._changed.wait()
+            end = time.monotonic() + self._wait
+            while self._coming and len(self._ready) < self._most and (left := end - time.monotonic()) > 0:
+                self._changed.wait(left)
+            jobs, self._ready = self._ready[: self._most], self._ready[self._most :]
+            return jobs
 
     def _results(self, jobs: "Sequence[_Job]") -> "list[tuple[_Job, Result | None, Exception | None]]":
         try:
