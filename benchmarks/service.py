@@ -3,8 +3,9 @@
     python benchmarks/service.py RUN "FILES" [SECONDS] [ROUNDS]
 
 RUN is a finished run on recordings or pictures, FILES a pattern of such. 32 clients ask as soon as they are answered,
-in turn the plain handler (``service_plain.py``) and ``affectspace serve``, each one process. Then the service is asked
-while others send too much, too slowly, or too often. Every answer is compared with that to the same file asked alone.
+in turn the plain handler (``service_plain.py``), with torch's own number of threads and with one, and ``affectspace
+serve``, each a single process. Then the service is asked while others send too much, too slowly, or too often. Every
+answer is compared with that to the same file asked alone.
 """
 
 import asyncio
@@ -180,32 +181,45 @@ def row(name: str, met: Asked, seconds: float, spent: float, held: float) -> str
 
 def main(run: str, pattern: str, seconds: float = 60.0, rounds: int = 2) -> None:
     paths = sorted(glob.glob(pattern))[:200]
-    ours, plain = free_port(), free_port()
+    ours = free_port()
     serving = [sys.executable, "-m", "affectspace", "serve", run, "--port", str(ours)]
-    asking = [sys.executable, "-m", "uvicorn", "benchmarks.service_plain:app", "--port", str(plain)]
+    plainly = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "benchmarks.service_plain:app",
+        "--no-access-log",
+        "--log-level",
+        "error",
+    ]
+    ports = {"plain": free_port(), "plain, torch.set_num_threads(1)": free_port(), "service": ours}
     print(f"{machine()}; {CLIENTS} clients, {seconds:g} s each, {len(paths)} files in turn\n")
     print("| server | answers / s | p50 ms | p99 ms | CPU ms / answer | MiB | sent | answered | 429 | wrong | lost |")
     print("| --- |" + " ---: |" * 10)
-    rates: dict[str, list[float]] = {"plain": [], "service": []}
+    rates: dict[str, list[float]] = {name: [] for name in ports}
+    one, two, _ = ports.values()
     with (
-        started([*asking, "--no-access-log", "--log-level", "warning"], plain, RUN=run) as plain_pid,
+        started([*plainly, "--port", str(one)], one, RUN=run) as first,
+        started([*plainly, "--port", str(two)], two, RUN=run, THREADS="1") as second,
         started(serving, ours) as pid,
     ):
-        requests = {
-            "plain": [request(plain, path) for path in paths],
-            "service": [request(ours, path) for path in paths],
-        }
+        processes = dict(zip(ports, (first, second, pid)))
+        requests = {name: [request(port, path) for path in paths] for name, port in ports.items()}
         right = asyncio.run(_alone(ours, requests["service"]))
-        for name, port in (("plain", plain), ("service", ours)):
+        for name, port in ports.items():
             asyncio.run(ask(port, requests[name], min(5.0, seconds), right))  # to be warm
         for number in range(rounds):
-            for name, port, who in (("plain", plain, plain_pid), ("service", ours, pid)):
-                before = cpu(who)
+            for name, port in ports.items():
+                before = cpu(processes[name])
                 met, _, _ = asyncio.run(ask(port, requests[name], seconds, right))
                 rates[name].append(met.right / seconds)
-                print(row(f"{name}, {number + 1}", met, seconds, cpu(who) - before, memory(who)), flush=True)
-        ratios = [there / here for here, there in zip(rates["plain"], rates["service"])]
-        print(f"\nservice / plain: {', '.join(f'{ratio:.2f}' for ratio in ratios)}; load {os.getloadavg()[0]:.1f}\n")
+                spent, held = cpu(processes[name]) - before, memory(processes[name])
+                print(row(f"{name}, {number + 1}", met, seconds, spent, held), flush=True)
+        print(f"\nload {os.getloadavg()[0]:.1f}; answers a second of the service over those of")
+        for name in [*ports][:-1]:
+            ratios = [there / here for here, there in zip(rates[name], rates["service"])]
+            print(f"- {name}: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+        print()
         before, held = cpu(pid), memory(pid)
         met, large, late = asyncio.run(ask(ours, requests["service"], seconds, right, bad=True))
         print("Beside 4 clients that send 30 MB and 8 that send ten bytes a second:\n")

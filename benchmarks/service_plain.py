@@ -10,11 +10,14 @@ import os
 import numpy as np
 import soundfile
 import soxr
+import torch
 from fastapi import FastAPI, UploadFile
 from PIL import Image
 
 from affectspace.training import load_model
 
+if "THREADS" in os.environ:
+    torch.set_num_threads(int(os.environ["THREADS"]))
 model = load_model(os.environ["RUN"])
 frontend = model.frontend
 app = FastAPI()
