@@ -1,7 +1,7 @@
 """The service: a model and maybe a space behind HTTP, in bounds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 import affectspace
+from affectspace.app.api_key import KeyHolders
 from affectspace.app.asked import Asked, Found, Prepared
 from affectspace.app.batching import Batching
+from affectspace.app.hosts import KnownHosts
 from affectspace.app.limits import Admission, Limits, refuse_picture, refuse_recording, refuse_text
 from affectspace.app.refused import Refused, answer_json
 from affectspace.app.searched import Searched
@@ -51,16 +53,24 @@ FAULTS = {
 }
 
 
-def make_service(asked: Asked, searched: Searched | None = None, limits: Limits | None = None) -> FastAPI:
+def make_service(
+    asked: Asked,
+    searched: Searched | None = None,
+    limits: Limits | None = None,
+    hosts: Iterable[str] | None = None,
+    key: str | None = None,
+) -> FastAPI:
     """The application that answers for a model, and searches a space where there is one.
 
-    Items are decoded in as many threads as there are cores, and go through the net together. It knows nothing of hosts
-    and keys, which are for whoever serves it.
+    Items are decoded in as many threads as there are cores, and go through the net together.
 
     Args:
         asked: the model.
         searched: the space; None: ``/search`` answers 404.
         limits: of requests; None: the usual ones.
+        hosts: names that it answers to, see :class:`~affectspace.app.hosts.KnownHosts`; None: to any, as where no
+            port is open.
+        key: that a request must bring, but for ``/health``; None: none.
     """
     limits = limits or Limits()
     service = _Service(asked, searched, limits)
@@ -97,6 +107,11 @@ def make_service(asked: Asked, searched: Searched | None = None, limits: Limits 
         "/metrics", service.figures, methods=["GET"], response_class=Response, summary="Figures for Prometheus.",
         responses={200: {"content": {CONTENT_TYPE: {}}}},
     )  # fmt: skip
+    # The last one is the first to see a request.
+    if key is not None:
+        app.add_middleware(KeyHolders, key=key, open_to_all=frozenset({"/health"}))
+    if hosts is not None:
+        app.add_middleware(KnownHosts, hosts=hosts)
     app.add_middleware(HearOut)
     app.add_middleware(Measured, metrics=service.metrics, routes=ROUTES)
     return app

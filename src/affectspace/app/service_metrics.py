@@ -41,7 +41,7 @@ class ServiceMetrics:
             ["status"], registry=self.registry,
         )  # fmt: skip
         for name, told, read in (
-            ("uploading", "Requests that are arriving.", lambda: admission.uploads),
+            ("uploading", "Requests that are arriving.", lambda: admission.uploads - admission.answers),
             ("waiting", "Requests that have arrived and wait for their answers.", lambda: admission.answers),
             ("held_bytes", "Bytes of the requests that are there.", lambda: admission.bytes),
         ):

@@ -110,7 +110,7 @@ def uploads_of(content_type: str, body: bytes | bytearray, most: int) -> list[Up
     form = _Form(most)
     try:
         parser = MultipartParser(options[b"boundary"], form.callbacks)  # pyright: ignore[reportArgumentType]
-        parser.write(bytes(body))
+        parser.write(body)  # pyright: ignore[reportArgumentType]
         parser.finalize()
     except FormParserError as error:
         raise Refused(422, f"the form cannot be read: {error}; send it anew, as curl --form does") from error

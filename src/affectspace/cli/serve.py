@@ -61,9 +61,9 @@ def serve(
     _refuse_missing()
     import torch
 
-    from affectspace.app.api_key import KeyHolders, read_key
+    from affectspace.app.api_key import read_key
     from affectspace.app.asked import Asked
-    from affectspace.app.hosts import KnownHosts, loopback_hosts
+    from affectspace.app.hosts import loopback_hosts
     from affectspace.app.limits import Limits
     from affectspace.app.listen import address_of, bound, is_loopback, serve_on
     from affectspace.app.searched import Searched
@@ -90,10 +90,7 @@ def serve(
         address = address_of(taken)
         number = taken.getsockname()[1]
         named = {name for each in allow_host for name in (each.lower(), f"{each.lower()}:{number}")}
-        app = make_service(asked, searched, limits)
-        app.add_middleware(KnownHosts, hosts=loopback_hosts(number) | named)
-        if key is not None:
-            app.add_middleware(KeyHolders, key=key, open_to_all=frozenset({"/health"}))
+        app = make_service(asked, searched, limits, loopback_hosts(number) | named, key)
 
         def ready() -> None:
             if as_json:

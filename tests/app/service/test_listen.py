@@ -99,6 +99,20 @@ def test_who_is_refused_while_sending_hears_why(ears):
         assert say(port, waits)[0] == 413  # not asked for its body
 
 
+def test_who_brings_no_key_or_calls_another_host_hears_so_and_is_counted(ears):
+    app = make_service(ears, hosts={"known.example"}, key="0123456789abcdef")
+    with served(app) as port:
+        for host, expected in (("known.example", 401), ("evil.example", 421)):
+            head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9000000\r\n\r\n"
+            assert say(port, head.encode(), bytes(8_000_000))[0] == expected
+        get = b"GET %b HTTP/1.1\r\nHost: known.example\r\nConnection: close\r\n%b\r\n"
+        assert say(port, get % (b"/health", b""))[0] == 200
+        assert say(port, get % (b"/metrics", b""))[0] == 401
+        figures = say(port, get % (b"/metrics", b"Authorization: Bearer 0123456789abcdef\r\n"))[1]
+    assert b'affectspace_requests_total{route="/predict",status="401"} 1.0' in figures
+    assert b'affectspace_requests_total{route="/predict",status="421"} 1.0' in figures
+
+
 def test_a_client_that_leaves_costs_nothing(ears, make_sound):
     app = make_service(ears)
     with served(app) as port:
