@@ -115,7 +115,7 @@ class ModelCard(BaseModel):
 
 def files_body(name: str, one: bool = False) -> dict[str, Any]:
     """The body of a request with files, as OpenAPI describes it."""
-    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    file = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     held = file if one else {"type": "array", "items": file, "minItems": 1}
     form = {"type": "object", "required": [name], "additionalProperties": False, "properties": {name: held}}
     return {"multipart/form-data": {"schema": form}}

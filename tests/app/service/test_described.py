@@ -5,7 +5,9 @@ import warnings
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from affectspace.app.asked import Asked
@@ -15,6 +17,8 @@ from affectspace.space import Space
 
 # No description can say what is a recording or an item of the space, so what fits it may still be refused.
 BEYOND = [positive_data_acceptance]
+# What does not fit it is refused, also by being too much.
+REFUSED = "[checks.negative_data_rejection]\nexpected-statuses = [404, 413, 415, 422]"
 EXAMPLES = 12  # of each operation and kind
 BOUNDED = settings(
     max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
@@ -29,7 +33,22 @@ def described(request, tmp_path):
     Space.open(run).save(tmp_path / "space.parquet")
     asked = Asked(run)
     app = make_service(asked, Searched(tmp_path / "space.parquet", asked))
-    return schemathesis.openapi.from_asgi("/openapi.json", app)
+    return schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_str(REFUSED))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _files(make_sound, make_picture):
+    """Files that are asked with: whole ones of every kind, the same cut short or with other bytes within, and noise."""
+    whole = st.sampled_from(
+        [*(make_sound(0.4, kind=kind) for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF")),
+         *(make_picture(kind=kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"))]
+    )  # fmt: skip
+    cut = st.builds(lambda content, share: content[: int(share * len(content))], whole, st.floats(0, 1))
+    changed = st.builds(
+        lambda content, at, other: content[:at] + other + content[at + len(other) :],
+        whole, st.integers(0, 200), st.binary(min_size=1, max_size=8),
+    )  # fmt: skip
+    schemathesis.openapi.format("binary", whole | whole | cut | changed | st.binary())
 
 
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
