@@ -68,3 +68,27 @@ def lay_model():
         return Model(net.eval(), CLASSES, recipe, {"features": normaliser}, parents)
 
     return lay
+
+
+# ---- a run to be published
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A run on recordings of three invented languages, tested on speakers of two; a folder "nobody/knows-this"."""
+    from affectspace.corpora import make_synthetic
+    from affectspace.training import train
+
+    root = tmp_path_factory.mktemp("nobody-knows-this")
+    for name in ("alva", "boro"):
+        make_synthetic(root / name, name, speakers=6, items_per_speaker=12)
+    values = {
+        "name": "published", "data": str(root), "corpora": [{"path": "alva"}, {"path": "boro"}],
+        "labels": {"kind": "classes", "names": ["angry", "happy", "neutral", "sad"]},
+        "features": {"kind": "log_mel", "bands": 20, "level": -26.0, "normalise": {"scope": "item"}},
+        "protocol": {"kind": "grouped_folds", "by": "speaker", "folds": 2, "fold": 0, "allow": ["script", "session"]},
+        "encoder": {"kind": "conv_pool", "channels": 8, "hidden": 8},
+        "terms": [{"kind": "cross_entropy"}],
+        "training": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2},
+    }  # fmt: skip
+    return train(make_recipe(values), root / "run", quiet=True).path

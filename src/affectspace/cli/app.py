@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": "Show a run's scores, or measure it on another corpus.",
     "predict": "Say what a model hears in files, and whether it knows anything like them.",
     "embed": "Write vectors and probabilities of audio files or a corpus.",
+    "export": "Write a model as ONNX, torch.export, or a folder for the hub.",
     "search": "Find the items of a space most alike to an item or a file.",
     "discover": "Find classes within classes, and labels in doubt.",
     "summarise": "Show a whole collection at a glance.",

@@ -27,7 +27,7 @@ def embed(
     Parameters
     ----------
     run
-        A finished run folder, or a model folder.
+        A finished run folder, a model folder, or hf:OWNER/NAME, a model on the hub.
     sources
         Audio files (or pictures, as the model reads them), folders of them, or corpora; a model of several
         modalities, of videos or of words reads corpora alone.
@@ -39,7 +39,7 @@ def embed(
     if not sources:
         raise InputError("name what to embed: affectspace embed RUN clip.wav, a folder, or a corpus")
     for path in (run, *sources):
-        if not path.exists():
+        if not (path.exists() or (path is run and _on_hub(run))):
             raise InputError(f"there is nothing at {path}; embed takes a run, then audio files, folders or corpora")
     new_file(out)
     if out.suffix != ".parquet":
@@ -78,3 +78,9 @@ def embed(
         f"affectspace map {quoted(out)}" + ("" if labelled else " --by prediction"),
         f"affectspace search {quoted(out, '--query', str(found.table['id'].iloc[0]))}",
     )
+
+
+def _on_hub(run: Path) -> bool:
+    from affectspace.training.hub_model import named_on_hub  # loads torch, for which a path that is there has no use
+
+    return named_on_hub(run)

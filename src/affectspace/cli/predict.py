@@ -38,7 +38,7 @@ def predict(run: Path, *files: Path, as_json: Annotated[bool, Parameter(name="--
     Parameters
     ----------
     run
-        A finished run folder, or a model folder.
+        A finished run folder, a model folder, or hf:OWNER/NAME, a model on the hub.
     files
         Recordings of 0.3 to 60 seconds, or pictures where the model reads those.
     as_json

@@ -131,11 +131,12 @@ def _query(space: "Space", query: str, quiet: bool) -> "tuple[dict[str, Any], np
 def _embedded(space: "Space", file: Path, quiet: bool) -> "tuple[dict[str, Any], np.ndarray]":
     from affectspace.space.embed import embed
     from affectspace.training import load_model
+    from affectspace.training.hub_model import named_on_hub
 
     model = space.about.get("model")
     if not model:
         raise InputError(f"the space does not say which model made it, so {file} cannot be embedded; query an id of it")
-    if not Path(str(model)).exists():
+    if not (Path(str(model)).exists() or named_on_hub(str(model))):
         raise InputError(
             f"the model of the space, {model}, is not there, so {file} cannot be embedded; put it back, work in the "
             "folder where it was embedded, or query one of its ids"

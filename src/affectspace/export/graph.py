@@ -96,12 +96,11 @@ class Graph(nn.Module):
             values = values.flatten(1, 2).float()
         if self.reads.name == "features" and values.ndim == 2:
             values = values[:, None]
-        if lengths is None:
-            lengths = torch.full_like(values[:, 0, 0], values.shape[1], dtype=torch.long)
+        counts = torch.full_like(values[:, 0, 0], values.shape[1], dtype=torch.long) if lengths is None else lengths
         if self.mel is not None:
-            values, lengths = self.mel(values, lengths)
-        values = self.normal(values, lengths)
-        embedding, probabilities = answers(self.net, Batch(values, lengths), self.views)
+            values, counts = self.mel(values, counts)
+        values = self.normal(values, counts)
+        embedding, probabilities = answers(self.net, Batch(values, counts), self.views)
         return embedding, probabilities if self.parents is None else probabilities @ self.parents
 
     def batch(self, items: Sequence[np.ndarray]) -> tuple[Tensor, ...]:

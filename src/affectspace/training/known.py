@@ -13,6 +13,7 @@ from safetensors.numpy import save
 from affectspace.errors import InputError
 from affectspace.files import json_text
 from affectspace.training.far import Far
+from affectspace.training.hub_model import model_folder
 from affectspace.training.profile import Profile
 
 __all__ = ["FILE", "Known", "load_known"]
@@ -86,12 +87,12 @@ def in_half(values: np.ndarray) -> np.ndarray:
 
 
 def load_known(folder: str | Path) -> Known | None:
-    """The training items of a run's model, or of a model folder; None where it keeps none.
+    """The training items of a run's model, of a model folder, or of a model on the hub; None where it keeps none.
 
     Raises:
         InputError: a damaged file.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     path = (folder / "model" if (folder / "model").is_dir() else folder) / FILE
     if not path.is_file():
         return None

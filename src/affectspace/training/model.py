@@ -33,6 +33,7 @@ from affectspace.training.answers import answers
 from affectspace.training.below_data import with_data_of_run
 from affectspace.training.finder_file import NAME, finder_file, keep_finder, with_kept_finder
 from affectspace.training.frontends import make_frontend, make_views, medium
+from affectspace.training.hub_model import model_folder
 from affectspace.training.model_card import model_card
 from affectspace.training.multimodal_net import make_multimodal
 from affectspace.training.pretrained_source import keep_architecture, make_pretrained
@@ -289,19 +290,20 @@ def save_model(
 
 
 def load_model(folder: str | Path) -> Model:
-    """The model of a run folder, or of a model folder itself.
+    """The model of a run folder, of a model folder itself, or of the hub by its name, ``hf:OWNER/NAME``.
 
     Raises:
         InputError: no model there, a newer format, a damaged file, another face finder than in training, or adapters
             of a speech model that is gone or has changed.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     folder = folder / "model" if (folder / "model").is_dir() else folder
     if (folder / "fold-00").is_dir():
         raise InputError(f"{folder} holds one model a fold; name one of them, such as {folder / 'fold-00'}")
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"there is no model in {folder}; give a finished run's folder (affectspace train --resume ends one)"
+            f"there is no model in {folder}; give a finished run's folder (affectspace train --resume ends one), "
+            "or hf:OWNER/NAME of one on the hub"
         )
     try:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # what a model is saved from; to open one, neither losses nor
     from affectspace.training.data import Data
     from affectspace.training.known import Known
 
-__all__ = ["model_card"]
+__all__ = ["MEDIUM_WORDS", "augmented", "borrowed", "model_card"]
 
 # What the card says of each medium: what it answers for, and where it is worse.
 MEDIUM_WORDS = {
@@ -61,7 +61,7 @@ Protocol: {data.protocol["protocol"]}; kept apart: {", ".join(data.protocol["kee
 allowed to cross: {", ".join(data.protocol["allowed"]) or "nothing"}; transductive: {transductive}.
 
 Features: {data.about["features"]}{licence}
-{_borrowed(recipe)}{_weighed(weighed)}{_augmented(recipe)}{_kept(known, data.several)}
+{borrowed(recipe)}{_weighed(weighed)}{augmented(recipe)}{_kept(known, data.several)}
 ## Scores on the test items, one seed
 {_tested(test, len(data.split.test))}
 
@@ -72,8 +72,8 @@ than the test gave. Do not use it to judge individuals.
 """
 
 
-def _borrowed(recipe: Recipe) -> str:
-    """Whose weights training began with; of a folder elsewhere its name alone."""
+def borrowed(recipe: Recipe) -> str:
+    """Whose weights training began with, a line; of a folder elsewhere its name alone. Empty of a net of its own."""
     match recipe.encoder:
         case PretrainedImageEntry(frozen=frozen):
             kept = "kept as they were" if frozen else "trained further"
@@ -92,7 +92,8 @@ def _weighed(weights: dict[str, float]) -> str:
     return f"Layers of the speech model, and how much part each has: {told}\n" if told else ""
 
 
-def _augmented(recipe: Recipe) -> str:
+def augmented(recipe: Recipe) -> str:
+    """How training items were changed, a line; empty where they were not."""
     changes = {**(recipe.augment.told or {}), **(recipe.views.told or {})}
     told = ", ".join(f"{name} {value}" for name, value in changes.items())
     return f"Training items were augmented: {told}\n" if told else ""

@@ -129,7 +129,7 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     and scale of all training items.
 
     Args:
-        folder: of a finished run, or of its model.
+        folder: of a finished run, or of its model; or ``hf:OWNER/NAME``, a model on the hub.
         files: recordings of 0.3 to 60 seconds, or pictures.
 
     Raises:
