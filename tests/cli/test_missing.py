@@ -4,6 +4,7 @@ import inspect
 from importlib import import_module
 
 import pytest
+from cyclopts import App
 
 from affectspace.cli.app import COMMANDS
 
@@ -24,14 +25,24 @@ def test_what_is_missing_is_named_as_it_is_typed(run, typed, told):
     assert run(*typed.split()) == (2, "", f"error: affectspace {told}; see affectspace {typed.split()[0]} --help")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_that_needs_something_speaks_of_options_that_there_are_not(run, command):
+def functions():
+    """What each command calls, by what is typed; a command may have commands of its own."""
+    for name in COMMANDS:
+        word = name.replace("-", "_")
+        found = getattr(import_module(f"affectspace.cli.{word}"), word)
+        if isinstance(found, App):
+            yield from ((f"{name} {each}", found[each].default_command) for each in found if not each.startswith("-"))
+        else:
+            yield name, found
+
+
+@pytest.mark.parametrize(("command", "function"), [*functions()])
+def test_no_command_that_needs_something_speaks_of_options_that_there_are_not(run, command, function):
     needed = [
         parameter.name.upper()
-        for parameter in inspect.signature(
-            getattr(import_module(f"affectspace.cli.{command}"), command)
-        ).parameters.values()
+        for parameter in inspect.signature(function).parameters.values()
         if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     ]
     if needed:
-        assert run(command)[2].startswith(f"error: affectspace {command} needs {needed[0]}: affectspace {command} ")
+        told = run(*command.split())[2]
+        assert told.startswith(f"error: affectspace {command} needs {needed[0]}: affectspace {command} ")
