@@ -198,21 +198,21 @@ def hub(monkeypatch, tmp_path):
     """A hub on this machine, which huggingface_hub asks in place of the real one, with an empty cache of its own."""
     import importlib.util
 
-    import huggingface_hub
+    from huggingface_hub import constants, hf_api
 
     from affectspace.training import hub_model
 
     spec = importlib.util.spec_from_file_location("fake_hub", Path(__file__).with_name("fake_hub.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    fake, constants = module.FakeHub(), huggingface_hub.constants
+    fake = module.FakeHub()
     monkeypatch.setattr(constants, "ENDPOINT", fake.address)
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", fake.address + "/{repo_id}/resolve/{revision}/{filename}"
     )
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", fake.address)
+    monkeypatch.setattr(hf_api.api, "endpoint", fake.address)
     monkeypatch.setenv("HF_TOKEN", "hf_nobody")
     monkeypatch.setenv("AFFECTSPACE_CACHE", str(tmp_path / "cache"))
     hub_model._fetched.cache_clear()

@@ -84,8 +84,9 @@ def _file(run: Path, to: str, out: Path, as_json: bool) -> None:
     if as_json:
         print(json_text({"out": str(out), "to": to, **about, "parity": {**asdict(found), "within": apart <= BOUND}}))
         return
-    print(f"{model.recipe.name} -> {out} ({out.stat().st_size / 1e6:.2f} MB; {', '.join(graph.reads.inputs)} -> ")
-    print(f"  embedding, probabilities of {', '.join(model.classes)})")
+    inputs, classes = ", ".join(graph.reads.inputs), ", ".join(model.classes)
+    size = f"{out.stat().st_size / 1e6:.2f} MB"
+    print(f"{model.recipe.name} -> {out} ({size}; {inputs} -> embedding, probabilities of {classes})")
     for line in _told(graph, about, found):
         print(line)
     if apart > BOUND:

@@ -83,7 +83,8 @@ class Graph(nn.Module):
     def __init__(self, model: Model, reads: Reads):
         super().__init__()
         self.reads, self.frontend = reads, _frontend(model)
-        self.mel = MelGraph(self.frontend) if isinstance(self.frontend, LogMel) else None
+        heard = isinstance(self.frontend, LogMel) and reads.name == "samples"  # energies may be given as well
+        self.mel = MelGraph(self.frontend) if heard else None
         self.normal = NormalGraph(model.normaliser)
         self.net = ConvPoolGraph(model.encoder) if isinstance(model.encoder, ConvPool) else model.encoder
         self.views = make_views(model.recipe)

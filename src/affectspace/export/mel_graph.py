@@ -116,8 +116,12 @@ class MelGraph(nn.Module):
     def _gain(self, samples: Tensor, lengths: Tensor) -> Tensor:
         """``(items, 1)`` by what powers grow when a recording is brought to the level; silence stays as it is."""
         inside = torch.arange(samples.shape[1], device=samples.device) < lengths[:, None]
-        samples, count = samples.masked_fill(~inside, 0), lengths[:, None]
-        variance = samples.square().sum(1, keepdim=True) / count - (samples.sum(1, keepdim=True) / count).square()
+        # Runtimes add up float32 one by one, which over seconds of sound loses two digits; over a step it does not.
+        steps = samples.shape[1] // self.step + 1
+        padded = functional.pad(samples.masked_fill(~inside, 0), (0, self.step)).narrow(1, 0, steps * self.step)
+        parts = padded.view(-1, steps, self.step)
+        mean, square = (part.sum(2).double().sum(1, keepdim=True) / lengths[:, None] for part in (parts, parts * parts))
+        variance = (square - mean.square()).float()
         assert self.level is not None, "asked before"
         return torch.where(variance > 0, 10 ** (self.level / 10) / variance, 1.0)
 
