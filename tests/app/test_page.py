@@ -240,6 +240,17 @@ def test_labels_are_corrected_by_keys_and_found_again(open_page, corpus):
     assert not faults
 
 
+def test_keys_go_on_from_the_tab_that_was_struck(open_page, corpus):
+    page, _ = open_page()
+    page.get_by_role("tab", name="Labels in doubt").click()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.keyboard.press("j")
+    page.locator(".item-id", has_text="mine/03").wait_for()
+    with page.expect_response("**/api/corrections"):
+        page.keyboard.press("Enter")
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
 @pytest.mark.parametrize(("key", "old", "new"), [("1", "sad", "happy"), ("c", "sad", "sad"), ("0", "sad", "")])
 def test_each_stroke_is_written_at_once_and_can_be_undone(open_page, corpus, key, old, new):
     page, _ = open_page("#t=doubts&i=3")

@@ -3,7 +3,7 @@
 import { el, fill, icon, idParts } from "./dom.js";
 import { classColour } from "./item.js";
 import { makeList } from "./list.js";
-import { counted, oneLine } from "./text.js";
+import { count, counted, oneLine } from "./text.js";
 
 const STATES = ["corrected", "confirmed", "left out"];
 
@@ -78,13 +78,13 @@ export function makeDoubts(app, place, progress) {
     if (!rows.length) tell(found.rows.length ? "None of the labels in doubt is among what is shown." : "No label is contradicted by the others.");
     else tell("");
     list.show(rows.length, rows.findIndex((each) => each.row === store.get().item));
-    count();
+    progressed();
   }
 
-  function count() {
+  function progressed() {
     const done = rows.filter((each) => stateOf(each.row)).length;
     progress.hidden = !open() || !rows.length;
-    fill(progress, el("span", { class: "track", "aria-hidden": "true" }, el("span", { style: { width: `${rows.length ? (100 * done) / rows.length : 0}%` } })), `${done} of ${rows.length} looked at`);
+    fill(progress, el("span", { class: "track", "aria-hidden": "true" }, el("span", { style: { width: `${rows.length ? (100 * done) / rows.length : 0}%` } })), `${count(done)} of ${count(rows.length)} looked at`);
   }
 
   store.listen((state, changed) => {
@@ -92,13 +92,14 @@ export function makeDoubts(app, place, progress) {
     if (changed.has("tab")) list.reveal();
     if (changed.has("space")) found = null;
     if (["tab", "item"].some((each) => changed.has(each))) show();
-    count();
+    progressed();
   });
   views.listen(show);
   if (open()) load();
 
   return {
     rows: () => rows,
+    focus: list.focus,
     /** How many there are, where that is known. */
     total: () => found?.rows.length ?? null,
     suggested: (row) => rows.find((each) => each.row === row)?.suggested,

@@ -65,6 +65,7 @@ export function makeItemsList(app, place) {
   );
   return {
     rows: () => rows,
+    focus: list.focus,
     step(by) {
       if (!rows.length) return;
       const { item } = store.get();

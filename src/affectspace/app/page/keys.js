@@ -8,6 +8,8 @@ const HELP = [
   ["On the map", [["arrows", "move"], ["Shift arrows", "the next item in this direction"], ["+  −", "closer, farther"], ["f", "show all"], ["s", "pick the 50 items nearest to the current one"], ["Shift drag", "lasso"]]],
 ]; // prettier-ignore
 
+const STEPS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
+
 /** Listen to keys. app: {store, judge, panel, doubts, list, items}. */
 export function listenToKeys(app, help, helpButton, words) {
   const rows = (keys) => keys.map(([key, does]) => el("div", {}, el("dt", {}, key.split("  ").map((each) => el("kbd", {}, each))), el("dd", {}, does)));
@@ -26,6 +28,7 @@ export function listenToKeys(app, help, helpButton, words) {
       return;
     }
     const onControl = target.closest?.("button, summary, audio, a, input"); // which have Enter and Space of their own
+    const onTab = target.closest?.("[role=tablist]"); // which arrows walk through
     const { tab, pick } = app.store.get();
     const stepper = { doubts: app.doubts, items: app.list }[tab];
     const doubting = tab === "doubts";
@@ -34,9 +37,10 @@ export function listenToKeys(app, help, helpButton, words) {
     else if (key === "Escape" && pick) app.store.set({ pick: null });
     else if (key === " " && !onControl) {
       if (!app.panel.togglePlay()) return;
-    } else if ((key === "j" || key === "ArrowDown") && stepper && !target.closest?.("[role=tablist]")) stepper.step(1);
-    else if ((key === "k" || key === "ArrowUp") && stepper && !target.closest?.("[role=tablist]")) stepper.step(-1);
-    else if (doubting && key >= "1" && key <= "9" && app.items.about.classes[key - 1] !== undefined) app.judge.label(app.items.about.classes[key - 1]);
+    } else if (stepper && key in STEPS && !(onTab && key.startsWith("Arrow"))) {
+      stepper.step(STEPS[key]);
+      if (onTab) stepper.focus(); // Enter is for the item from here on
+    } else if (doubting && key >= "1" && key <= "9" && app.items.about.classes[key - 1] !== undefined) app.judge.label(app.items.about.classes[key - 1]);
     else if (doubting && key === "Enter" && !onControl) app.judge.accept();
     else if (doubting && key === "c") app.judge.confirm();
     else if (doubting && key === "0") app.judge.leaveOut();

@@ -82,5 +82,6 @@ export function makeList({ label, height, line, chosen, opened = () => {}, named
       draw();
     },
     reveal,
+    focus: () => element.focus({ preventScroll: true }),
   };
 }
