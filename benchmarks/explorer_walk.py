@@ -44,6 +44,7 @@ def walk(page: Page, address: str, file: Path, shots: Path) -> None:
     for column in ("speaker", "prediction", "confidence", "label"):
         if page.locator(f"#colour option[value={column}]").count():
             page.locator("#colour").select_option(column)
+            page.locator(".ramp" if column == "confidence" else "#legend .key").first.wait_for()
             keys = page.locator("#legend .key").count()
             print(f"coloured by {column}: {keys} entries" if keys else f"coloured by {column}: a ramp")
             page.screenshot(path=shots / f"colour-{column}.png")
@@ -83,9 +84,7 @@ def walk(page: Page, address: str, file: Path, shots: Path) -> None:
             asked, given = each.request.headers.get("range"), each.headers.get("content-range")
             print(f"played a clip of {seconds:.2f} s: asked for {asked}, given {each.status} {given}")
     page.screenshot(path=shots / "doubt.png")
-    for place, key in enumerate(KEYS):
-        if place:
-            page.keyboard.press("j")
+    for place, key in enumerate(KEYS):  # the page goes on to the next by itself
         with page.expect_response("**/api/corrections") as written:
             page.keyboard.press(key)
         assert written.value.ok, written.value.text()

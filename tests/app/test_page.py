@@ -251,6 +251,22 @@ def test_keys_go_on_from_the_tab_that_was_struck(open_page, corpus):
     assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
 
 
+def test_a_stroke_is_never_for_an_item_that_is_no_longer_chosen(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=7")
+    page.locator(".item-id", has_text="mine/07").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    held = []
+    page.route("**/api/item?*", lambda route: held.append(route))  # the panel goes on showing the first
+    page.evaluate("location.hash = 't=doubts&i=8'")
+    page.wait_for_url("**/#*i=8*")
+    page.keyboard.press("0")  # of which the list of doubts knows nothing
+    page.locator("#said", has_text="This item is still on its way.").wait_for()
+    page.keyboard.press("j")  # to the one that it knows
+    with page.expect_response(lambda each: each.url.endswith("/api/corrections")):
+        page.keyboard.press("Enter")
+    assert [each.item for each in read_corrections(correct_file(corpus)).entries] == ["mine/03"]
+
+
 @pytest.mark.parametrize(("key", "old", "new"), [("1", "sad", "happy"), ("c", "sad", "sad"), ("0", "sad", "")])
 def test_each_stroke_is_written_at_once_and_can_be_undone(open_page, corpus, key, old, new):
     page, _ = open_page("#t=doubts&i=3")

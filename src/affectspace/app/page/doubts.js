@@ -102,6 +102,11 @@ export function makeDoubts(app, place, progress) {
     focus: list.focus,
     /** How many there are, where that is known. */
     total: () => found?.rows.length ?? null,
+    /** What the list tells of an item that nobody has looked at: {row, id, label}, as the panel would; else undefined. */
+    untouched(row) {
+      const each = stateOf(row) ? undefined : rows.find((one) => one.row === row);
+      return each && { row, id: each.id, label: items.about.classes.includes(each.label) ? each.label : null };
+    },
     suggested: (row) => rows.find((each) => each.row === row)?.suggested,
     /** To the next or the previous one. */
     step(by) {

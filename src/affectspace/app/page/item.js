@@ -11,7 +11,8 @@ import { makeWaveform } from "./waveform.js";
 /**
  * The panel of the current item. app: {items, store, near, judge, corrections, theme, say}.
  *
- * It tells which item it shows by current(), {row, label, ...} as the server has told it; null while there is none.
+ * It tells which item it shows by current(), {row, label, ...} as the server has told it; null while there is none, or
+ * while another is still shown than the one that is chosen.
  */
 export function makeItemPanel(app, place) {
   const { items, store } = app;
@@ -189,7 +190,7 @@ export function makeItemPanel(app, place) {
   });
   show(store.get().item);
   return {
-    current: () => told,
+    current: () => (told?.row === store.get().item ? told : null),
     /** Ask for the item again, as somebody has corrected it. */
     again: () => store.get().item !== null && show(store.get().item, true),
     /** Play the sound, or stop it. */

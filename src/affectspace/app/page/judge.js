@@ -4,9 +4,14 @@ import { oneLine } from "./text.js";
 
 /** {label(name), accept(), confirm(), leaveOut(), undo()}, of the current item. app: {items, corrections, say}. */
 export function makeJudge(app) {
+  // A stroke is for the item that is chosen, whether or not the panel has it yet: fast hands are ahead of the server.
+  const chosen = () => {
+    const { item } = app.store.get();
+    return app.panel.current() ?? (item === null ? null : app.doubts.untouched(item));
+  };
   const add = (change, said) => {
-    const told = app.panel.current();
-    if (!told) return app.say("Choose an item first.");
+    const told = chosen();
+    if (!told) return app.say(app.store.get().item === null ? "Choose an item first." : "This item is still on its way.");
     if (!app.items.about.corrections.writable) return app.say(`Labels cannot be corrected here: ${app.items.about.corrections.why_not}.`);
     app.say(`${said}: ${oneLine(told.id)}`);
     app.corrections.add({ row: told.row, old: told.label ?? "", ...change, name: told.id });
@@ -20,12 +25,12 @@ export function makeJudge(app) {
       else app.say("Nothing is suggested for this item.");
     },
     confirm() {
-      const told = app.panel.current();
+      const told = chosen();
       if (told && told.label === null) app.say("This item has no label that could be confirmed.");
       else add({ new: told?.label ?? "" }, "Right as it is");
     },
     leaveOut() {
-      const told = app.panel.current();
+      const told = chosen();
       if (told && told.label === null) app.say("This item has no label, and is left out already.");
       else add({ new: "" }, "Left out");
     },
