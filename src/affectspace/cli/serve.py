@@ -1,5 +1,6 @@
 """``affectspace serve``"""
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +61,7 @@ def serve(
     """
     _refuse_missing()
     import torch
+    from threadpoolctl import threadpool_limits
 
     from affectspace.app.api_key import read_key
     from affectspace.app.asked import Asked
@@ -84,7 +86,7 @@ def serve(
         )
         raise InputError(f"--host {host} is reached by other machines, so give {lacks}; or leave --host out")
     torch.set_num_threads(1)  # items are prepared side by side, and one thread runs small nets as fast as several
-    with bound(host, port) as taken:
+    with bound(host, port) as taken, threadpool_limits(1, user_api="blas"):
         asked = Asked(run)
         searched = None if space is None else Searched(space, asked)
         address = address_of(taken)
@@ -102,6 +104,9 @@ def serve(
             next_commands(*_examples(address, asked.medium, key is not None, searched is not None))
             print(end="", flush=True)
 
+        # What is there now is there until the end: to look through it for garbage would hold up all clients at once.
+        gc.collect()
+        gc.freeze()
         serve_on(taken, app, timeout, ready)
     if not as_json:
         print("stopped; what was in flight has been answered")

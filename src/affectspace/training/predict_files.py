@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Answer:
             told["expected_level"] = self.level
         if self.value is not None:
             told["predicted_value"] = self.value
-        told["nearest"] = [asdict(near) for near in self.nearest]
+        told["nearest"] = [dict(vars(near)) for near in self.nearest]
         told["distances"] = self.distances
         told["far"] = None if self.beyond is None else bool(self.beyond)
         told["far_by"] = list(self.beyond or ())
