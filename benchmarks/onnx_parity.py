@@ -6,12 +6,12 @@ CORPORA is a folder with emodb, ravdess, ased and urdu (speech) and ferplus (fac
 faces of these. Four nets are trained for an epoch or two, in RUNS: what they know does not matter here, that their
 weights have been trained does.
 
-Answers: 200 recordings, 50 of each corpus, half of them cut to a length drawn from 0.3 s to their own, and 200 pictures.
+Answers: 200 recordings, 50 of each corpus, half of them cut to a length drawn from 0.3 s on, and 200 pictures.
 Each is asked about alone, and beside 15 others of like length, in ONNX Runtime and in the file of torch.export; eager
 torch answers through the front end of the package. Told is the largest difference of any number.
 
-Time: the same items, in eager torch and ONNX Runtime by turns, one thread each; CPU seconds of the process, the least of
-the rounds, and the median over rounds of the ratio. Files are decoded before.
+Time: the same items, in eager torch and ONNX Runtime by turns, one thread each; CPU seconds of the process, the least
+of the rounds, and the median over rounds of the ratio. Files are decoded before.
 """
 
 import os

@@ -36,6 +36,14 @@ KINDS = {
         {"kind": "faces", "side": 24}, {"kind": "image", "net": "quick_resnet18", "dimensions": 4}, 1, "train",
         {"views": {"crop": 22, "flip": True}},
     ),
+    "layers": (
+        {"kind": "pretrained_speech", "source": "mine", "layers": [0, 1, 4]}, {"kind": "layer_mix", "dimensions": 4}, 6,
+        "none", {},
+    ),
+    "layers in time": (
+        {"kind": "pretrained_speech", "source": "mine", "layers": [0, 1], "pool": "none"},
+        {"kind": "layer_mix", "dimensions": 4, "pooling": "attentive"}, 12, "none", {},
+    ),
     "rgb": (
         {"kind": "faces", "side": 32, "colour": "rgb"}, {"kind": "image", "net": "alexnet", "width": 0.1}, 3, "train",
         {},
@@ -66,6 +74,35 @@ def lay_model():
                 torch.nn.init.uniform_(each.running_mean, -0.1, 0.1)
                 torch.nn.init.uniform_(each.running_var, 0.5, 1.5)
         return Model(net.eval(), CLASSES, recipe, {"features": normaliser}, parents)
+
+    return lay
+
+
+@pytest.fixture
+def lay_pretrained(tmp_path):
+    """``lay_pretrained("vit")``: a model on a net of others, as small as can be, which sees 32 pixels."""
+    import json
+
+    import transformers
+
+    def lay(family: str) -> Model:
+        torch.manual_seed(0)
+        config = transformers.ViTConfig(
+            hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32,
+            patch_size=8,
+        )  # fmt: skip
+        folder = tmp_path / "data" / family
+        transformers.AutoModel.from_config(config).save_pretrained(folder)
+        settings = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4], "size": {"shortest_edge": 32}}
+        (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+        recipe = make_recipe(
+            CORPUS
+            | {"data": str(folder.parent), "features": {"kind": "faces", "side": 24}}
+            | {"encoder": {"kind": "pretrained_image", "source": family}}
+        )
+        normaliser = Normaliser.fit([np.random.default_rng(0).uniform(0, 255, (576, 1))] * 2, "train", [0, 1])
+        net = make_encoder(recipe, 1, len(CLASSES), normaliser)
+        return Model(net.eval(), CLASSES, recipe, {"features": normaliser})
 
     return lay
 

@@ -34,7 +34,7 @@ def test_answers_are_those_of_the_model_alone_and_side_by_side(lay_model, kind):
         np.testing.assert_allclose(found[1].numpy(), probabilities, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", ["conv_pool", "conv_pool item", "speech", "frames"])
+@pytest.mark.parametrize("kind", ["conv_pool", "conv_pool item", "speech", "frames", "layers in time"])
 @pytest.mark.parametrize("junk", [1e3, float("nan"), float("inf")])
 def test_padding_has_no_part_whatever_it_holds(lay_model, kind, junk):
     model = lay_model(kind)
@@ -58,12 +58,13 @@ def test_sub_classes_are_answered_as_their_classes(lay_model):
 
 
 def test_inputs_are_told_by_name_and_by_what_each_axis_is(lay_model):
-    told = {kind: graph_of(lay_model(kind)).reads for kind in ("speech", "mlp", "frames", "image", "rgb")}
+    told = {kind: graph_of(lay_model(kind)).reads for kind in ("speech", "mlp", "frames", "layers", "image", "rgb")}
     assert told["speech"].shape == ("items", "samples")
     assert told["speech"].inputs == ("samples", "lengths")
     assert (told["mlp"].shape, told["mlp"].inputs) == (("items", 30), ("features",))
     assert "openSMILE" in told["mlp"].before
     assert told["frames"].shape == ("items", "frames", 12)
+    assert (told["layers"].shape, told["layers"].inputs) == (("items", 3, 6), ("features",))
     assert (told["image"].shape, told["image"].dtype) == (("items", 24, 24, 1), torch.uint8)
     assert told["image"].before.endswith("resized to 24 x 24 pixels, grey")
     assert told["rgb"].before.endswith("RGB")

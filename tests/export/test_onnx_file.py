@@ -35,6 +35,15 @@ def test_a_file_answers_as_the_model_at_every_length(lay_model, kind, tmp_path):
     assert {each.domain for each in proto.opset_import} == {""}  # operators of the standard alone
 
 
+def test_a_model_of_pictures_by_others_is_a_graph_with_its_own_resizing(lay_pretrained, tmp_path):
+    model = lay_pretrained("vit")
+    graph, path = graph_of(model), tmp_path / "model.onnx"
+    write_onnx(path, model, graph)
+    found = parity(model, graph, open_onnx(path)[0], made_up(model, graph))
+    assert max(found.embedding, found.probabilities) < 1e-4
+    assert found.largest > 0.1
+
+
 def test_what_a_file_of_recordings_needs_is_in_it(lay_model):
     from affectspace.export.about import about_graph
 

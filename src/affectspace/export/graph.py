@@ -70,7 +70,7 @@ class Graph(nn.Module):
     """From samples, pixels or features to embeddings and probabilities, as :class:`Model` answers.
 
     Args:
-        model: whose weights it shares.
+        model: whose weights it has.
         reads: what it is given.
 
     Shape:
@@ -83,8 +83,8 @@ class Graph(nn.Module):
     def __init__(self, model: Model, reads: Reads):
         super().__init__()
         self.reads, self.frontend = reads, _frontend(model)
-        heard = isinstance(self.frontend, LogMel) and reads.name == "samples"  # energies may be given as well
-        self.mel = MelGraph(self.frontend) if heard else None
+        given = reads.name == "samples"  # else energies are
+        self.mel = MelGraph(self.frontend) if given and isinstance(self.frontend, LogMel) else None
         self.normal = NormalGraph(model.normaliser)
         self.net = ConvPoolGraph(model.encoder) if isinstance(model.encoder, ConvPool) else model.encoder
         self.views = make_views(model.recipe)

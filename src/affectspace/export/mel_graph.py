@@ -59,10 +59,10 @@ class MelGraph(nn.Module):
         super().__init__()
         self.frame = int(frontend.sample_rate * frontend.frame_ms / 1000)
         self.step = int(frontend.sample_rate * frontend.step_ms / 1000)
-        self.level = frontend.level
+        self.piece, self.level = math.gcd(self.frame, self.step), frontend.level
         window, filters = band_tables(frontend)
         size = 2 * (len(filters) - 1)
-        self.inner = 1 << (size.bit_length() // 2)  # N1: about the root of the size, which is a power of two
+        self.inner = 1 << ((size.bit_length() - 1) // 2)  # N1: about the root of the size, a power of two
         outer = size // self.inner
         self.rows, self.columns = -(-self.frame // self.inner), outer // 2 + 1
         n1, n2, k2 = (torch.arange(count, dtype=torch.float64) for count in (self.inner, self.rows, self.columns))
@@ -81,22 +81,36 @@ class MelGraph(nn.Module):
     def forward(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         frames = 1 + (samples.shape[1] - self.frame) // self.step
         samples = samples - samples[:, : self.frame].mean(1, keepdim=True)
+        if self.level is not None:  # else what stands behind the end has no part in anything before it
+            inside = torch.arange(samples.shape[1], device=samples.device) < lengths[:, None]
+            samples = samples.masked_fill(~inside, 0)
+        pieces = self._pieces(samples)
+        sums = pieces.sum(2)
         before = functional.pad(samples, (1, 0))[:, :-1]
         # The first sample of a frame, which Kaldi treats in its own way, meets a zero of the window.
         emphasised = (samples - before) + (1 - PREEMPHASIS) * before
-        sums = [part.sum(2, keepdim=True) for part in self._framed(samples, frames)]
-        means = torch.stack(sums).sum(0) * ((1 - PREEMPHASIS) / self.frame)
+        means = (1 - PREEMPHASIS) * self._means(sums, frames)
         whole = torch.cat([*self._framed(emphasised, frames), means.expand(-1, -1, self._spare)], 2)
         parts = whole.view(-1, self.rows + 1, self.inner).permute(2, 0, 1) @ self.first
-        parts = (
-            parts.view(self.inner, -1, self.columns, 2).permute(1, 2, 0, 3).reshape(-1, self.columns, 2 * self.inner)
-        )
+        parts = parts.view(self.inner, -1, self.columns, 2).permute(1, 2, 0, 3)
+        parts = parts.reshape(-1, self.columns, 2 * self.inner)
         real, imaginary = parts @ self.real, parts @ self.imaginary
         powers = (real * real + imaginary * imaginary).view(-1, frames, self.columns * self.inner)
         energies = powers @ self.filters
         if self.level is not None:
-            energies = energies * self._gain(samples, lengths)[..., None]
+            energies = energies * self._gain(pieces, sums, lengths)[..., None]
         return energies.clamp(min=FLOOR).log(), 1 + (lengths - self.frame) // self.step
+
+    def _pieces(self, samples: Tensor) -> Tensor:
+        """``(items, pieces, samples)``: the parts that frames and steps share; the last one ends in zeros."""
+        count = samples.shape[1] // self.piece + 1
+        return functional.pad(samples, (0, self.piece)).narrow(1, 0, count * self.piece).view(-1, count, self.piece)
+
+    def _means(self, sums: Tensor, frames: int) -> Tensor:
+        """``(items, frames, 1)``, the mean of each frame, from the sums of its pieces."""
+        across, apart = self.frame // self.piece, self.step // self.piece
+        reached = sums.narrow(1, 0, apart * (frames - 1) + across)[:, None]
+        return functional.avg_pool1d(reached, across, apart)[:, 0, :, None] / self.piece
 
     @property
     def _spare(self) -> int:
@@ -113,14 +127,13 @@ class MelGraph(nn.Module):
         parts = [samples.narrow(1, start, self.step * frames).view(-1, frames, self.step) for start in starts]
         return [*parts[:-1], parts[-1][:, :, -rest:]] if rest else parts
 
-    def _gain(self, samples: Tensor, lengths: Tensor) -> Tensor:
-        """``(items, 1)`` by what powers grow when a recording is brought to the level; silence stays as it is."""
-        inside = torch.arange(samples.shape[1], device=samples.device) < lengths[:, None]
-        # Runtimes add up float32 one by one, which over seconds of sound loses two digits; over a step it does not.
-        steps = samples.shape[1] // self.step + 1
-        padded = functional.pad(samples.masked_fill(~inside, 0), (0, self.step)).narrow(1, 0, steps * self.step)
-        parts = padded.view(-1, steps, self.step)
-        mean, square = (part.sum(2).double().sum(1, keepdim=True) / lengths[:, None] for part in (parts, parts * parts))
+    def _gain(self, pieces: Tensor, sums: Tensor, lengths: Tensor) -> Tensor:
+        """``(items, 1)`` by what powers grow when a recording is brought to the level; silence stays as it is.
+
+        Runtimes add up float32 one by one, which over seconds of sound loses two digits, and over a piece does not.
+        """
+        squares = (pieces * pieces).sum(2)
+        mean, square = (part.double().sum(1, keepdim=True) / lengths[:, None] for part in (sums, squares))
         variance = (square - mean.square()).float()
         assert self.level is not None, "asked before"
         return torch.where(variance > 0, 10 ** (self.level / 10) / variance, 1.0)
