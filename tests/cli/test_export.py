@@ -71,7 +71,7 @@ def test_a_folder_for_the_hub_is_pushed_and_predicts_by_its_name(run, hub, finis
     assert code == 0, err
     assert by_name.split("next:")[0] == run("predict", finished, clip)[1].split("next:")[0]
     assert run("embed", "hf:tester/own", clip.parent, "--out", "own.parquet")[0] == 0
-    code, found, err = run("search", "own.parquet", "--query", clip)
+    code, _, err = run("search", "own.parquet", "--query", clip)
     assert code == 0, err
     assert load_model("own-hub").classes == load_model("hf:tester/own").classes
 

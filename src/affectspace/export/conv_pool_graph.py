@@ -41,7 +41,8 @@ class ConvPoolGraph(nn.Module):
     def forward(self, batch: Batch) -> Outputs:
         kernel = self.weight.shape[-1]
         # Only clips shorter than the kernel are read beyond their end, and find zeros there.
-        values = functional.pad(batch.values, (0, 0, 0, torch.sym_max(kernel + 1 - batch.values.shape[1], 0)))
+        lacking: int = torch.sym_max(kernel + 1 - batch.values.shape[1], 0)  # pyright: ignore[reportAssignmentType]
+        values = functional.pad(batch.values, (0, 0, 0, lacking))
         place, lengths = torch.arange(values.shape[1], device=values.device), batch.lengths[:, None]
         shut = torch.where(place < lengths.clamp_min(kernel), 0.0, SHUT)
         frames = values.transpose(1, 2).masked_fill((place >= lengths)[:, None], 0)
