@@ -4,7 +4,7 @@ import pytest
 
 HOME, TOKEN = "http://127.0.0.1:8765", "told-to-the-owner"  # as the fixtures have them
 
-SAID = {"row": 0, "old": "happy", "new": "sad"}
+SAID = {"item": "mine/00", "old": "happy", "new": "sad"}
 
 
 def test_the_token_becomes_a_cookie_that_no_other_site_can_use(stranger):
@@ -31,6 +31,13 @@ def test_a_wrong_token_is_no_token(stranger, token):
     assert stranger.get("/api/about").status_code == 403
 
 
+@pytest.mark.parametrize("cookie", ["who@else=1", "{json}=1", "[a]=1", 'told={"a": [1]}'])
+def test_cookies_of_other_servers_on_the_machine_are_no_fault(stranger, cookie):
+    own = f"affectspace-8765={TOKEN}"
+    assert stranger.get("/api/about", headers={"cookie": f"{cookie}; {own}"}).status_code == 200
+    assert stranger.get("/api/about", headers={"cookie": cookie}).status_code == 403
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:9999", "null", "http://localhost:8765"])
 def test_a_page_of_somebody_else_changes_nothing(client, corpus, origin):
     answer = client.post("/api/corrections", json=SAID, headers={"origin": origin})
@@ -42,7 +49,7 @@ def test_a_page_of_somebody_else_changes_nothing(client, corpus, origin):
 def test_a_form_of_somebody_else_changes_nothing(client, corpus):
     del client.headers["origin"]
     assert client.post("/api/corrections", json=SAID).status_code == 403
-    sent = client.post("/api/corrections", data={"row": 0}, headers={"origin": HOME})
+    sent = client.post("/api/corrections", data=SAID, headers={"origin": HOME})
     assert sent.status_code == 415
     assert not (corpus / "corrections.jsonl").exists()
 
