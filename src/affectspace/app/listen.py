@@ -48,8 +48,10 @@ def bound(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         taken = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise InputError(f"--host {host!r} is no address of this machine: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:  # the latter of names that can be none
+        raise InputError(
+            f"--host {host!r} is no address of this machine: {getattr(error, 'strerror', None) or error}"
+        ) from error
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(place)

@@ -156,6 +156,8 @@ def test_a_port_in_use_is_told():
         ("127.0.0.1", 70000, "--port is 70000; legal: 0"),
         ("127.0.0.1", -1, "--port is -1; legal: 0"),
         ("no.such.host.invalid", 0, "--host 'no.such.host.invalid' is no address of this machine"),
+        ("a..b", 0, "--host 'a..b' is no address of this machine"),
+        ("x" * 70, 0, "is no address of this machine"),
         ("192.0.2.1", 0, "--host 192.0.2.1 --port 0 cannot be taken"),
     ],
 )
