@@ -80,6 +80,9 @@ class Measured:
 
         try:
             await self._app(scope, receive, noticed)
+        except Exception:  # which is answered further out, and only if nothing was
+            status = "500" if status == "gone" else status
+            raise
         finally:
             self._metrics.requests.labels(route, status).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - began)

@@ -175,6 +175,7 @@ def test_a_fault_of_ours_is_no_traceback(client, make_sound, monkeypatch):
         asks._transport.raise_server_exceptions = False
         monkeypatch.setattr(asks.app.state.service, "_items", lambda *given: 1 / 0)
         assert told(send(asks, "/predict", make_sound()), 500).startswith("a fault of the service")
+        assert 'affectspace_requests_total{route="/predict",status="500"} 1.0' in asks.get("/metrics").text
 
 
 def test_a_space_is_searched_by_upload_and_by_id(client, heard, ears, tmp_path):
