@@ -1,5 +1,6 @@
 """Corrections are appended and never changed, whoever writes at once, is killed, or has looked at an old label."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -145,11 +146,30 @@ def test_another_file_is_refused(path):
 
 
 @pytest.mark.parametrize(
+    "line", [b"[" * 100_000, b'{"at":"","by":"\\ud800","item":"a/1","old":"sad","new":"angry"}', b"\xff", b"3"]
+)
+def test_a_line_that_is_none_takes_no_other_with_it(path, line):
+    append_correction(path, correction())
+    path.write_bytes(path.read_bytes() + line)
+    found = read_corrections(path)
+    assert (len(found.entries), found.unread) == (1, (2,))
+
+
+def test_the_hash_is_that_of_what_was_read(path):
+    assert read_corrections(path).sha256 == ""
+    append_correction(path, correction())
+    found, content = read_corrections(path), path.read_bytes()
+    append_correction(path, correction("a/2"))
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"item": ""}, "a correction names no item; give corpus/id"),
         ({"why": "x" * 2001}, "why of a correction has 2001 characters; legal: 2,000 at most"),
         ({"new": None}, "new of a correction is None; give text"),
+        ({"by": "\ud800"}, "by of a correction holds half a character, which no file can; write it anew"),
     ],
 )
 def test_what_is_no_correction_is_refused(change, told):

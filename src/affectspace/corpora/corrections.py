@@ -1,6 +1,7 @@
 """What people have corrected of a corpus's labels: a file that only grows, beside tables that are never touched."""
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ class Correction:
             that held before.
 
     Raises:
-        InputError: no item, or a field of another kind or that is too long.
+        InputError: no item, or a field of another kind, that is too long, or that holds half a character.
     """
 
     at: str
@@ -71,6 +72,8 @@ class Correction:
                 continue
             if len(told) > LONGEST:
                 raise InputError(f"{name} of a correction has {len(told)} characters; legal: {LONGEST:,} at most")
+            if any(0xD800 <= ord(letter) < 0xE000 for letter in told):
+                raise InputError(f"{name} of a correction holds half a character, which no file can; write it anew")
         if not self.item:
             raise InputError("a correction names no item; give corpus/id")
 
@@ -83,11 +86,13 @@ class Corrections:
         path: of the file.
         entries: every correction.
         unread: numbers, from 1, of lines that are none; a writer that was killed leaves one at most.
+        sha256: of the very bytes that these were read from; empty where there is no file.
     """
 
     path: Path
     entries: tuple[Correction, ...] = ()
     unread: tuple[int, ...] = ()
+    sha256: str = ""
 
     @cached_property
     def standing(self) -> Mapping[str, tuple[Correction, ...]]:
@@ -148,13 +153,13 @@ def read_corrections(path: str | Path) -> Corrections:
     """
     path = Path(path)
     try:
-        lines = path.read_bytes().split(b"\n")
+        content = path.read_bytes()
     except FileNotFoundError:
         return Corrections(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); it should hold corrections, a line each") from None
     entries, unread = [], []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
             continue
         entry = _entry(line)
@@ -167,7 +172,7 @@ def read_corrections(path: str | Path) -> Corrections:
             f"{path} is no file of corrections: line {unread[0]} is none; a line is JSON with at, by, item, old, new, "
             "why"
         )
-    return Corrections(path, tuple(entries), tuple(unread))
+    return Corrections(path, tuple(entries), tuple(unread), hashlib.sha256(content).hexdigest())
 
 
 def append_correction(path: str | Path, correction: Correction) -> None:
@@ -237,5 +242,5 @@ def _entry(line: bytes) -> Correction | None:
             why=told.get("why", ""),
             undo=told.get("undo", False),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, InputError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError):
         return None

@@ -10,7 +10,6 @@ import pandas as pd
 from affectspace.corpora import Corpus
 from affectspace.corpora.corrections import FILE, Corrections, read_corrections
 from affectspace.errors import InputError
-from affectspace.files import sha256
 from affectspace.labels import Targets
 from affectspace.labels.naming import class_of, lookup_of
 from affectspace.training.recipe import Recipe
@@ -80,7 +79,7 @@ def with_corrections(
             given += 1
     about = {
         "file": corrections.path.name,
-        "sha256": sha256(corrections.path) if corrections.path.is_file() else "",
+        "sha256": corrections.sha256,
         "items": given,
         "left_out": left_out,
         "not_here": len(told) - given - left_out,
