@@ -84,7 +84,7 @@ def test_doubts_and_subclasses_are_those_of_the_space(client, explored, space):
 
 
 def test_a_label_is_corrected_and_found_again(client, corpus, explored):
-    said = {"row": 3, "old": "sad", "new": "happy", "why": "she laughs"}
+    said = {"item": "mine/03", "old": "sad", "new": "happy", "why": "she laughs"}
     answer = client.post("/api/corrections", json=said)
     assert answer.status_code == 200
     (entry,) = read_corrections(corpus / "corrections.jsonl").entries
@@ -95,7 +95,7 @@ def test_a_label_is_corrected_and_found_again(client, corpus, explored):
     assert np.frombuffer(client.get("/api/column", params={"name": "corrected"}).content, "<i4")[3] == 0
     assert client.get("/api/corrections", params={"since": 0}).json()["entries"][0]["row"] == 3
     assert client.get("/api/corrections", params={"since": 1}).json() == {"version": 1, "entries": []}
-    back = client.post("/api/corrections", json={"row": 3, "old": "happy", "new": "sad", "undo": True})
+    back = client.post("/api/corrections", json={"item": "mine/03", "old": "happy", "new": "sad", "undo": True})
     assert back.status_code == 200
     assert client.get("/api/item", params={"row": 3}).json()["label"] == "sad"
     assert np.frombuffer(client.get("/api/column", params={"name": "corrected"}).content, "<i4")[3] == -1
@@ -103,7 +103,7 @@ def test_a_label_is_corrected_and_found_again(client, corpus, explored):
 
 def test_of_two_people_at_once_the_second_is_told(client, corpus):
     append_correction(corpus / "corrections.jsonl", Correction("2026-11-23T00:00:00Z", "bo", "mine/03", "sad", "happy"))
-    answer = client.post("/api/corrections", json={"row": 3, "old": "sad", "new": ""})
+    answer = client.post("/api/corrections", json={"item": "mine/03", "old": "sad", "new": ""})
     assert answer.status_code == 409
     assert answer.json()["error"] == (
         "bo has corrected mine/03 to 'happy' meanwhile (2026-11-23T00:00:00Z), and not from 'sad'; look at it again"
@@ -115,20 +115,20 @@ def test_of_two_people_at_once_the_second_is_told(client, corpus):
 @pytest.mark.parametrize(
     ("said", "status", "why"),
     [
-        ({"row": 3, "old": "sad", "new": "angry"}, 422,
+        ({"item": "mine/03", "old": "sad", "new": "angry"}, 422,
          "'angry' is no class; legal: happy, sad, or nothing to leave the item out"),
-        ({"row": 3, "old": "happy", "new": "sad"}, 409,
+        ({"item": "mine/03", "old": "happy", "new": "sad"}, 409,
          "the label of mine/03 is 'sad', and not 'happy'; look at it again"),
-        ({"row": 99, "old": "sad", "new": "happy"}, 404, "there is no item 99; legal: 0 to 23"),
-        ({"row": -1, "old": "sad", "new": "happy"}, 422, "row is '-1'; legal: a whole number, 0 or more"),
-        ({"row": True, "old": "sad", "new": "happy"}, 422, "row of a correction is 'True'; legal: int"),
-        ({"row": 3, "old": "sad"}, 422,
-         "a correction has row, old and new, and may have why and undo; legal: ['row', 'old', 'new', 'why', 'undo']"),
-        ({"row": 3, "old": "sad", "new": "happy", "by": "bo"}, 422,
-         "a correction has row, old and new, and may have why and undo; legal: ['row', 'old', 'new', 'why', 'undo']"),
-        ({"row": 3, "old": "sad", "new": "happy", "why": "x" * 2001}, 422,
+        ({"item": "mine/99", "old": "sad", "new": "happy"}, 422,
+         "'mine/99' is none of the items that are shown here; open the space that holds it"),
+        ({"item": 3, "old": "sad", "new": "happy"}, 422, "item of a correction is '3'; legal: str"),
+        ({"item": "mine/03", "old": "sad"}, 422,
+         "a correction has item, old and new, and may have why and undo; legal: ['item', 'old', 'new', 'why', 'undo']"),
+        ({"item": "mine/03", "old": "sad", "new": "happy", "by": "bo"}, 422,
+         "a correction has item, old and new, and may have why and undo; legal: ['item', 'old', 'new', 'why', 'undo']"),
+        ({"item": "mine/03", "old": "sad", "new": "happy", "why": "x" * 2001}, 422,
          "why of a correction has 2001 characters; legal: 2,000 at most"),
-        ({"row": 3, "old": "sad", "new": "happy", "why": "x" * 20_000}, 413,
+        ({"item": "mine/03", "old": "sad", "new": "happy", "why": "x" * 20_000}, 413,
          "a correction has more than 16,384 bytes; legal: fewer"),
     ],
 )  # fmt: skip
@@ -139,7 +139,7 @@ def test_what_cannot_be_taken_down_is_told(client, corpus, said, status, why):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[" * 9000, b"\xff", b"[]", b"3", b'{"row":3,"old":"sad","new":"\\ud800"}']
+    "body", [b"", b"{", b"[" * 9000, b"\xff", b"[]", b"3", b'{"item":"mine/03","old":"sad","new":"\\ud800"}']
 )
 def test_what_is_no_correction_is_told(client, corpus, body):
     answer = client.post("/api/corrections", content=body, headers={"content-type": "application/json"})
@@ -150,7 +150,7 @@ def test_what_is_no_correction_is_told(client, corpus, body):
 
 def test_a_file_that_cannot_be_written_loses_nothing(client, corpus):
     (corpus / "corrections.jsonl").mkdir()
-    answer = client.post("/api/corrections", json={"row": 3, "old": "sad", "new": "happy"})
+    answer = client.post("/api/corrections", json={"item": "mine/03", "old": "sad", "new": "happy"})
     assert answer.status_code in (422, 507)
     assert "corrections.jsonl" in answer.json()["error"]
 

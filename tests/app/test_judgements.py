@@ -1,7 +1,10 @@
 """What people say is known at once, whoever writes it, and files may come, grow and be cut."""
 
+import pytest
+
 from affectspace.app.judgements import STATES, Judgements
-from affectspace.corpora.corrections import FILE, Correction, append_correction
+from affectspace.corpora.corrections import FILE, Correction, NotWritten, append_correction, read_corrections
+from affectspace.errors import InputError
 
 IDS = ["a/1", "a/2", "b/1", "b/2"]
 LABELS = ["sad", "happy", "", "sad"]
@@ -9,11 +12,12 @@ LABELS = ["sad", "happy", "", "sad"]
 
 def judgements(tmp_path):
     files = {name: tmp_path / name / FILE for name in "ab"}
+    for file in files.values():
+        file.parent.mkdir(exist_ok=True)
     return Judgements(IDS, LABELS, ["sad", "happy"], files, "ann"), files
 
 
 def say(path, item, old, new, by="bo", undo=False):
-    path.parent.mkdir(exist_ok=True)
     append_correction(path, Correction("2026-11-23T00:00:00Z", by, item, old, new, undo=undo))
 
 
@@ -64,3 +68,24 @@ def test_more_than_was_ever_said_asks_for_all(tmp_path):
     held, _ = judgements(tmp_path)
     held.add(0, "sad", "happy")
     assert len(held.since(7)) == 1
+
+
+def test_a_corpus_that_was_moved_away_is_not_begun_anew_where_it_was(tmp_path):
+    held, files = judgements(tmp_path)
+    files["a"].parent.rmdir()
+    with pytest.raises(NotWritten, match=r"a/corrections\.jsonl cannot be written \(No such file or directory\)"):
+        held.add(0, "sad", "happy")
+    assert not files["a"].parent.exists()
+
+
+def test_a_file_of_ones_own_may_lie_in_a_new_folder(tmp_path):
+    held = Judgements(IDS, LABELS, ["sad", "happy"], tmp_path / "new" / "mine.jsonl", "ann")
+    held.add(0, "sad", "happy")
+    assert len(read_corrections(tmp_path / "new" / "mine.jsonl").entries) == 1
+
+
+def test_items_are_found_by_name(tmp_path):
+    held, _ = judgements(tmp_path)
+    assert [held.row(item) for item in IDS] == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="'c/1' is none of the items that are shown here; open the space that holds"):
+        held.row("c/1")

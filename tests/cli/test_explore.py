@@ -54,7 +54,7 @@ def test_it_starts_answers_and_ends(space, start, tmp_path):
         assert client.get(home).status_code == 403
         assert client.get(address).status_code == 200
         assert client.get(f"{home}/api/about").json()["items"] == 30
-        said = {"row": 3, "old": "happy", "new": "sad"}
+        said = {"item": json.loads(client.get(f"{home}/api/ids").text)[3], "old": "happy", "new": "sad"}
         assert client.post(f"{home}/api/corrections", json=said, headers={"origin": home}).status_code == 200
     assert json.loads((tmp_path / "mine" / "corrections.jsonl").read_text())["by"] == "ann"
     process.send_signal(signal.SIGINT)

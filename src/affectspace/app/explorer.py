@@ -129,8 +129,8 @@ class Api:
     async def correct(self, request: Request) -> Response:
         """Take down what somebody says of an item."""
         told = await _told(request)
-        row = self._row(str(told.pop("row")))
         judgements = self._explored.judgements
+        row = judgements.row(told.pop("item"))
         try:
             entry = await run_in_threadpool(judgements.add, row, **told)
         except CorrectedMeanwhile as error:
@@ -242,14 +242,13 @@ async def _told(request: Request) -> dict[str, Any]:
         told = json.loads(read)
     except (ValueError, RecursionError):
         raise HTTPException(422, "the correction is no JSON") from None
-    kinds = {"row": int, "old": str, "new": str, "why": str, "undo": bool}
-    if not isinstance(told, dict) or not {"row", "old", "new"} <= told.keys() <= kinds.keys():
-        raise HTTPException(422, f"a correction has row, old and new, and may have why and undo; legal: {[*kinds]}")
+    # Items are named: what a page could not send is kept, and rows may be other items by then.
+    kinds = {"item": str, "old": str, "new": str, "why": str, "undo": bool}
+    if not isinstance(told, dict) or not {"item", "old", "new"} <= told.keys() <= kinds.keys():
+        raise HTTPException(422, f"a correction has item, old and new, and may have why and undo; legal: {[*kinds]}")
     for name, value in told.items():
         if type(value) is not kinds[name]:
             raise HTTPException(422, f"{name} of a correction is {str(value)[:100]!r}; legal: {kinds[name].__name__}")
-    if any(0xD800 <= ord(letter) < 0xE000 for value in told.values() if isinstance(value, str) for letter in value):
-        raise HTTPException(422, "a correction holds half a character, which no file can; write it anew")
     return told
 
 

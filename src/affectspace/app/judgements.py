@@ -1,5 +1,6 @@
 """The labels of the items shown, as people have corrected them up to this moment."""
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -78,6 +79,16 @@ class Judgements:
         said = self._said.get(row)
         return said[-1].new if said else self._labels[row]
 
+    def row(self, item: str) -> int:
+        """Where an item stands among those shown.
+
+        Raises:
+            InputError: it is none of them.
+        """
+        if item not in self._rows:
+            raise InputError(f"{item[:200]!r} is none of the items that are shown here; open the space that holds it")
+        return self._rows[item]
+
     def history(self, row: int) -> list[Correction]:
         """All that was said of an item, in its order."""
         return list(self._said.get(row, ()))
@@ -110,7 +121,8 @@ class Judgements:
 
         Raises:
             CorrectedMeanwhile: the label is not what was seen.
-            InputError: no class, an item that corrections cannot be kept of, or a file that cannot be written.
+            NotWritten: the file cannot be written, or its corpus is gone.
+            InputError: no class, or an item that corrections cannot be kept of.
         """
         if new and new not in self._classes:
             raise InputError(
@@ -126,7 +138,9 @@ class Judgements:
                 raise CorrectedMeanwhile(
                     f"the label of {self._ids[row]} is {self._labels[row]!r}, and not {old!r}; look at it again"
                 )
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path == self._files:  # a corpus that was moved away is not begun anew where it was
+                with contextlib.suppress(OSError):  # then the file cannot be written either, which is told
+                    path.parent.mkdir(parents=True, exist_ok=True)
             append_correction(path, entry)
             self._refresh()
         return entry

@@ -3,24 +3,28 @@
 const KEPT = "affectspace corrections";
 
 /**
- * A queue of corrections {row, old, new, why, undo}.
+ * A queue of corrections {row, name, old, new, why, undo}; name is the item's id, by which the server knows it.
  *
  * post(entry) sends one: it returns what the server has written, throws an error with a status where the server refuses,
  * and one without where nobody answers. storage is localStorage or its like, key the name of what is explored, by who
- * corrects; saved(entry, answer) is called for each that was written.
+ * corrects; saved(entry, answer) is called for each that was written. Each is kept by itself, so that what two pages of one
+ * server could not send is kept for both.
  */
 export function makeCorrections({ post, storage, key, by, saved }) {
-  let waiting = read(storage, key); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, latest}}
+  const prefix = `${KEPT} ${encodeURIComponent(key)} `;
+  let made = 0;
+  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, latest}}
   const said = []; // what was said on this page and not taken back, the newest last
   const listeners = [];
   let sending = null; // the one that is under way
 
   const changed = () => {
-    write(storage, key, waiting);
+    for (const each of waiting) write(storage, prefix + each.id, JSON.stringify(each));
     for (const listener of listeners) listener();
   };
   const forget = (entry) => {
     waiting = waiting.filter((each) => each.id !== entry.id);
+    write(storage, prefix + entry.id, null);
   };
 
   async function send() {
@@ -49,7 +53,8 @@ export function makeCorrections({ post, storage, key, by, saved }) {
   }
 
   function add(told) {
-    const entry = { id: `${Date.now()}-${Math.random()}`, why: "", undo: false, fault: null, ...told };
+    // Sorted by their ids, they stand in the order in which they were said.
+    const entry = { id: `${Date.now()}-${String(made++).padStart(6, "0")}-${Math.random()}`, why: "", undo: false, fault: null, ...told };
     waiting = [...waiting, entry];
     if (!entry.undo) said.push(entry);
     changed();
@@ -85,11 +90,14 @@ export function makeCorrections({ post, storage, key, by, saved }) {
     /** Forget one that was refused. */
     drop(entry) {
       forget(entry);
+      const at = said.indexOf(entry);
+      if (at >= 0) said.splice(at, 1); // it was never written, so there is nothing to be taken back
       changed();
     },
     /** Say it again over what somebody else has said meanwhile. */
     insist(entry) {
       entry.old = entry.fault?.latest?.new ?? entry.old;
+      entry.undo = false; // what others have said since is no judgement of one's own to take back
       entry.fault = null;
       changed();
       return send();
@@ -97,19 +105,19 @@ export function makeCorrections({ post, storage, key, by, saved }) {
   };
 }
 
-function read(storage, key) {
+function read(storage, prefix) {
   try {
-    const kept = JSON.parse(storage.getItem(`${KEPT} ${key}`) ?? "[]");
-    return Array.isArray(kept) ? kept.filter((each) => Number.isInteger(each?.row)) : [];
+    const kept = Object.keys(storage).filter((each) => each.startsWith(prefix)).sort();
+    return kept.map((each) => JSON.parse(storage.getItem(each))).filter((each) => Number.isInteger(each?.row) && typeof each.name === "string");
   } catch {
     return []; // a browser may keep nothing, and an old page may have kept something else
   }
 }
 
-function write(storage, key, waiting) {
+function write(storage, key, text) {
   try {
-    if (waiting.length) storage.setItem(`${KEPT} ${key}`, JSON.stringify(waiting));
-    else storage.removeItem(`${KEPT} ${key}`);
+    if (text === null) storage.removeItem(key);
+    else storage.setItem(key, text);
   } catch {
     // As above: then they are kept until the page is closed.
   }

@@ -34,7 +34,7 @@ async function begin() {
   const app = { items, store, theme, say, hover: makeShared(-1), near: makeShared([]), corrected: makeShared(0) };
   app.views = makeViews(items, store, theme.get);
   app.corrections = makeCorrections({
-    post: ({ row, old, new: now, why, undo }) => postJson("/api/corrections", { row, old, new: now, why, undo }),
+    post: ({ name, old, new: now, why, undo }) => postJson("/api/corrections", { item: name, old, new: now, why, undo }),
     storage: keptHere(),
     key: about.title,
     by: about.by,
@@ -61,7 +61,7 @@ async function begin() {
   app.galleries = makeGalleries(app, byId("panel-groups"));
   makeUnsaved(app, byId("unsaved"));
   listenToKeys(app, byId("help"), byId("help-button"), byId("words"));
-  keepAddress(store);
+  keepAddress(store, (state) => legal(state, about));
   keepWords(store);
   keepLayout();
 
