@@ -260,7 +260,7 @@ def test_a_stroke_is_never_for_an_item_that_is_no_longer_chosen(open_page, corpu
     page.evaluate("location.hash = 't=doubts&i=8'")
     page.wait_for_url("**/#*i=8*")
     page.keyboard.press("0")  # of which the list of doubts knows nothing
-    page.locator("#said", has_text="This item is still on its way.").wait_for()
+    page.locator("#said", has_text="The item has not come yet; say it again.").wait_for()
     page.keyboard.press("j")  # to the one that it knows
     with page.expect_response(lambda each: each.url.endswith("/api/corrections")):
         page.keyboard.press("Enter")
@@ -361,6 +361,90 @@ def test_what_was_written_as_the_page_was_closed_is_not_written_again(open_page,
     while page.evaluate("localStorage.length"):
         page.evaluate("new Promise(requestAnimationFrame)")
     assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
+def hold_items(page):
+    """Let no item come any more."""
+    page.evaluate(
+        """() => {
+          const ask = window.fetch;
+          window.fetch = (path, ...more) => (path.startsWith("/api/item?") ? new Promise(() => {}) : ask(path, ...more));
+        }"""
+    )
+
+
+def test_a_stroke_before_an_item_has_come_is_not_said_of_the_one_before(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    hold_items(page)
+    page.evaluate("location.hash = 't=doubts&i=7'")
+    page.locator("#item[aria-busy]").wait_for()
+    page.keyboard.press("1")
+    page.locator("#said", has_text="The item has not come yet; say it again.").wait_for()
+    assert not correct_file(corpus).exists()
+
+
+def test_a_second_word_on_an_item_follows_the_first(open_page, corpus):
+    page, _ = open_page("#i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    hold_items(page)
+    for name in ("happy", "sad"):
+        with page.expect_response("**/api/corrections") as written:
+            page.locator(".choices-of-class").get_by_role("button", name=name).click()
+        assert written.value.ok
+    told = read_corrections(correct_file(corpus)).entries
+    assert [(each.old, each.new) for each in told] == [("sad", "happy"), ("happy", "sad")]
+
+
+def test_a_key_that_is_held_says_one_thing(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    with page.expect_response("**/api/corrections"):
+        page.keyboard.down("c")
+    page.keyboard.down("c")
+    page.keyboard.up("c")
+    with page.expect_response("**/api/corrections"):
+        page.keyboard.press("0")
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["sad", ""]
+
+
+def test_what_two_pages_could_not_send_is_kept_for_both(open_page):
+    page, _ = open_page()
+    kept = page.evaluate(
+        """async () => {
+          const { makeCorrections } = await import('/page/corrections.js');
+          const queue = (post) => makeCorrections({ post, storage: localStorage, key: "two", by: "ann", saved() {} });
+          const silent = async () => { throw new Error("nobody answers"); };
+          const [one, other] = [queue(silent), queue(async () => ({}))];
+          await one.add({ row: 1, name: "mine/01", old: "sad", new: "happy" });
+          await one.add({ row: 2, name: "mine/02", old: "sad", new: "happy" });
+          await other.add({ row: 3, name: "mine/03", old: "sad", new: "happy" });
+          return queue(silent).waiting().map((each) => each.name);
+        }"""
+    )
+    assert kept == ["mine/01", "mine/02"]
+
+
+def test_what_was_kept_is_never_said_of_another_item(open_page, corpus):
+    page, _ = open_page()
+    page.evaluate(
+        """() => localStorage.setItem("affectspace corrections mine 1-1",
+          JSON.stringify({ id: "1-1", row: 3, name: "yours/03", old: "sad", new: "happy", why: "", undo: false }))"""
+    )
+    page.reload()
+    page.locator("#unsaved", has_text="'yours/03' is none of the items that are shown here").wait_for()
+    assert not correct_file(corpus).exists()
+
+
+def test_an_address_of_another_space_is_shown_as_far_as_it_can_be(open_page):
+    page, faults = open_page("#i=3")
+    page.locator(".item-label").wait_for()
+    page.evaluate("location.hash = 's=7&i=999999&p=near,9,999999,5'")
+    page.get_by_text("No item is chosen.").wait_for()
+    assert shown(page) == "24 items"
+    assert not faults
 
 
 def test_what_is_undone_before_it_was_sent_is_never_sent(open_page, corpus):

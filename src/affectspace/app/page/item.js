@@ -190,6 +190,7 @@ export function makeItemPanel(app, place) {
   });
   show(store.get().item);
   return {
+    /** Null as well while it has not come: what is said then would be said of the one before. */
     current: () => (told?.row === store.get().item ? told : null),
     /** Ask for the item again, as somebody has corrected it. */
     again: () => store.get().item !== null && show(store.get().item, true),

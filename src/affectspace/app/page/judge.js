@@ -11,10 +11,12 @@ export function makeJudge(app) {
   };
   const add = (change, said) => {
     const told = chosen();
-    if (!told) return app.say(app.store.get().item === null ? "Choose an item first." : "This item is still on its way.");
+    if (!told) return app.say(app.store.get().item === null ? "Choose an item first." : "The item has not come yet; say it again.");
     if (!app.items.about.corrections.writable) return app.say(`Labels cannot be corrected here: ${app.items.about.corrections.why_not}.`);
     app.say(`${said}: ${oneLine(told.id)}`);
-    app.corrections.add({ row: told.row, old: told.label ?? "", ...change, name: told.id });
+    const queued = app.corrections.waiting().findLast((each) => each.row === told.row && !each.fault);
+    app.corrections.add({ row: told.row, old: queued ? queued.new : (told.label ?? ""), ...change, name: told.id });
+    told.label = change.new === "" ? null : change.new; // until the server tells it
     return app.doubts.goOn(told.row);
   };
   return {

@@ -31,7 +31,7 @@ export function listenToKeys(app, help, helpButton, words) {
     const onTab = target.closest?.("[role=tablist]"); // which arrows walk through
     const { tab, pick } = app.store.get();
     const stepper = { doubts: app.doubts, items: app.list }[tab];
-    const doubting = tab === "doubts";
+    const doubting = tab === "doubts" && !event.repeat; // a key that is held says one thing of one item
     if (key === "?") help.showModal();
     else if (key === "/") words.focus();
     else if (key === "Escape" && pick) app.store.set({ pick: null });

@@ -13,6 +13,7 @@ const REACH = 14; // pixels within which a point is meant
 const CORNERS = 60; // of a lasso, which is part of an address
 const NEAR = 50; // items that one stroke picks
 const FAINT = 46; // opacity, of 255, of what is not picked
+const [EDGE, INSIDE] = [8, 48]; // pixels: nearer to the edge an item is as good as unseen, and is moved so far inside
 const SETTLED = 250; // milliseconds after which a camera is part of the address
 let graphics = null;
 
@@ -279,11 +280,11 @@ export function makeMap(app, space, named) {
     if (changed.has("item") || changed.has("pick")) mark();
   });
 
+  /** Move the map as little as need be, so that whatever else was seen goes on being seen. */
   function bringIntoView(row) {
-    const [left, top] = toView(camera, width, height, points[2 * row], points[2 * row + 1]);
-    const margin = 24;
-    if (left > margin && left < width - margin && top > margin && top < height - margin) return;
-    glide({ ...camera, x: points[2 * row], y: points[2 * row + 1] });
+    const at = toView(camera, width, height, points[2 * row], points[2 * row + 1]);
+    const beyond = (room) => at.map((each, axis) => Math.min(Math.max(each, room), [width, height][axis] - room) - each);
+    if (beyond(EDGE).some(Boolean)) glide(moved(camera, width, height, ...beyond(INSIDE)));
   }
 
   begin();

@@ -2,8 +2,8 @@
 
 import { FIRST, fromHash, toHash } from "./state.js";
 
-/** Keep the address and the state of a store the same. */
-export function keepAddress(store) {
+/** Keep the address and the state of a store the same; legal(state) is what of a state can be shown. */
+export function keepAddress(store, legal) {
   store.listen((state, changed, how) => {
     if (how === "address") return;
     const hash = toHash(state);
@@ -11,7 +11,7 @@ export function keepAddress(store) {
     if (address === `${location.pathname}${location.hash}`) return;
     history[how === "push" ? "pushState" : "replaceState"](null, "", address);
   });
-  const read = () => store.set({ ...FIRST, ...fromHash(location.hash) }, "address");
+  const read = () => store.set(legal({ ...FIRST, ...fromHash(location.hash) }), "address");
   addEventListener("popstate", read);
   addEventListener("hashchange", read);
 }

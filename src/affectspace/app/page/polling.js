@@ -8,8 +8,15 @@ const EACH = 3000; // milliseconds
 export function pollCorrections(version, news) {
   let since = version;
   let timer = 0;
+  let asking = false;
+  let again = false; // whether somebody asked while an answer was under way, which may be older than that
   const ask = async () => {
     clearTimeout(timer);
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
     if (document.visibilityState === "visible") {
       try {
         const told = await getJson(`/api/corrections?since=${since}`);
@@ -21,8 +28,9 @@ export function pollCorrections(version, news) {
         // The banner tells that nobody answers; the next asking finds out whether somebody does again.
       }
     }
-    clearTimeout(timer);
-    timer = setTimeout(ask, EACH);
+    asking = false;
+    timer = setTimeout(ask, again ? 0 : EACH);
+    again = false;
   };
   document.addEventListener("visibilitychange", ask);
   timer = setTimeout(ask, EACH);

@@ -30,12 +30,6 @@ export async function getJson(path, signal) {
   return (await ask(path, { signal })).json();
 }
 
-/** The answer as numbers, of a typed array's kind. */
-export async function getNumbers(path, kind, signal) {
-  const answer = await whenReady(path, () => {}, signal);
-  return new kind(await answer.arrayBuffer());
-}
-
 /** The answer as JSON, once it has been made; says is called with what is being done until then. */
 export async function getMade(path, says, signal) {
   return (await whenReady(path, says, signal)).json();
