@@ -98,6 +98,14 @@ def test_a_correction_to_what_is_no_class_names_the_classes(own, tmp_path):
     )
 
 
+def test_what_is_left_out_is_no_unlabelled_item_either(own, tmp_path):
+    first = next(iter(labels_of(prepare(own(False)))))
+    correct(tmp_path / "world" / "alva" / FILE, first, "")
+    terms = [{"kind": "cross_entropy"}, {"kind": "pseudo_labels"}]
+    with pytest.raises(InputError, match="there are no unlabelled items to train on"):
+        prepare(own(unlabelled={}, terms=terms))
+
+
 def test_a_file_that_is_named_must_be_there(own, tmp_path):
     with pytest.raises(InputError, match=r"there are no corrections in .*gone\.jsonl; affectspace explore writes them"):
         prepare(own(str(tmp_path / "gone.jsonl")))

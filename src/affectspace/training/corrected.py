@@ -14,7 +14,7 @@ from affectspace.labels import Targets
 from affectspace.labels.naming import class_of, lookup_of
 from affectspace.training.recipe import Recipe
 
-__all__ = ["corrections_of", "with_corrections"]
+__all__ = ["LEFT_OUT", "corrections_of", "with_corrections"]
 
 LEFT_OUT = "left out by a correction"
 

@@ -14,6 +14,7 @@ from affectspace.errors import InputError
 from affectspace.features import AudioFingerprint, Features, Waveform
 from affectspace.features.extract import reads_text
 from affectspace.labels import agreement
+from affectspace.training.corrected import LEFT_OUT
 from affectspace.training.frontends import reads_sound
 from affectspace.training.label_corpus import LabelledCorpus
 from affectspace.training.read_modality import (
@@ -82,7 +83,9 @@ def gather_corpus(
     corpus, space, made, quarantine = told.corpus, told.space, told.targets, [*told.quarantine]
     several = bool(recipe.modalities)
     labelled = np.flatnonzero(made.usable)
-    others = np.flatnonzero(~made.usable) if recipe.semi_supervised else np.empty(0, np.int64)
+    # What somebody has left out shows none of the classes, so that none is to be guessed for it either.
+    without = ~made.usable & ~made.reasons.isin([LEFT_OUT]).to_numpy(bool)
+    others = np.flatnonzero(without) if recipe.semi_supervised else np.empty(0, np.int64)
     asked = told.items.iloc[np.concatenate([labelled, others])].reset_index(drop=True)
     read: dict[str, ModalityRead] = {}
     for name, view in views.items():
