@@ -80,16 +80,16 @@ def _file(run: Path, to: str, out: Path, as_json: bool) -> None:
     write, ask = (write_onnx, open_onnx) if to == "onnx" else (write_torch_export, open_torch_export)
     about = write(out, model, graph)
     found = parity(model, graph, ask(out)[0], made_up(model, graph))
-    apart = max(found.embedding / max(1.0, found.largest), found.probabilities)
+    within = found.embedding <= BOUND * max(1.0, found.largest) and found.probabilities <= BOUND  # never where NaN is
     if as_json:
-        print(json_text({"out": str(out), "to": to, **about, "parity": {**asdict(found), "within": apart <= BOUND}}))
+        print(json_text({"out": str(out), "to": to, **about, "parity": {**asdict(found), "within": within}}))
         return
     inputs, classes = ", ".join(graph.reads.inputs), ", ".join(model.classes)
     size = f"{out.stat().st_size / 1e6:.2f} MB"
     print(f"{model.recipe.name} -> {out} ({size}; {inputs} -> embedding, probabilities of {classes})")
     for line in _told(graph, about, found):
         print(line)
-    if apart > BOUND:
+    if not within:
         print(f"warning: that is more than {BOUND:g} of the largest number, so check this file before you rely on it")
     next_commands(
         f"affectspace export {quoted(run)} --to hub --out {quoted(f'{out.with_suffix(str())}-hub')}",
