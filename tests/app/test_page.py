@@ -368,7 +368,8 @@ def hold_items(page):
     page.evaluate(
         """() => {
           const ask = window.fetch;
-          window.fetch = (path, ...more) => (path.startsWith("/api/item?") ? new Promise(() => {}) : ask(path, ...more));
+          window.fetch = (path, ...more) =>
+            path.startsWith("/api/item?") ? new Promise(() => {}) : ask(path, ...more);
         }"""
     )
 

@@ -55,6 +55,11 @@ def test_answers_become_corrections_and_confirmations(imported):
     }
 
 
+def test_an_answer_that_was_changed_is_told_with_the_time_of_the_change(imported):
+    imported(task("toy/b", annotation("sad", updated_at="2026-11-24T01:02:03Z")))
+    assert [each.at for each in imported.entries()] == ["2026-11-24T01:02:03Z"]
+
+
 def test_twice_adds_nothing_and_more_adds_what_is_new(imported):
     first = [task("toy/a", annotation("sad"), label="angry"), task("toy/b", annotation("sad"))]
     assert len(imported(*first).appended) == 2

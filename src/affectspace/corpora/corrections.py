@@ -65,7 +65,7 @@ class Correction:
     def __post_init__(self):
         if not isinstance(self.undo, bool):
             raise InputError(f"undo of a correction is {self.undo!r}; legal: true and false")
-        for name, told in asdict(self).items():
+        for name, told in vars(self).items():
             if not isinstance(told, str | bool):
                 raise InputError(f"{name} of a correction is {told!r}; give text")
             if isinstance(told, bool):

@@ -90,7 +90,7 @@ def read_answers(path: str | Path) -> Answers:
         raise InputError(
             f"{path} cannot be read ({error.strerror}); export JSON from Label Studio and name it"
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is no JSON; in Label Studio export as JSON or JSON-MIN, not as CSV or TSV") from None
     if not isinstance(told, list) or not all(isinstance(task, dict) for task in told):
         raise InputError(f"{path} holds no list of tasks; in Label Studio export as JSON or JSON-MIN")
@@ -200,7 +200,10 @@ def _answers(task: Mapping[str, Any], data: Mapping[str, Any]) -> list[Answer] |
             why = _why_not(chosen)
             continue
         new = "" if chosen[0] == NONE_OF_THESE else chosen[0]
-        by, at = _who(annotation.get("completed_by")), _when(annotation.get("created_at"))
+        by, at = (
+            _who(annotation.get("completed_by")),
+            _when(annotation.get("updated_at") or annotation.get("created_at")),
+        )
         found.append(Answer(at, by, str(data["item"]), str(data.get("label") or ""), new))
     return found or why
 
