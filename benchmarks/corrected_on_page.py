@@ -21,11 +21,12 @@ import pandas as pd
 from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.corrected_labels import EMOTIONS, LANGUAGE, look, make_corpora, recipe, uar
+from benchmarks.explorer_walk import FLAGS
+
 from affectspace.corpora.corrections import read_corrections
 from affectspace.corpora.speakers import LANGUAGES
 from affectspace.training import train_recipe
-from benchmarks.corrected_labels import EMOTIONS, LANGUAGE, look, make_corpora, recipe, uar
-from benchmarks.explorer_walk import FLAGS
 
 SHARE = 0.3
 
@@ -81,7 +82,8 @@ def one(seed: int, root: Path, browser: Browser) -> str:
     figures = {"planted": uar(root, "planted", seed), "page": uar(root, "page", seed, said)}
     figures["truth"] = uar(root, "truth", seed, right)
     scores = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
-    return f"seed {seed}: UAR {scores}; looked at {len(told.standing)}, {len(told.latest)} of {len(wrong)} errors corrected"
+    looked = f"looked at {len(told.standing)}, {len(told.latest)} of {len(wrong)} errors corrected"
+    return f"seed {seed}: UAR {scores}; {looked}"
 
 
 def main() -> None:
