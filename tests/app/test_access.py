@@ -1,6 +1,10 @@
 """Only who was given the token is answered, and only the page itself changes anything."""
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+
+from affectspace.app.access import OwnerOnly
 
 HOME, TOKEN = "http://127.0.0.1:8765", "told-to-the-owner"  # as the fixtures have them
 
@@ -8,8 +12,10 @@ SAID = {"item": "mine/00", "old": "happy", "new": "sad"}
 
 
 def test_the_token_becomes_a_cookie_that_no_other_site_can_use(stranger):
-    answer = stranger.get("/", params={"token": TOKEN}, follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    answer = stranger.get("/", params={"token": TOKEN})
+    assert answer.status_code == 200
+    assert 'content="0; url=/"' in answer.text  # it goes on by itself, as a visit of its own
+    assert TOKEN not in answer.text
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"affectspace-8765={TOKEN};")
     assert "httponly" in cookie.lower()
@@ -56,3 +62,19 @@ def test_a_form_of_somebody_else_changes_nothing(client, corpus):
 
 def test_a_forged_host_does_not_even_reach_the_token(client):
     assert client.get("/api/about", headers={"host": "evil.example:8765"}).status_code == 421
+
+
+def test_what_everybody_could_read_holds_once():
+    owned = OwnerOnly(PlainTextResponse("items"), "secret", "cookie", once="seen by all")
+    first, second = (TestClient(owned, base_url=HOME) for _ in range(2))
+    assert first.get("/", params={"token": "seen by all"}).status_code == 200
+    assert first.get("/api/about").text == "items"
+    answer = second.get("/", params={"token": "seen by all"})
+    assert answer.status_code == 403
+    assert answer.text.startswith("This address was used before, or is of an explorer that has ended")
+    assert second.get("/api/about").status_code == 403
+
+
+def test_no_token_for_once_is_no_token():
+    owned = OwnerOnly(PlainTextResponse("items"), "secret", "cookie")
+    assert TestClient(owned, base_url=HOME).get("/", params={"token": ""}).status_code == 403

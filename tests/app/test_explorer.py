@@ -57,7 +57,7 @@ def test_columns_come_as_numbers(client, space):
     assert np.frombuffer(answer.content, "<f4").tolist() == space.items["age"].tolist()
 
 
-def test_an_item_is_told_whole(client, space):
+def test_an_item_is_told_whole(client, space, explored):
     told = client.get("/api/item", params={"row": 3}).json()
     assert (told["id"], told["label"], told["label_was"], told["text"]) == ("mine/03", "sad", None, "words of 3")
     assert told["votes"] == [["happy", 0], ["sad", 1]]
@@ -65,6 +65,7 @@ def test_an_item_is_told_whole(client, space):
     away = np.linalg.norm(space.vectors - space.vectors[3], axis=1)
     nearest = [row for row in np.argsort(away, kind="stable") if row != 3][:12]
     assert [each["row"] for each in told["nearest"]] == nearest
+    assert [each["media"] for each in told["nearest"]] == [explored.media.kinds(row) for row in nearest]
     assert told["history"] == []
     assert dict(told["fields"])["age"] == "23.5"
 
@@ -109,6 +110,7 @@ def test_of_two_people_at_once_the_second_is_told(client, corpus):
         "bo has corrected mine/03 to 'happy' meanwhile (2026-11-23T00:00:00Z), and not from 'sad'; look at it again"
     )
     assert answer.json()["latest"]["by"] == "bo"
+    assert answer.json()["label"] == "happy"
     assert client.get("/api/corrections").json()["entries"][0]["by"] == "bo"
 
 
@@ -163,6 +165,25 @@ def test_sound_is_served_by_range(client, corpus):
     assert answer.headers["content-type"] == "audio/wav"
     assert client.get("/api/audio/3", headers={"range": f"bytes={len(whole)}-"}).status_code == 416
     assert client.get("/api/audio/3").content == whole
+
+
+def test_a_fault_is_answered_as_carefully_as_anything(explored, tmp_path, monkeypatch):
+    monkeypatch.setattr(explored, "find", lambda *words: 1 / 0)
+    app = make_explorer(explored, "t", 8765, tmp_path)
+    client = TestClient(app, base_url="http://127.0.0.1:8765", raise_server_exceptions=False)
+    client.get("/", params={"token": "t"})
+    answer = client.get("/api/find", params={"q": "x"})
+    assert (answer.status_code, answer.json()) == (500, {"error": "a fault of the explorer: ZeroDivisionError"})
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "content-security-policy" in answer.headers
+
+
+def test_a_class_that_no_item_has_yet_can_be_given_and_seen(space, tmp_path):
+    more = Space(space.items.drop(columns=["target", "probabilities"]), space.vectors, ("happy", "sad", "torn"))
+    explored = explore_spaces([more], ["more"], tmp_path / "said.jsonl", "ann", tmp_path / "maps")
+    assert explored.columns["label"].values == ("happy", "sad", "torn")
+    explored.judgements.add(3, "sad", "torn")
+    assert explored.column("label", 0)[1][3] == 2
 
 
 def test_media_that_vanish_or_change_while_the_page_is_open_are_told(client, corpus):

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from affectspace.app.shown_media import KEPT, ShownMedia, waveform
+from affectspace.app import shown_media as module
+from affectspace.app.shown_media import ShownMedia, waveform
 from affectspace.errors import MediaError
 
 RATE = 8000
@@ -53,10 +54,11 @@ def test_a_part_is_what_is_heard(tone):
     assert shown.audio(0) == shown.audio(0)
 
 
-def test_only_the_newest_conversions_are_kept(tone):
-    shown = media([tone / "a.aiff"] * (KEPT + 2))
-    paths = [shown.audio(row)[0] for row in range(KEPT + 2)]
-    assert [path.is_file() for path in paths] == [False, False] + [True] * KEPT
+def test_only_the_newest_conversions_are_kept(tone, monkeypatch):
+    shown = media([tone / "a.aiff"] * 5)
+    monkeypatch.setattr(module, "KEPT", 3 * shown.audio(0)[0].stat().st_size)
+    paths = [shown.audio(row)[0] for row in range(5)]
+    assert [path.is_file() for path in paths] == [False, False, True, True, True]
     assert shown.audio(0)[0].is_file()
 
 

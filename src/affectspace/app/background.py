@@ -49,7 +49,7 @@ class Later(Generic[T]):
                 self._thread = threading.Thread(target=self._run, name=self.says, daemon=True)
                 self._thread.start()
         if self._fault is not None:
-            raise self._fault
+            raise self._fault.with_traceback(None)  # else it would grow with each asking
         return (True, self._found[0]) if self._found else (False, None)
 
     def wait(self) -> T:

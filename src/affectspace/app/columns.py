@@ -102,7 +102,9 @@ def _column(name: str, columns: Sequence[pd.Series], classes: Sequence[str]) -> 
     else:
         texts = [each.astype("string") for each in columns]
         often = pd.concat(texts).value_counts()
-        values = [name for name in classes if name in often.index] if classes else often.index[:MOST_VALUES].tolist()
+        # A label may be corrected to a class that no item has yet.
+        known = [each for each in classes if name == "label" or each in often.index]
+        values = known if classes else often.index[:MOST_VALUES].tolist()
     places = pd.Index(values)
     cells = []
     for each in texts:

@@ -206,7 +206,13 @@ class Explored:
         distances, rows = self._near[space].search(self.spaces[space].vectors[row][None], min(NEAREST + 1, len(self)))
         ids = self.items["id"]
         return [
-            {"row": int(r), "id": str(ids.iat[r]), "distance": float(d), "label": self.judgements.label(int(r)) or None}
+            {
+                "row": int(r),
+                "id": str(ids.iat[r]),
+                "distance": float(d),
+                "label": self.judgements.label(int(r)) or None,
+                "media": self.media.kinds(int(r)),
+            }
             for r, d in zip(rows[0], distances[0])
             if r >= 0 and r != row
         ][:NEAREST]

@@ -11,15 +11,16 @@ import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from affectspace.app.access import OwnerOnly
 from affectspace.app.background import Later
 from affectspace.app.explored import SHOWN_OF_SUBCLASS, Explored
 from affectspace.app.hosts import KnownHosts, loopback_hosts
+from affectspace.app.shown_media import Gone
 from affectspace.corpora.corrections import CorrectedMeanwhile, NotWritten
 from affectspace.errors import InputError, MediaError
 from affectspace.files import json_text
@@ -111,7 +112,7 @@ class Api:
         space = self._space(request)
         if not self._explored.labelled:
             return _json({"state": "ready", "groups": []})
-        return _later(self._explored.subclasses[space], lambda found: _json(_groups(found)))
+        return _later(self._explored.subclasses[space], lambda found: _json(_groups(found, self._explored)))
 
     def find(self, request: Request) -> Response:
         """Items by words."""
@@ -135,7 +136,8 @@ class Api:
             entry = await run_in_threadpool(judgements.add, row, **told)
         except CorrectedMeanwhile as error:
             latest = judgements.history(row)[-1:]
-            return _json({"error": str(error), "latest": asdict(latest[0]) if latest else None}, 409)
+            told = {"latest": asdict(latest[0]) if latest else None, "label": judgements.label(row)}
+            return _json({"error": str(error), **told}, 409)
         except NotWritten as error:
             return _json({"error": str(error)}, 507)
         return _json({"entry": asdict(entry), "version": judgements.version})
@@ -159,7 +161,7 @@ class Api:
         return int(given)
 
 
-def make_explorer(explored: Explored, token: str, port: int, library: Path) -> Starlette:
+def make_explorer(explored: Explored, token: str, port: int, library: Path, once: str = "") -> ASGIApp:
     """The application, for one port of the loopback interface.
 
     Args:
@@ -167,6 +169,7 @@ def make_explorer(explored: Explored, token: str, port: int, library: Path) -> S
         token: which the address carries.
         port: that it is served at, which is part of the names that it answers to.
         library: the file of the script that draws points.
+        once: a token that holds for one request, see :class:`~affectspace.app.access.OwnerOnly`.
     """
 
     def page(request: Request) -> Response:
@@ -183,19 +186,19 @@ def make_explorer(explored: Explored, token: str, port: int, library: Path) -> S
             raise HTTPException(404, "there is no such library")
         return FileResponse(library, media_type="text/javascript")
 
-    return Starlette(
+    answers = Starlette(
         routes=[Route("/", page), Route("/page/{name}", page), Route("/lib/{name}", drawn_by), *Api(explored).routes()],
-        middleware=[
-            Middleware(KnownHosts, hosts=loopback_hosts(port), headers={"Content-Security-Policy": POLICY}),
-            Middleware(OwnerOnly, token=token, name=f"affectspace-{port}"),
-        ],
         exception_handlers={
             HTTPException: _refused,
-            MediaError: _unshown,
+            Gone: lambda request, error: _json({"error": str(error)}, 404),
+            MediaError: lambda request, error: _json({"error": str(error)}, 415),
             InputError: lambda request, error: _json({"error": str(error)}, 422),
             Exception: lambda request, error: _json({"error": f"a fault of the explorer: {type(error).__name__}"}, 500),
         },
     )
+    # Around all of it, so that faults are answered as carefully as anything.
+    owned = OwnerOnly(answers, token, f"affectspace-{port}", once)
+    return KnownHosts(owned, loopback_hosts(port), {"Content-Security-Policy": POLICY})
 
 
 def _json(told: Any, status: int = 200) -> Response:
@@ -213,19 +216,13 @@ def _later(work: Later[Any], answer: Callable[[Any], Response]) -> Response:
     return answer(found) if ready else _json({"state": "drawing", "share": None, "says": work.says}, 202)
 
 
-def _groups(found: SubClasses) -> dict[str, Any]:
-    return {
-        "state": "ready",
-        "groups": [
-            {
-                "name": name,
-                "label": found.space.classes[int(whole)],
-                "items": int(size),
-                "rows": found.nearest(place, SHOWN_OF_SUBCLASS).tolist(),
-            }
-            for place, (name, whole, size) in enumerate(zip(found.names, found.classes_of, found.sizes))
-        ],
-    }
+def _groups(found: SubClasses, explored: Explored) -> dict[str, Any]:
+    groups = []
+    for place, (name, whole, size) in enumerate(zip(found.names, found.classes_of, found.sizes)):
+        rows = found.nearest(place, SHOWN_OF_SUBCLASS).tolist()
+        told = {"name": name, "label": found.space.classes[int(whole)], "items": int(size)}
+        groups.append({**told, "rows": rows, "media": [explored.media.kinds(row) for row in rows]})
+    return {"state": "ready", "groups": groups}
 
 
 async def _told(request: Request) -> dict[str, Any]:
@@ -255,8 +252,3 @@ async def _told(request: Request) -> dict[str, Any]:
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code, headers=dict(error.headers or {}))
-
-
-def _unshown(request: Request, error: Exception) -> Response:
-    told = str(error)
-    return _json({"error": told}, 404 if "is gone" in told or "has no " in told else 415)

@@ -71,8 +71,8 @@ def explore(
         raise InputError(
             f'the explorer needs {error.name}, which is not installed: pip install -c constraints.txt ".[explore]"'
         ) from None
-    at, token = listening.getsockname()[1], secrets.token_urlsafe(16)
-    app = make_explorer(explored, token, at, scatter_library())
+    at, token, once = listening.getsockname()[1], secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+    app = make_explorer(explored, token, at, scatter_library(), once)
     address = f"http://127.0.0.1:{at}/?token={token}"
     if as_json:
         print(json_text({"url": address, "items": len(explored), "spaces": explored.names}), flush=True)
@@ -82,7 +82,8 @@ def explore(
             print(f"note: {note}")
         print(f"open {address}\nCtrl-C ends it; what you correct is written at once.", flush=True)
         if browser and sys.stdout.isatty():
-            webbrowser.open(address)
+            # What a browser is started with, everybody on the machine can read.
+            webbrowser.open(f"http://127.0.0.1:{at}/?token={once}")
     before = explored.judgements.version
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, date_header=False, timeout_graceful_shutdown=2
