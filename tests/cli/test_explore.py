@@ -61,7 +61,7 @@ def test_it_starts_answers_and_ends(space, start, tmp_path):
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert f"1 correction added to {tmp_path}/mine/corrections.jsonl" in out
-    assert "affectspace train RECIPE corrections=true" in out
+    assert "affectspace train RECIPE.toml corrections=true" in out
     assert "Traceback" not in err
 
 

@@ -130,13 +130,16 @@ def _listen(port: int | None) -> socket.socket:
 
 
 def _tell(explored: "Explored", before: int, space: Path) -> None:
+    from affectspace.corpora.corrections import FILE
+
     added = explored.judgements.version - before
     if not added:
         next_commands(onwards(explored.spaces[0], space))
         return
     written = [path for path in explored.judgements.paths if path.is_file()]
     print(f"\n{added:,} correction{'' if added == 1 else 's'} added to {', '.join(map(str, written))}")
-    one = f'"{written[0]}"' if len(written) == 1 and written[0].name != "corrections.jsonl" else "true"
-    next_commands(
-        f"affectspace train RECIPE corrections={one}  # trains on them", f"affectspace explore {quoted(space)}"
-    )
+    beside = all(
+        path.name == FILE for path in written
+    )  # as recipes look for them; a path is one from the recipe's folder
+    setting = f"corrections={'true' if beside else written[0].resolve()}"
+    next_commands(f"affectspace train RECIPE.toml {quoted(setting)}", f"affectspace explore {quoted(space)}")

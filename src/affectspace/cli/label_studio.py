@@ -147,8 +147,8 @@ def import_annotations(
     if len(done.conflicts) > SHOWN:
         print(f"... and {len(done.conflicts) - SHOWN:,} more; --json tells all")
     next_commands(
-        f"affectspace agreement {quoted(corpus)}",
-        "affectspace train RECIPE.toml   (with corrections = true; docs/corrections.md)",
+        f"affectspace agreement {quoted(corpus, *(['--corrections', file] if corrections else []))}",
+        f"affectspace train RECIPE.toml {quoted('corrections=' + (str(file.resolve()) if corrections else 'true'))}",
     )
     sys.exit(bool(done.conflicts))
 

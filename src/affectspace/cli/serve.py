@@ -131,6 +131,6 @@ def _examples(address: str, medium: str, keyed: bool, searches: bool) -> list[st
     one = body.replace('["what a day"]', '"what a day"')
     return [
         f"curl{key} {body} {address}/predict",
-        *([f"curl{key} {one} {address}/search?count=5"] if searches else []),
+        *([f"curl{key} {one} '{address}/search?count=5'"] if searches else []),
         f"curl{key} {address}/openapi.json",
     ]

@@ -214,6 +214,8 @@ def _loose(files: list[Path], kind: str) -> pd.DataFrame:
 
 
 def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    if not len(corpus):
+        raise InputError(f"{corpus.root} holds no item; affectspace check {corpus.root} tells what a corpus needs")
     reasons = unusable(corpus, check(corpus, read_media=False), kind)
     named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
     items = corpus.items.assign(id=corpus.name + "/" + named)

@@ -8,7 +8,15 @@ from affectspace.training.run import Run
 from affectspace.training.unused import unused, without_modality_told
 from affectspace.training.who_has import nobody_has_told
 
-__all__ = ["absent_told", "item_remarks", "namesakes_told", "not_finite_told", "remarks", "without_label_told"]
+__all__ = [
+    "absent_told",
+    "corrected_told",
+    "item_remarks",
+    "namesakes_told",
+    "not_finite_told",
+    "remarks",
+    "without_label_told",
+]
 
 PARTS = {"train": "training items", "test": "test items"}
 WHICH = {"validate": "validation item", "test": "test item"}
@@ -28,7 +36,37 @@ def item_remarks(run: Run) -> list[str]:
     absent = absent_told(run.metrics.get("absent") or {}, len(run.classes))
     nobody = nobody_has_told(run.data.get("corpora") or ())
     lacking = languages_told(run.data.get("languages") or {}, run.recipe.get("terms", ()))
-    return [*without, *nobody, *lost, *absent, *lacking, *namesakes_told(run.data.get("namesakes") or ())]
+    corrected = corrected_told(run.data.get("corpora") or ())
+    return [*corrected, *without, *nobody, *lost, *absent, *lacking, *namesakes_told(run.data.get("namesakes") or ())]
+
+
+def corrected_told(corpora: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each corpus of which people's corrections were read.
+
+    Args:
+        corpora: entries of ``data.json``.
+
+    Example:
+        >>> told = {"file": "corrections.jsonl", "items": 7, "left_out": 1, "not_here": 0, "unread_lines": [2]}
+        >>> corrected_told([{"name": "mine", "corrections": told}])
+        ['Of mine 7 items have the label of a correction and 1 is left out by one; line 2 of corrections.jsonl is
+        none.']
+    """
+    told = []
+    for corpus in corpora:
+        if not (known := corpus.get("corrections")):
+            continue
+        items, left, lines = known["items"], known["left_out"], known["unread_lines"]
+        if not (items or left or lines):
+            continue
+        said = f"Of {corpus['name']} {items:,} item{' has' if items == 1 else 's have'} the label of a correction"
+        said += f" and {left:,} {'is' if left == 1 else 'are'} left out by one" if left else ""
+        if lines:
+            which = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+            number = f"line {which}" if len(lines) == 1 else f"lines {which}"
+            said += f"; {number} of {known['file']} {'is' if len(lines) == 1 else 'are'} none"
+        told.append(f"{said}.")
+    return told
 
 
 def remarks(run: Run) -> list[str]:
