@@ -176,6 +176,31 @@ def test_the_same_item_is_marked_in_both_maps(open_page):
     assert not faults
 
 
+def test_a_map_that_is_taken_away_listens_no_more(open_page):
+    page, _ = open_page()
+    listening = page.evaluate(
+        """async () => {
+          const { makeMap } = await import('/page/map.js');
+          const { makeStore, FIRST } = await import('/page/state.js');
+          const { makeShared } = await import('/page/shared.js');
+          let listening = 0;
+          const counted = (each) => ({ ...each, listen: (listener) => {
+            const end = each.listen(listener);
+            listening++;
+            return () => (listening -= end());
+          } });
+          const items = { about: { spaces: [{ name: "one" }] }, points: () => new Promise(() => {}) };
+          const shared = () => counted(makeShared(null));
+          const app = { items, store: counted(makeStore(FIRST)), views: shared(), hover: shared(), near: shared() };
+          const map = makeMap(app, 0, false);
+          const before = listening;
+          map.remove();
+          return [before, listening];
+        }"""
+    )
+    assert listening == [4, 0]
+
+
 def test_an_item_tells_what_people_and_the_model_say_and_what_it_lies_beside(open_page):
     page, _ = open_page("#i=3")
     page.locator(".item-label").wait_for()

@@ -270,15 +270,13 @@ export function makeMap(app, space, named) {
     draw();
   });
   resized.observe(stage);
-  views.listen((view) => alive && show(view));
-  hover.listen((row) => alive && pointAt(row));
-  app.near.listen(() => alive && mark());
-  store.listen((state, changed, how) => {
-    if (!alive) return;
+  const ends = [views.listen(show), hover.listen(pointAt), app.near.listen(mark), store.listen(follow)];
+
+  function follow(state, changed, how) {
     if (how === "address" && changed.has("cameras")) glide(state.cameras[space] ?? WHOLE);
     if (changed.has("item") && state.item !== null && points) bringIntoView(state.item);
     if (changed.has("item") || changed.has("pick")) mark();
-  });
+  }
 
   /** Move the map as little as need be, so that whatever else was seen goes on being seen. */
   function bringIntoView(row) {
@@ -293,6 +291,7 @@ export function makeMap(app, space, named) {
     space,
     remove() {
       alive = false;
+      for (const end of ends) end(); // else whoever is listened to would keep the points of this map
       resized.disconnect();
       painter?.remove();
       element.remove();

@@ -1,16 +1,18 @@
 // A value that several parts of the page look at and that is no part of the address.
 
-/** {get, set, listen}; those who listen are told of changes only. */
+import { makeListeners } from "./listeners.js";
+
+/** {get, set, listen}; those who listen are told of changes only, until they call what listen has returned. */
 export function makeShared(first) {
   let value = first;
-  const listeners = [];
+  const { listen, tell } = makeListeners();
   return {
     get: () => value,
-    listen: (listener) => listeners.push(listener),
+    listen,
     set(next) {
       if (next === value) return;
       value = next;
-      for (const listener of listeners) listener(value);
+      tell(value);
     },
   };
 }

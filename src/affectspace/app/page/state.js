@@ -1,5 +1,7 @@
 // What is being looked at: one object, and the same thing as the part of an address behind "#".
 
+import { makeListeners } from "./listeners.js";
+
 /** What a page shows at first. */
 export const FIRST = Object.freeze({
   space: 0, // place of the space on the left, or of the only one
@@ -66,16 +68,16 @@ export function fromHash(text) {
 /** A state that tells those who listen what has changed. */
 export function makeStore(initial) {
   let state = initial;
-  const listeners = [];
+  const { listen, tell } = makeListeners();
   return {
     get: () => state,
-    /** Call with the new state, the names of what has changed, and how: "push", "replace" or "address". */
-    listen: (listener) => listeners.push(listener),
+    /** Call with the new state, the names of what has changed, and how: "push", "replace" or "address"; returns what ends it. */
+    listen,
     set(change, how = "push") {
       const changed = new Set(Object.keys(change).filter((name) => !same(state[name], change[name])));
       if (!changed.size) return;
       state = { ...state, ...change };
-      for (const listener of listeners) listener(state, changed, how);
+      tell(state, changed, how);
     },
   };
 }

@@ -3,16 +3,17 @@
 import { categoryColours, itemColours } from "./colours.js";
 import { all, howMany, only, passes } from "./filters.js";
 import { inside } from "./lasso.js";
+import { makeListeners } from "./listeners.js";
 import { nearestOf } from "./nearest.js";
 
 /**
- * Work out views as the state changes, and tell those who listen.
+ * Work out views as the state changes, and tell those who listen, until they call what listen has returned.
  *
  * A view is {shown, shownCount, picked (null: nothing is), pickedCount, by: Map of what each filter says, colour: name of
  * a column, columns and colours by place of a space, says: sentences about what could not be done}.
  */
 export function makeViews(items, store, themeOf) {
-  const listeners = [];
+  const { listen, tell } = makeListeners();
   let view = null;
   let turn = 0;
 
@@ -22,7 +23,7 @@ export function makeViews(items, store, themeOf) {
     const made = await makeView(items, state, themeOf());
     if (mine !== turn) return; // the state has changed meanwhile
     view = made;
-    for (const listener of listeners) listener(view, state);
+    tell(view, state);
   }
 
   const moving = new Set(["cameras", "item", "tab"]); // which change nothing here
@@ -31,7 +32,7 @@ export function makeViews(items, store, themeOf) {
   });
   return {
     get: () => view,
-    listen: (listener) => listeners.push(listener),
+    listen,
     again: work,
   };
 }
