@@ -388,6 +388,22 @@ def test_what_was_written_as_the_page_was_closed_is_not_written_again(open_page,
     assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
 
 
+def test_the_focus_stays_where_one_judges(open_page, corpus):
+    page, _ = open_page("#i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    # What is left out cannot be left out again: the focus stays in the panel.
+    for name, after in (("Right", "Rightc"), ("happy", "1happy"), ("Leave out", None)):
+        before = page.locator(".judge").element_handle()
+        with page.expect_response(lambda each: each.url.endswith("/api/corrections")):
+            page.locator(".judge").get_by_role("button", name=name).press("Enter")
+        while page.evaluate("localStorage.length") or before.evaluate("each => each.isConnected"):
+            page.evaluate("new Promise(requestAnimationFrame)")
+        page.locator("#item:not([aria-busy])").wait_for()
+        focused = page.evaluate("[document.activeElement.id, document.activeElement.textContent]")
+        assert focused[1] == after if after else focused[0] == "item"
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["sad", "happy", ""]
+
+
 def hold_items(page):
     """Let no item come any more."""
     page.evaluate(

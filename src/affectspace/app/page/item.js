@@ -25,7 +25,7 @@ export function makeItemPanel(app, place) {
     if (row === null) {
       told = null;
       app.near.set([]);
-      return fill(place, nothing(items));
+      return keepingFocus(() => fill(place, nothing(items)));
     }
     asking = new AbortController();
     const { signal } = asking;
@@ -36,16 +36,26 @@ export function makeItemPanel(app, place) {
       const scrolled = again ? place.scrollTop : 0;
       told = found;
       app.near.set(told.nearest.map((each) => each.row));
-      if (!(again && place.dataset.row === String(row) && audio && !audio.paused)) render();
-      else refreshWords(); // what is heard is not cut off
+      const heard = again && place.dataset.row === String(row) && audio && !audio.paused;
+      keepingFocus(heard ? refreshWords : render); // what is heard is not cut off
       place.scrollTop = scrolled;
     } catch (error) {
       if (error.name === "AbortError") return undefined;
       told = null;
-      fill(place, el("div", { class: "empty" }, el("p", {}, oneLine(error.message)), el("button", { type: "button", class: "button", onclick: () => show(row) }, "Try again")));
+      const retry = el("button", { type: "button", class: "button", onclick: () => show(row) }, "Try again");
+      keepingFocus(() => fill(place, el("div", { class: "empty" }, el("p", {}, oneLine(error.message)), retry)));
     }
     place.removeAttribute("aria-busy");
     return undefined;
+  }
+
+  /** Draw anew; the focus stays on the like control, or in the panel where there is none any more. */
+  function keepingFocus(draw) {
+    const before = place.contains(document.activeElement) ? document.activeElement : null;
+    draw();
+    if (!before || before.isConnected) return;
+    const like = [...place.querySelectorAll("button:not(:disabled), audio")].find((each) => nameOf(each) === nameOf(before));
+    (like ?? place).focus({ preventScroll: true });
   }
 
   function render() {
@@ -113,7 +123,7 @@ export function makeItemPanel(app, place) {
       return corrections.why_not ? el("p", { class: "hint" }, `Labels cannot be corrected here: ${oneLine(corrections.why_not)}.`) : null;
     }
     const buttons = classes.map((name, at) =>
-      el("button", { type: "button", class: "choice", "aria-pressed": String(name === told.label), onclick: () => app.judge.label(name) }, [
+      el("button", { type: "button", class: "choice", "data-act": `is ${name}`, "aria-pressed": String(name === told.label), onclick: () => app.judge.label(name) }, [
         at < 9 && el("kbd", {}, at + 1),
         el("i", { class: "dot", style: { background: classColour(app, name) } }),
         el("span", {}, oneLine(name)),
@@ -125,7 +135,7 @@ export function makeItemPanel(app, place) {
         el("div", { class: "outlook" }, [
           el("p", {}, ["Others say ", el("strong", {}, oneLine(outlook.suggested)), `, score ${outlook.score.toFixed(2)}`]),
           el("p", { class: "reasons" }, oneLine(outlook.reasons)),
-          outlook.suggested !== told.label && el("button", { type: "button", class: "button strong", onclick: () => app.judge.accept() }, `Accept ${oneLine(outlook.suggested)}`, el("kbd", {}, "Enter")),
+          outlook.suggested !== told.label && el("button", { type: "button", class: "button strong", "data-act": "accept", onclick: () => app.judge.accept() }, `Accept ${oneLine(outlook.suggested)}`, el("kbd", {}, "Enter")),
         ]),
       el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is" }, buttons),
       el("div", { class: "acts" }, [
@@ -202,6 +212,11 @@ export function makeItemPanel(app, place) {
       return true;
     },
   };
+}
+
+/** What a control does, whichever item it does it to. */
+function nameOf(control) {
+  return control.dataset.act ?? control.getAttribute("aria-label") ?? control.textContent;
 }
 
 /** The colour of a class, which is that of its place. */
