@@ -698,3 +698,26 @@ def test_the_dialog_of_keys_opens_and_closes_by_keys(open_page):
     assert page.evaluate("document.activeElement.textContent") == "Skip to the map"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.className") == "stage"
+
+
+def test_single_keys_can_be_switched_off(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.get_by_role("button", name="Keys (?)").click()
+    page.get_by_role("checkbox", name="Single keys").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.locator(".item-label").wait_for()
+    assert page.locator(".keys-hint").is_hidden()
+    for key in ("1", "c", "0", "u", "Enter", "?", "/"):
+        page.locator("body").press(key)
+    assert not correct_file(corpus).exists()
+    assert page.get_by_role("dialog", name="Keys").is_hidden()
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    page.evaluate("location.hash = 't=doubts'")
+    page.get_by_text("No item is chosen.").wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowDown")
+    page.locator(".item-id", has_text="mine/03").wait_for()  # the first, as one key has stepped

@@ -1,6 +1,7 @@
 // Keys, and the dialog that tells of them.
 
 import { el, fill, icon } from "./dom.js";
+import { keep, kept } from "./kept.js";
 
 const HELP = [
   ["Everywhere", [["?", "this help"], ["/", "find by id or text"], ["Space", "play the item's sound, or stop it"], ["j  ↓", "next of the list"], ["k  ↑", "previous of the list"], ["Esc", "drop what is picked"]]],
@@ -8,13 +9,23 @@ const HELP = [
   ["On the map", [["arrows", "move"], ["Shift arrows", "the next item in this direction"], ["+  −", "closer, farther"], ["f", "show all"], ["s", "pick the 50 items nearest to the current one"], ["Shift drag", "lasso"]]],
 ]; // prettier-ignore
 
+const KEPT = "affectspace keys"; // "off" where single keys are switched off
 const STEPS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
 
 /** Listen to keys. app: {store, judge, panel, doubts, list, items}. */
 export function listenToKeys(app, help, helpButton, words) {
   const rows = (keys) => keys.map(([key, does]) => el("div", {}, el("dt", {}, key.split("  ").map((each) => el("kbd", {}, each))), el("dd", {}, does)));
+  // Whoever speaks to a machine says letters that are no commands (WCAG 2.2, 2.1.4).
+  const single = el("input", { type: "checkbox", checked: kept(KEPT) !== "off" });
+  const switched = () => (document.documentElement.dataset.keys = single.checked ? "on" : "off");
+  single.addEventListener("change", () => {
+    keep(KEPT, single.checked ? null : "off");
+    switched();
+  });
+  switched();
   fill(help, [
     el("div", { class: "help-head" }, el("h2", { id: "help-title" }, "Keys"), el("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => help.close() }, icon("close"))),
+    el("label", { class: "help-single" }, single, "Single keys", el("span", { class: "faint" }, "Without them only arrows and Esc act everywhere; the map has its keys while it has the focus.")),
     el("div", { class: "help-parts" }, HELP.map(([title, keys]) => el("section", {}, el("h3", {}, title), el("dl", {}, rows(keys))))),
   ]);
   help.addEventListener("click", (event) => event.target === help && help.close());
@@ -23,6 +34,7 @@ export function listenToKeys(app, help, helpButton, words) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     const { target, key } = event;
+    if (!single.checked && !key.startsWith("Arrow") && key !== "Escape") return;
     if (target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")) {
       if (key === "Escape") target.blur();
       return;

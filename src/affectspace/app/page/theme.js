@@ -1,6 +1,7 @@
 // Light or dark: as the machine is set, or as a button was struck.
 
 import { fill, icon } from "./dom.js";
+import { keep, kept } from "./kept.js";
 
 const KEPT = "affectspace theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -21,7 +22,7 @@ export function makeTheme(button) {
   button.addEventListener("click", () => {
     const other = dark.matches ? "light" : "dark";
     chosen = chosen === null ? other : chosen === other ? (other === "dark" ? "light" : "dark") : null;
-    write(chosen);
+    keep(KEPT, chosen);
     apply();
   });
   dark.addEventListener("change", apply);
@@ -30,19 +31,6 @@ export function makeTheme(button) {
 }
 
 function read() {
-  try {
-    const kept = localStorage.getItem(KEPT);
-    return kept === "light" || kept === "dark" ? kept : null;
-  } catch {
-    return null; // a browser may keep nothing
-  }
-}
-
-function write(chosen) {
-  try {
-    if (chosen === null) localStorage.removeItem(KEPT);
-    else localStorage.setItem(KEPT, chosen);
-  } catch {
-    // As above: then it holds until the page is closed.
-  }
+  const before = kept(KEPT);
+  return before === "light" || before === "dark" ? before : null;
 }
