@@ -372,6 +372,25 @@ def test_what_was_not_sent_outlives_the_page(open_page, corpus):
     assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
 
 
+def test_what_was_written_though_its_answer_broke_off_is_not_written_again(open_page, corpus):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+
+    def cut(route):
+        answer = route.fetch()
+        route.fulfill(status=answer.status, content_type="application/json", body=answer.text()[:9])
+
+    page.route("**/api/corrections", cut, times=1)
+    page.keyboard.press("1")
+    with page.expect_response(lambda each: each.url.endswith("/api/corrections") and each.status == 409):
+        page.locator("#unsaved", has_text="1 correction will be sent").wait_for()
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.locator("#unsaved").wait_for(state="hidden")
+    assert page.evaluate("localStorage.length") == 0
+    assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["happy"]
+
+
 def test_what_was_written_as_the_page_was_closed_is_not_written_again(open_page, corpus):
     page, _ = open_page("#t=doubts&i=3")
     page.locator(".item-label", has_text="sad").wait_for()

@@ -6,7 +6,7 @@ const KEPT = "affectspace corrections";
  * A queue of corrections {row, name, old, new, why, undo}; name is the item's id, by which the server knows it.
  *
  * post(entry) sends one: it returns what the server has written, throws an error with a status where the server refuses,
- * and one without where nobody answers. storage is localStorage or its like, key the name of what is explored, by who
+ * and one without where nobody answers, or an answer breaks off. storage is localStorage or its like, key the name of what is explored, by who
  * corrects; saved(entry, answer) is called for each that was written. Each is kept by itself, so that what two pages of one
  * server could not send is kept for both.
  */
@@ -39,12 +39,12 @@ export function makeCorrections({ post, storage, key, by, saved }) {
       } catch (error) {
         const latest = error.told?.latest ?? null;
         if (!error.status) {
-          for (const each of waiting) each.stuck = true; // nobody answers: all wait, in their order
+          for (const each of waiting) each.stuck = true; // nobody answers: all wait, in their order, until goOn
           sending = null;
           changed();
           return;
         }
-        // A page that was closed before the answer came says the same again, which then is so already.
+        // A page that was closed before the answer came, or got half of it, says the same again, which then is so already.
         if (latest && latest.by === by && latest.new === entry.new) forget(entry);
         else entry.fault = { status: error.status, says: error.message, latest };
         changed();
@@ -85,7 +85,7 @@ export function makeCorrections({ post, storage, key, by, saved }) {
       changed();
       return send();
     },
-    /** Go on with what waits, as the server is back. */
+    /** Go on with what waits, as the server answers. */
     goOn: send,
     /** Forget one that was refused. */
     drop(entry) {

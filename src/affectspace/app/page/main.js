@@ -77,7 +77,7 @@ async function begin() {
       say(`${oneLine(each.by)}: ${oneLine(each.item)} is ${each.new === "" ? "left out" : oneLine(each.new)}`);
     } else if (others.length) say(`${counted(others.length, "correction")} by others came in`);
   };
-  const polling = pollCorrections(about.corrections.version, news);
+  const polling = pollCorrections(about.corrections.version, news, app.corrections.goOn);
   app.corrections.listen(() => app.panel.again());
   theme.listen(() => {
     app.views.again();

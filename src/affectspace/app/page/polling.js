@@ -4,8 +4,11 @@ import { getJson } from "./server.js";
 
 const EACH = 3000; // milliseconds
 
-/** Ask every three seconds, while the page is seen; news(entries) is called where there are any. */
-export function pollCorrections(version, news) {
+/**
+ * Ask every three seconds, while the page is seen; news(entries) is called where there are any, and answered() whenever
+ * the server answers at all.
+ */
+export function pollCorrections(version, news, answered) {
   let since = version;
   let timer = 0;
   let asking = false;
@@ -24,6 +27,7 @@ export function pollCorrections(version, news) {
           since = told.version;
           news(told.entries);
         }
+        answered();
       } catch {
         // The banner tells that nobody answers; the next asking finds out whether somebody does again.
       }
