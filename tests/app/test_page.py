@@ -343,6 +343,25 @@ def test_who_corrects_what_another_has_changed_is_told_who_and_to_what(open_page
     assert [each.new for each in read_corrections(correct_file(corpus)).entries] == ["", "sad"]
 
 
+def test_who_insists_after_the_file_was_cut_corrects_what_holds_then(open_page, corpus):
+    page, _ = open_page()
+    sent = page.evaluate(
+        """async () => {
+          const { makeCorrections } = await import('/page/corrections.js');
+          const [sent, told] = [[], { error: "the label is 'sad'", latest: null, label: "sad" }];
+          const post = async (entry) => {
+            sent.push([entry.old, entry.new]);
+            if (entry.old !== told.label) throw Object.assign(new Error(told.error), { status: 409, told });
+          };
+          const queue = makeCorrections({ post, storage: localStorage, key: "cut", by: "ann", saved() {} });
+          await queue.add({ row: 3, name: "mine/03", old: "happy", new: "" });
+          await queue.insist(queue.waiting()[0]);
+          return [...sent, queue.waiting().length];
+        }"""
+    )
+    assert sent == [["happy", ""], ["sad", ""], 0]
+
+
 def test_nothing_is_lost_while_the_server_is_gone(open_page, corpus):
     page, _ = open_page("#t=doubts&i=3")
     page.locator(".item-label", has_text="sad").wait_for()

@@ -13,7 +13,7 @@ const KEPT = "affectspace corrections";
 export function makeCorrections({ post, storage, key, by, saved }) {
   const prefix = `${KEPT} ${encodeURIComponent(key)} `;
   let made = 0;
-  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, latest}}
+  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, latest, label}}
   const said = []; // what was said on this page and not taken back, the newest last
   const listeners = [];
   let sending = null; // the one that is under way
@@ -46,7 +46,7 @@ export function makeCorrections({ post, storage, key, by, saved }) {
         }
         // A page that was closed before the answer came, or got half of it, says the same again, which then is so already.
         if (latest && latest.by === by && latest.new === entry.new) forget(entry);
-        else entry.fault = { status: error.status, says: error.message, latest };
+        else entry.fault = { status: error.status, says: error.message, latest, label: error.told?.label };
         changed();
       }
     }
@@ -94,9 +94,9 @@ export function makeCorrections({ post, storage, key, by, saved }) {
       if (at >= 0) said.splice(at, 1); // it was never written, so there is nothing to be taken back
       changed();
     },
-    /** Say it again over what somebody else has said meanwhile. */
+    /** Say it again over what somebody else has said meanwhile, or over what holds since others' words were taken away. */
     insist(entry) {
-      entry.old = entry.fault?.latest?.new ?? entry.old;
+      entry.old = entry.fault?.label ?? entry.old;
       entry.undo = false; // what others have said since is no judgement of one's own to take back
       entry.fault = null;
       changed();
