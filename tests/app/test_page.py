@@ -605,6 +605,26 @@ def test_states_come_back_from_their_addresses(open_page):
     assert back == states
 
 
+def test_columns_may_be_named_like_parts_of_an_object(open_page):
+    page, _ = open_page()
+    told = page.evaluate(
+        """async () => {
+          const { FIRST, fromHash, toHash, withFilter } = await import('/page/state.js');
+          const names = ["constructor", "__proto__", "toString"];
+          const untouched = [FIRST.filters, fromHash("").filters, withFilter(FIRST.filters, "a", { low: 1, high: null })];
+          let { filters } = FIRST;
+          for (const name of names) filters = withFilter(filters, name, { low: 1, high: 2 });
+          const back = fromHash(toHash({ ...FIRST, filters })).filters;
+          return [
+            untouched.some((each) => names.some((name) => each[name])),
+            Object.keys(back).sort(),
+            Object.keys(withFilter(back, "__proto__", null)).sort(),
+          ];
+        }"""
+    )
+    assert told == [False, ["__proto__", "constructor", "toString"], ["constructor", "toString"]]
+
+
 def test_filters_and_counts_are_those_of_a_loop(open_page):
     page, _ = open_page()
     rng = np.random.default_rng(0)

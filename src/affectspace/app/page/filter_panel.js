@@ -2,6 +2,7 @@
 
 import { el, fill } from "./dom.js";
 import { countValues, histogram, toggled } from "./filters.js";
+import { withFilter } from "./state.js";
 import { count, oneLine, short } from "./text.js";
 import { without } from "./view.js";
 
@@ -20,10 +21,7 @@ function part(app, told) {
   const details = el("details", { class: "filter" }, el("summary", {}, el("span", {}, oneLine(told.name)), active), body);
   let showing = null; // what brings the body up to date
 
-  const set = (filter) => {
-    const { [told.name]: _, ...others } = store.get().filters;
-    store.set({ filters: filter ? { ...others, [told.name]: filter } : others });
-  };
+  const set = (filter) => store.set({ filters: withFilter(store.get().filters, told.name, filter) });
   const open = async () => {
     if (!details.open) return;
     try {

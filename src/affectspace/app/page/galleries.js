@@ -3,6 +3,7 @@
 import { el, fill } from "./dom.js";
 import { countValues } from "./filters.js";
 import { classColour } from "./item.js";
+import { withFilter } from "./state.js";
 import { counted, oneLine } from "./text.js";
 import { makeTile } from "./tiles.js";
 
@@ -54,9 +55,9 @@ export function makeGalleries(app, place) {
 
   function keep(name) {
     const { filters } = store.get();
-    const { [COLUMN]: before, ...others } = filters;
+    const before = filters[COLUMN];
     const alone = before?.values?.length === 1 && before.values[0] === name;
-    store.set({ filters: alone ? others : { ...others, [COLUMN]: { values: [name], missing: false, others: false } } });
+    store.set({ filters: withFilter(filters, COLUMN, alone ? null : { values: [name], missing: false, others: false }) });
   }
 
   function show() {

@@ -3,6 +3,7 @@
 import { el, fill } from "./dom.js";
 import { hex, MISSING, onRamp, OTHERS } from "./colours.js";
 import { alone, countValues, histogram } from "./filters.js";
+import { withFilter } from "./state.js";
 import { count, counted, oneLine, short } from "./text.js";
 import { colourOf, without } from "./view.js";
 
@@ -46,9 +47,8 @@ export function makeLegend(app, select, place) {
   }
 
   function keep(column, value) {
-    const { [column.name]: before, ...others } = store.get().filters;
-    const next = alone(before, value);
-    store.set({ filters: next ? { ...others, [column.name]: next } : others });
+    const { filters } = store.get();
+    store.set({ filters: withFilter(filters, column.name, alone(filters[column.name], value)) });
   }
 
   function ramp(column, view) {

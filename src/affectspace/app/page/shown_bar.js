@@ -1,6 +1,7 @@
 // How many items are shown, and why not all: each reason can be taken away.
 
 import { el, fill, icon } from "./dom.js";
+import { FIRST, withFilter } from "./state.js";
 import { count, counted, oneLine, short } from "./text.js";
 
 /** The line above the maps. app: {items, store, views}. */
@@ -12,10 +13,7 @@ export function makeShownBar(app, place) {
     const { n } = items;
     const all = view.shownCount === n;
     const chips = Object.entries(state.filters).map(([name, filter]) =>
-      chip(`${oneLine(name)}: ${told(filter)}`, () => {
-        const { [name]: _, ...others } = store.get().filters;
-        store.set({ filters: others });
-      }),
+      chip(`${oneLine(name)}: ${told(filter)}`, () => store.set({ filters: withFilter(store.get().filters, name, null) })),
     );
     if (state.words) chips.push(chip(`“${oneLine(state.words)}”`, () => store.set({ words: "" })));
     if (state.pick) {
@@ -25,7 +23,7 @@ export function makeShownBar(app, place) {
     fill(place, [
       el("p", { class: "shown-count" }, all ? counted(n, "item") : [el("strong", {}, count(view.shownCount)), ` of ${counted(n, "item")}`]),
       chips,
-      chips.length > 1 && el("button", { type: "button", class: "more", onclick: () => store.set({ filters: {}, words: "", pick: null }) }, "Show all"),
+      chips.length > 1 && el("button", { type: "button", class: "more", onclick: () => store.set({ filters: FIRST.filters, words: "", pick: null }) }, "Show all"),
       view.says.map((each) => el("p", { class: "fault" }, oneLine(each))),
     ]);
   });

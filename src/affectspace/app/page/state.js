@@ -2,12 +2,12 @@
 
 import { makeListeners } from "./listeners.js";
 
-/** What a page shows at first. */
+/** What a page shows at first. Filters have no prototype: a column may be named like one of its parts. */
 export const FIRST = Object.freeze({
   space: 0, // place of the space on the left, or of the only one
   beside: null, // place of the space on the right
   colour: null, // name of the column that points are coloured by; null: the one the server suggests
-  filters: {}, // by name of a column: {values: [...], missing, others} or {low, high}
+  filters: Object.freeze(Object.create(null)), // by name of a column: {values: [...], missing, others} or {low, high}
   words: "", // that an id or a text must hold
   item: null, // row of the current item
   tab: "items",
@@ -39,7 +39,7 @@ export function toHash(state) {
 
 /** The state that such a part tells; what cannot be read is as at first, since addresses are typed and cut. */
 export function fromHash(text) {
-  const state = { ...FIRST, filters: {}, cameras: {} };
+  const state = { ...FIRST, filters: Object.create(null), cameras: {} };
   for (const part of text.replace(/^#/, "").split("&")) {
     const at = part.indexOf("=");
     if (at < 1) continue;
@@ -63,6 +63,14 @@ export function fromHash(text) {
   }
   if (state.beside === state.space) state.beside = null;
   return state;
+}
+
+/** Filters with another one on a column; null takes it away. */
+export function withFilter(filters, name, filter) {
+  const next = Object.assign(Object.create(null), filters);
+  delete next[name];
+  if (filter) next[name] = filter;
+  return next;
 }
 
 /** A state that tells those who listen what has changed. */
