@@ -42,13 +42,20 @@ def corpus(tmp_path):
 
 
 @pytest.fixture
-def space(corpus):
+def classes():
+    """Happy and sad; a test may name more behind them, which no item has."""
+    return CLASSES
+
+
+@pytest.fixture
+def space(corpus, classes):
     """Two clouds; item 3 lies among the others' and bears their opposite label."""
     rows = np.arange(24)
     labels = np.where(rows < 12, "happy", "sad").astype(object)
     labels[3] = "sad"
     labels[5] = None
-    target = [[0.5, 0.5] if row == 5 else [float(label == "happy"), float(label == "sad")]
+    nobody = [0.0] * len(classes[2:])
+    target = [[0.5, 0.5, *nobody] if row == 5 else [float(label == "happy"), float(label == "sad"), *nobody]
               for row, label in enumerate(labels)]  # fmt: skip
     items = pd.DataFrame(
         {
@@ -57,7 +64,7 @@ def space(corpus):
             "label": labels,
             "target": target,
             "prediction": ["happy" if row < 12 else "sad" for row in rows],
-            "probabilities": [[0.75, 0.25] if row < 12 else [0.125, 0.875] for row in rows],
+            "probabilities": [[0.75, 0.25, *nobody] if row < 12 else [0.125, 0.875, *nobody] for row in rows],
             "speaker": [f"<img src=x onerror=alert({row % 3})>" for row in rows],
             "audio": [str(corpus / f"{row}.wav") if row < 20 else None for row in rows],
             "image": [str(corpus / f"{row}.png") if row >= 20 else None for row in rows],
@@ -67,7 +74,7 @@ def space(corpus):
         }
     )
     vectors = np.random.default_rng(0).normal(size=(24, 6)) + 6 * (rows < 12)[:, None]
-    return Space(items, vectors, CLASSES, {"corpora": {"mine": str(corpus)}})
+    return Space(items, vectors, classes, {"corpora": {"mine": str(corpus)}})
 
 
 @pytest.fixture

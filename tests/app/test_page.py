@@ -69,6 +69,21 @@ def test_points_are_coloured_by_any_column(open_page):
     assert not faults
 
 
+@pytest.mark.parametrize("classes", [("happy", "sad", "calm")])
+def test_a_class_that_no_item_has_is_told_of_once_one_has_it(open_page, corpus):
+    page, faults = open_page("#i=3")
+    page.locator("summary", has_text="label").click()
+    ticks = page.locator(".filter[open] .ticks label")
+    ticks.first.wait_for()
+    assert ticks.all_inner_texts() == ["happy\n10", "sad\n13", "none\n1"]
+    assert page.locator("#legend .key").all_inner_texts() == ["happy\n10", "sad\n13", "none\n1"]
+    page.locator(".choices-of-class").get_by_role("button", name="calm").click()
+    page.locator("#legend .key", has_text="calm").wait_for()
+    assert page.locator("#legend .key").all_inner_texts() == ["happy\n10", "sad\n12", "calm\n1", "none\n1"]
+    ticks.filter(has_text="calm").wait_for()
+    assert not faults
+
+
 def test_a_stroke_on_the_legend_filters_map_list_and_counts_and_back_takes_it_away(open_page):
     page, _ = open_page()
     page.locator("#legend .key", has_text="sad").click()

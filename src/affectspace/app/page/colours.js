@@ -37,15 +37,16 @@ export function hex(parts) {
 }
 
 /**
- * The colours of the values of a category: {names: [{code, name, colour}] with a colour of their own, in the order of the
- * legend, of: Map from code to [r, g, b], others, missing}.
+ * The colours of the values of a category that any item has: {names: [{code, name, colour}] with a colour of their own, in
+ * the order of the legend, more: how many values have none, of: Map from code to [r, g, b], others, missing}.
  *
  * Values that are classes keep the colours of their places among the classes, in every column and every space; ordered
  * classes lie on the ramp. counts: how often each value occurs, by which the most frequent are chosen.
  */
 export function categoryColours(values, counts, classes, ordered, theme) {
   const places = new Map(classes.map((name, place) => [name, place]));
-  const known = values.map((name, code) => ({ code, name, place: places.get(name) ?? -1 }));
+  const all = values.map((name, code) => ({ code, name, place: places.get(name) ?? -1 }));
+  const known = all.filter((each) => counts[each.code] > 0); // a class that no item has is one that it may be given
   const asClasses = known.length > 0 && known.every((each) => each.place >= 0);
   const colours = new Map();
   let named;
@@ -56,11 +57,12 @@ export function categoryColours(values, counts, classes, ordered, theme) {
     named = [...known].sort((a, b) => a.place - b.place);
     for (const each of named) colours.set(each.code, rgb(CLASS_COLOURS[theme][each.place]));
   } else {
-    named = [...known].sort((a, b) => (counts[b.code] ?? 0) - (counts[a.code] ?? 0) || a.code - b.code).slice(0, MOST);
+    named = [...known].sort((a, b) => counts[b.code] - counts[a.code] || a.code - b.code).slice(0, MOST);
     named.forEach((each, place) => colours.set(each.code, rgb(CLASS_COLOURS[theme][place])));
   }
   return {
     names: named.map(({ code, name }) => ({ code, name, colour: hex(colours.get(code)) })),
+    more: known.length - named.length,
     of: colours,
     others: rgb(OTHERS[theme]),
     missing: rgb(MISSING[theme]),

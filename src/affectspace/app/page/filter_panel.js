@@ -46,7 +46,9 @@ function part(app, told) {
 }
 
 function ticks(body, column, set, filterNow) {
-  const find = column.values.length > FIRST ? el("input", { type: "search", class: "find-value", placeholder: `Find among ${count(column.values.length)}`, "aria-label": `Find a value of ${oneLine(column.name)}` }) : null;
+  const held = countValues(column, new Uint8Array(column.codes.length).fill(1));
+  const there = column.values.map((_, code) => code).filter((code) => held[code]); // a value that no item has sorts none out
+  const find = there.length > FIRST ? el("input", { type: "search", class: "find-value", placeholder: `Find among ${count(there.length)}`, "aria-label": `Find a value of ${oneLine(column.name)}` }) : null;
   const lines = el("ul", { class: "ticks" });
   const more = el("button", { type: "button", class: "more", onclick: () => ((all = true), draw(last)) });
   fill(body, find, lines, more);
@@ -60,7 +62,7 @@ function ticks(body, column, set, filterNow) {
     last = view;
     const words = find?.value.trim().toLowerCase() ?? "";
     const counts = countValues(column, without(view, column.name));
-    let codes = column.values.map((_, code) => code).filter((code) => column.values[code].toLowerCase().includes(words));
+    let codes = there.filter((code) => column.values[code].toLowerCase().includes(words));
     const many = codes.length;
     codes = codes.slice(0, all || words ? MOST : FIRST);
     more.hidden = codes.length === many || words !== "";

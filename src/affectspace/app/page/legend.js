@@ -41,7 +41,7 @@ export function makeLegend(app, select, place) {
     const shown = new Set(colouring.names.map((each) => each.code));
     const rest = column.values.filter((_, code) => !shown.has(code));
     const others = rest.reduce((sum, name) => sum + counts[column.values.indexOf(name)], 0) + counts[column.values.length];
-    if (others) lines.push(el("li", { class: "key rest" }, el("i", { class: "dot", style: { background: OTHERS[theme.get()] } }), el("span", { class: "key-name" }, `${count(rest.length || 1)} others`), el("span", { class: "count" }, count(others))));
+    if (others) lines.push(el("li", { class: "key rest" }, el("i", { class: "dot", style: { background: OTHERS[theme.get()] } }), el("span", { class: "key-name" }, `${count(colouring.more || 1)} others`), el("span", { class: "count" }, count(others))));
     if (counts.at(-1)) lines.push(entry({ missing: true }, column.none, MISSING[theme.get()], counts.at(-1)));
     return el("ul", { class: "keys", "aria-label": `Legend of ${oneLine(column.name)}` }, lines);
   }
