@@ -1,7 +1,10 @@
 """Corrections are appended and never changed, whoever writes at once, is killed, or has looked at an old label."""
 
+import errno
 import hashlib
 import json
+import os
+import random
 import subprocess
 import sys
 import threading
@@ -13,7 +16,9 @@ from affectspace.corpora.corrections import (
     FILE,
     CorrectedMeanwhile,
     Correction,
+    NotWritten,
     append_correction,
+    append_corrections,
     now,
     read_corrections,
 )
@@ -84,6 +89,101 @@ def test_only_a_label_that_it_came_with_counts_as_confirmed(path):
     held = read_corrections(path)
     assert set(held.confirmed) == {"a/1"}
     assert set(held.latest) == {"a/2"}
+
+
+def test_many_at_once_are_as_many_one_by_one(path, tmp_path):
+    """Drawn so that many are outdated, take back what is not theirs, or bring back what never was."""
+    draw, other = random.Random(0), tmp_path / "other.jsonl"
+    refused = 0
+    for _ in range(30):
+        many = [
+            correction(f"a/{draw.randrange(3)}", *draw.choices(["", "sad", "angry"], k=2), draw.choice(["ann", "bo"]),
+                       undo=draw.random() < 0.4)
+            for _ in range(draw.randrange(9))
+        ]  # fmt: skip
+        told = [(type(each), str(each)) for each in append_corrections(path, many)]
+        expected = []
+        for each in many:
+            try:
+                append_correction(other, each)
+                expected.append((type(None), "None"))
+            except InputError as error:
+                expected.append((type(error), str(error)))
+        assert told == expected
+        refused += sum(kind is not type(None) for kind, _ in told)
+    assert path.read_bytes() == other.read_bytes()
+    assert 10 < len(read_corrections(path).entries) < 130
+    assert refused > 10
+
+
+def test_many_are_flushed_once_and_none_leave_the_file_alone(path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    assert append_corrections(path, [correction(f"a/{number}") for number in range(50)]) == [None] * 50
+    assert len(flushed) == 1
+    assert append_corrections(path.with_name("none"), []) == []
+    assert not path.with_name("none").exists()
+    append_corrections(path, [correction("a/3")])  # refused: nothing to flush
+    assert len(flushed) == 1
+
+
+def test_where_the_disk_is_full_none_of_many_is_written(path, monkeypatch):
+    append_correction(path, correction())
+    path.write_bytes(path.read_bytes()[:-1])  # a line that is not closed
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(NotWritten, match=r"cannot be written \(No space left on device\)"):
+            append_corrections(path, [correction("a/2"), correction("a/3")])
+    assert path.read_bytes() == before
+
+
+def test_many_that_outgrow_what_a_file_may_hold_are_not_begun(path):
+    append_correction(path, correction())
+    before = path.read_bytes()
+    code = (
+        "import resource, sys; from affectspace.corpora.corrections import *\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "many = [Correction('', 'ann', f'b/{number}', 'sad', 'angry') for number in range(500)]\n"
+        "try: append_corrections(sys.argv[1], many)\n"
+        "except NotWritten: sys.exit(3)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)]).returncode == 3
+    assert path.read_bytes() == before
+
+
+def test_what_is_read_on_is_what_is_read_anew(path):
+    """A file that grows, is left unfinished, cut, edited within, at its size too, and replaced."""
+    append_correction(path, correction())
+    whole = path.read_bytes()
+    line = whole.replace(b"a/1", b"a/2")
+    states = [
+        whole, whole + line, whole + line + b"{", whole + line + b"{}\n" + line, whole + b"\n" + line, whole[:-1],
+        whole[:-1] + line, whole + line, whole.replace(b"ann", b"bob") + line, whole.replace(b"ann", b"bob") + line * 2,
+        b"", line, whole + b"3\n" + line, whole + b"3\n" + line + b"4\n" + line,
+    ]  # fmt: skip
+    known = None
+    for content in states:
+        path.write_bytes(content)
+        known = read_corrections(path, known)
+        anew = read_corrections(path)
+        assert known == anew
+        assert (known.size, known.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    path.unlink()
+    assert read_corrections(path, known).entries == ()
+
+
+def test_lines_that_are_known_are_not_read_again(path):
+    append_corrections(path, [correction(f"a/{number}") for number in range(5)])
+    known = read_corrections(path)
+    append_correction(path, correction("a/7"), known)
+    more = read_corrections(path, known)
+    assert all(one is other for one, other in zip(known.entries, more.entries))
+    assert [entry.item for entry in more.entries[5:]] == ["a/7"]
 
 
 def test_who_looked_at_an_old_label_is_told_who_changed_it(path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from affectspace.corpora import label_studio_answers
 from affectspace.corpora.corpus import Card, Corpus, make_items, make_ratings
 from affectspace.corpora.corrections import FILE, Correction, append_correction, read_corrections
 from affectspace.corpora.label_studio_answers import import_answers, read_answers
@@ -103,6 +104,23 @@ def test_what_somebody_has_corrected_otherwise_meanwhile_is_told(imported):
         "at it again",
     )
     assert len(imported.entries()) == 1
+
+
+def test_what_is_corrected_while_answers_come_in_is_told(imported, monkeypatch):
+    """Somebody writes between the look at the file and the writing."""
+    write = label_studio_answers.append_corrections
+
+    def late(path, *rest):
+        append_correction(path, Correction("2026-11-23T00:00:00Z", "ann", "toy/b", "sad", "calm"))
+        return write(path, *rest)
+
+    monkeypatch.setattr(label_studio_answers, "append_corrections", late)
+    done = imported(task("toy/b", annotation("angry")), task("toy/c", annotation("angry")))
+    assert [each.item for each in done.appended] == ["toy/c"]
+    assert done.conflicts == (
+        "ann has corrected toy/b to 'calm' meanwhile (2026-11-23T00:00:00Z), and not from 'sad'; look at it again",
+    )
+    assert [each.item for each in imported.entries()] == ["toy/b", "toy/c"]
 
 
 def test_who_says_what_was_corrected_meanwhile_confirms_it(imported):

@@ -4,10 +4,11 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
 
 from affectspace.errors import InputError
@@ -20,6 +21,7 @@ __all__ = [
     "Corrections",
     "NotWritten",
     "append_correction",
+    "append_corrections",
     "now",
     "read_corrections",
 ]
@@ -87,12 +89,14 @@ class Corrections:
         entries: every correction.
         unread: numbers, from 1, of lines that are none; a writer that was killed leaves one at most.
         sha256: of the very bytes that these were read from; empty where there is no file.
+        size: how many bytes that were.
     """
 
     path: Path
     entries: tuple[Correction, ...] = ()
     unread: tuple[int, ...] = ()
     sha256: str = ""
+    size: int = 0
 
     @cached_property
     def standing(self) -> Mapping[str, tuple[Correction, ...]]:
@@ -105,11 +109,7 @@ class Corrections:
         """
         held: dict[str, list[Correction]] = {}
         for entry in self.entries:
-            own = held.setdefault(entry.item, [])
-            if not entry.undo:
-                own.append(entry)
-            elif own:
-                own.pop()
+            _hear(held, entry)
         return {item: tuple(own) for item, own in held.items() if own}
 
     @cached_property
@@ -141,8 +141,13 @@ class Corrections:
         }
 
 
-def read_corrections(path: str | Path) -> Corrections:
+def read_corrections(path: str | Path, known: Corrections | None = None) -> Corrections:
     """The corrections of a file; none where there is no file.
+
+    Args:
+        path: of the file.
+        known: what was read of it before. Where the file still begins with these very bytes, only the lines behind them
+            are made corrections of, which is what takes the time; one that was cut, replaced or edited is read anew.
 
     Raises:
         InputError: the file cannot be read, or most of its lines are no corrections.
@@ -158,8 +163,10 @@ def read_corrections(path: str | Path) -> Corrections:
         return Corrections(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); it should hold corrections, a line each") from None
-    entries, unread = [], []
-    for number, line in enumerate(content.split(b"\n"), start=1):
+    if known is None or not _begins_with(content, known):
+        known = Corrections(path)
+    entries, unread = list(known.entries), list(known.unread)
+    for number, line in enumerate(content[known.size :].split(b"\n"), start=1 + content.count(b"\n", 0, known.size)):
         if not line.strip():
             continue
         entry = _entry(line)
@@ -172,13 +179,18 @@ def read_corrections(path: str | Path) -> Corrections:
             f"{path} is no file of corrections: line {unread[0]} is none; a line is JSON with at, by, item, old, new, "
             "why"
         )
-    return Corrections(path, tuple(entries), tuple(unread), hashlib.sha256(content).hexdigest())
+    return Corrections(path, tuple(entries), tuple(unread), hashlib.sha256(content).hexdigest(), len(content))
 
 
-def append_correction(path: str | Path, correction: Correction) -> None:
+def append_correction(path: str | Path, correction: Correction, known: Corrections | None = None) -> None:
     """Write one line behind all others and flush it to the disk; writers wait for each other.
 
     Nothing that was written before is changed, and a line that a killed writer has left unfinished is closed.
+
+    Args:
+        path: of the file.
+        correction: to be written.
+        known: what was read of the file before, as :func:`read_corrections` takes it.
 
     Raises:
         CorrectedMeanwhile: the item's label is no longer ``correction.old``; it names who has changed it, and when.
@@ -193,21 +205,53 @@ def append_correction(path: str | Path, correction: Correction) -> None:
         ...
         affectspace.corpora.corrections.CorrectedMeanwhile: ann has corrected a/1 to 'angry' meanwhile ...
     """
+    (refusal,) = append_corrections(path, [correction], known)
+    if refusal is not None:
+        raise refusal
+
+
+def append_corrections(
+    path: str | Path, corrections: Sequence[Correction], known: Corrections | None = None
+) -> list[InputError | None]:
+    """Write many as :func:`append_correction` writes one: the file is read once and flushed once.
+
+    Each is checked against what the file holds and those before it; one that is refused is left out, and the others are
+    written.
+
+    Args:
+        path: of the file.
+        corrections: to be written, in this order.
+        known: what was read of the file before, as :func:`read_corrections` takes it.
+
+    Returns:
+        Of each what :func:`append_correction` would raise, None where it was written.
+
+    Raises:
+        NotWritten: the file cannot be written to, or the disk is full; then none of them is in it.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), FILE)
+        >>> one, other = Correction("", "ann", "a/1", "sad", "angry"), Correction("", "bo", "a/1", "sad", "happy")
+        >>> refused = append_corrections(path, [one, other])
+        >>> refused[0] is None, type(refused[1]).__name__, len(read_corrections(path).entries)
+        (True, 'CorrectedMeanwhile', 1)
+    """
     path = Path(path)
-    line = json_text({name: told for name, told in asdict(correction).items() if name != "undo" or told}) + "\n"
+    if not corrections:
+        return []
     try:
-        with open(path, "ab+") as file:
+        with open(path, "ab+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            _refuse_outdated(read_corrections(path), correction)
-            if (size := os.fstat(file.fileno()).st_size) and os.pread(file.fileno(), 1, size - 1) != b"\n":
-                line = "\n" + line
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+            refused = _refusals(read_corrections(path, known), corrections)
+            lines = [_line(each) for each, refusal in zip(corrections, refused) if refusal is None]
+            if lines:
+                _write(file, "".join(lines).encode())
     except OSError as error:
         raise NotWritten(
             f"{path} cannot be written ({error.strerror}); let corrections be written to it, or name another file"
         ) from None
+    return refused
 
 
 def now() -> str:
@@ -215,23 +259,79 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _refuse_outdated(known: Corrections, correction: Correction) -> None:
-    last = next((entry for entry in reversed(known.entries) if entry.item == correction.item), None)
+def _hear(held: dict[str, list[Correction]], entry: Correction) -> None:
+    """Let one more be said of its item: a judgement joins those that stand, one that is taken back leaves them."""
+    own = held.setdefault(entry.item, [])
+    if not entry.undo:
+        own.append(entry)
+    elif own:
+        own.pop()
+
+
+def _begins_with(content: bytes, known: Corrections) -> bool:
+    """Whether these bytes begin with all that was known, lines that were whole."""
+    if not 0 < known.size <= len(content) or content[known.size - 1 : known.size] != b"\n":
+        return False
+    return hashlib.sha256(memoryview(content)[: known.size]).hexdigest() == known.sha256
+
+
+def _refusals(known: Corrections, corrections: Sequence[Correction]) -> list[InputError | None]:
+    """Of each what is against it, after those before it that nothing is against."""
+    last = {entry.item: entry for entry in known.entries}
+    held = {item: list(own) for item, own in known.standing.items()}
+    refused: list[InputError | None] = []
+    for correction in corrections:
+        refusal = _outdated(correction, last.get(correction.item), held.get(correction.item, []))
+        refused.append(refusal)
+        if refusal is None:
+            last[correction.item] = correction
+            _hear(held, correction)
+    return refused
+
+
+def _outdated(correction: Correction, last: Correction | None, held: Sequence[Correction]) -> InputError | None:
+    """What is against a correction.
+
+    Args:
+        correction: to be written.
+        last: what was said of its item last.
+        held: the judgements of its item that stand.
+    """
     if last is not None and last.new != correction.old:
-        raise CorrectedMeanwhile(
+        return CorrectedMeanwhile(
             f"{last.by or 'somebody'} has corrected {correction.item} to {last.new or 'no class'!r} meanwhile "
             f"({last.at}), and not from {correction.old!r}; look at it again"
         )
-    if correction.undo:
-        held = known.standing.get(correction.item, ())
-        if not held or held[-1].by != correction.by:
-            by = f"the last is {held[-1].by}'s, of {held[-1].at}" if held else "there is none"
-            raise CorrectedMeanwhile(f"{correction.item} has no correction of {correction.by}'s to take back; {by}")
-        if correction.new != held[-1].old:
-            raise InputError(
-                f"to take back the last correction of {correction.item} brings {held[-1].old!r} back, "
-                f"and not {correction.new!r}"
-            )
+    if not correction.undo:
+        return None
+    if not held or held[-1].by != correction.by:
+        by = f"the last is {held[-1].by}'s, of {held[-1].at}" if held else "there is none"
+        return CorrectedMeanwhile(f"{correction.item} has no correction of {correction.by}'s to take back; {by}")
+    if correction.new != held[-1].old:
+        return InputError(
+            f"to take back the last correction of {correction.item} brings {held[-1].old!r} back, "
+            f"and not {correction.new!r}"
+        )
+    return None
+
+
+def _line(correction: Correction) -> str:
+    return json_text({name: told for name, told in asdict(correction).items() if name != "undo" or told}) + "\n"
+
+
+def _write(file: FileIO, lines: bytes) -> None:
+    """Put lines behind all others and flush them to the disk; where that fails, the file is as it was."""
+    size = os.fstat(file.fileno()).st_size
+    if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+        lines = b"\n" + lines
+    rest = memoryview(lines)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        os.ftruncate(file.fileno(), size)
+        raise
 
 
 def _entry(line: bytes) -> Correction | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.corpora.corpus import Corpus
-from affectspace.corpora.corrections import CorrectedMeanwhile, Correction, append_correction, now, read_corrections
+from affectspace.corpora.corrections import Correction, append_corrections, now, read_corrections
 from affectspace.corpora.label_studio_tasks import ANSWER, NONE_OF_THESE
 from affectspace.errors import InputError
 from affectspace.labels.naming import class_of, led, lookup_of
@@ -139,10 +139,11 @@ def import_answers(answers: Answers, corpus: Corpus, file: str | Path) -> Import
             skipped[f"{answer.chosen!r} is no class of this corpus"] += 1
         else:
             usable.setdefault(answer.item, []).append(answer)
+    known = read_corrections(file)
     before: dict[str, list[Correction]] = {}
-    for entry in read_corrections(file).entries:
+    for entry in known.entries:
         before.setdefault(entry.item, []).append(entry)
-    appended, conflicts, already = [], [], 0
+    wanted, conflicts, already = [], [], 0
     for item, given in usable.items():
         given = sorted(given, key=lambda each: (each.at, each.by))
         if len({each.chosen for each in given}) > 1:
@@ -150,21 +151,26 @@ def import_answers(answers: Answers, corpus: Corpus, file: str | Path) -> Import
             conflicts.append(f"{item}: the annotators disagree: {said}; let one of them look again")
             continue
         for answer in given:
-            found = _append(answer, before.setdefault(item, []), Path(file))
+            found = _correction(answer, before.setdefault(item, []))
             if isinstance(found, Correction):
-                appended.append(found)
+                wanted.append(found)
+                before[item].append(found)
             elif found:
                 conflicts.append(found)
             else:
                 already += 1
-    return Imported(tuple(appended), already, tuple(conflicts), dict(skipped))
+    refused = append_corrections(file, wanted, known)
+    appended = tuple(each for each, refusal in zip(wanted, refused) if refusal is None)
+    conflicts += [str(refusal) for refusal in refused if refusal is not None]  # corrected since the file was read
+    return Imported(appended, already, tuple(conflicts), dict(skipped))
 
 
-def _append(answer: Answer, entries: list[Correction], file: Path) -> Correction | str | None:
-    """What was written, a sentence where somebody else has said otherwise, None where it was written before.
+def _correction(answer: Answer, entries: list[Correction]) -> Correction | str | None:
+    """What is to be written, a sentence where somebody else has said otherwise, None where it was written before.
 
     Args:
-        entries: of the item until now; what is written joins them.
+        answer: of one annotator.
+        entries: of the item until now.
     """
     own = [entry for entry in entries if entry.by == answer.by and entry.why == WHY]
     if own and own[-1].new == answer.chosen:
@@ -177,13 +183,7 @@ def _append(answer: Answer, entries: list[Correction], file: Path) -> Correction
             f"{answer.item}: {answer.by} answered {_named(answer.chosen)} to {_named(answer.seen)}, and "
             f"{last.by or 'somebody'} has corrected it to {_named(last.new)} ({last.at}); look at it again"
         )
-    correction = Correction(answer.at, answer.by, answer.item, holds, answer.chosen, WHY)
-    try:
-        append_correction(file, correction)
-    except CorrectedMeanwhile as error:
-        return str(error)
-    entries.append(correction)
-    return correction
+    return Correction(answer.at, answer.by, answer.item, holds, answer.chosen, WHY)
 
 
 def _answers(task: Mapping[str, Any], data: Mapping[str, Any]) -> list[Answer] | str:
