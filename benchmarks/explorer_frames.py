@@ -85,6 +85,7 @@ def pan(browser: Any, address: str, card: bool) -> str:
     page.add_init_script(COUNTING + (CARD if card else ""))
     began = time.perf_counter()
     page.goto(address)
+    page.wait_for_url(address.split("?")[0])  # to which the address with the token leads
     while not page.evaluate("window.drawn.length"):  # the page's policy lets nothing but its own scripts wait within it
         page.wait_for_timeout(50)
     first = time.perf_counter() - began
