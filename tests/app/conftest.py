@@ -173,11 +173,7 @@ def open_page(browser, home):
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
 
-        def heard(told):  # not every item has a picture: a tile finds out by asking
-            if told.type == "error" and "/api/image/" not in told.location["url"]:
-                faults.append(told.text)
-
-        page.on("console", heard)
+        page.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
         before(page)
         page.goto(f"{home.address}/{hash}")
         page.locator("[data-painter]").first.wait_for()

@@ -48,11 +48,19 @@ def test_the_map_is_drawn_and_told_in_words(open_page):
     assert not faults
 
 
-def test_nothing_is_asked_of_anybody_else(open_page, home):
+def test_nothing_is_asked_of_anybody_else_and_no_media_of_items_that_have_none(open_page, home):
     asked = []
-    page, _ = open_page(before=lambda page: page.on("request", lambda each: asked.append(each.url)))
+    page, faults = open_page("#i=21", before=lambda page: page.on("request", lambda each: asked.append(each.url)))
+    page.locator(".tiles.near .tile").first.wait_for()
     page.get_by_role("tab", name="Sub-classes").click()
     page.locator(".group").first.wait_for()
+    tiles = page.locator(".tile").evaluate_all(
+        "tiles => tiles.map(each => [Number(each.dataset.row), ...['img', '.play', '.worded .sight']"
+        ".map(kind => each.querySelector(kind) !== null)])"
+    )
+    assert {row < 20 for row, *_ in tiles} == {True, False}
+    assert all(told == [row >= 20, row < 20, row < 20 and row % 2 == 1] for row, *told in tiles)
+    assert not faults
     assert asked
     assert all(each.startswith((home.address, "data:", "blob:")) for each in asked)
 
@@ -626,7 +634,8 @@ def test_columns_may_be_named_like_parts_of_an_object(open_page):
         """async () => {
           const { FIRST, fromHash, toHash, withFilter } = await import('/page/state.js');
           const names = ["constructor", "__proto__", "toString"];
-          const untouched = [FIRST.filters, fromHash("").filters, withFilter(FIRST.filters, "a", { low: 1, high: null })];
+          const other = withFilter(FIRST.filters, "a", { low: 1, high: null });
+          const untouched = [FIRST.filters, fromHash("").filters, other];
           let { filters } = FIRST;
           for (const name of names) filters = withFilter(filters, name, { low: 1, high: 2 });
           const back = fromHash(toHash({ ...FIRST, filters })).filters;

@@ -45,7 +45,7 @@ export function makeGalleries(app, place) {
   function section(group, ids) {
     const count = el("span", { class: "faint" }, counted(group.items, "item"));
     const only = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => keep(group.name) }, "Show alone");
-    const tiles = group.rows.map((row) => ({ row, element: makeTile(app, { row, id: ids[row] }) }));
+    const tiles = group.rows.map((row, at) => ({ row, element: makeTile(app, { row, id: ids[row], media: group.media[at] }) }));
     const element = el("section", { class: "group", "aria-label": oneLine(group.name) }, [
       el("div", { class: "group-head" }, el("i", { class: "dot", style: { background: classColour(app, group.label) } }), el("h3", {}, oneLine(group.name)), count, only),
       el("ul", { class: "tiles" }, tiles.map((each) => each.element)),

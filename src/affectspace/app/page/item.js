@@ -174,7 +174,7 @@ export function makeItemPanel(app, place) {
   function nearest() {
     if (!told.nearest.length) return null;
     const tiles = told.nearest.map((each) =>
-      makeTile(app, { row: each.row, id: each.id, colour: each.label === null ? null : classColour(app, each.label), note: `${each.label === null ? "no label" : oneLine(each.label)} · ${short(each.distance)}` }),
+      makeTile(app, { row: each.row, id: each.id, media: each.media, colour: each.label === null ? null : classColour(app, each.label), note: `${each.label === null ? "no label" : oneLine(each.label)} · ${short(each.distance)}` }),
     );
     return el("section", { class: "block" }, el("h3", {}, "Nearest in the space"), el("ul", { class: "tiles near" }, tiles));
   }

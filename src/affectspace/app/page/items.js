@@ -34,7 +34,6 @@ export function makeItems(about) {
   const items = {
     about,
     n: about.items,
-    has: (kind) => about.media.includes(kind),
     told: known,
     /** Where each item lies on the map of a space, x, y, x, y ... */
     points: (space, says = () => {}) =>

@@ -4,9 +4,10 @@ import { el, fill } from "./dom.js";
 import { playButton } from "./player.js";
 import { oneLine, visible } from "./text.js";
 
-/** A tile that opens an item. app: {items, store, say}; told: {row, id, colour, note}. */
+/** A tile that opens an item. app: {items, store, say}; told: {row, id, media, colour, note}; media: which of audio, image and text it has. */
 export function makeTile(app, told) {
-  const { items, store } = app;
+  const { store } = app;
+  const has = (kind) => told.media.includes(kind);
   const name = told.id ? oneLine(told.id) : `item ${told.row}`;
   const sight = el("div", { class: "sight" });
   const caption = el("span", { class: "tile-name" }, [
@@ -19,21 +20,14 @@ export function makeTile(app, told) {
     told.note && el("span", { class: "tile-note" }, told.note),
   ]);
   const tile = el("li", { class: "tile", "data-row": told.row }, open);
-  const sounds = () => tile.append(playButton(told.row, name, app.say));
-  if (items.has("image")) {
-    const other = () => {
-      if (items.has("text")) words(app, told.row, sight, tile);
-      else tile.classList.add("bare");
-    };
-    sight.append(el("img", { src: `/api/image/${told.row}`, alt: "", loading: "lazy", decoding: "async", onerror: () => (fill(sight), other()) }));
-    if (items.has("audio")) sounds();
-  } else if (items.has("text")) {
-    words(app, told.row, sight, tile);
-    if (items.has("audio")) sounds();
-  } else {
-    tile.classList.add("bare");
-    if (items.has("audio")) sounds();
-  }
+  const other = () => {
+    if (has("text")) words(app, told.row, sight, tile);
+    else tile.classList.add("bare");
+  };
+  const gone = () => (fill(sight), other());
+  if (has("image")) sight.append(el("img", { src: `/api/image/${told.row}`, alt: "", loading: "lazy", decoding: "async", onerror: gone }));
+  else other();
+  if (has("audio")) tile.append(playButton(told.row, name, app.say));
   return tile;
 }
 
