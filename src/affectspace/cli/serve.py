@@ -1,6 +1,7 @@
 """``affectspace serve``"""
 
 import gc
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from affectspace.cli.tell import next_commands
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
+SHAPES = "256"  # as many as the layers of a net of pictures have for the batches that are common
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
 
@@ -60,6 +62,8 @@ def serve(
         Print the address as JSON, for machines.
     """
     _refuse_missing()
+    # oneDNN keeps what it has made for each shape, 0.1 MB of it, and packed clips have a new one in every batch.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", SHAPES)
     import torch
     from threadpoolctl import threadpool_limits
 
