@@ -38,7 +38,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/core: pyproject.toml constraints.txt | .venv/bin/python
-	$(PIP) -e .
+	$(PIP) -e ".[explore]"
 	touch $@
 
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
