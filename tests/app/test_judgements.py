@@ -1,8 +1,11 @@
 """What people say is known at once, whoever writes it, and files may come, grow and be cut."""
 
+import os
+
 import pytest
 
 from affectspace.app.judgements import STATES, Judgements
+from affectspace.corpora import corrections
 from affectspace.corpora.corrections import FILE, Correction, NotWritten, append_correction, read_corrections
 from affectspace.errors import InputError
 
@@ -59,9 +62,61 @@ def test_a_file_that_was_cut_is_read_anew(tmp_path):
     files["a"].write_text("")
     held.refresh()
     assert held.label(0) == "sad"
-    assert held.version == 0
+    assert held.version > 2  # so that whoever asks by the last one learns that something has changed
     assert held.since(2) == []
     assert states(held) == [None] * 4
+    held.add(0, "sad", "sad")
+    assert [each["new"] for each in held.since(2)] == ["sad"]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize("more", [b"", b'{"at":"","by":"bo","item":"a/2","old":"happy","new":"sad"}\n'])
+def test_a_file_that_was_edited_is_read_anew(tmp_path, replaced, more):
+    """At its size or grown, in its place or by another file in its place."""
+    held, files = judgements(tmp_path)
+    held.add(0, "sad", "happy")
+    version, edited = held.version, files["a"].read_bytes().replace(b'"happy"', b'"bored"') + more
+    status = files["a"].stat()
+    if replaced:
+        files["a"].rename(tmp_path / "old")
+    files["a"].write_bytes(edited)
+    os.utime(files["a"], ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    held.refresh()
+    assert held.label(0) == "bored"
+    assert held.version > version
+    assert [each["new"] for each in held.since(version)] == ["bored", "sad"][: 1 + bool(more)]
+
+
+def test_only_what_is_new_is_read(tmp_path, monkeypatch):
+    held, files = judgements(tmp_path)
+    for place in range(5):
+        say(files["a"], f"a/{place}", "happy" if place == 2 else "sad", "sad")
+    held.refresh()
+    read = []
+    monkeypatch.setattr(corrections, "_entry", lambda line, entry=corrections._entry: read.append(line) or entry(line))
+    held.add(0, "sad", "happy")
+    assert len(read) == 1
+    assert held.label(0) == "happy"
+
+
+def test_who_asks_while_files_are_read_gets_all_of_the_old(tmp_path):
+    """Readers take no lock, so a refresh changes nothing that they see before its end."""
+    held, files = judgements(tmp_path)
+    held.add(0, "sad", "happy")
+    told = []
+
+    class Asking(dict):
+        def get(self, *item):
+            told.append((held.version, held.label(0), held.label(1), len(held.since(0)), states(held)))
+            return super().get(*item)
+
+    held._rows = Asking(held._rows)
+    say(files["a"], "a/1", "happy", "sad")
+    say(files["a"], "a/2", "happy", "sad")
+    held.refresh()
+    assert len(told) == 3
+    assert all(each == (1, "happy", "happy", 1, ["corrected", None, None, None]) for each in told)
+    assert (held.version, held.label(0), held.label(1)) == (3, "sad", "sad")
 
 
 def test_more_than_was_ever_said_asks_for_all(tmp_path):

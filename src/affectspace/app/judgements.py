@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,27 @@ __all__ = ["STATES", "Judgements"]
 
 STATES = ("corrected", "confirmed", "left out")
 Stamp = tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """All that is known at one moment, so that whoever asks while files are read gets what belongs together.
+
+    Args:
+        stamps: of the files, when they were looked at.
+        told: what they hold.
+        log: every correction of an item that is shown, with its row, in the order in which they became known.
+        begun: the version at which the log begins; a file that no longer holds what it held begins it anew.
+        said: the corrections of each row.
+        states: of each row of which something holds.
+    """
+
+    stamps: Mapping[Path, Stamp] = field(default_factory=dict)
+    told: Mapping[Path, Corrections] = field(default_factory=dict)
+    log: Sequence[tuple[int, Correction]] = ()
+    begun: int = 0
+    said: Mapping[int, Sequence[Correction]] = field(default_factory=dict)
+    states: Mapping[int, str] = field(default_factory=dict)
 
 
 class Judgements:
@@ -48,11 +69,7 @@ class Judgements:
         self._rows = {item: row for row, item in enumerate(self._ids)}
         self._files, self.by = files, by
         self._lock = threading.Lock()
-        self._stamps: dict[Path, Stamp] = {}
-        self._told: dict[Path, Corrections] = {}
-        self._log: list[tuple[int, Correction]] = []
-        self._said: dict[int, list[Correction]] = {}
-        self._states: dict[int, str] = {}
+        self._known = _Known()
         self.refresh()
 
     @property
@@ -62,8 +79,9 @@ class Judgements:
 
     @property
     def version(self) -> int:
-        """How many corrections of these items are known; it grows with each."""
-        return len(self._log)
+        """A number that grows with each correction of these items, and when a file was cut or edited."""
+        known = self._known
+        return known.begun + len(known.log)
 
     def refresh(self) -> None:
         """Read what has been written since, by whomever.
@@ -76,7 +94,7 @@ class Judgements:
 
     def label(self, row: int) -> str:
         """What holds of an item now; empty where it has no label, or was left out."""
-        said = self._said.get(row)
+        said = self._known.said.get(row)
         return said[-1].new if said else self._labels[row]
 
     def row(self, item: str) -> int:
@@ -91,23 +109,25 @@ class Judgements:
 
     def history(self, row: int) -> list[Correction]:
         """All that was said of an item, in its order."""
-        return list(self._said.get(row, ()))
+        return list(self._known.said.get(row, ()))
 
     def states(self) -> np.ndarray:
         """``(items,)`` int32, the place in :data:`STATES` of what was done to an item, -1 where nothing holds."""
         found = np.full(len(self._ids), -1, np.int32)
-        for row, state in self._states.items():
+        for row, state in self._known.states.items():
             found[row] = STATES.index(state)
         return found
 
     def changed(self) -> Mapping[int, str]:
         """The label that holds of every item that somebody has judged."""
-        return {row: said[-1].new for row, said in self._said.items()}
+        return {row: said[-1].new for row, said in self._known.said.items()}
 
     def since(self, version: int) -> list[dict[str, Any]]:
-        """What was said behind the first ``version`` corrections, each with the row of its item."""
-        known = self._log[version:] if 0 <= version <= len(self._log) else self._log
-        return [{"row": row, **asdict(entry)} for row, entry in known]
+        """What has become known since ``version``, each with the row of its item; all, where that was never one."""
+        known = self._known
+        place = version - known.begun
+        log = known.log[place:] if 0 <= place <= len(known.log) else known.log
+        return [{"row": row, **asdict(entry)} for row, entry in log]
 
     def add(self, row: int, old: str, new: str, why: str = "", undo: bool = False) -> Correction:
         """Write what somebody says of an item.
@@ -134,14 +154,14 @@ class Judgements:
         entry = Correction(now(), self.by, self._ids[row], old, new, why, undo)
         with self._lock:
             self._refresh()
-            if not self._said.get(row) and old != self._labels[row]:
+            if not self._known.said.get(row) and old != self._labels[row]:
                 raise CorrectedMeanwhile(
                     f"the label of {self._ids[row]} is {self._labels[row]!r}, and not {old!r}; look at it again"
                 )
             if path == self._files:  # a corpus that was moved away is not begun anew where it was
                 with contextlib.suppress(OSError):  # then the file cannot be written either, which is told
                     path.parent.mkdir(parents=True, exist_ok=True)
-            append_correction(path, entry)
+            append_correction(path, entry, self._known.told.get(path))
             self._refresh()
         return entry
 
@@ -157,16 +177,19 @@ class Judgements:
         return self._files[corpus]
 
     def _refresh(self) -> None:
-        stamps = {path: _stamp(path) for path in self.paths}
-        if stamps == self._stamps:
+        before, stamps = self._known, {path: _stamp(path) for path in self.paths}
+        if stamps == before.stamps:
             return
         told = {
-            path: self._told[path] if stamps[path] == self._stamps.get(path, ()) else read_corrections(path)
+            path: before.told[path]
+            if stamps[path] == before.stamps.get(path, ())
+            else read_corrections(path, before.told.get(path))
             for path in stamps
         }
-        known = {path: len(each.entries) for path, each in self._told.items()}
-        if any(len(each.entries) < known.get(path, 0) for path, each in told.items()):  # somebody has cut a file
-            self._log, known = [], {}
+        known = {path: len(each.entries) for path, each in before.told.items()}
+        log, begun = list(before.log), before.begun
+        if any(told[path].entries[: known[path]] != each.entries for path, each in before.told.items()):
+            log, begun, known = [], begun + len(log) + 1, {}  # somebody has cut or edited a file
         said: dict[int, list[Correction]] = {}
         states: dict[int, str] = {}
         for path, each in told.items():
@@ -175,15 +198,14 @@ class Judgements:
                     continue
                 said.setdefault(row, []).append(entry)
                 if place >= known.get(path, 0):
-                    self._log.append((row, entry))
+                    log.append((row, entry))
             for item, entry in each.latest.items():
                 if item in self._rows:
                     states[self._rows[item]] = "corrected" if entry.new else "left out"
             for item in each.confirmed:
                 if item in self._rows:
                     states[self._rows[item]] = "confirmed"
-        # Whoever asks meanwhile sees all of the old or all of the new.
-        self._told, self._said, self._states, self._stamps = told, said, states, stamps
+        self._known = _Known(stamps, told, log, begun, said, states)  # at once: whoever asks meanwhile has no lock
 
 
 def _stamp(path: Path) -> Stamp:
