@@ -55,6 +55,16 @@ def test_what_is_taken_back_is_in_the_log_and_in_no_state(tmp_path):
     assert [each["undo"] for each in held.since(0)] == [False, True]
 
 
+def test_an_item_without_a_label_that_is_given_one_and_left_out_is_left_out(tmp_path):
+    held, _ = judgements(tmp_path)
+    held.add(2, "", "sad")
+    held.add(2, "sad", "")
+    assert (held.label(2), states(held)[2]) == ("", "left out")
+    held.add(2, "", "sad", undo=True)
+    held.add(2, "sad", "", undo=True)
+    assert (held.label(2), states(held)[2]) == ("", None)
+
+
 def test_a_file_that_was_cut_is_read_anew(tmp_path):
     held, files = judgements(tmp_path)
     held.add(0, "sad", "happy")

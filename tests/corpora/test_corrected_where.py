@@ -108,6 +108,13 @@ def test_what_was_brought_back_counts_as_looked_at(toy):
     assert (found.corrected, found.confirmed, found.of) == (1, 1, 2)
 
 
+def test_an_item_without_a_label_that_is_of_no_class_is_left_out_and_not_confirmed():
+    made = corpus({"id": list("ab"), "label": [None, "sad"]})
+    found = corrected_where(made, said(("a", "", ""), ("b", "sad", "sad")))
+    assert (found.corrected, found.left_out, found.confirmed) == (1, 1, 1)
+    assert found.changes == ((NONE, LEFT_OUT, 1),)
+
+
 def test_nothing_was_corrected(toy):
     for none in (said(), judged([], [0, 1])):
         found = corrected_where(toy, none)

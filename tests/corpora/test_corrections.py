@@ -91,6 +91,18 @@ def test_only_a_label_that_it_came_with_counts_as_confirmed(path):
     assert set(held.latest) == {"a/2"}
 
 
+def test_an_item_without_a_label_is_left_out_and_never_confirmed(path):
+    """Given a class and then left out, or found to be of none at once; taken back, it is as nobody had seen it."""
+    append_correction(path, correction("a/1", "", "sad"))
+    append_correction(path, correction("a/1", "sad", "", by="bo"))
+    append_correction(path, correction("a/2", "", ""))
+    append_correction(path, correction("a/3", "", "sad"))
+    append_correction(path, correction("a/3", "sad", "", undo=True))
+    held = read_corrections(path)
+    assert {item: (entry.old, entry.new) for item, entry in held.latest.items()} == {"a/1": ("", ""), "a/2": ("", "")}
+    assert not held.confirmed
+
+
 def test_many_at_once_are_as_many_one_by_one(path, tmp_path):
     """Drawn so that many are outdated, take back what is not theirs, or bring back what never was."""
     draw, other = random.Random(0), tmp_path / "other.jsonl"

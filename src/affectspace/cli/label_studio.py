@@ -128,7 +128,7 @@ def import_annotations(
     opened = open_corpus(corpus, adapter)
     file = corrections or opened.root / FILE
     done = import_answers(answers, opened, file)
-    confirmed = sum(each.old == each.new for each in done.appended)
+    confirmed = sum(each.old == each.new != "" for each in done.appended)
     skipped = {"tasks": dict(answers.skipped), "answers": dict(done.skipped)}
     if as_json:
         told = {"file": str(file), "tasks": answers.tasks, "answers": len(answers.answers)}

@@ -109,7 +109,7 @@ def corrected_where(corpus: Corpus, corrections: Corrections) -> Clusters:
         if entry.item.startswith(f"{corpus.name}/")
     }
     here = {item: entry for item, entry in told.items() if item in items.index}
-    changed = {item: entry for item, entry in here.items() if entry.new != entry.old}
+    changed = {item: entry for item, entry in here.items() if entry.item in corrections.latest}
     seen = pd.Series({item: entry.old for item, entry in here.items()}, dtype="string")
     looked_at = len(changed) < len(here)
     chosen = items.loc[list(here)] if looked_at else items

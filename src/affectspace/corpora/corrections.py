@@ -114,31 +114,35 @@ class Corrections:
 
     @cached_property
     def latest(self) -> Mapping[str, Correction]:
-        """What holds of each item: its last judgement, unless that has brought back what the first one found.
+        """What holds of each item: its last judgement, unless that has brought back the label that the first one found.
 
-        ``old`` is then the label as it was before anybody corrected it.
+        ``old`` is then the label as it was before anybody corrected it. An item that is left out is among them though
+        it had no label before: whoever looked at it has found none of the classes, which is more than not knowing.
 
         Example:
             >>> back = [Correction("", "ann", "a/1", "sad", "angry"), Correction("", "bo", "a/1", "angry", "sad")]
             >>> Corrections(Path(FILE), tuple(back)).latest
             {}
         """
-        return {
-            item: replace(own[-1], old=own[0].old) for item, own in self.standing.items() if own[-1].new != own[0].old
-        }
+        return {item: entry for item, entry in self._last.items() if entry.new != entry.old or not entry.new}
 
     @cached_property
     def confirmed(self) -> Mapping[str, Correction]:
         """Items that somebody has looked at and whose label is what it was before, ``old`` and ``new`` alike.
+
+        One without a label has nothing that could be confirmed.
 
         Example:
             >>> said = (Correction("", "ann", "a/1", "sad", "sad"), Correction("", "bo", "a/2", "sad", "angry"))
             >>> list(Corrections(Path(FILE), said).confirmed)
             ['a/1']
         """
-        return {
-            item: replace(own[-1], old=own[0].old) for item, own in self.standing.items() if own[-1].new == own[0].old
-        }
+        return {item: entry for item, entry in self._last.items() if entry.new == entry.old and entry.new}
+
+    @cached_property
+    def _last(self) -> Mapping[str, Correction]:
+        """The last judgement of each item that stands, ``old`` what the first one found."""
+        return {item: replace(own[-1], old=own[0].old) for item, own in self.standing.items()}
 
 
 def read_corrections(path: str | Path, known: Corrections | None = None) -> Corrections:
