@@ -96,6 +96,25 @@ def test_annotators_who_disagree_are_told_and_nothing_is_written(imported):
     assert imported.entries() == ()
 
 
+@pytest.mark.parametrize("ids", [(5, 6), (None, None)])
+def test_annotators_without_a_name_are_kept_apart(imported, ids):
+    one, other = [annotation(chosen, by=None, id=id) for chosen, id in zip(("angry", "sad"), ids)]
+    for tasks in ([task("toy/b", one, other)], [task("toy/b", one), task("toy/b", other)]):
+        assert imported(*tasks).conflicts == (
+            "toy/b: the annotators disagree: somebody 'angry', somebody 'sad'; let one of them look again",
+        )
+    assert imported.entries() == ()
+
+
+def test_an_annotation_without_a_name_that_was_changed_is_one(imported):
+    first = annotation("angry", by=None, id=5)
+    changed = annotation("sad", by=None, id=5, at="2026-11-24T01:00:00Z")
+    assert [(each.by, each.new) for each in imported(task("toy/b", first)).appended] == [("", "angry")]
+    done = imported(task("toy/b", first), task("toy/b", changed))
+    assert [(each.by, each.old, each.new) for each in done.appended] == [("", "angry", "sad")]
+    assert imported(task("toy/b", changed)).already == 1
+
+
 def test_what_somebody_has_corrected_otherwise_meanwhile_is_told(imported):
     append_correction(imported.path, Correction("2026-11-23T00:00:00Z", "ann", "toy/b", "sad", ""))
     done = imported(task("toy/b", annotation("angry")))
@@ -185,6 +204,15 @@ def test_json_min_says_the_same(tmp_path):
         ("toy/b", "user 7", "sad", "angry")
     ]
     assert sum(found.skipped.values()) == 2
+
+
+def test_rows_of_json_min_without_a_name_are_kept_apart(tmp_path):
+    """Both are of one task, whose id they bear."""
+    rows = [{"item": "toy/b", "id": 1, "answer": answer, "annotation_id": 8} for answer in ("angry", "sad", "sad")]
+    rows[2]["annotation_id"] = 9
+    (tmp_path / "min.json").write_text(json.dumps([{**row, "created_at": "2026-11-23T01:02:03Z"} for row in rows]))
+    found = read_answers(tmp_path / "min.json").answers
+    assert [(each.chosen, each.annotation) for each in found] == [("sad", "8"), ("sad", "9")]
 
 
 @pytest.mark.parametrize(

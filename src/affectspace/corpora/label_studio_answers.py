@@ -27,10 +27,11 @@ class Answer:
 
     Args:
         at: when, in UTC, as a correction has it.
-        by: who: an e-mail address, else ``"user 3"``.
+        by: who: an e-mail address, else ``"user 3"``; empty where that is not told.
         item: ``corpus/id``.
         seen: the label that was shown, empty where there was none.
         chosen: a class, empty for none of them.
+        annotation: its id, by which annotators without a name are kept apart; empty where it has none.
     """
 
     at: str
@@ -38,6 +39,7 @@ class Answer:
     item: str
     seen: str
     chosen: str
+    annotation: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Answers:
     """All answers of an export.
 
     Args:
-        answers: the last one of each annotator to each item.
+        answers: the last one of each annotator to each item; annotations without a name are each of an annotator.
         tasks: how many tasks there are.
         skipped: reason -> how many tasks have no answer for it.
         told: every label that the tasks have shown or suggested.
@@ -94,9 +96,9 @@ def read_answers(path: str | Path) -> Answers:
         raise InputError(f"{path} is no JSON; in Label Studio export as JSON or JSON-MIN, not as CSV or TSV") from None
     if not isinstance(told, list) or not all(isinstance(task, dict) for task in told):
         raise InputError(f"{path} holds no list of tasks; in Label Studio export as JSON or JSON-MIN")
-    latest: dict[tuple[str, str], Answer] = {}
+    latest: dict[tuple[object, ...], Answer] = {}
     skipped, labels = Counter[str](), set[str]()
-    for task in told:
+    for number, task in enumerate(told):
         data = task.get("data", task)
         data = data if isinstance(data, dict) else {}
         labels |= {str(data[name]) for name in ("label", "suggested") if data.get(name)}
@@ -104,10 +106,12 @@ def read_answers(path: str | Path) -> Answers:
         if isinstance(found, str):
             skipped[found] += 1
             continue
-        for answer in found:
-            before = latest.get((answer.item, answer.by))
+        for place, answer in enumerate(found):
+            nameless = () if answer.by else (answer.annotation or (number, place),)
+            whose = (answer.item, answer.by, *nameless)
+            before = latest.get(whose)
             if before is None or before.at <= answer.at:
-                latest[answer.item, answer.by] = answer
+                latest[whose] = answer
     return Answers(tuple(latest.values()), len(told), dict(skipped), frozenset(labels))
 
 
@@ -147,7 +151,7 @@ def import_answers(answers: Answers, corpus: Corpus, file: str | Path) -> Import
     for item, given in usable.items():
         given = sorted(given, key=lambda each: (each.at, each.by))
         if len({each.chosen for each in given}) > 1:
-            said = ", ".join(f"{each.by} {_named(each.chosen)}" for each in given)
+            said = ", ".join(f"{each.by or 'somebody'} {_named(each.chosen)}" for each in given)
             conflicts.append(f"{item}: the annotators disagree: {said}; let one of them look again")
             continue
         for answer in given:
@@ -180,7 +184,7 @@ def _correction(answer: Answer, entries: list[Correction]) -> Correction | str |
     if holds not in {*seen, answer.chosen}:
         last = entries[-1]
         return (
-            f"{answer.item}: {answer.by} answered {_named(answer.chosen)} to {_named(answer.seen)}, and "
+            f"{answer.item}: {answer.by or 'somebody'} answered {_named(answer.chosen)} to {_named(answer.seen)}, and "
             f"{last.by or 'somebody'} has corrected it to {_named(last.new)} ({last.at}); look at it again"
         )
     return Correction(answer.at, answer.by, answer.item, holds, answer.chosen, WHY)
@@ -191,7 +195,8 @@ def _answers(task: Mapping[str, Any], data: Mapping[str, Any]) -> list[Answer] |
     if not data.get("item"):
         return NO_ITEM
     if "data" not in task:  # JSON-MIN: an answer a row, its annotator beside it
-        task = {"annotations": [{**task, "completed_by": task.get("annotator"), "chosen": task.get(ANSWER)}]}
+        own = {"id": task.get("annotation_id"), "completed_by": task.get("annotator"), "chosen": task.get(ANSWER)}
+        task = {"annotations": [{**task, **own}]}
     annotations = _list(task.get("annotations", task.get("completions")))
     found, why = [], NOT_YET
     for annotation in annotations:
@@ -204,7 +209,9 @@ def _answers(task: Mapping[str, Any], data: Mapping[str, Any]) -> list[Answer] |
             _who(annotation.get("completed_by")),
             _when(annotation.get("updated_at") or annotation.get("created_at")),
         )
-        found.append(Answer(at, by, str(data["item"]), str(data.get("label") or ""), new))
+        name = annotation.get("id")
+        seen = str(data.get("label") or "")
+        found.append(Answer(at, by, str(data["item"]), seen, new, "" if name is None else str(name)))
     return found or why
 
 
