@@ -68,7 +68,7 @@ def test_a_job_that_kills_its_process_thrice_is_given_up_after_all_others(done):
     )
     assert told["leaver"].error == "its process was ended 3 times with exit code 7"
     assert told["failing"].error == "so it is", "which is no reason to do it again"
-    # They are tried again when all others have begun, of which one may be under way beside them for as long as it takes.
+    # They are tried again when all others have begun, of which one may be under way beside them.
     assert set(list(told)[-3:]) >= {"killer", "leaver"}
     assert (told["killer"].code, told["run-0"].code) == (1, 0)
 
