@@ -2,12 +2,14 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("wandb")
 
-from affectspace.trackers import open_tracker, track
+from affectspace.files import held
+from affectspace.trackers import open_tracker, track, wandb_runs
 
 
 @pytest.fixture
@@ -86,9 +88,23 @@ def test_telling_again_writes_only_what_has_changed_and_keeps_one_run(begin, tel
     assert told["run"].run_id == first.name.rpartition("-")[2]
 
 
-def test_only_an_explicit_wish_goes_online(begin, place, monkeypatch):
-    from affectspace.trackers import wandb_runs
+def test_what_killed_writers_have_left_is_swept_and_who_writes_goes_on(begin, place, monkeypatch):
+    killed, alive = place / ".wandb.a.partial", place / ".wandb.b.partial"
+    (killed / "wandb").mkdir(parents=True)
+    (killed / ".lock").touch()
+    seen = []
+    monkeypatch.setattr(wandb_runs.wandb, "init", lambda **how: seen.append(Path(how["dir"])) or _end())
 
+    def _end():
+        raise KeyboardInterrupt
+
+    with held(alive, "in use"), pytest.raises(KeyboardInterrupt):
+        track([begin().epochs(1).path], open_tracker("wandb", place))
+    assert len(seen) == 1
+    assert list(place.iterdir()) == [alive]
+
+
+def test_only_an_explicit_wish_goes_online(begin, place, monkeypatch):
     class Asked(Exception):
         pass
 

@@ -1,15 +1,18 @@
 """W&B: runs that are written offline and stay on this machine until somebody syncs them; online only where asked."""
 
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
-from affectspace.files import json_text, sha256, write_text
+from affectspace.files import held, in_use, json_text, sha256, write_text
 from affectspace.trackers.names import cut
 from affectspace.trackers.record import Record
 
@@ -53,8 +56,7 @@ class WandbRuns:
         told = [sent] if self.online else [path / TOLD for path in before[-1:]]
         if any(path.is_file() and path.read_text(encoding="utf-8") == digest for path in told):
             return
-        aside = Path(tempfile.mkdtemp(prefix=".wandb.", suffix=".partial", dir=self.folder))
-        try:
+        with _aside(self.folder) as aside:
             self._log(record, aside)
             if self.online:
                 write_text(sent, digest)
@@ -64,8 +66,6 @@ class WandbRuns:
             for path in before:
                 shutil.rmtree(path)
             written.rename(self.folder / written.name)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
     def _log(self, record: Record, aside: Path) -> None:
         settings = wandb.Settings(
@@ -92,6 +92,24 @@ class WandbRuns:
             kept = shutil.copy(path, run.dir)  # a link, which is what save makes of other files, would end with the run
             run.save(kept, base_path=run.dir, policy="now")
         run.finish(exit_code=1 if record.state == "failed" else 0)
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """A folder to write in that is gone in the end, as are those of writers that were killed; others write on."""
+    with ExitStack() as stack:
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX)  # nobody sweeps between the making of a folder and its lock
+            for leftover in folder.glob(".wandb.*.partial"):
+                if not in_use(leftover):
+                    shutil.rmtree(leftover, ignore_errors=True)
+            aside = Path(tempfile.mkdtemp(prefix=".wandb.", suffix=".partial", dir=folder))
+            stack.callback(shutil.rmtree, aside, ignore_errors=True)
+            stack.enter_context(held(aside, f"{aside} is in use"))
+        finally:
+            os.close(place)
+        yield aside
 
 
 def _config(record: Record) -> dict[str, Any]:
