@@ -1,5 +1,7 @@
 """Event files, read back by TensorBoard itself."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 from tensorboard.util import tensor_util
 
+from affectspace.errors import InputError
 from affectspace.trackers import open_tracker, track
 from affectspace.trackers.tensorboard_files import read_events
 from affectspace.training import make_recipe
@@ -113,6 +116,23 @@ def test_half_an_event_of_a_killed_writer_is_cut_off(begin, tell, place, equal):
         assert equal(
             {key: value for key, value in values.items() if not key[0].startswith("final/")}, stored(run.points())
         )
+
+
+def test_a_record_that_is_no_event_is_told(begin, tell, place):
+    run = begin().epochs(1)
+    tell(run.path)
+    (file,) = (place / "mine").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole + struct.pack("<Q", 3) + b"crc!" + b"\xff\xff\xff" + b"crc!")
+    with pytest.raises(InputError) as told:
+        tell(run.path)
+    assert str(told.value) == (
+        f"{file} is damaged: what stands at byte {len(whole):,} is no event; remove the file, and the same command "
+        "writes it anew"
+    )
+    file.unlink()
+    tell(run.path)
+    assert file.read_bytes() == whole
 
 
 def test_runs_of_one_name_have_folders_of_their_own(begin, tell, place):

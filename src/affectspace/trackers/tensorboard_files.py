@@ -20,6 +20,7 @@ try:  # its protocol buffers are made as they are loaded, so that no type checke
     types = import_module("tensorboard.compat.proto.types_pb2")
     STATUS_SUCCESS = import_module("tensorboard.plugins.hparams.api_pb2").STATUS_SUCCESS
     HParamsPluginData = import_module("tensorboard.plugins.hparams.plugin_data_pb2").HParamsPluginData
+    from google.protobuf.message import DecodeError
     from tensorboard.plugins.hparams import metadata as hparams
     from tensorboard.plugins.text import metadata as text
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -70,6 +71,9 @@ def read_events(path: Path) -> tuple[list[Any], int]:
     """The whole events of a file, and where they end: what a killed writer has left behind them is no event.
 
     A record is the length as 8 bytes, 4 of checksum, the event, and 4 of checksum.
+
+    Raises:
+        InputError: a record that is no event.
     """
     content = path.read_bytes()
     events, end = [], 0
@@ -77,7 +81,13 @@ def read_events(path: Path) -> tuple[list[Any], int]:
         (length,) = struct.unpack_from("<Q", content, end)
         if end + 16 + length > len(content):
             break
-        events.append(Event.FromString(content[end + 12 : end + 12 + length]))
+        try:
+            events.append(Event.FromString(content[end + 12 : end + 12 + length]))
+        except DecodeError:
+            raise InputError(
+                f"{path} is damaged: what stands at byte {end:,} is no event; remove the file, and the same command "
+                "writes it anew"
+            ) from None
         end += 16 + length
     return events, end
 
