@@ -59,6 +59,27 @@ def test_json_tells_machines_what_was_written_and_how_well_it_agrees(run, finish
     assert open_torch_export(Path("own.pt2"))[1]["classes"] == told["classes"]
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e-3])
+def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch, wrong):
+    """NaN is never more than a bound, and is no answer either."""
+
+    def open_wrong(path):
+        ask, about = open_onnx(path)
+
+        def answer(inputs):
+            embedding, probabilities = ask(inputs)
+            return embedding, probabilities + np.float32(wrong)
+
+        return answer, about
+
+    monkeypatch.setattr("affectspace.export.open_onnx", open_wrong)
+    code, out, err = run("export", finished, "--to", "onnx", "--out", "own.onnx")
+    assert (code, err) == (0, "")
+    assert "warning: that is more than 0.0001 of the largest number, so check this file before you rely on it" in out
+    told = json.loads(run("export", finished, "--to", "onnx", "--out", "again.onnx", "--json")[1])
+    assert told["parity"]["within"] is False
+
+
 def test_a_folder_for_the_hub_is_pushed_and_predicts_by_its_name(run, hub, finished, clip):
     code, out, err = run("export", finished, "--to", "hub", "--out", "own-hub", "--push", "tester/own")
     assert code == 0, err
