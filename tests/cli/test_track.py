@@ -1,5 +1,7 @@
 """``affectspace track`` as people type it."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from affectspace.training import make_recipe
@@ -29,6 +31,21 @@ def test_a_run_that_is_not_finished_says_so(run, trained):
     assert code == 0
     assert "duo: 2 epochs, not finished" in out
     assert "note: duo is not finished; when more is trained, the same command adds it" in out
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://ann:secret@host:5000", "open it in a browser: https://host:5000\n"),
+        ("postgresql://ann:secret@host/db", "mlflow server --backend-store-uri postgresql://host/db  # of mlflow"),
+    ],
+)
+def test_what_follows_tells_no_password(run, trained, monkeypatch, uri, shown):
+    monkeypatch.setattr("affectspace.trackers.open_tracker", lambda *args, **how: Mock())
+    code, out, err = run("track", "runs/duo", "--to", "mlflow", "--uri", uri)
+    assert code == 0, err
+    assert shown in out
+    assert "secret" not in out + err
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,13 @@ def test_folds_are_children_and_runs_that_diverged_have_failed(begin, tell, clie
     assert [found[f"whole/fold-0{place}"].info.status for place in (0, 1)] == ["FINISHED", "FAILED"]
 
 
+def test_no_refusal_tells_a_password():
+    with pytest.raises(InputError) as told:
+        open_tracker("mlflow", uri="nonsense://ann:secret@here")
+    assert str(told.value).startswith("MLflow at nonsense://here refuses (")
+    assert "secret" not in str(told.value)
+
+
 def test_a_store_that_cannot_be_used(tmp_path):
     with pytest.raises(
         InputError, match=r"MLflow at nonsense://here refuses \(.*\); name a store that it takes by --uri"

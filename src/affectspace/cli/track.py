@@ -52,6 +52,7 @@ def track(
 
     from affectspace.trackers import open_tracker
     from affectspace.trackers import track as track_runs
+    from affectspace.trackers.address import without_login
 
     tracker = open_tracker(to, out, uri=uri, project=project, online=online)
     try:
@@ -62,10 +63,10 @@ def track(
     if to == "tensorboard":
         next_commands(f"tensorboard --logdir {quoted(place)}")
     elif to == "mlflow":
-        store = uri or f"sqlite:///{place.resolve() / 'mlflow.db'}"
+        store = without_login(uri or f"sqlite:///{place.resolve() / 'mlflow.db'}")
         served = uri is not None and uri.startswith(("http://", "https://"))
         page = f"mlflow server --backend-store-uri {quoted(store)}  # of mlflow itself, see docs/trackers.md"
-        next_commands(f"open it in a browser: {uri}" if served else page)
+        next_commands(f"open it in a browser: {store}" if served else page)
     elif online:
         next_commands("open it in a browser: https://wandb.ai/home")
     else:

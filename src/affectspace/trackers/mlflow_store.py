@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
+from affectspace.trackers.address import login, without_login
 from affectspace.trackers.names import allowed, cut
 from affectspace.trackers.record import Record, same
 
@@ -62,7 +63,8 @@ class MLflowStore:
             found = self.client.get_experiment_by_name(experiment)
             if found is not None and found.lifecycle_stage == "deleted":
                 raise InputError(
-                    f"the experiment {experiment!r} of {uri} is deleted; restore it, or name another by --project"
+                    f"the experiment {experiment!r} of {without_login(uri)} is deleted; restore it, or name another by "
+                    "--project"
                 )
             place = artifacts.resolve().as_uri() if artifacts else None
             self.experiment = (
@@ -142,9 +144,9 @@ class MLflowStore:
         try:
             yield
         except MlflowException as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0].replace(login(self.uri) or "\n", "")
             raise InputError(
-                f"MLflow at {self.uri} refuses ({reason}); name a store that it takes by --uri, such as "
+                f"MLflow at {without_login(self.uri)} refuses ({reason}); name a store that it takes by --uri, such as "
                 "sqlite:///mlflow.db or http://127.0.0.1:5000 where mlflow server runs"
             ) from error
 
