@@ -1,6 +1,7 @@
 """MLflow's local store, read back by its client."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -129,6 +130,21 @@ def test_folds_are_children_and_runs_that_diverged_have_failed(begin, tell, clie
     whole = found["whole"].info.run_id
     assert found["whole/fold-00"].data.tags["mlflow.parentRunId"] == whole
     assert [found[f"whole/fold-0{place}"].info.status for place in (0, 1)] == ["FINISHED", "FAILED"]
+
+
+def test_a_file_that_holds_something_else_at_its_size_is_kept_anew(begin, tell, client, monkeypatch):
+    run = begin().epochs(1).finish()
+    page, sent = run.path / "report.html", []
+    log = MlflowClient.log_artifact
+    monkeypatch.setattr(MlflowClient, "log_artifact", lambda *args: sent.append(Path(args[2]).name) or log(*args))
+    page.write_text("one page")
+    tell(run.path)
+    page.write_text("another.")
+    tell(run.path)
+    tell(run.path)
+    (found,) = runs_of(client)
+    assert Path(client.download_artifacts(found.info.run_id, "report.html")).read_text() == "another."
+    assert sorted(sent) == ["environment.txt", "metrics.json", "recipe.toml", "report.html", "report.html"]
 
 
 def test_no_refusal_tells_a_password():

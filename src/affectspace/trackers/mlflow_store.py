@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
+from affectspace.files import sha256
 from affectspace.trackers.address import login, without_login
 from affectspace.trackers.names import allowed, cut
 from affectspace.trackers.record import Record, same
@@ -33,6 +34,7 @@ except ImportError as error:
     ) from error
 
 ID = "affectspace.run"  # the tag that a run is found again by
+KEPT = "affectspace.kept"  # the tags of what its files held when they were kept
 METRICS, PARAMS = 1000, 100  # of one call, at most
 LONGEST_PARAM, LONGEST_TAG = 6000, 5000  # characters
 STATES = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
@@ -92,7 +94,7 @@ class MLflowStore:
                 if told.tags.get(key) != value:
                     self.client.set_tag(told.run, key, value)
                     told.tags[key] = value
-            self._keep(record.files, told.run)
+            self._keep(record.files, told)
             if told.state != STATES[record.state]:
                 ended = None if record.state == "running" else int(record.told * 1000)
                 told.state = STATES[record.state]
@@ -132,12 +134,15 @@ class MLflowStore:
         for several in _several(params, PARAMS):
             self.client.log_batch(run, params=several)
 
-    def _keep(self, files: Iterable[Path], run: str) -> None:
-        """The run's files, those that are not kept yet or have another size."""
-        there = {each.path: each.file_size for each in self.client.list_artifacts(run)} if files else {}
+    def _keep(self, files: Iterable[Path], told: "_Told") -> None:
+        """The run's files, those that are not kept yet or hold something else: MLflow knows sizes, our tags hashes."""
+        there = {each.path: each.file_size for each in self.client.list_artifacts(told.run)} if files else {}
         for path in files:
-            if there.get(path.name) != path.stat().st_size:
-                self.client.log_artifact(run, str(path))
+            tag, digest = f"{KEPT}.{path.name}.sha256", sha256(path)
+            if there.get(path.name) != path.stat().st_size or told.tags.get(tag) != digest:
+                self.client.log_artifact(told.run, str(path))
+                self.client.set_tag(told.run, tag, digest)  # behind it, so that a killed writer's file is sent again
+                told.tags[tag] = digest
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
