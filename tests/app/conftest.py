@@ -105,9 +105,12 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window, of the machine; nothing is downloaded."""
+    """Chromium without a window, of the machine; nothing is downloaded.
+
+    Of one module, as Playwright keeps an event loop in this thread: while it runs, no other test may start one.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"{CHROMIUM} is no browser; CHROMIUM names one")
