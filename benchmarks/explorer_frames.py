@@ -56,10 +56,10 @@ def serve(items: int, folder: Path) -> str:
     """Start the explorer in a thread; its address."""
     import uvicorn
 
-    from affectspace.app.background import Later
-    from affectspace.app.explored import explore_spaces
-    from affectspace.app.explorer import make_explorer
-    from affectspace.app.scatter_library import scatter_library
+    from affectspace.app.explorer.background import Later
+    from affectspace.app.explorer.explored import explore_spaces
+    from affectspace.app.explorer.routes import make_explorer
+    from affectspace.app.explorer.scatter_library import scatter_library
     from affectspace.space import Space
 
     rng = np.random.default_rng(0)

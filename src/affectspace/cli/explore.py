@@ -19,7 +19,7 @@ from affectspace.errors import InputError
 from affectspace.files import json_text
 
 if TYPE_CHECKING:
-    from affectspace.app.explored import Explored
+    from affectspace.app.explorer.explored import Explored
 
 PORT = 8765
 TRIED = 20  # ports behind it, where nobody has named one
@@ -65,8 +65,8 @@ def explore(
     try:
         import uvicorn
 
-        from affectspace.app.explorer import make_explorer
-        from affectspace.app.scatter_library import scatter_library
+        from affectspace.app.explorer.routes import make_explorer
+        from affectspace.app.explorer.scatter_library import scatter_library
     except ImportError as error:
         raise InputError(
             f'the explorer needs {error.name}, which is not installed: pip install -c constraints.txt ".[explore]"'
@@ -96,7 +96,7 @@ def explore(
 
 def _opened(paths: list[Path], where: tuple[str, ...], corrections: Path | None, by: str, quiet: bool) -> "Explored":
     with working("opening", quiet):
-        from affectspace.app.explored import explore_spaces
+        from affectspace.app.explorer.explored import explore_spaces
         from affectspace.training.frontends import cache_folder
 
         opened = [chosen(paths[0], where), *(chosen(each) for each in paths[1:])]

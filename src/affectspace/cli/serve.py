@@ -67,13 +67,13 @@ def serve(
     import torch
     from threadpoolctl import threadpool_limits
 
-    from affectspace.app.api_key import read_key
-    from affectspace.app.asked import Asked
     from affectspace.app.hosts import loopback_hosts
-    from affectspace.app.limits import Limits
     from affectspace.app.listen import address_of, bound, is_loopback, serve_on
-    from affectspace.app.searched import Searched
-    from affectspace.app.service import make_service
+    from affectspace.app.service.api_key import read_key
+    from affectspace.app.service.asked_model import AskedModel
+    from affectspace.app.service.limits import Limits
+    from affectspace.app.service.routes import make_service
+    from affectspace.app.service.searched_space import SearchedSpace
 
     limits = Limits(
         megabytes=max_megabytes, seconds=max_seconds, pixels=max_pixels, timeout=timeout, waiting=max_waiting
@@ -91,8 +91,8 @@ def serve(
         raise InputError(f"--host {host} is reached by other machines, so give {lacks}; or leave --host out")
     torch.set_num_threads(1)  # items are prepared side by side, and one thread runs small nets as fast as several
     with bound(host, port) as taken, threadpool_limits(1, user_api="blas"):
-        asked = Asked(run)
-        searched = None if space is None else Searched(space, asked)
+        asked = AskedModel(run)
+        searched = None if space is None else SearchedSpace(space, asked)
         address = address_of(taken)
         number = taken.getsockname()[1]
         named = {name for each in allow_host for name in (each.lower(), f"{each.lower()}:{number}")}

@@ -10,8 +10,8 @@ import soundfile
 from PIL import Image
 from starlette.testclient import TestClient
 
-from affectspace.app.asked import Asked
-from affectspace.app.service import make_service
+from affectspace.app.service.asked_model import AskedModel
+from affectspace.app.service.routes import make_service
 from affectspace.corpora import make_synthetic
 from affectspace.training import make_recipe, train
 
@@ -77,7 +77,7 @@ def read(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def ears(heard):
-    return Asked(heard / "run")
+    return AskedModel(heard / "run")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from affectspace.app.api_key import KeyHolders, read_key
+from affectspace.app.service.api_key import KeyHolders, read_key
 from affectspace.errors import InputError
 
 KEY = "0123456789abcdef"

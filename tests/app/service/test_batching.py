@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from affectspace.app.batching import Batching
+from affectspace.app.service.batching import Batching
 
 
 def asked(batching, *raw):

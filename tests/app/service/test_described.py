@@ -10,9 +10,9 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from affectspace.app.asked import Asked
-from affectspace.app.searched import Searched
-from affectspace.app.service import make_service
+from affectspace.app.service.asked_model import AskedModel
+from affectspace.app.service.routes import make_service
+from affectspace.app.service.searched_space import SearchedSpace
 from affectspace.space import Space
 
 # No description can say what is a recording or an item of the space, so what fits it may still be refused.
@@ -31,8 +31,8 @@ def described(request, tmp_path):
     """The description of a service that searches, of each kind of model."""
     run = request.getfixturevalue(request.param) / "run"
     Space.open(run).save(tmp_path / "space.parquet")
-    asked = Asked(run)
-    app = make_service(asked, Searched(tmp_path / "space.parquet", asked))
+    asked = AskedModel(run)
+    app = make_service(asked, SearchedSpace(tmp_path / "space.parquet", asked))
     return schemathesis.openapi.from_asgi("/openapi.json", app, config=SchemathesisConfig.from_str(REFUSED))
 
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from affectspace.app.kinds import kind_of
+from affectspace.app.service.kinds import kind_of
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "RF64"])

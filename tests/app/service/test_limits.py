@@ -5,8 +5,8 @@ import zlib
 
 import pytest
 
-from affectspace.app.limits import Admission, Limits, refuse_picture, refuse_recording, refuse_text
 from affectspace.app.refused import Refused
+from affectspace.app.service.limits import Admission, Limits, refuse_picture, refuse_recording, refuse_text
 from affectspace.errors import InputError
 
 

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 
-from affectspace.app import http_protocol, uploads
+from affectspace.app import http_protocol
 from affectspace.app.http_protocol import Impatient
 from affectspace.app.listen import _Server, address_of, bound, is_loopback
-from affectspace.app.service import make_service
+from affectspace.app.service import uploads
+from affectspace.app.service.routes import make_service
 from affectspace.errors import InputError
 
 

@@ -7,10 +7,10 @@ import re
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
-from affectspace.app import uploads
-from affectspace.app.limits import Admission, Limits
 from affectspace.app.refused import Refused
-from affectspace.app.uploads import Upload, as_file, json_of, received, refuse_other_kind, uploads_of
+from affectspace.app.service import uploads
+from affectspace.app.service.limits import Admission, Limits
+from affectspace.app.service.uploads import Upload, as_file, json_of, received, refuse_other_kind, uploads_of
 
 
 def form(*parts, boundary="x"):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from affectspace.app.explored import explore_spaces
-from affectspace.app.explorer import make_explorer
+from affectspace.app.explorer.explored import explore_spaces
+from affectspace.app.explorer.routes import make_explorer
 from affectspace.corpora.corrections import Correction, append_correction, read_corrections
 from affectspace.errors import InputError
 from affectspace.space import Space

@@ -16,11 +16,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from affectspace.app.access import OwnerOnly
-from affectspace.app.background import Later
-from affectspace.app.explored import SHOWN_OF_SUBCLASS, Explored
+from affectspace.app.explorer.access import OwnerOnly
+from affectspace.app.explorer.background import Later
+from affectspace.app.explorer.explored import SHOWN_OF_SUBCLASS, Explored
+from affectspace.app.explorer.shown_media import Gone
 from affectspace.app.hosts import KnownHosts, loopback_hosts
-from affectspace.app.shown_media import Gone
 from affectspace.corpora.corrections import CorrectedMeanwhile, NotWritten
 from affectspace.errors import InputError, MediaError
 from affectspace.files import json_text
@@ -28,7 +28,7 @@ from affectspace.space.subclasses import SubClasses
 
 __all__ = ["make_explorer"]
 
-PAGE = files("affectspace.app") / "page"
+PAGE = files("affectspace.app.explorer") / "page"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 LARGEST = 16_384  # bytes of a correction
 # Nothing but what this server gives is loaded, nothing inline runs, and no page of others may frame this one.
@@ -169,7 +169,7 @@ def make_explorer(explored: Explored, token: str, port: int, library: Path, once
         token: which the address carries.
         port: that it is served at, which is part of the names that it answers to.
         library: the file of the script that draws points.
-        once: a token that holds for one request, see :class:`~affectspace.app.access.OwnerOnly`.
+        once: a token that holds for one request, see :class:`~affectspace.app.explorer.access.OwnerOnly`.
     """
 
     def page(request: Request) -> Response:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from affectspace.app import scatter_library as module
-from affectspace.app.scatter_library import scatter_library
+from affectspace.app.explorer import scatter_library as module
+from affectspace.app.explorer.scatter_library import scatter_library
 from affectspace.errors import InputError
 
 

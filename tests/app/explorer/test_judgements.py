@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from affectspace.app.judgements import STATES, Judgements
+from affectspace.app.explorer.judgements import STATES, Judgements
 from affectspace.corpora import corrections
 from affectspace.corpora.corrections import FILE, Correction, NotWritten, append_correction, read_corrections
 from affectspace.errors import InputError

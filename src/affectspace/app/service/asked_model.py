@@ -28,7 +28,7 @@ from affectspace.training.predict_files import (
 from affectspace.training.profile import described_all
 from affectspace.training.study_folder import refuse_study
 
-__all__ = ["Asked", "Found", "Prepared", "cores", "together"]
+__all__ = ["AskedModel", "Found", "Prepared", "cores", "together"]
 
 FRAMES = 400_000  # of the padded items that go through the net together
 SECOND = 16_000  # samples
@@ -68,7 +68,7 @@ class Found:
     answer: Answer
 
 
-class Asked:
+class AskedModel:
     """The model of a run, for items that come one after another.
 
     What it says of an item is what ``affectspace predict`` says of the file, to within rounding, whoever is asked about

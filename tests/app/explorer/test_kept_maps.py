@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from affectspace.app import kept_maps as module
-from affectspace.app.kept_maps import kept_maps
+from affectspace.app.explorer import kept_maps as module
+from affectspace.app.explorer.kept_maps import kept_maps
 from affectspace.space import Space
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from affectspace.app import uploads
-from affectspace.app.asked import Asked
-from affectspace.app.batching import Batching
-from affectspace.app.limits import Limits
-from affectspace.app.searched import Searched
+from affectspace.app.service import uploads
+from affectspace.app.service.asked_model import AskedModel
+from affectspace.app.service.batching import Batching
+from affectspace.app.service.limits import Limits
+from affectspace.app.service.searched_space import SearchedSpace
 from affectspace.errors import InputError
 from affectspace.space import Space
 from affectspace.training.predict_files import predict_files
@@ -82,11 +82,11 @@ def test_answers_of_one_request_are_those_of_single_ones(client, make_sound):
 
 
 def test_pictures_and_texts(client, seen, read, make_picture, make_sound):
-    with client(Asked(seen / "run")) as asks:
+    with client(AskedModel(seen / "run")) as asks:
         assert send(asks, "/predict", make_picture(30, 20, "JPEG")).json()["files"][0]["prediction"]
         assert told(send(asks, "/predict", make_sound()), 415).startswith("0.bin is a WAV recording; legal: pictures")
         assert len(send(asks, "/embed", make_picture()).json()["files"][0]["vector"]) == 6
-    with client(Asked(read / "run"), limits=Limits(files=3, characters=20)) as asks:
+    with client(AskedModel(read / "run"), limits=Limits(files=3, characters=20)) as asks:
         found = asks.post("/predict", json={"text": ["w1 w2", "unknown", "w3"]}).json()
         assert [each["file"] for each in found["files"]] == ["w1 w2", "w3"]
         assert found["unread"][0]["reason"].startswith("the text 'unknown' has no vector: none of its 1 words is in")
@@ -144,7 +144,7 @@ def test_no_name_of_a_client_is_ever_opened(client, make_sound, monkeypatch, nam
         opened.append(content)
         return held
 
-    monkeypatch.setattr("affectspace.app.service.as_file", watched)
+    monkeypatch.setattr("affectspace.app.service.routes.as_file", watched)
     body = (
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + name.encode() + b'"\r\n\r\n' + make_sound()
     )
@@ -185,7 +185,7 @@ def test_a_space_is_searched_by_upload_and_by_id(client, heard, ears, tmp_path):
     found = ears.answers([ears.prepare(str(heard / "alva" / path)) for path in items["audio"]])
     vectors = np.stack([each.embedding for each in found])
     Space(pd.DataFrame({"id": ids}), vectors, ears.model.classes).save(tmp_path / "space.parquet")
-    searched = Searched(tmp_path / "space.parquet", ears)
+    searched = SearchedSpace(tmp_path / "space.parquet", ears)
     with client(searched=searched) as asks:
         by_upload = send(asks, "/search?count=4", clips[3]).json()
         assert by_upload["query"] == "0.bin"
@@ -212,18 +212,18 @@ def test_a_space_of_another_model_or_a_broken_one_is_refused(heard, ears, tmp_pa
     path = tmp_path / "space.parquet"
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match="cannot be read as a space"):
-        Searched(path, ears)
+        SearchedSpace(path, ears)
     Space(pd.DataFrame({"id": ["a"]}), np.ones((1, 3)), ()).save(path)
     with pytest.raises(
         InputError, match=r"has 3 dimensions and the model of .* gives 8; embed the items by this model"
     ):
-        Searched(path, ears)
+        SearchedSpace(path, ears)
     known = ears.known
     Space(pd.DataFrame({"id": list(known.ids)}), known.embeddings.astype(np.float32), ()).save(path)
-    assert len(Searched(path, ears)) == len(known)
+    assert len(SearchedSpace(path, ears)) == len(known)
     Space(pd.DataFrame({"id": list(known.ids)}), known.embeddings.astype(np.float32)[::-1] + 1, ()).save(path)
     with pytest.raises(InputError, match="place the same training items elsewhere, so another model has embedded it"):
-        Searched(path, ears)
+        SearchedSpace(path, ears)
 
 
 def test_what_the_model_is_and_whether_it_is_well(client, ears):

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from affectspace.app import shown_media as module
-from affectspace.app.shown_media import ShownMedia, waveform
+from affectspace.app.explorer import shown_media as module
+from affectspace.app.explorer.shown_media import ShownMedia, waveform
 from affectspace.errors import MediaError
 
 RATE = 8000

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affectspace.app.background import Later
-from affectspace.app.columns import Column, columns_of
-from affectspace.app.judgements import STATES, Judgements
-from affectspace.app.kept_maps import kept_maps
-from affectspace.app.shown_media import ShownMedia
+from affectspace.app.explorer.background import Later
+from affectspace.app.explorer.columns import Column, columns_of
+from affectspace.app.explorer.judgements import STATES, Judgements
+from affectspace.app.explorer.kept_maps import kept_maps
+from affectspace.app.explorer.shown_media import ShownMedia
 from affectspace.corpora.corrections import FILE
 from affectspace.neighbours.nearest import Neighbours
 from affectspace.space import Space

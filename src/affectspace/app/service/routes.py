@@ -12,15 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 import affectspace
-from affectspace.app.api_key import KeyHolders
-from affectspace.app.asked import Asked, Found, Prepared
-from affectspace.app.batching import Batching
 from affectspace.app.hosts import KnownHosts
-from affectspace.app.limits import Admission, Limits, refuse_picture, refuse_recording, refuse_text
 from affectspace.app.refused import Refused, answer_json
-from affectspace.app.searched import Searched
-from affectspace.app.service_metrics import CONTENT_TYPE, Measured, ServiceMetrics
-from affectspace.app.service_schemas import (
+from affectspace.app.service.api_key import KeyHolders
+from affectspace.app.service.asked_model import AskedModel, Found, Prepared
+from affectspace.app.service.batching import Batching
+from affectspace.app.service.hear_out import HearOut
+from affectspace.app.service.limits import Admission, Limits, refuse_picture, refuse_recording, refuse_text
+from affectspace.app.service.metrics import CONTENT_TYPE, Measured, ServiceMetrics
+from affectspace.app.service.schemas import (
     Embeddings,
     Fault,
     Health,
@@ -31,8 +31,8 @@ from affectspace.app.service_schemas import (
     json_body,
     texts_body,
 )
-from affectspace.app.unread import HearOut
-from affectspace.app.uploads import FIELD, Upload, as_file, json_of, received, refuse_other_kind, uploads_of
+from affectspace.app.service.searched_space import SearchedSpace
+from affectspace.app.service.uploads import FIELD, Upload, as_file, json_of, received, refuse_other_kind, uploads_of
 from affectspace.errors import InputError
 
 __all__ = ["make_service"]
@@ -54,8 +54,8 @@ FAULTS = {
 
 
 def make_service(
-    asked: Asked,
-    searched: Searched | None = None,
+    asked: AskedModel,
+    searched: SearchedSpace | None = None,
     limits: Limits | None = None,
     hosts: Iterable[str] | None = None,
     key: str | None = None,
@@ -137,7 +137,7 @@ def _add(
 class _Service:
     """What the routes share."""
 
-    def __init__(self, asked: Asked, searched: Searched | None, limits: Limits):
+    def __init__(self, asked: AskedModel, searched: SearchedSpace | None, limits: Limits):
         self.asked, self.searched, self.limits = asked, searched, limits
         self.admission = Admission(limits)
         self.metrics = ServiceMetrics(self.admission)

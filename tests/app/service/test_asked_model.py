@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from affectspace.app.asked import Asked, together
+from affectspace.app.service.asked_model import AskedModel, together
 from affectspace.errors import InputError, MediaError
 from affectspace.training.predict_files import predict_files
 
@@ -28,7 +28,7 @@ def test_answers_are_those_of_predict_alone_and_together(heard, ears):
 
 
 def test_pictures_too(seen):
-    eyes = Asked(seen / "run")
+    eyes = AskedModel(seen / "run")
     paths = [str(seen / f"{number}.png") for number in range(9)]
     items = [eyes.prepare(path) for path in paths]
     expected = predict_files(seen / "run", paths).answers
@@ -38,7 +38,7 @@ def test_pictures_too(seen):
 
 
 def test_texts_have_no_known_items(read):
-    reader = Asked(read / "run")
+    reader = AskedModel(read / "run")
     alone = reader.answers([reader.prepare("w1 w2 w3")])[0]
     both = reader.answers([reader.prepare("w4"), reader.prepare("w1 w2 w3")])[1]
     assert both.embedding == pytest.approx(alone.embedding, abs=1e-6)
@@ -61,6 +61,6 @@ def test_batches_are_of_like_length_and_never_too_much():
 
 def test_what_is_no_model_is_refused(tmp_path, heard):
     with pytest.raises(InputError, match="there is no model in"):
-        Asked(tmp_path)
+        AskedModel(tmp_path)
     with pytest.raises(InputError, match="there is no model in"):
-        Asked(heard / "alva")
+        AskedModel(heard / "alva")

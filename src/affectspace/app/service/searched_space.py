@@ -5,20 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from affectspace.app.asked import Asked
 from affectspace.app.refused import Refused
+from affectspace.app.service.asked_model import AskedModel
 from affectspace.errors import InputError
 from affectspace.neighbours.nearest import Neighbours
 from affectspace.space import Space
 
-__all__ = ["Searched"]
+__all__ = ["SearchedSpace"]
 
 TOLD = ("label", "prediction")
 COMPARED = 100  # items
 TOLERANCE = 0.1  # of the length of an embedding: models keep half precision, and may train in less
 
 
-class Searched:
+class SearchedSpace:
     """The items of a space, and which of them lie near a vector.
 
     Args:
@@ -29,7 +29,7 @@ class Searched:
         InputError: no space there, a damaged one, or one of another model.
     """
 
-    def __init__(self, path: str | Path, asked: Asked):
+    def __init__(self, path: str | Path, asked: AskedModel):
         self.space = Space.open(path)
         if self.space.dimensions != asked.dimensions:
             raise InputError(
@@ -81,7 +81,7 @@ class Searched:
         return found[:count]
 
 
-def _apart(space: Space, asked: Asked) -> bool:
+def _apart(space: Space, asked: AskedModel) -> bool:
     """Whether most of the training items that the model keeps and the space has lie elsewhere in it."""
     if asked.known is None:
         return False

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from affectspace.app.access import OwnerOnly
+from affectspace.app.explorer.access import OwnerOnly
 
 HOME, TOKEN = "http://127.0.0.1:8765", "told-to-the-owner"  # as the fixtures have them
 

@@ -13,9 +13,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from affectspace.app.kinds import kind_of
-from affectspace.app.limits import Admission, Limits
 from affectspace.app.refused import Refused
+from affectspace.app.service.kinds import kind_of
+from affectspace.app.service.limits import Admission, Limits
 
 __all__ = ["FIELD", "Upload", "as_file", "json_of", "received", "refuse_other_kind", "uploads_of"]
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from affectspace.app.background import Later
+from affectspace.app.explorer.background import Later
 
 
 def test_it_is_made_once_and_only_when_asked():

@@ -17,9 +17,9 @@ pytest.importorskip("starlette")
 
 from starlette.testclient import TestClient
 
-from affectspace.app.background import Later
-from affectspace.app.explored import explore_spaces
-from affectspace.app.explorer import make_explorer
+from affectspace.app.explorer.background import Later
+from affectspace.app.explorer.explored import explore_spaces
+from affectspace.app.explorer.routes import make_explorer
 from affectspace.space import Space
 
 CLASSES = ("happy", "sad")
@@ -137,7 +137,7 @@ class Home:
 def home(space, explored, tmp_path):
     """The explorer on a port of its own; its maps are given, and need not be computed."""
     uvicorn = pytest.importorskip("uvicorn")
-    scatter_library = pytest.importorskip("affectspace.app.scatter_library").scatter_library
+    scatter_library = pytest.importorskip("affectspace.app.explorer.scatter_library").scatter_library
     pytest.importorskip("pydeck")
     points = space.vectors[:, :2] - space.vectors[:, :2].mean(0)
     points = (points / np.abs(points).max()).astype(np.float32)

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from affectspace.app.limits import Admission
+from affectspace.app.service.limits import Admission
 
 __all__ = ["CONTENT_TYPE", "Measured", "ServiceMetrics"]
 

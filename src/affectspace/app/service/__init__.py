@@ -1,0 +1,1 @@
+"""What answers uploads over HTTP: predictions, embeddings, and what is near."""
