@@ -1,5 +1,6 @@
 """The explorer starts, answers on the loopback interface alone, writes corrections at once, and ends by Ctrl-C."""
 
+import importlib.util
 import json
 import signal
 import socket
@@ -10,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from affectspace.cli import explore
+from affectspace.errors import InputError
 from affectspace.space import Space
 
 httpx = pytest.importorskip("httpx")
@@ -81,8 +84,7 @@ def test_a_port_in_use_is_told(space, run):
         code, out, err = run("explore", space, "--port", port)
     assert (code, out) == (2, "")
     assert err == (
-        f"error: port {port} cannot be listened at (Address already in use); "
-        "leave --port out, which takes the next free one"
+        f"error: port {port} of 127.0.0.1 is in use; end what listens there, or choose another: --port 0 finds one"
     )
 
 
@@ -102,3 +104,22 @@ def test_what_cannot_be_used_is_told(space, run, words, why):
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert why in err
+
+
+def test_what_is_not_installed_is_named_before_anything_is_opened(run, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else found(name))
+    code, _, err = run("explore", "nowhere")
+    assert (code, err) == (
+        2,
+        'error: affectspace explore needs uvicorn, not installed; pip install "affectspace[explore]"',
+    )
+
+
+def test_where_nobody_names_a_port_the_next_free_one_is_taken(space, start, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(explore, "PORT", taken.getsockname()[1])
+        with explore._listening(None) as next_one:
+            assert taken.getsockname()[1] < next_one.getsockname()[1] < taken.getsockname()[1] + explore.TRIED
+            with pytest.raises(InputError, match="is in use"):
+                explore._listening(next_one.getsockname()[1])

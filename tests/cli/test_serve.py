@@ -126,4 +126,4 @@ def test_what_is_not_installed_is_named(run, finished, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "fastapi" else found(name))
     code, _, err = run("serve", finished / "run")
     assert code == 2
-    assert err == ('error: affectspace serve needs fastapi, which is not installed: pip install "affectspace[serve]"')
+    assert err == ('error: affectspace serve needs fastapi, not installed; pip install "affectspace[serve]"')

@@ -152,5 +152,5 @@ def test_what_cannot_be_made(lay_speech_model, monkeypatch):
         net(folder, layers=[9])
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "peft" else find(name, *rest))
-    with pytest.raises(InputError, match=r'LoRA needs peft, which is not installed; pip install "affectspace\[pretr'):
+    with pytest.raises(InputError, match=r'LoRA needs peft, not installed; pip install "affectspace\[pretr'):
         net(folder)

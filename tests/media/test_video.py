@@ -205,5 +205,5 @@ def test_a_rate_is_above_0(tmp_path, rate):
 
 def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r'PyAV, which is not installed; pip install "affectspace\[video\]"'):
+    with pytest.raises(InputError, match=r'PyAV, not installed; pip install "affectspace\[video\]"'):
         read_frames(tmp_path / "a.mp4")

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from affectspace.app.http_protocol import Impatient
 from affectspace.errors import InputError
 
-__all__ = ["address_of", "bound", "is_loopback", "serve_on"]
+__all__ = ["address_of", "bound", "is_loopback", "listen", "serve_on"]
 
 BACKLOG = 1024  # connections that wait to be taken
 
@@ -73,6 +73,20 @@ def address_of(taken: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def listen(taken: socket.socket) -> None:
+    """Let clients connect, who then wait until they are served.
+
+    Raises:
+        InputError: somebody else listens on the port by now; the socket is closed.
+    """
+    try:
+        taken.listen(BACKLOG)
+    except OSError as error:
+        host, port = taken.getsockname()[:2]
+        taken.close()
+        raise _untaken(host, port, error) from error
+
+
 def serve_on(taken: socket.socket, app: ASGIApp, stopping: float, ready: Callable[[], object]) -> None:
     """Serve until the process is asked to end (SIGTERM, SIGINT), and then end what has been begun.
 
@@ -85,11 +99,7 @@ def serve_on(taken: socket.socket, app: ASGIApp, stopping: float, ready: Callabl
     Raises:
         InputError: somebody else listens on the port by now.
     """
-    try:
-        taken.listen(BACKLOG)
-    except OSError as error:
-        host, port = taken.getsockname()[:2]
-        raise _untaken(host, port, error) from error
+    listen(taken)
     config = uvicorn.Config(
         app, http=Impatient, ws="none", lifespan="on", log_level="error", access_log=False, server_header=False,
         proxy_headers=False, backlog=BACKLOG, timeout_keep_alive=15, timeout_graceful_shutdown=int(stopping) + 1,

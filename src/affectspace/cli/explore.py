@@ -2,7 +2,6 @@
 
 import contextlib
 import getpass
-import os
 import secrets
 import socket
 import sys
@@ -16,13 +15,16 @@ from affectspace.cli.outputs import new_file
 from affectspace.cli.spaces import Where, chosen, onwards, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 from affectspace.files import json_text
 
 if TYPE_CHECKING:
     from affectspace.app.explorer.explored import Explored
 
-PORT = 8765
-TRIED = 20  # ports behind it, where nobody has named one
+HOST, PORT = "127.0.0.1", 8765
+TRIED = 20  # ports from it on, where nobody has named one
+STOPPING = 2.0  # seconds for what the page has just asked
+NEEDED = ("starlette", "uvicorn", "pydeck")
 
 
 def explore(
@@ -60,36 +62,31 @@ def explore(
         new_file(corrections, "--corrections")
     if by is not None and not by.strip():
         raise InputError("--by is empty; give a name")
-    listening = _listen(port)
-    explored = _opened(list(spaces), where, corrections, by or _login(), as_json)
-    try:
-        import uvicorn
+    refuse_missing("explore", "affectspace explore needs", *NEEDED)
+    from affectspace.app.explorer.routes import make_explorer
+    from affectspace.app.explorer.scatter_library import scatter_library
+    from affectspace.app.listen import address_of, serve_on
 
-        from affectspace.app.explorer.routes import make_explorer
-        from affectspace.app.explorer.scatter_library import scatter_library
-    except ImportError as error:
-        raise InputError(
-            f'the explorer needs {error.name}, which is not installed: pip install -c constraints.txt ".[explore]"'
-        ) from None
-    at, token, once = listening.getsockname()[1], secrets.token_urlsafe(16), secrets.token_urlsafe(16)
-    app = make_explorer(explored, token, at, scatter_library(), once)
-    address = f"http://127.0.0.1:{at}/?token={token}"
-    if as_json:
-        print(json_text({"url": address, "items": len(explored), "spaces": explored.names}), flush=True)
-    else:
-        print(f"{len(explored):,} items of {' and '.join(explored.names)}")
-        for note in explored.notes:
-            print(f"note: {note}")
-        print(f"open {address}\nCtrl-C ends it; what you correct is written at once.", flush=True)
-        if browser and sys.stdout.isatty():
-            # What a browser is started with, everybody on the machine can read.
-            webbrowser.open(f"http://127.0.0.1:{at}/?token={once}")
-    before = explored.judgements.version
-    config = uvicorn.Config(
-        app, log_level="warning", server_header=False, date_header=False, timeout_graceful_shutdown=2
-    )
-    with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-        uvicorn.Server(config).run(sockets=[listening])
+    with _listening(port) as taken:
+        explored = _opened(list(spaces), where, corrections, by or _login(), as_json)
+        before = explored.judgements.version
+        home, token, once = address_of(taken), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+
+        def ready() -> None:
+            address = f"{home}/?token={token}"
+            if as_json:
+                print(json_text({"url": address, "items": len(explored), "spaces": explored.names}), flush=True)
+                return
+            print(f"{len(explored):,} items of {' and '.join(explored.names)}")
+            for note in explored.notes:
+                print(f"note: {note}")
+            print(f"open {address}\nCtrl-C ends it; what you correct is written at once.", flush=True)
+            if browser and sys.stdout.isatty():
+                # What a browser is started with, everybody on the machine can read.
+                webbrowser.open(f"{home}/?token={once}")
+
+        app = make_explorer(explored, token, taken.getsockname()[1], scatter_library(), once)
+        serve_on(taken, app, STOPPING, ready)
     if not as_json:
         _tell(explored, before, spaces[0])
 
@@ -113,20 +110,17 @@ def _login() -> str:
         return "somebody"
 
 
-def _listen(port: int | None) -> socket.socket:
-    """A socket of the loopback interface, so that no other machine reaches it."""
-    if port is not None and not 0 <= port < 65_536:
-        raise InputError(f"--port is {port}; legal: 0 (any that is free) to 65535")
-    wanted = range(PORT, PORT + TRIED) if port is None else [port]
-    for each in wanted:
-        try:
-            return socket.create_server(("127.0.0.1", each))
-        except OSError as error:
-            fault = error
-    raise InputError(
-        f"port {wanted[0]} cannot be listened at ({os.strerror(fault.errno or 0)}); "
-        + ("leave --port out, which takes the next free one" if port is not None else "name a free one by --port")
-    )
+def _listening(port: int | None) -> socket.socket:
+    """A socket of the loopback interface, so that no other machine reaches it, and ours alone, as it listens."""
+    from affectspace.app.listen import bound, listen
+
+    if port is None:
+        for each in range(PORT, PORT + TRIED):
+            with contextlib.suppress(InputError):
+                listen(taken := bound(HOST, each))
+                return taken
+    listen(taken := bound(HOST, PORT if port is None else port))
+    return taken
 
 
 def _tell(explored: "Explored", before: int, space: Path) -> None:

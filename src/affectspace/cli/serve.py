@@ -9,10 +9,11 @@ from cyclopts import Parameter
 
 from affectspace.cli.tell import next_commands
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 from affectspace.files import json_text
 
 SHAPES = "256"  # as many as the layers of a net of pictures have for the batches that are common
-NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
+NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "threadpoolctl")
 
 
 def serve(
@@ -61,7 +62,7 @@ def serve(
     as_json
         Print the address as JSON, for machines.
     """
-    _refuse_missing()
+    refuse_missing("serve", "affectspace serve needs", *NEEDED)
     # oneDNN keeps what it has made for each shape, 0.1 MB of it, and packed clips have a new one in every batch.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", SHAPES)
     import torch
@@ -114,15 +115,6 @@ def serve(
         serve_on(taken, app, timeout, ready)
     if not as_json:
         print("stopped; what was in flight has been answered")
-
-
-def _refuse_missing() -> None:
-    from importlib.util import find_spec
-
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise InputError(
-            f'affectspace serve needs {missing[0]}, which is not installed: pip install "affectspace[serve]"'
-        )
 
 
 def _examples(address: str, medium: str, keyed: bool, searches: bool) -> list[str]:

@@ -6,7 +6,6 @@ how they feel, each with noise of its own. Files: ``items.csv``, ``ratings.csv``
 ``words.npz``, a table of word vectors with the arrays ``words`` and ``vectors``.
 """
 
-import importlib.util
 import math
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from affectspace.corpora.speakers import LANGUAGES, make_speaker, utter
 from affectspace.corpora.streams import named_generator
 from affectspace.corpora.synthetic import Truth, refuse_full, refuse_outside, synthetic_card
 from affectspace.corpora.vocabulary import make_vocabulary
-from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 from affectspace.files import atomic_directory
 from affectspace.media.video_file import write_video
 
@@ -71,8 +70,7 @@ def make_synthetic_multimodal(
     root = Path(root)
     refuse_outside(("items", items, 1, 99_000), ("speakers", speakers, 1, 99), ("missing", missing, 0, 0.5))
     refuse_full(root)
-    if importlib.util.find_spec("av") is None:
-        raise InputError('videos are written by PyAV, which is not installed; pip install "affectspace[video]"')
+    refuse_missing("video", "writing video needs", "av")
     truth = _truth(items, speakers, missing, seed)
     people = make_raters(RATERS, NOISE, 0, seed, NAME)
     labels = LANGUAGES[LANGUAGE].labels

@@ -1,6 +1,5 @@
 """A speech model of ``transformers`` adapted by LoRA as an encoder, from samples to an embedding."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from affectspace.encoders.layer_mix import MixedLayers
 from affectspace.encoders.outputs import Outputs
 from affectspace.encoders.speech_source import open_speech_source
 from affectspace.encoders.speech_trunk import SpeechTrunk
-from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 
 __all__ = ["AdaptedSpeech"]
 
@@ -82,8 +81,7 @@ class AdaptedSpeech(nn.Module):
         revision: str | None = None,
     ):
         super().__init__()
-        if importlib.util.find_spec("peft") is None:
-            raise InputError('LoRA needs peft, which is not installed; pip install "affectspace[pretrained]"')
+        refuse_missing("pretrained", "LoRA needs", "peft")
         if layers is not None and not max(layers, default=1):
             raise ValueError("layers is [0], below which there is no block to adapt; name a higher one too")
         opened = open_speech_source(source, revision)

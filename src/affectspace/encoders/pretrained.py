@@ -1,6 +1,5 @@
 """Models of ``transformers`` from a folder or by name: what all that open one look after."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 
 __all__ = ["FAULTS", "first_line", "opening", "refuse_source", "state_of"]
 
@@ -26,10 +26,7 @@ def refuse_source(source: str | Path, weights: bool = True) -> None:
     Raises:
         InputError: ``transformers`` is not installed, no such folder, or one without safetensors.
     """
-    if importlib.util.find_spec("transformers") is None:
-        raise InputError(
-            'pretrained models need transformers, which is not installed; pip install "affectspace[pretrained]"'
-        )
+    refuse_missing("pretrained", "pretrained models need", "transformers")
     folder = Path(source)
     if not folder.is_dir() and (folder.is_absolute() or str(source).startswith(".") or str(source).count(os.sep) > 1):
         raise InputError(f"there is no folder {source}; give one with a saved model, or a model's name on the hub")

@@ -1,6 +1,5 @@
 """A model as one ONNX file, and asking such a file."""
 
-import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from affectspace.errors import InputError
 from affectspace.export.about import KEY, about_graph
 from affectspace.export.graph import OUTPUTS, Graph
 from affectspace.export.trace import quietly, traced
+from affectspace.extras import refuse_missing
 from affectspace.files import atomic_path, json_text
 from affectspace.training import Model
 
@@ -38,7 +38,7 @@ def write_onnx(path: Path, model: Model, graph: Graph) -> dict[str, Any]:
     Raises:
         InputError: packages that are not installed, a net that cannot be traced or is too large for a single file.
     """
-    _refuse_missing("onnx", "onnxscript")
+    refuse_missing("onnx", "ONNX needs", "onnx", "onnxscript")
     import onnx  # pyright: ignore[reportMissingImports]
 
     weights = sum(each.numel() * each.element_size() for each in graph.state_dict().values())
@@ -80,7 +80,7 @@ def open_onnx(path: Path) -> tuple[Callable[[Sequence[torch.Tensor]], tuple[np.n
     Raises:
         InputError: ONNX Runtime is not installed.
     """
-    _refuse_missing("onnxruntime")
+    refuse_missing("onnx", "ONNX needs", "onnxruntime")
     import onnxruntime  # pyright: ignore[reportMissingImports]
 
     options = onnxruntime.SessionOptions()
@@ -95,11 +95,6 @@ def open_onnx(path: Path) -> tuple[Callable[[Sequence[torch.Tensor]], tuple[np.n
         return embedding, probabilities  # pyright: ignore[reportReturnType]  # arrays, as the graph has no other
 
     return ask, json.loads(session.get_modelmeta().custom_metadata_map[KEY])
-
-
-def _refuse_missing(*packages: str) -> None:
-    if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
-        raise InputError(f'ONNX needs {" and ".join(missing)}, not installed; pip install "affectspace[onnx]"')
 
 
 def _without_traces(proto: Any) -> None:

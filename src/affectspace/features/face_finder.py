@@ -1,6 +1,5 @@
 """Where the faces of a picture are, found by a detector whose model comes with its package."""
 
-import importlib.util
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 from affectspace.features.crops import in_colour
 from affectspace.features.face import Face
 from affectspace.files import sha256
@@ -52,11 +52,8 @@ class CascadeFinder:
 
     def __post_init__(self):
         checked_settings(self.find, self.smallest)
-        if importlib.util.find_spec("skimage") is None:
-            raise InputError(
-                'the cascade finds faces with scikit-image, which is not installed; pip install "affectspace[faces]", '
-                "or give crops of faces, for which none need be found"
-            )
+        without = ", or give crops of faces, for which none need be found"
+        refuse_missing("faces", "finding faces by the cascade needs", "skimage", otherwise=without)
 
     @property
     def fingerprint(self) -> str:

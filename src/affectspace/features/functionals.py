@@ -1,6 +1,5 @@
 """openSMILE's functionals: one vector of statistics for a whole recording."""
 
-import importlib.util
 import signal
 import threading
 import warnings
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from affectspace.errors import InputError, MediaError
+from affectspace.extras import refuse_missing
 from affectspace.features.waveform import at_level, read_sound
 
 __all__ = ["FUNCTIONALS", "FUNCTIONALS_LICENCE", "Functionals", "low_level"]
@@ -81,11 +81,10 @@ class Functionals:
         object.__setattr__(self, "level", None if self.level is None else float(self.level))
         if self.level is not None and not self.level <= 0:
             raise InputError(f"level is {self.level:g} dB; full scale is 0 and speech lies below, at -20 for example")
-        if importlib.util.find_spec("opensmile") is None:
-            raise InputError(
-                'functionals are made by openSMILE, which is not installed; pip install "affectspace[functionals]" '
-                "(not for commercial use, see its licence), or use log_mel features"
-            )
+        refuse_missing(
+            "functionals", "functionals need", "opensmile",
+            otherwise=" (not for commercial use, see its licence), or use log_mel features",
+        )  # fmt: skip
 
     @property
     def dimensions(self) -> int:

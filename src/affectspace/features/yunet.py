@@ -1,6 +1,5 @@
 """Faces with landmarks, found by a YuNet network that the user has as an ONNX file."""
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 from affectspace.features.crops import in_colour
 from affectspace.features.face import Face
 from affectspace.features.face_finder import checked_settings, overlaps, wanted
@@ -59,11 +59,7 @@ class YuNetFinder:
         if not 0 < self.sure < 1:
             raise InputError(f"sure is {self.sure:g}; a score lies between 0 and 1")
         _ = _state(self.path)
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise InputError(
-                'YuNet is run by onnxruntime, which is not installed; pip install "affectspace[yunet]", or use '
-                "the cascade"
-            )
+        refuse_missing("yunet", "YuNet needs", "onnxruntime", otherwise=", or use the cascade")
 
     @property
     def fingerprint(self) -> str:

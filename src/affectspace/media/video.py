@@ -1,6 +1,5 @@
 """Video files to pictures: so many a second, upright, with the time at which each is shown."""
 
-import importlib.util
 import math
 import re
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from affectspace.errors import InputError, MediaError
+from affectspace.extras import refuse_missing
 
 __all__ = ["VideoFrame", "VideoInfo", "read_frames", "video_info"]
 
@@ -57,7 +57,7 @@ def video_info(path: str | Path) -> VideoInfo:
         >>> video_info("clip.mp4")                                           # doctest: +SKIP
         VideoInfo(width=720, height=480, seconds=2.5)
     """
-    _refuse_without_av()
+    refuse_missing("video", "reading video needs", "av")
     with _open(Path(path)) as (container, stream):
         return VideoInfo(stream.width, stream.height, _promised(container, stream))
 
@@ -100,13 +100,8 @@ def read_frames(
     """
     if not (per_second > 0 and math.isfinite(per_second)):
         raise InputError(f"per_second is {per_second:g}; give pictures a second, above 0")
-    _refuse_without_av()
+    refuse_missing("video", "reading video needs", "av")
     return _frames(Path(path), per_second, start, end, max_frames)
-
-
-def _refuse_without_av() -> None:
-    if importlib.util.find_spec("av") is None:
-        raise InputError('video is read by PyAV, which is not installed; pip install "affectspace[video]"')
 
 
 def _frames(

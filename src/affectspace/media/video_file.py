@@ -1,13 +1,12 @@
 """Pictures to small video files, the same bytes each time."""
 
-import importlib.util
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 
 __all__ = ["write_video"]
 
@@ -37,8 +36,7 @@ def write_video(path: str | Path, pictures: Iterable[np.ndarray], per_second: in
         >>> [(seconds, pixels.shape) for seconds, pixels in read_frames(clip, per_second=2)]
         [(0.0, (32, 48, 3)), (0.5, (32, 48, 3))]
     """
-    if importlib.util.find_spec("av") is None:
-        raise InputError('video is written by PyAV, which is not installed; pip install "affectspace[video]"')
+    refuse_missing("video", "writing video needs", "av")
     if per_second < 1:
         raise ValueError(f"per_second is {per_second}; give pictures a second, at least 1")
     import av

@@ -1,6 +1,5 @@
 """A trained model by its name on the Hugging Face hub, where a folder could be given as well."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 from affectspace.files import atomic_directory
 from affectspace.training.finder_file import NAME as FINDER
 from affectspace.training.frontends import cache_folder
@@ -69,8 +69,7 @@ def refuse_no_hub() -> None:
     Raises:
         InputError: it says what to type.
     """
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise InputError('the hub needs huggingface_hub, which is not installed; pip install "affectspace[hub]"')
+    refuse_missing("hub", "the hub needs", "huggingface_hub")
 
 
 @lru_cache(maxsize=32)

@@ -16,7 +16,9 @@ def test_the_script_defines_what_the_page_calls():
 
 def test_a_package_that_is_missing_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setattr(module, "PACKAGE", "no_such_package_at_all")
-    with pytest.raises(InputError, match=r'no_such_package_at_all .* not installed; pip install .*"\.\[explore\]"'):
+    with pytest.raises(
+        InputError, match=r'no_such_package_at_all, not installed; pip install "affectspace\[explore\]"'
+    ):
         scatter_library()
 
 

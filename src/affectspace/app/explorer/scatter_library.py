@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from affectspace.errors import InputError
+from affectspace.extras import refuse_missing
 
 __all__ = ["scatter_library"]
 
@@ -23,13 +24,10 @@ def scatter_library() -> Path:
         >>> scatter_library().name                                     # doctest: +SKIP
         'index.js'
     """
+    refuse_missing("explore", "drawing maps needs", PACKAGE)
     found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
-        raise InputError(
-            f"maps are drawn by deck.gl, which the package {PACKAGE} carries and which is not installed; "
-            'pip install -c constraints.txt ".[explore]"'
-        )
-    path = Path(found.origin).parent / PLACE
+    assert found is not None
+    path = Path(found.origin or "").parent / PLACE
     if not path.is_file():
         raise InputError(
             f"{path} is gone, which draws the maps; pip install --force-reinstall --no-deps {PACKAGE} brings it back"
