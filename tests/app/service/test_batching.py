@@ -85,6 +85,34 @@ def test_who_has_gone_is_not_prepared():
     assert isinstance(found[1], asyncio.CancelledError)
 
 
+def test_who_goes_while_being_prepared_is_not_run():
+    begun, may, ran = threading.Event(), threading.Event(), []
+
+    def prepare(raw):
+        begun.set()
+        may.wait()
+        return raw
+
+    def run(many):
+        ran.extend(many)
+        return many
+
+    async def ask():
+        batching = Batching(prepare, run, workers=1)
+        tasks = [asyncio.create_task(batching.ask(number)) for number in range(2)]
+        await asyncio.to_thread(begun.wait)
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        may.set()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(batching.close)
+        return found
+
+    found = asyncio.run(ask())
+    assert (found[1], ran) == (1, [1])
+    assert isinstance(found[0], asyncio.CancelledError)
+
+
 def test_closing_answers_what_was_asked_before():
     batching = Batching(int, lambda many: many, workers=2)
     assert batching.alive

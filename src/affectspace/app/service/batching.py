@@ -27,8 +27,8 @@ class Batching(Generic[Raw, Ready, Result]):
     """Prepares items in several threads, and runs those that are ready together in one.
 
     Whoever is first to be ready waits for others that are being prepared, but no longer than ``wait``; where nobody
-    else is on the way, it waits for nobody. An item whose asker has gone is dropped before it is prepared. A fault in a
-    batch is that of the item which has it alone: the others are run by themselves.
+    else is on the way, it waits for nobody. An item whose asker has gone is neither prepared nor run. A fault in a batch
+    is that of the item which has it alone: the others are run by themselves.
 
     Args:
         prepare: of one item, in one of ``workers`` threads; what it raises, the asker gets.
@@ -101,15 +101,14 @@ class Batching(Generic[Raw, Ready, Result]):
     def _preparing(self) -> None:
         while (job := self._raw.get()) is not None:
             fault: Exception | None = None
-            gone = job.future.cancelled()
             try:
-                if not gone:
+                if not job.future.cancelled():
                     job.ready = self._prepare(job.raw)
             except Exception as error:  # it is the asker's
                 fault = error
             with self._changed:
                 self._coming -= 1
-                if fault is None and not gone:
+                if fault is None and not job.future.cancelled():
                     self._ready.append(job)
                 # Who runs them is woken for the first, and when nobody is left to wait for; not for each between.
                 if len(self._ready) in {1, self._most} or not self._coming:

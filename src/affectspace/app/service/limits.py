@@ -15,6 +15,7 @@ __all__ = ["Admission", "Limits", "refuse_picture", "refuse_recording", "refuse_
 
 MEGABYTE = 1_000_000
 SAMPLES = 192_000 * 2  # a second and over all channels: what is heard needs no more, and decoding takes as long as they
+FLAGS = {"timeout": "--timeout"} | {name: f"--max-{name}" for name in ("megabytes", "seconds", "pixels", "waiting")}
 UPLOADING = 4  # requests that may still be arriving, for each that may wait for its answer
 
 
@@ -38,7 +39,7 @@ class Limits:
         >>> Limits(seconds=120)
         Traceback (most recent call last):
         ...
-        affectspace.errors.InputError: max-seconds is 120; legal: 0.3 to 60, as an answer is for one utterance
+        affectspace.errors.InputError: --max-seconds is 120; legal: 0.3 to 60, as an answer is for one utterance
     """
 
     megabytes: float = 20.0
@@ -52,12 +53,12 @@ class Limits:
     def __post_init__(self):
         if not SHORTEST <= self.seconds <= LONGEST:
             raise InputError(
-                f"max-seconds is {self.seconds:g}; legal: {SHORTEST:g} to {LONGEST:g}, as an answer is for one "
+                f"{FLAGS['seconds']} is {self.seconds:g}; legal: {SHORTEST:g} to {LONGEST:g}, as an answer is for one "
                 "utterance"
             )
         for field in fields(self):
             if not 0 < (value := getattr(self, field.name)) < 10**12:
-                raise InputError(f"{field.name} is {value:g}; legal: above 0")
+                raise InputError(f"{FLAGS.get(field.name, field.name)} is {value:g}; legal: above 0")
 
     @property
     def bytes(self) -> int:
