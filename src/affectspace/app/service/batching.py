@@ -27,8 +27,8 @@ class Batching(Generic[Raw, Ready, Result]):
     """Prepares items in several threads, and runs those that are ready together in one.
 
     Whoever is first to be ready waits for others that are being prepared, but no longer than ``wait``; where nobody
-    else is on the way, it waits for nobody. An item whose asker has gone is neither prepared nor run. A fault in a batch
-    is that of the item which has it alone: the others are run by themselves.
+    else is on the way, it waits for nobody. An item whose asker has gone is neither prepared nor run. A fault in a
+    batch is that of the item which has it alone: the others are run by themselves.
 
     Args:
         prepare: of one item, in one of ``workers`` threads; what it raises, the asker gets.
