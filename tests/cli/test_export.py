@@ -59,16 +59,16 @@ def test_json_tells_machines_what_was_written_and_how_well_it_agrees(run, finish
     assert open_torch_export(Path("own.pt2"))[1]["classes"] == told["classes"]
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e-3])
-def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch, wrong):
-    """NaN is never more than a bound, and is no answer either."""
+def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch):
+    """By 0.001, or by NaN, which is never more than a bound, and is no answer either."""
+    wrong = [1e-3, np.nan]
 
     def open_wrong(path):
         ask, about = open_onnx(path)
 
         def answer(inputs):
             embedding, probabilities = ask(inputs)
-            return embedding, probabilities + np.float32(wrong)
+            return embedding, probabilities + np.float32(wrong[0])
 
         return answer, about
 
@@ -76,6 +76,7 @@ def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch, 
     code, out, err = run("export", finished, "--to", "onnx", "--out", "own.onnx")
     assert (code, err) == (0, "")
     assert "warning: that is more than 0.0001 of the largest number, so check this file before you rely on it" in out
+    wrong.pop(0)
     told = json.loads(run("export", finished, "--to", "onnx", "--out", "again.onnx", "--json")[1])
     assert told["parity"]["within"] is False
 

@@ -36,9 +36,9 @@ def slow(values, targets, groups):
         alike = np.array(
             [count / sum(n for n, (h, _) in zip(counts, cells) if h == g) for count, (g, _) in zip(counts, cells)]
         )
-        found = _variances(coded, mean, alike, len(names))
+        found = np.ravel(_variances(coded, mean[None], alike, len(names)))
         luck = np.random.default_rng(0).normal(0, np.sqrt(within / counts), (4000, len(cells)))
-        noise = np.mean([_variances(coded, each, alike, len(names)) for each in luck], axis=0)
+        noise = np.mean(_variances(coded, luck, alike, len(names)), axis=1)
         signal, shift, own = np.maximum(np.subtract(found, noise), 0)
         weights.append(signal / (signal + shift + own + FLOOR))
     return np.array(weights) / np.sqrt(np.mean(np.square(weights)))
@@ -50,10 +50,10 @@ def _contrast(place, count):
 
 def _variances(coded, mean, alike, groups):
     """Of classes, of groups, and of what is left."""
-    fit = LinearRegression().fit(coded, mean, sample_weight=alike)
-    group, label = fit.coef_[: groups - 1], fit.coef_[groups - 1 :]
-    left = np.average((mean - fit.predict(coded)) ** 2, weights=alike)
-    return [*(np.var([*effects, -sum(effects)]) for effects in (label, group)), left]
+    fit = LinearRegression().fit(coded, mean.T, sample_weight=alike)  # of each row of means by itself
+    group, label = fit.coef_[:, : groups - 1], fit.coef_[:, groups - 1 :]
+    left = np.average((mean - fit.predict(coded).T) ** 2, weights=alike, axis=1)
+    return [*(np.var(np.c_[effects, -effects.sum(1)], axis=1) for effects in (label, group)), left]
 
 
 def test_equals_the_loop():

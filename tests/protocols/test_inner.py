@@ -15,7 +15,7 @@ def table(counts):
     return pd.DataFrame({"id": [str(row) for row in range(len(speakers))], "corpus": "a", "speaker": speakers})
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.integers(1, 4), min_size=4, max_size=8), st.data())
 def test_every_training_item_validates_once_and_no_test_item_ever(counts, data):
     items = table(counts)
