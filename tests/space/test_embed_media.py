@@ -56,7 +56,7 @@ def test_a_path_that_leaves_the_root_is_set_aside_and_never_read(tmp_path, way):
     (root / "link.wav").symlink_to(tmp_path / "secret.wav")
     way = way.format(tmp_path)
     (root / "items.csv").write_text(f"id,audio,label\na,a.wav,sad\nb,{way},sad\n")
-    media, faulty, _ = _media(root)
+    media, faulty, *_ = _media(root)
     assert media["path"].tolist() == [str((root / "a.wav").resolve())]
     assert faulty["id"].tolist() == ["corpus/b"]
     assert ("is absolute" if way.startswith("/") else "leaves its root") in faulty["reason"][0]

@@ -85,7 +85,8 @@ def test_too_many_off_their_scale_stop_the_run(written):
 
 def test_items_off_their_scale_can_be_embedded_and_have_no_label(written):
     recipe = written(["412", "about 4"], SCALE.format("value"), labels={"bins": None, "thresholds": [3, 6]})
-    known = known_of(open_corpus(f"{recipe.data}/mine"), recipe)
+    known, told = known_of(open_corpus(f"{recipe.data}/mine"), recipe)
+    assert told == ""
     assert len(known) == 60
     assert np.flatnonzero(known["label"].isna()).tolist() == [0, 1]
 

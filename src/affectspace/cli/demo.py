@@ -84,6 +84,7 @@ def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path(
     print(f"\nreport: {report} ({time.monotonic() - started:.0f} s)")
     next_commands(
         f"open it in a browser: {report.resolve().as_uri()}",
+        f"affectspace explore {quoted(runs[0].path, runs[-1].path)}",
         f"affectspace embed {quoted(runs[-1].path)} YOUR_CLIP.wav",
         "affectspace check YOUR_CORPUS   (docs/your-data.md)",
     )

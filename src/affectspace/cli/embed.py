@@ -56,8 +56,9 @@ def embed(
     found.space(run).save(out)
     about = {"classes": list(model.classes), "model": model.recipe.name}
     quarantine = found.quarantine[["id", "reason"]].to_dict("records")
+    notes = [*nobody_has_told(found.corpora), *found.notes]
     if as_json:
-        left = {"quarantine": quarantine, "columns_left_out": found.omitted}
+        left = {"quarantine": quarantine, "columns_left_out": found.omitted, "notes": notes}
         print(json_text({"out": str(out), "items": len(found.table), **about, **left}))
         return
     classes = ", ".join(model.classes)
@@ -70,13 +71,14 @@ def embed(
         print(f"left out: {row['id']}: {row['reason']}")
     for name, why in found.omitted.items():
         print(f"left out: column {name}: {why}")
-    for sentence in nobody_has_told(found.corpora):
+    for sentence in notes:
         print(f"note: {sentence}")
     labelled = "label" in found.table and found.table["label"].notna().any()
     next_commands(
         f"affectspace {'discover' if labelled else 'summarise'} {quoted(out)}",
         f"affectspace map {quoted(out)}" + ("" if labelled else " --by prediction"),
         f"affectspace search {quoted(out, '--query', str(found.table['id'].iloc[0]))}",
+        f"affectspace explore {quoted(out)}",
     )
 
 

@@ -49,6 +49,7 @@ class Embedded:
         omitted: columns of the items that the table has not, and why.
         corpora: of a model of several modalities, each corpus's ``name``, ``used`` items, how many have each of the
             ``modalities``, and why ``nobody_has`` one.
+        notes: a sentence on labels of each corpus that the table has not.
     """
 
     table: pd.DataFrame
@@ -57,6 +58,7 @@ class Embedded:
     about: dict[str, Any] = field(default_factory=dict)
     omitted: dict[str, str] = field(default_factory=dict)
     corpora: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def space(self, model: str | Path) -> Space:
         """The items as a space that remembers the path of the model, as it is given.
@@ -111,12 +113,13 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     about: dict[str, Any] = {"recipe": recipe.name, "features": found.fingerprint} if recipe is not None else {}
     if ROOT in items:
         about["corpora"] = dict(items[["corpus", ROOT]].dropna().drop_duplicates("corpus").itertuples(index=False))
-    return Embedded(pd.DataFrame(columns).join(known), found.faulty, model.classes, about, found.omitted, found.corpora)
+    table = pd.DataFrame(columns).join(known)
+    return Embedded(table, found.faulty, model.classes, about, found.omitted, found.corpora, found.notes)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Items with features, what those of some of them are, all other items, and columns that are left out."""
+    """Items with features, what those of some of them are, all other items, columns that are left out, and notes."""
 
     items: pd.DataFrame
     lengths: np.ndarray
@@ -125,6 +128,7 @@ class _Found:
     fingerprint: str
     omitted: dict[str, str] = field(default_factory=dict)
     corpora: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
@@ -136,9 +140,10 @@ def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
     read = [_media(source, kind, recipe) for source in sources]
     if not read:
         raise InputError(f"nothing to embed was named; give {kind} files, folders of them, or corpora")
-    media = typed(pd.concat([items for items, _, _ in read], ignore_index=True))
-    faulty = pd.concat([aside for _, aside, _ in read], ignore_index=True)
-    omitted = {name: why for _, _, reasons in read for name, why in reasons.items()}
+    media = typed(pd.concat([items for items, _, _, _ in read], ignore_index=True))
+    faulty = pd.concat([aside for _, aside, _, _ in read], ignore_index=True)
+    omitted = {name: why for _, _, reasons, _ in read for name, why in reasons.items()}
+    notes = tuple(note for *_, note in read if note)
     media, repeated = _without_repeated(media)
     faulty = pd.concat([faulty, repeated], ignore_index=True)
     if not len(media):
@@ -153,7 +158,7 @@ def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
         return [np.asarray(features[int(row)]) for row in rows]
 
     items = media.set_index("id").loc[list(features.ids)].reset_index()
-    return _Found(items, features.lengths, clips, faulty, frontend.fingerprint, omitted)
+    return _Found(items, features.lengths, clips, faulty, frontend.fingerprint, omitted, notes=notes)
 
 
 def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
@@ -175,7 +180,7 @@ def _of_corpora(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
         return found if model.recipe.modalities else next(iter(found.values()))
 
     lengths = np.max([each.lengths[places] for each in read.clips.values()], axis=0)
-    return _Found(items, lengths, clips, faulty, read.fingerprint, read.omitted, read.corpora)
+    return _Found(items, lengths, clips, faulty, read.fingerprint, read.omitted, read.corpora, read.notes)
 
 
 def _parts(model: Path) -> dict[str, str]:
@@ -186,15 +191,15 @@ def _parts(model: Path) -> dict[str, str]:
 
 def _media(
     source: Path, kind: str = "audio", recipe: Recipe | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str], str]:
     """What a source holds (id, path, start, end, columns of a space, then its own), what cannot be used (id, reason).
 
-    And which of its own columns are left out, and why.
+    And which of its own columns are left out, and why; and a sentence on labels that are, or nothing.
     """
     if not source.exists():
         raise InputError(f"there is nothing at {source}; give {kind} files, a folder of them, or a corpus")
     if source.is_file() and source.suffix.lower() in ENDINGS[kind]:
-        return _loose([source], kind), NOTHING, {}
+        return _loose([source], kind), NOTHING, {}, ""
     # Only a folder that nobody takes for a corpus is one of loose files: a broken table is to be mended, not ignored.
     if source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values()):
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in ENDINGS[kind] and not f.name.startswith("."))
@@ -203,7 +208,7 @@ def _media(
                 f"{source} holds neither a known corpus nor {kind}; its files would end in "
                 f"{', '.join(sorted(ENDINGS[kind]))}"
             )
-        return _loose(files, kind), NOTHING, {}
+        return _loose(files, kind), NOTHING, {}, ""
     return _of_corpus(open_corpus(source), kind, recipe)
 
 
@@ -213,7 +218,9 @@ def _loose(files: list[Path], kind: str) -> pd.DataFrame:
     return pd.DataFrame(table).assign(start=None, end=None, corpus=None, speaker=None)
 
 
-def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+def _of_corpus(
+    corpus: Corpus, kind: str, recipe: Recipe | None
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str], str]:
     if not len(corpus):
         raise InputError(f"{corpus.root} holds no item; affectspace check {corpus.root} tells what a corpus needs")
     reasons = unusable(corpus, check(corpus, read_media=False), kind)
@@ -229,9 +236,10 @@ def _of_corpus(corpus: Corpus, kind: str, recipe: Recipe | None) -> tuple[pd.Dat
         }
     )
     own, omitted = own_columns(corpus)
-    media = media.merge(known_of(corpus, recipe), on="id", how="left").merge(own, on="id", how="left")
+    known, note = known_of(corpus, recipe)
+    media = media.merge(known, on="id", how="left").merge(own, on="id", how="left")
     faulty = pd.DataFrame({"id": items["id"].iloc[bad].tolist(), "reason": [reasons[row] for row in bad]})
-    return media, faulty, omitted
+    return media, faulty, omitted, note
 
 
 def _without_repeated(media: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

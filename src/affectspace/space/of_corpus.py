@@ -1,5 +1,6 @@
 """What a corpus knows of its items, in the columns of a space."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,22 @@ import pandas as pd
 from affectspace.corpora import Corpus, check
 from affectspace.errors import InputError
 from affectspace.files import inside
+from affectspace.labels import Classes, Levels
 from affectspace.metrics._inputs import TIE
+from affectspace.space.unknown_labels import unknown_labels_told
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import without_wrong_labels
 
 __all__ = ["known_of", "media_of", "sole_label"]
 
 
-def known_of(corpus: Corpus, recipe: Recipe | None) -> pd.DataFrame:
+def known_of(corpus: Corpus, recipe: Recipe | None) -> tuple[pd.DataFrame, str]:
     """``id`` (corpus/id), ``corpus``, ``speaker``, media, and ``label`` and ``target`` by a recipe.
 
     Labels are missing without a recipe, and where the corpus has none that its classes could hold.
+
+    Returns:
+        the table, and a sentence on labels of the corpus that are missing there; empty where none are.
     """
     items = corpus.items[corpus.items["id"].notna()]
     known = pd.DataFrame(
@@ -29,9 +35,11 @@ def known_of(corpus: Corpus, recipe: Recipe | None) -> pd.DataFrame:
             "speaker": items["speaker"],
         }
     )
+    told = ""
     if recipe is not None:
-        known = known.assign(**_labels(corpus, recipe, items.index))
-    return known.drop_duplicates("id").merge(media_of(corpus), on="id", how="left")
+        columns, told = _labels(corpus, recipe, items.index)
+        known = known.assign(**columns)
+    return known.drop_duplicates("id").merge(media_of(corpus), on="id", how="left"), told
 
 
 def media_of(corpus: Corpus) -> pd.DataFrame:
@@ -60,7 +68,7 @@ def sole_label(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
     return names[np.where(highest.sum(1) == 1, highest.argmax(1), len(classes))]
 
 
-def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> dict[str, Any]:
+def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> tuple[dict[str, Any], str]:
     from affectspace.training.frontends import (
         make_label_space,  # loads torch, which reading a finished run has no use for
     )
@@ -69,14 +77,24 @@ def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> dict[str, Any]:
     wrong = [fault.row - 1 for fault in faults if fault.column.startswith("ratings.")]
     ratings = corpus.ratings.drop(index=corpus.ratings.index[sorted(set(wrong))])
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}
+    dimension = recipe.labels.dimension
     try:
         space = make_label_space(recipe, corpus)
+        if isinstance(space, Levels) and space.thresholds is None:
+            space = Classes(space.names)
+        if isinstance(space, Classes):  # a label that no training could use takes none of the others along
+            space = replace(space, others="leave_out")
         items = without_wrong_labels(corpus, faults, recipe.labels)
-        made = space.targets(items, ratings, recipe.labels.dimension, label_map).values[rows]
-    except InputError:
-        return {}  # a corpus labelled otherwise can be embedded all the same
+        targets = space.targets(items, ratings, dimension, label_map)
+    except InputError as error:  # a corpus labelled otherwise can be embedded all the same
+        labelled = corpus.items["label"].notna().any() or len(ratings)
+        return {}, f"no item of {corpus.name} has a label in the space, as {error}" if labelled else ""
+    made = targets.values[rows]
+    told = ""
+    if isinstance(space, Classes):
+        told = unknown_labels_told(corpus.name, items, ratings, dimension, targets, space.names, label_map)
     target = [row if np.isfinite(row).all() else None for row in made]
-    return {"label": sole_label(made, space.names), "target": target}
+    return {"label": sole_label(made, space.names), "target": target}, told
 
 
 def _absolute(root: Path, path: Any) -> str | None:

@@ -40,6 +40,7 @@ class CorporaRead:
         fingerprint: of the front ends.
         corpora: of several modalities, what there is to say of each corpus, see ``Embedded``.
         omitted: columns of the corpora's own that are left out, and why.
+        notes: a sentence on labels of each corpus that are missing in ``items``.
     """
 
     items: pd.DataFrame
@@ -48,6 +49,7 @@ class CorporaRead:
     fingerprint: str
     corpora: tuple[dict[str, Any], ...] = ()
     omitted: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def reads_corpora(recipe: Recipe) -> bool:
@@ -79,7 +81,7 @@ def read_corpora(
         for name, view in recipe.per_modality().items()
     }
     frontends = {name: make_frontend(view) for name, view in views.items()}
-    items, faulty, told_of, omitted = [], [], [], {}
+    items, faulty, told_of, omitted, notes = [], [], [], {}, []
     parts: dict[str, list[tuple[Features, np.ndarray]]] = {name: [] for name in views}
     for source in sources:
         corpus = _corpus(source, recipe)
@@ -104,7 +106,9 @@ def read_corpora(
             found["modalities"] = ["+".join(name for name in has if has[name][row]) for row in np.flatnonzero(kept)]
         own, reasons = own_columns(corpus)
         omitted |= reasons
-        items.append(found.merge(known_of(corpus, recipe), on="id", how="left").merge(own, on="id", how="left"))
+        known, note = known_of(corpus, recipe)
+        notes.append(note)
+        items.append(found.merge(known, on="id", how="left").merge(own, on="id", how="left"))
         for name, each in read.items():
             parts[name].append((each.features, each.rows[kept]))
     table = typed(pd.concat(items, ignore_index=True))
@@ -117,7 +121,7 @@ def read_corpora(
     }
     table[ROW] = np.arange(len(table))
     fingerprint, told = joined_fingerprint(recipe, frontends), pd.concat(faulty, ignore_index=True)
-    return CorporaRead(table, clips, told, fingerprint, tuple(told_of), omitted)
+    return CorporaRead(table, clips, told, fingerprint, tuple(told_of), omitted, tuple(filter(None, notes)))
 
 
 def _corpus(source: Path, recipe: Recipe) -> Corpus:
