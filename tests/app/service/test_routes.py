@@ -170,12 +170,37 @@ def test_other_methods_are_told(client):
         assert told(asks.get("/predict"), 405) == "/predict does not answer GET; /openapi.json tells what does"
 
 
-def test_a_fault_of_ours_is_no_traceback(client, make_sound, monkeypatch):
-    with client() as asks:
-        asks._transport.raise_server_exceptions = False
-        monkeypatch.setattr(asks.app.state.service, "_items", lambda *given: 1 / 0)
+def test_a_fault_of_ours_is_no_traceback(client, make_sound, monkeypatch, caplog):
+    def at_fault(*given):
+        raise ValueError("a client's words in /home/somebody")
+
+    with client() as asks:  # which would raise what reaches the server, and the server would log it with all it says
+        monkeypatch.setattr(asks.app.state.service, "_items", at_fault)
         assert told(send(asks, "/predict", make_sound()), 500).startswith("a fault of the service")
         assert 'affectspace_requests_total{route="/predict",status="500"} 1.0' in asks.get("/metrics").text
+    (logged,) = [record for record in caplog.records if record.name == "affectspace.service"]
+    assert logged.getMessage().startswith("a fault of the service (/predict): ValueError at ")
+    assert "test_routes.py" in logged.getMessage()
+    assert "(at_fault)" in logged.getMessage()
+    assert logged.exc_info is None
+    assert "client's words" not in caplog.text
+    assert "/home/somebody" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["prepare", "answers"])
+def test_a_fault_in_reading_or_in_the_net_is_told_without_what_was_sent(client, read, monkeypatch, caplog, name):
+    asked = AskedModel(read / "run")
+
+    def at_fault(given):
+        raise KeyError(f"{given}")
+
+    monkeypatch.setattr(asked, name, at_fault)
+    with client(asked) as asks:
+        answer = asks.post("/predict", json={"text": ["w1 zebra", "w2"]})
+        assert told(answer, 500).startswith("a fault of the service")
+    assert caplog.text.count("KeyError at ") == 1
+    assert "(at_fault)" in caplog.text
+    assert "zebra" not in caplog.text
 
 
 def test_a_space_is_searched_by_upload_and_by_id(client, heard, ears, tmp_path):

@@ -32,6 +32,7 @@ from affectspace.app.service.schemas import (
     texts_body,
 )
 from affectspace.app.service.searched_space import SearchedSpace
+from affectspace.app.service.told_faults import ToldFaults
 from affectspace.app.service.uploads import FIELD, Upload, as_file, json_of, received, refuse_other_kind, uploads_of
 from affectspace.errors import InputError
 
@@ -86,7 +87,6 @@ def make_service(
             HTTPException: _by_status,
             RequestValidationError: _invalid,
             ClientDisconnect: _gone,
-            Exception: _fault,
         },
     )
     app.state.service = service
@@ -114,6 +114,7 @@ def make_service(
         app.add_middleware(KnownHosts, hosts=hosts)
     app.add_middleware(HearOut)
     app.add_middleware(Measured, metrics=service.metrics, routes=ROUTES)
+    app.add_middleware(ToldFaults, routes=ROUTES)
     return app
 
 
@@ -336,7 +337,3 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _gone(request: Request, error: Exception) -> Response:
     return Response(status_code=GONE)
-
-
-async def _fault(request: Request, error: Exception) -> Response:
-    return answer_json({"error": "a fault of the service, which its own log tells; ask its operator"}, 500)
