@@ -70,6 +70,19 @@ def test_without_confirmations_shares_are_of_all_items_and_that_is_said(run, cor
     assert "No group was corrected more or less often than chance gives." in out
 
 
+def test_labels_that_are_no_classes_are_told(run, corpus):
+    correct(corpus, wrong=[0])
+    for row, new in ((2, "hapy"), (4, "hapy"), (6, "sadd")):
+        append_correction(corpus / FILE, Correction("", "ann", f"toy/i{row}", "angry", new))
+    out = run("agreement", corpus)[1]
+    assert (
+        f"note: 3 corrections of {corpus / FILE} give a label that is none of the corpus's ('hapy' 2, 'sadd' 1); a "
+        "recipe without such a class refuses to train on them, so correct slips anew"
+    ) in out
+    told = json.loads(run("agreement", corpus, "--json")[1])["corrections"]
+    assert told["unknown_labels"] == [{"label": "hapy", "items": 2}, {"label": "sadd", "items": 1}]
+
+
 def test_another_file_of_corrections(run, corpus, tmp_path):
     correct(corpus, wrong=[0])
     (corpus / FILE).rename(tmp_path / "mine.jsonl")

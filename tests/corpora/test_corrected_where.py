@@ -115,6 +115,17 @@ def test_an_item_without_a_label_that_is_of_no_class_is_left_out_and_not_confirm
     assert found.changes == ((NONE, LEFT_OUT, 1),)
 
 
+def test_labels_that_the_corpus_does_not_know_are_counted(toy):
+    told = said(("i0", "angry", "hapy"), ("i1", "sad", "hapy"), ("i2", "angry", "sadd"), ("i3", "sad", "anger"))
+    assert corrected_where(toy, told).unknown == (("hapy", 2), ("sadd", 1))  # anger is a word for angry
+    mended = said(("i0", "angry", "hapy"), ("i0", "hapy", "sad"))
+    assert corrected_where(toy, mended).unknown == ()
+    seen = said(("i0", "low", "high"), ("i1", "high", "low"))  # of a model, which reads labels of its own
+    assert corrected_where(toy, seen).unknown == ()
+    bare = corpus({"id": ["i0", "i1"]})
+    assert corrected_where(bare, said(("i0", "", "calm"))).unknown == ()
+
+
 def test_nothing_was_corrected(toy):
     for none in (said(), judged([], [0, 1])):
         found = corrected_where(toy, none)

@@ -180,6 +180,7 @@ def _corrections(clusters: "Clusters", file: Path, unread: Sequence[int]) -> dic
     return {
         "file": str(file),
         **{name: getattr(clusters, name) for name in names},
+        "unknown_labels": [{"label": label, "items": count} for label, count in clusters.unknown],
         "unread_lines": list(unread),
         "changes": [{"old": old, "new": new, "items": count} for old, new, count in clusters.changes],
         "groups": [
@@ -198,6 +199,14 @@ def _tell_corrections(clusters: "Clusters", file: Path, unread: Sequence[int]) -
         print(f"note: line {', '.join(map(str, unread))} of {file} cannot be read and is left out")
     if clusters.not_here:
         print(f"note: {clusters.not_here:,} items of {file} are not in this corpus")
+    if clusters.unknown:
+        times = sum(count for _, count in clusters.unknown)
+        named = ", ".join(f"{label!r} {count:,}" for label, count in clusters.unknown[:SHOWN])
+        named += f" and {len(clusters.unknown) - SHOWN} more" if len(clusters.unknown) > SHOWN else ""
+        print(
+            f"note: {times:,} correction{'s' * (times != 1)} of {file} give{'s' * (times == 1)} a label that is none "
+            f"of the corpus's ({named}); a recipe without such a class refuses to train on them, so correct slips anew"
+        )
     if not clusters.corrected and not clusters.confirmed:
         print(f"Nobody has corrected or confirmed a label: nothing of this corpus in {file}")
         return

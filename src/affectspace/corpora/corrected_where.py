@@ -9,8 +9,9 @@ import pandas as pd
 from scipy.stats import binomtest, fisher_exact
 
 from affectspace.corpora.corpus import Corpus
-from affectspace.corpora.corrections import Corrections
-from affectspace.labels.naming import meaning
+from affectspace.corpora.corrections import Correction, Corrections
+from affectspace.corpora.known_labels import known_labels
+from affectspace.labels.naming import class_of, lookup_of, meaning
 
 __all__ = ["Clusters", "Group", "corrected_where"]
 
@@ -62,6 +63,8 @@ class Clusters:
         looked_at: whether these are the items that were looked at; else nobody has confirmed any, and they are all
             items of the corpus.
         not_here: how many items of the file the corpus does not have.
+        unknown: (new, how many), the most frequent first, of labels that were given and that no item of the corpus has
+            or had, no rater has chosen and nobody has seen: classes that the corpus lacks, or slips.
         changes: (old, new, how many), the most frequent first.
         groups: by what and of which name, those unlike the others first within each kind.
     """
@@ -72,6 +75,7 @@ class Clusters:
     of: int
     looked_at: bool
     not_here: int
+    unknown: tuple[tuple[str, int], ...]
     changes: tuple[tuple[str, str, int], ...]
     groups: tuple[Group, ...]
 
@@ -131,9 +135,16 @@ def corrected_where(corpus: Corpus, corrections: Corrections) -> Clusters:
         of=len(chosen),
         looked_at=looked_at,
         not_here=len(told) - len(here),
+        unknown=tuple(_unknown(corpus, here).most_common()),
         changes=tuple((old, new, count) for (old, new), count in changes.most_common()),
         groups=tuple(_groups(columns, wrong)) if changed else (),
     )
+
+
+def _unknown(corpus: Corpus, here: Mapping[str, Correction]) -> Counter[str]:
+    """How often each label was given that the corpus does not know; none where it knows no label at all."""
+    legal = lookup_of(known_labels(corpus, {entry.old for entry in here.values()}))
+    return Counter(entry.new for entry in here.values() if entry.new and legal and class_of(entry.new, legal) is None)
 
 
 def _groups(columns: Mapping[str, pd.Series], wrong: np.ndarray) -> list[Group]:

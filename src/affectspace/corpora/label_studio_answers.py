@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +10,10 @@ from typing import Any
 
 from affectspace.corpora.corpus import Corpus
 from affectspace.corpora.corrections import Correction, append_corrections, now, read_corrections
+from affectspace.corpora.known_labels import known_labels
 from affectspace.corpora.label_studio_tasks import ANSWER, NONE_OF_THESE
 from affectspace.errors import InputError
-from affectspace.labels.naming import class_of, led, lookup_of
+from affectspace.labels.naming import class_of, lookup_of
 
 __all__ = ["Answer", "Answers", "Imported", "import_answers", "read_answers"]
 
@@ -132,7 +133,7 @@ def import_answers(answers: Answers, corpus: Corpus, file: str | Path) -> Import
         InputError: the file cannot be read or written.
     """
     known = {f"{corpus.name}/{item}" for item in corpus.items["id"].dropna()}
-    legal = lookup_of(_classes(corpus, answers.told))
+    legal = lookup_of(known_labels(corpus, answers.told))
     skipped, usable = Counter[str](), dict[str, list[Answer]]()
     for answer in answers.answers:
         if answer.item not in known:
@@ -251,14 +252,6 @@ def _when(told: Any) -> str:
     except ValueError:
         return now()
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _classes(corpus: Corpus, told: Collection[str]) -> list[str]:
-    """All that a label of the corpus may be called: by itself, by its map, by raters, and by the tasks."""
-    own = [str(label) for label in corpus.items["label"].dropna().unique()]
-    voted = corpus.ratings[~corpus.ratings["dimension"].isin(list(corpus.card.scales))]["value"].dropna().unique()
-    mapped = [led(label, corpus.card.label_map) for label in own]
-    return [*dict.fromkeys(filter(None, [*mapped, *own, *map(str, voted), *sorted(told)]))]
 
 
 def _named(label: str) -> str:
