@@ -57,6 +57,18 @@ def test_the_label_in_doubt_comes_first_and_its_correction_comes_back(run, corpu
     assert json.loads(run("agreement", "toy", "--json")[1])["corrections"]["confirmed"] == 3
 
 
+def test_what_to_type_next_names_the_corpus(run, corpus, tmp_path):
+    following = "next:\n  affectspace label-studio import EXPORT.json --corpus "
+    assert run("label-studio", "export", "toy", "--out", "t.json")[1].endswith(f"{following}toy\n")
+    space = Space.open(tmp_path / "toy.parquet")
+    items = space.items.assign(corpus="toy")
+    Space(items, space.vectors, space.classes, {"corpora": {"toy": str(corpus)}}).save(tmp_path / "of.parquet")
+    assert run("label-studio", "export", "of.parquet", "--out", "t.json")[1].endswith(f"{following}{corpus}\n")
+    assert run("label-studio", "export", "toy.parquet", "--out", "t.json")[1].endswith(f"{following}CORPUS\n")
+    corpus.rename(tmp_path / "elsewhere")
+    assert run("label-studio", "export", "of.parquet", "--out", "t.json")[1].endswith(f"{following}CORPUS\n")
+
+
 def test_disagreement_is_told_and_ends_with_1(run, corpus):
     run("label-studio", "export", "toy", "--out", "tasks.json")
     tasks = json.loads(Path("tasks.json").read_text())

@@ -61,11 +61,14 @@ def export_tasks(
     from affectspace.corpora.label_studio_tasks import label_config, make_tasks, served_from
 
     if _is_space(source):
-        items, classes = _of_space(chosen(source, where), as_json)
+        space = chosen(source, where)
+        items, classes = _of_space(space, as_json)
+        corpora = _corpora(space)
     elif where:
         raise InputError("--where chooses items of a space, and this is a corpus; embed it, or leave --where out")
     else:
         items, classes = _of_corpus(open_corpus(source))
+        corpora = [str(source)]
     items = items.head(count) if count else items
     root = root.resolve() if root is not None else served_from(items)
     tasks, media = make_tasks(items, root)
@@ -91,7 +94,7 @@ def export_tasks(
             f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={quoted(root)}, and add a folder below that as source storage of "
             "the project without syncing it (docs/corrections.md)."
         )
-    next_commands("affectspace label-studio import EXPORT.json --corpus CORPUS")
+    next_commands(*(f"affectspace label-studio import EXPORT.json --corpus {quoted(corpus)}" for corpus in corpora))
 
 
 @label_studio.command(name="import")
@@ -168,6 +171,16 @@ def _is_space(path: Path) -> bool:
         return "vector" in pq.read_schema(path).names
     except (OSError, ValueError):
         return False
+
+
+def _corpora(space: "Space") -> list[str]:
+    """Where the corpora of a space's items lie; a word that stands for them where that is not known any more."""
+    from affectspace.corpora import ADAPTERS
+
+    roots = space.about.get("corpora") or {}
+    found = [Path(str(roots[name])) for name in space.items["corpus"].dropna().unique() if name in roots]
+    there = [root for root in found if root.is_dir() and any(each.matches(root) for each in ADAPTERS.values())]
+    return [str(root) for root in there] if found and len(there) == len(found) else ["CORPUS"]
 
 
 def _of_space(space: "Space", quiet: bool) -> "tuple[pd.DataFrame, list[str]]":
