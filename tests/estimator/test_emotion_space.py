@@ -272,6 +272,20 @@ def test_a_column_is_told_by_its_name():
         quick().fit(table, y)
 
 
+def test_labels_and_votes_that_are_missing_are_told_by_their_row():
+    X, y, _ = items()
+    space = quick(epochs=1).fit(X, y)
+    gaps, votes = y.astype(object), np.eye(3)[np.arange(90) % 3]
+    gaps[5], votes[7, 2] = None, np.nan
+    for ask in (lambda: quick().fit(X, gaps), lambda: space.score(X, gaps)):
+        with pytest.raises(
+            InputError, match=r"y has no label in row 5 \(1 such row\); leave these items out of X and y"
+        ):
+            ask()
+    with pytest.raises(InputError, match=r"y has no votes \(NaN\) for 2 in row 7 \(1 such row\); give 0 where nobody"):
+        quick().fit(X, votes)
+
+
 def test_features_that_are_too_large():
     X, y, _ = items()
     X[3, 1] = 1e300

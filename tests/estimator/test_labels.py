@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.estimator.labels import read_labels, read_truth
+from affectspace.estimator.labels import read_labels, read_truth, refuse_missing
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,30 @@ def test_what_cannot_be_learned(labels, classes, told):
 def test_numbers_that_are_no_classes_are_refused_in_scikit_learns_words():
     with pytest.raises(ValueError, match="Unknown label type"):
         read_labels([0.5, 1.25, 2.1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "told"),
+    [
+        (np.array(["a", None, "b", np.nan], object), None, "y has no label in row 1 (2 such rows); leave these items"),
+        (pd.Series(["a", "b", pd.NA], dtype="string"), None, "y has no label in row 2 (1 such row); leave these items"),
+        ([1.0, np.nan, 2.0], None, "y has no label in row 1 (1 such row); leave these items out of X and y"),
+        (
+            [[1, 0], [2, np.nan], [np.nan, 1]],
+            None,
+            "y has no votes (NaN) for 1 in row 1 (2 such rows); give 0 where nobody has chosen a class, or leave these "
+            "items out of X and y",
+        ),
+        (np.array([[1, 0], [2, np.nan]]), np.array(["calm", "sad"]), "y has no votes (NaN) for 'sad' in row 1 (1 such"),
+        (pd.DataFrame({"calm": [1, None], "sad": [0, 2]}), None, "y has no votes (NaN) for 'calm' in row 1 (1 such"),
+    ],
+)
+def test_labels_and_votes_that_are_missing_name_their_row(labels, classes, told):
+    with pytest.raises(InputError) as error:
+        refuse_missing(labels, classes)
+    assert str(error.value).startswith(told)
+
+
+@pytest.mark.parametrize("y", [None, [], ["a", "b"], [[1, 0], [0, 1]], [[1, 2], [1]], [[[np.nan]]], 3.0])
+def test_what_is_wrong_otherwise_is_left_to_others(y):
+    refuse_missing(y)

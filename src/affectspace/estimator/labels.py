@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from affectspace.errors import InputError
 
-__all__ = ["read_labels", "read_truth"]
+__all__ = ["read_labels", "read_truth", "refuse_missing"]
 
 
 def read_labels(y: Any, classes: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -61,6 +61,43 @@ def read_truth(y: Any, classes: np.ndarray) -> np.ndarray | None:
     if not _are_votes(y):
         return None
     return _votes(y, classes)[1]
+
+
+def refuse_missing(y: Any, classes: Sequence[Any] | np.ndarray | None = None) -> None:
+    """Refuse labels, or votes, of which some are missing; all else that may be wrong with ``y`` others tell.
+
+    Args:
+        y: as :func:`read_labels` takes it.
+        classes: names of the columns of an array of votes; None: their numbers.
+
+    Raises:
+        InputError: NaN or None; it names the first row.
+
+    Example:
+        >>> refuse_missing(["sad", None, "angry", None])
+        Traceback (most recent call last):
+        ...
+        affectspace.errors.InputError: y has no label in row 1 (2 such rows); leave these items out of X and y
+    """
+    try:
+        gaps = np.asarray(pd.isna(y if isinstance(y, pd.DataFrame) else np.asarray(y)))
+    except ValueError:  # rows of unlike lengths
+        return
+    if gaps.ndim not in (1, 2) or not gaps.any():
+        return
+    rows = np.flatnonzero(gaps.reshape(len(gaps), -1).any(1))
+    such = f"({len(rows)} such row{'s' * (len(rows) > 1)})"
+    if not _are_votes(y):
+        raise InputError(f"y has no label in row {rows[0]} {such}; leave these items out of X and y")
+    column = int(gaps[rows[0]].argmax())
+    names = (
+        y.columns.tolist() if isinstance(y, pd.DataFrame) else np.asarray([] if classes is None else classes).tolist()
+    )
+    name = names[column] if column < len(names) else column
+    raise InputError(
+        f"y has no votes (NaN) for {name!r} in row {rows[0]} {such}; give 0 where nobody has chosen a class, or leave "
+        "these items out of X and y"
+    )
 
 
 def _are_votes(y: Any) -> bool:
