@@ -10,6 +10,7 @@ from affectspace.corpora import make_synthetic_world
 from affectspace.corpora.corrections import FILE, Correction, append_correction
 from affectspace.errors import InputError
 from affectspace.training import train
+from affectspace.training.corrected import changed_since_told
 from affectspace.training.prepare import prepare
 
 CLASSES = ["angry", "happy", "neutral", "sad"]
@@ -121,6 +122,17 @@ def test_a_run_keeps_the_hash_and_its_model_no_path(own, tmp_path):
     config = json.loads((tmp_path / "run/model/config.json").read_text())
     assert config["recipe"]["corrections"] is True
     assert str(tmp_path) not in json.dumps(config)
+    assert changed_since_told(run) == []
+    correct(path, first, "sad", old="happy")
+    told = changed_since_told(train(own(str(path), training={"epochs": 1}), tmp_path / "run", resume=True, quiet=True))
+    assert told[0] == (
+        "The corrections of alva have changed since this run was trained, and it stays as it is: affectspace train "
+        f"{tmp_path}/run/recipe.toml --out FOLDER trains on them, and affectspace agreement {tmp_path}/world/alva "
+        f"--corrections {path} tells what they are now."
+    )
+    assert len(told) == 2  # both corpora are corrected by this file
+    path.unlink()
+    assert changed_since_told(run) != []
 
 
 def test_corrections_that_grew_stop_a_resumed_run(own, tmp_path):

@@ -37,6 +37,7 @@ def train(
         Print the final figures as JSON, for machines.
     """
     from affectspace.training import load_recipe, train_recipe
+    from affectspace.training.corrected import changed_since_told
     from affectspace.training.level_names import level_names_told
     from affectspace.training.remarks import remarks
     from affectspace.training.unused import unlabelled_told, unused, unused_told
@@ -65,8 +66,10 @@ def train(
             else "run it again; features that were made are kept"
         )
         raise KeyboardInterrupt(how) from None
+    changed = changed_since_told(run)
+    notes = [*remarks(run), *changed]
     if as_json:
-        print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data), "notes": remarks(run)}))
+        print(json_text({"run": str(folder), **run.metrics, "unused": unused(run.data), "notes": notes}))
         return
     comparison([run])
     by_modality(run.by_modality, not run.pools_modalities)
@@ -77,7 +80,7 @@ def train(
         print(f"levels {told}")
     for sentence in unlabelled_told([part.data for part in run.parts]):
         print(f"{sentence}.")
-    for sentence in remarks(run):
+    for sentence in notes:
         print(f"note: {sentence}")
     kind = run.recipe.get("features", {}).get("kind")
     if kind == "vectors":

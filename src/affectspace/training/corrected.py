@@ -1,5 +1,6 @@
 """Targets as people have corrected them: their last word about an item stands for its votes and its own label."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ import pandas as pd
 from affectspace.corpora import Corpus
 from affectspace.corpora.corrections import FILE, Corrections, read_corrections
 from affectspace.errors import InputError
+from affectspace.files import sha256
 from affectspace.labels import Targets
 from affectspace.labels.naming import class_of, lookup_of
 from affectspace.training.recipe import Recipe
+from affectspace.training.run import Run
 
-__all__ = ["LEFT_OUT", "corrections_of", "with_corrections"]
+__all__ = ["LEFT_OUT", "changed_since_told", "corrections_of", "with_corrections"]
 
 LEFT_OUT = "left out by a correction"
 
@@ -31,6 +34,32 @@ def corrections_of(recipe: Recipe, corpus: Corpus) -> Corrections | None:
     if recipe.corrections is not True and not path.is_file():
         raise InputError(f"there are no corrections in {path}; affectspace explore writes them as you correct labels")
     return read_corrections(path)
+
+
+def changed_since_told(run: Run) -> list[str]:
+    """A sentence for each corpus whose corrections are others now than a finished run was trained on; else none.
+
+    Which file that is, the run's own recipe says; a corpus that has gone tells nothing.
+
+    Args:
+        run: or all folds of one, which were given the same.
+    """
+    named = run.recipe.get("corrections")
+    told = []
+    for corpus in run.data.get("corpora") or ():
+        known, root = corpus.get("corrections"), Path(str(corpus.get("path") or ""))
+        if not known or not (corpus.get("path") and root.is_dir()):
+            continue
+        path = root / FILE if named is True else Path(str(named))
+        if (sha256(path) if path.is_file() else "") != known["sha256"]:
+            again = shlex.join(["affectspace", "train", str(run.path / "recipe.toml"), "--out", "FOLDER"])
+            own = [] if named is True else ["--corrections", str(path)]
+            now = shlex.join(["affectspace", "agreement", str(root), *own])
+            told.append(
+                f"The corrections of {corpus['name']} have changed since this run was trained, and it stays as it is: "
+                f"{again} trains on them, and {now} tells what they are now."
+            )
+    return told
 
 
 def with_corrections(
