@@ -260,6 +260,21 @@ def test_of_many_items_the_first_are_told_unless_all_are_asked_for(tmp_path):
     assert explored.find("MANY/", whole=True)["rows"] == list(range(500))
 
 
+def test_of_many_items_sub_classes_are_two_a_class_and_that_is_said(space, tmp_path, monkeypatch):
+    monkeypatch.setattr("affectspace.app.explorer.explored.MANY", 10)
+    asked = []
+    monkeypatch.setattr("affectspace.app.explorer.explored.find_subclasses", lambda _, how: asked.append(how))
+    explored = explore_spaces([space], ["one"], None, "ann", tmp_path / "maps")
+    explored.subclasses[0].wait()
+    assert asked == [2]
+    assert explored.notes == [
+        "sub-classes are two a class, as there are more than 10 items; affectspace discover finds as many as explain them "
+        "best"
+    ]
+    bare = Space(space.items.drop(columns=["label", "target"]), space.vectors, space.classes)
+    assert explore_spaces([bare], ["bare"], None, "ann", tmp_path / "maps").notes == []
+
+
 def test_two_spaces_show_the_items_of_both(space, tmp_path):
     other = Space(space.items.iloc[::-1].iloc[:20], space.vectors[::-1][:20] * 2, space.classes)
     explored = explore_spaces([space, other], ["one", "two"], None, "ann", tmp_path / "maps")

@@ -27,7 +27,7 @@ __all__ = ["Explored", "explore_spaces"]
 NEAREST = 12
 SHOWN_OF_SUBCLASS = 12
 FOUND = 200  # rows of a search for words
-MANY = 20_000  # items among which as many sub-classes as explain them best are looked for; two a class among more
+MANY = 5_000  # items among which as many sub-classes as explain them best are looked for; two a class among more
 
 
 @dataclass
@@ -260,7 +260,13 @@ def explore_spaces(
     files = corrections or {name: root / FILE for name, root in roots.items() if root.is_dir()}
     labels = first.items["label"].fillna("").astype(str).tolist()
     judgements = Judgements(first.items["id"].astype(str).tolist(), labels, first.classes, files, by)
-    return Explored(shown, list(names), judgements, maps_folder, notes + gone)
+    explored = Explored(shown, list(names), judgements, maps_folder, notes + gone)
+    if explored.labelled and len(explored) > MANY:
+        explored.notes.append(
+            f"sub-classes are two a class, as there are more than {MANY:,} items; affectspace discover finds as many "
+            "as explain them best"
+        )
+    return explored
 
 
 def _relabelled(space: Space, first: Space) -> Space:
