@@ -94,6 +94,18 @@ def test_a_corpus_is_exported_with_the_labels_that_hold(run, corpus):
     assert json.loads(Path("tasks.json").read_text())[0]["data"]["label"] == "sad"
 
 
+def test_recordings_that_are_gone_are_told(run, tmp_path):
+    there = tmp_path / "mine/1.wav"
+    there.parent.mkdir()
+    there.write_bytes(b"")
+    gone = tmp_path / "mine/2.wav"
+    items = pd.DataFrame({"id": ["a/1", "a/2"], "audio": [str(there), str(gone)], "label": ["sad", "happy"]})
+    Space(items, np.eye(2), ("happy", "sad")).save(tmp_path / "heard.parquet")
+    out = run("label-studio", "export", "heard.parquet", "--out", "t.json")[1]
+    assert f"note: 1 of 2 files are gone, such as {gone}, so nobody can answer their tasks; put the corpus back" in out
+    assert json.loads(run("label-studio", "export", "heard.parquet", "--out", "t.json", "--json")[1])["gone"] == 1
+
+
 def test_what_has_no_label_gets_what_the_model_says(run, tmp_path):
     items = pd.DataFrame({"id": ["a/1", "a/2"], "text": ["x", "y"], "probabilities": [[0.2, 0.8], [0.9, 0.1]]})
     Space(items, np.eye(2), ("happy", "sad")).save(tmp_path / "bare.parquet")

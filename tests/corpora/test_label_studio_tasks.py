@@ -38,6 +38,14 @@ def test_classes_that_label_studio_would_take_for_something_else(name):
         label_config(["sad", name], ["text"])
 
 
+@pytest.mark.parametrize("name", ["red\x1b[31m", "a\x00", "\ud800", "\uffff"])
+def test_a_class_that_xml_cannot_hold_is_refused(name):
+    with pytest.raises(
+        InputError, match=r"cannot be asked for: it holds .*, which the page, as XML, may not; give the"
+    ):
+        label_config(["sad", name], ["text"])
+
+
 def test_a_page_needs_something_to_look_at_and_to_say():
     with pytest.raises(InputError, match="no item has a recording, picture, video or text"):
         label_config(["sad"], [])

@@ -10,7 +10,7 @@ from affectspace.cli.outputs import new_file
 from affectspace.cli.spaces import Where, chosen, working
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.errors import InputError
-from affectspace.files import inside, json_text, write_json, write_text
+from affectspace.files import inside, json_text, packed, write_json, write_text
 
 if TYPE_CHECKING:  # --help has no use for pandas
     import pandas as pd
@@ -72,6 +72,7 @@ def export_tasks(
     items = items.head(count) if count else items
     root = root.resolve() if root is not None else served_from(items)
     tasks, media = make_tasks(items, root)
+    files, gone = _files(items)
     page = out.with_suffix(".xml")
     config = label_config(classes, media, parts=any("part" in task["data"] for task in tasks))
     write_json(out, tasks)
@@ -84,10 +85,16 @@ def export_tasks(
             "tasks": len(tasks),
             "suggested": suggested,
             "root": root and str(root),
+            "gone": len(gone),
         }
         print(json_text({**told, "media": media, "classes": classes}))
         return
     print(f"{len(tasks):,} tasks, {suggested:,} with a suggestion -> {out}; the page to answer on: {page}")
+    if gone:
+        print(
+            f"note: {len(gone):,} of {files:,} files are gone, such as {gone[0]}, so nobody can answer their tasks; "
+            "put the corpus back where it was, or embed it anew where it is now"
+        )
     if root is not None:
         print(
             "Label Studio serves the files itself: start it with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true and "
@@ -171,6 +178,13 @@ def _is_space(path: Path) -> bool:
         return "vector" in pq.read_schema(path).names
     except (OSError, ValueError):
         return False
+
+
+def _files(items: "pd.DataFrame") -> tuple[int, list[str]]:
+    """How many media files items have, and which of them are no longer there."""
+    kinds = [kind for kind in ("audio", "image", "video") if kind in items]
+    paths = [str(path) for kind in kinds for path in items[kind].dropna().unique()]
+    return len(paths), [path for path in paths if not packed(path)[0].is_file()]
 
 
 def _corpora(space: "Space") -> list[str]:

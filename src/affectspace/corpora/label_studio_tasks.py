@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = ["ANSWER", "NONE_OF_THESE", "label_config", "make_tasks", "served_from
 ANSWER = "answer"  # the control's name, and the column of its answers in JSON-MIN; "label" is what was seen
 NONE_OF_THESE = "none of these"
 TAGS = {"audio": "Audio", "image": "Image", "video": "Video", "text": "Text"}
+NOT_IN_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")  # even written as a number
 LOCAL = "/data/local-files/?d="
 
 
@@ -60,6 +62,11 @@ def label_config(classes: Sequence[str], media: Sequence[str], parts: bool = Fal
             raise InputError(
                 f"the class {name!r} cannot be asked for: Label Studio reads a leading $ as a column and drops blanks "
                 f"at the ends, and {NONE_OF_THESE!r} leaves an item out; give the class another name"
+            )
+        if found := NOT_IN_XML.search(name):
+            raise InputError(
+                f"the class {name!r} cannot be asked for: it holds {found[0]!r}, which the page, as XML, may not; give "
+                "the class another name"
             )
     page = ElementTree.Element("View")
     ElementTree.SubElement(page, "Header", value="Which is it? Until now it is labelled:")
