@@ -86,6 +86,13 @@ def test_nothing_is_told_where_all_is_known(labels):
     assert unknown_labels_told("mine", items, NOTHING, "emotion", found, NAMES, {}) == ""
 
 
+def test_a_label_that_a_terminal_would_obey_is_quoted():
+    items = pd.DataFrame({"id": ["a"], "label": ["h\x1b[31mred"]})
+    found = Classes(NAMES, others="leave_out").targets(items)
+    told = unknown_labels_told("mine", items, NOTHING, "emotion", found, NAMES, {})
+    assert told.startswith(r"1 label of mine is none of the model's classes ('h\x1b[31mred' 1): ")
+
+
 def test_many_unknown_labels_are_counted_and_five_are_named():
     items = pd.DataFrame({"id": list("abcdefgh"), "label": ["p", "p", "q", "r", "s", "t", "u", "v"]})
     found = Classes(NAMES, others="leave_out").targets(items)

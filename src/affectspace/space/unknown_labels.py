@@ -57,7 +57,8 @@ def unknown_labels_told(
     unknown = {str(distinct[place]) for place in resolve(distinct, names, mapping)[1]}
     if not (found := Counter(label for label in said if label in unknown)):
         return ""
-    told = ", ".join(f"{label} {count:,}" for label, count in found.most_common(NAMED))
+    named = found.most_common(NAMED)
+    told = ", ".join(f"{label if label.isprintable() else repr(label)} {count:,}" for label, count in named)
     told += f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     one = found.total() == 1
     whose = "its item has" if one else "their items have"
