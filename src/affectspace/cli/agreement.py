@@ -271,7 +271,8 @@ def _percent(share: float) -> str:
 
 def _more(there: int, shown: int, what: str) -> None:
     if there > shown:
-        print(f"  ... and {there - shown:,} more {what}; --json tells all")
+        one = what.removesuffix("es") if what.endswith("sses") else what.removesuffix("s")
+        print(f"  ... and {there - shown:,} more {one if there - shown == 1 else what}; --json tells all")
 
 
 def _print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
