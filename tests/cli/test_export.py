@@ -98,6 +98,19 @@ def test_a_folder_for_the_hub_is_pushed_and_predicts_by_its_name(run, hub, finis
     assert load_model("own-hub").classes == load_model("hf:tester/own").classes
 
 
+def test_a_model_of_several_modalities_is_a_folder_that_embeds_corpora(run, lay_duo, tmp_path):
+    train(make_recipe(lay_duo(tmp_path)), tmp_path / "both", quiet=True)
+    code, _, err = run("export", "both", "--to", "onnx", "--out", "both.onnx")
+    assert code == 2
+    assert "an item may lack any; a graph of it is not offered, so give the model itself: --to hub" in err
+    code, out, err = run("export", "both", "--to", "hub", "--out", "both-hub")
+    assert code == 0, err
+    following = out.split("next:\n")[1].splitlines()[0].split()
+    assert following == ["affectspace", "embed", "both-hub", "CORPUS"]
+    code, _, err = run(*following[1:3], "duo")
+    assert code == 0, err
+
+
 def test_training_items_are_left_out_where_that_is_asked_for(run, finished):
     code, out, _ = run("export", finished, "--to", "hub", "--out", "bare", "--without-items", "--json")
     told = json.loads(out)

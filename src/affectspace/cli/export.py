@@ -134,6 +134,6 @@ def _folder(run: Path, out: Path, push: str | None, items: bool, as_json: bool) 
         print(f"sent to {address}; a repository that is new is private until you open it there")
     named = quoted(out) if push is None else f"hf:{push}"
     next_commands(
-        f"affectspace predict {named} FILE",
+        f"affectspace predict {named} FILE" if found.reads_files else f"affectspace embed {named} CORPUS",
         *([f"affectspace export {quoted(run)} --to hub --out NEW --push OWNER/NAME"] if push is None else []),
     )

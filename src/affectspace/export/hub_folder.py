@@ -14,6 +14,7 @@ from affectspace.training.below_data import files_below
 from affectspace.training.hub_model import HUB_FILES, NAME, PREFIX, refuse_no_hub
 from affectspace.training.known import FILE as KNOWN
 from affectspace.training.known import load_known
+from affectspace.training.predict_files import reads_files
 
 __all__ = ["HubFolder", "push", "refuse_name", "write_hub_folder"]
 
@@ -26,11 +27,13 @@ class HubFolder:
         files: names of its files, sorted.
         items: how many training items are told of in it.
         needs: files that the model makes features by, which it lacks.
+        reads_files: whether the model may be asked about a recording or picture by itself, and not of corpora alone.
     """
 
     files: tuple[str, ...]
     items: int
     needs: tuple[str, ...]
+    reads_files: bool
 
 
 def write_hub_folder(folder: Path, run: Path, name: str | None = None, items: bool = True) -> HubFolder:
@@ -70,7 +73,7 @@ def write_hub_folder(folder: Path, run: Path, name: str | None = None, items: bo
                 shutil.copyfile(source / each, partial / each)
         (partial / "README.md").write_text(hub_card(facts), encoding="utf-8")
         files = sorted(str(path.relative_to(partial)) for path in partial.rglob("*") if path.is_file())
-    return HubFolder(tuple(files), 0 if known is None else len(known), needs)
+    return HubFolder(tuple(files), 0 if known is None else len(known), needs, reads_files(model))
 
 
 def push(folder: Path, name: str) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "loose_frontends",
     "notes_on",
     "predict_files",
+    "reads_files",
     "refuse_what_files_lack",
     "wrong_length",
 ]
@@ -156,15 +157,21 @@ def predict_files(folder: str | Path, files: Sequence[str | Path]) -> Answers:
     return Answers(model, known, tuple(answers), tuple(unread), tuple(notes_on(model, known)))
 
 
+def reads_files(model: Model) -> bool:
+    """Whether a file alone, a recording or a picture, tells all that the model reads."""
+    recipe = model.recipe  # of vectors the front end tells
+    return reads_loose(recipe) or (not recipe.modalities and model.medium == "audio")
+
+
 def refuse_what_files_lack(model: Model) -> None:
     """Raise where a file alone does not tell all that the model reads.
 
     Raises:
         InputError: the model reads texts, videos or vectors, alone or as a modality.
     """
-    recipe = model.recipe
-    if reads_loose(recipe) or (not recipe.modalities and model.medium == "audio"):  # of vectors its front end tells
+    if reads_files(model):
         return
+    recipe = model.recipe
     views = recipe.per_modality().items()
     others = [f"the modality {name!r}, made of {_stuff(view)}" for name, view in views if not reads_sound(view)]
     raise InputError(

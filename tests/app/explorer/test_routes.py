@@ -268,8 +268,8 @@ def test_of_many_items_sub_classes_are_two_a_class_and_that_is_said(space, tmp_p
     explored.subclasses[0].wait()
     assert asked == [2]
     assert explored.notes == [
-        "sub-classes are two a class, as there are more than 10 items; affectspace discover finds as many as explain them "
-        "best"
+        "sub-classes are two a class, as there are more than 10 items; affectspace discover finds as many as explain "
+        "them best"
     ]
     bare = Space(space.items.drop(columns=["label", "target"]), space.vectors, space.classes)
     assert explore_spaces([bare], ["bare"], None, "ann", tmp_path / "maps").notes == []
