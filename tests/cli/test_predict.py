@@ -175,6 +175,22 @@ def test_a_model_without_its_items_says_how_to_get_neighbours(run, finished, cli
     assert (told["known"], told["far"], told["files"][0]["far"], told["files"][0]["nearest"]) == (None, None, None, [])
 
 
+def test_labels_that_are_no_classes_are_told_by_embed(run, finished, tmp_path):
+    shutil.copytree(finished / "alva", tmp_path / "alva")
+    (tmp_path / "alva/ratings.csv").unlink()
+    items = pd.read_csv("alva/items.csv")
+    items.loc[:2, "label"] = ["calm", "calm", "wild"]
+    items.to_csv("alva/items.csv", index=False)
+    code, out, err = run("embed", finished / "own", "alva", "--out", "own.parquet")
+    assert (code, err) == (0, "")
+    note = "3 labels of alva are none of the model's classes (calm 2, wild 1): their items have no label in the space; "
+    assert f"note: {note}if they mean one of angry, happy, neutral, sad, say so under [label_map] in" in out
+    assert out.endswith("\n  affectspace explore own.parquet\n")
+    assert pd.read_parquet("own.parquet")["label"].isna().sum() == 3
+    code, out, _ = run("embed", finished / "own", "alva", "--out", "own.parquet", "--json")
+    assert json.loads(out)["notes"][0].startswith(note)
+
+
 def test_a_file_that_is_named_twice_is_answered_twice_and_embedded_once(run, finished, clip):
     told = json.loads(run("predict", finished / "own", clip, clip, "--json")[1])["files"]
     assert told[0] == told[1]
