@@ -138,7 +138,6 @@ def suspects_page(
         strips.append(Strip([lead, *beside], title, note))
     cautions = [
         "The framed tile is the item in doubt; beside it are its nearest neighbours in the space, nearest first.",
-        "The posterior is what a classifier says of the item that has not learned from it.",
         "A label in doubt need not be wrong: a rare expression has few neighbours of its own class. Look, then decide.",
     ]
     if told := too_many(len(suspects), len(space)):

@@ -78,7 +78,7 @@ def suspects(
         >>> found[["id", "label", "suggested"]].values.tolist()
         [['3', 'sad', 'happy']]
         >>> found["reasons"][0]
-        'all of its 5 nearest are happy; the posterior gives sad 0.05 and happy 0.95'
+        'all of its 5 nearest are happy; a classifier that never saw it: sad 0.05, happy 0.95'
     """
     targets = space.targets
     known = np.zeros(len(space), bool) if targets is None else np.isfinite(targets).all(1) & (targets.sum(1) > 0)
@@ -217,4 +217,5 @@ def _reasons(own: np.ndarray, suggested: int, votes: np.ndarray, posterior: np.n
     like = int((votes.argmax(1) == suggested).sum())
     count = "all" if like == len(votes) else str(like)
     near = f"{count} of its {len(votes)} nearest are {other}" if len(votes) else "all items have one vector"
-    return f"{near}; the posterior gives {label} {posterior[own].sum():.2f} and {other} {posterior[suggested]:.2f}"
+    said = f"{label} {posterior[own].sum():.2f}, {other} {posterior[suggested]:.2f}"
+    return f"{near}; a classifier that never saw it: {said}"
