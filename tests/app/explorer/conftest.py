@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from affectspace.app.explorer.background import Later
 from affectspace.app.explorer.explored import explore_spaces
-from affectspace.app.explorer.routes import make_explorer
+from affectspace.app.explorer.routes import KINDS, PAGE, make_explorer
 from affectspace.space import Space
 
 CLASSES = ("happy", "sad")
@@ -48,12 +48,15 @@ def classes():
 
 
 @pytest.fixture
-def space(corpus, classes):
-    """Two clouds; item 3 lies among the others' and bears their opposite label."""
+def labels():
+    """Item 3 bears the label of the other cloud, and item 5 none; a test may give others."""
+    return ["sad" if row == 3 or row > 11 else None if row == 5 else "happy" for row in range(24)]
+
+
+@pytest.fixture
+def space(corpus, classes, labels):
+    """Two clouds, of happy and of sad."""
     rows = np.arange(24)
-    labels = np.where(rows < 12, "happy", "sad").astype(object)
-    labels[3] = "sad"
-    labels[5] = None
     nobody = [0.0] * len(classes[2:])
     target = [[0.5, 0.5, *nobody] if row == 5 else [float(label == "happy"), float(label == "sad"), *nobody]
               for row, label in enumerate(labels)]  # fmt: skip
@@ -73,6 +76,8 @@ def space(corpus, classes):
             "take": [row % 4 for row in rows],
         }
     )
+    if not any(labels):
+        items = items.drop(columns="target")
     vectors = np.random.default_rng(0).normal(size=(24, 6)) + 6 * (rows < 12)[:, None]
     return Space(items, vectors, classes, {"corpora": {"mine": str(corpus)}})
 
@@ -118,6 +123,24 @@ def browser():
         started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def scripts(browser):
+    """A page that can import the explorer's modules, and has its colours, without a server and what is explored."""
+    page = browser.new_page()
+    page.set_default_timeout(20_000)
+
+    def answer(route):
+        name = route.request.url.rsplit("/", 1)[-1]
+        if not name:
+            return route.fulfill(content_type="text/html", body='<link rel="stylesheet" href="/page/theme.css">')
+        return route.fulfill(content_type=KINDS[Path(name).suffix], body=(PAGE / name).read_bytes())
+
+    page.route("**/*", answer)
+    page.goto("http://page.test/")
+    yield page
+    page.close()
 
 
 @dataclass(frozen=True)

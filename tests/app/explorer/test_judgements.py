@@ -6,7 +6,14 @@ import pytest
 
 from affectspace.app.explorer.judgements import STATES, Judgements
 from affectspace.corpora import corrections
-from affectspace.corpora.corrections import FILE, Correction, NotWritten, append_correction, read_corrections
+from affectspace.corpora.corrections import (
+    FILE,
+    CorrectedMeanwhile,
+    Correction,
+    NotWritten,
+    append_correction,
+    read_corrections,
+)
 from affectspace.errors import InputError
 
 IDS = ["a/1", "a/2", "b/1", "b/2"]
@@ -53,6 +60,37 @@ def test_what_is_taken_back_is_in_the_log_and_in_no_state(tmp_path):
     assert held.label(0) == "sad"
     assert states(held)[0] is None
     assert [each["undo"] for each in held.since(0)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("row", "old", "new"), [(0, "sad", "sad"), (0, "sad", "happy"), (0, "sad", ""), (2, "", "sad")]
+)
+def test_what_the_same_person_says_again_is_not_written_again(tmp_path, row, old, new):
+    """As it was sent before, as it looks from the label that has been given since, and after others have agreed."""
+    held, files = judgements(tmp_path)
+    first, before = held.add(row, old, new)
+    assert not before
+    assert held.add(row, old, new) == (first, True)
+    if new:
+        assert held.add(row, new, new) == (first, True)
+        say(files[IDS[row][0]], IDS[row], new, new)
+        assert held.add(row, new, new) == (first, True)
+        assert held.version == 2
+        assert held.add(row, new, new, why="heard twice") != (first, True)  # which is more than was said
+    assert held.version == (3 if new else 1)
+
+
+def test_what_was_taken_back_or_spoken_against_is_said_anew(tmp_path):
+    held, files = judgements(tmp_path)
+    held.add(0, "sad", "sad")
+    held.add(0, "sad", "sad", undo=True)
+    assert not held.add(0, "sad", "sad")[1]
+    say(files["a"], "a/1", "sad", "happy")
+    with pytest.raises(CorrectedMeanwhile, match="bo has corrected a/1 to 'happy' meanwhile"):
+        held.add(0, "sad", "sad")
+    say(files["a"], "a/1", "happy", "sad")
+    assert not held.add(0, "sad", "sad")[1]
+    assert held.version == 6
 
 
 def test_an_item_without_a_label_that_is_given_one_and_left_out_is_left_out(tmp_path):

@@ -88,6 +88,9 @@ def test_a_label_is_corrected_and_found_again(client, corpus, explored):
     said = {"item": "mine/03", "old": "sad", "new": "happy", "why": "she laughs"}
     answer = client.post("/api/corrections", json=said)
     assert answer.status_code == 200
+    again = client.post("/api/corrections", json=said)
+    assert (answer.json()["before"], again.json()["before"]) == (False, True)
+    assert again.json()["entry"] == answer.json()["entry"]
     (entry,) = read_corrections(corpus / "corrections.jsonl").entries
     assert (entry.by, entry.item, entry.old, entry.new, entry.why) == ("ann", "mine/03", "sad", "happy", "she laughs")
     told = client.get("/api/item", params={"row": 3}).json()
@@ -109,7 +112,7 @@ def test_of_two_people_at_once_the_second_is_told(client, corpus):
     assert answer.json()["error"] == (
         "bo has corrected mine/03 to 'happy' meanwhile (2026-11-23T00:00:00Z), and not from 'sad'; look at it again"
     )
-    assert answer.json()["latest"]["by"] == "bo"
+    assert [each["by"] for each in answer.json()["history"]] == ["bo"]
     assert answer.json()["label"] == "happy"
     assert client.get("/api/corrections").json()["entries"][0]["by"] == "bo"
 

@@ -129,8 +129,11 @@ class Judgements:
         log = known.log[place:] if 0 <= place <= len(known.log) else known.log
         return [{"row": row, **asdict(entry)} for row, entry in log]
 
-    def add(self, row: int, old: str, new: str, why: str = "", undo: bool = False) -> Correction:
+    def add(self, row: int, old: str, new: str, why: str = "", undo: bool = False) -> tuple[Correction, bool]:
         """Write what somebody says of an item.
+
+        What the same person has said before, and what nobody has spoken against since, is not written again: a page
+        whose answer was lost says it once more.
 
         Args:
             row: of the item.
@@ -138,6 +141,9 @@ class Judgements:
             new: the one that holds; the same to confirm it, empty to leave the item out.
             why: a remark.
             undo: whether it takes back the last that the same person said of it.
+
+        Returns:
+            What the file holds of it, and whether that stood there before.
 
         Raises:
             CorrectedMeanwhile: the label is not what was seen.
@@ -154,6 +160,8 @@ class Judgements:
         entry = Correction(now(), self.by, self._ids[row], old, new, why, undo)
         with self._lock:
             self._refresh()
+            if (before := self._said_before(path, row, entry)) is not None:
+                return before, True
             if not self._known.said.get(row) and old != self._labels[row]:
                 raise CorrectedMeanwhile(
                     f"the label of {self._ids[row]} is {self._labels[row]!r}, and not {old!r}; look at it again"
@@ -163,7 +171,19 @@ class Judgements:
                     path.parent.mkdir(parents=True, exist_ok=True)
             append_correction(path, entry, self._known.told.get(path))
             self._refresh()
-        return entry
+        return entry, False
+
+    def _said_before(self, path: Path, row: int, entry: Correction) -> Correction | None:
+        """The same judgement of the same person, where all that was said of the item since agrees with it."""
+        told = self._known.told.get(path)
+        if told is None or entry.undo or self.label(row) != entry.new:
+            return None
+        for said in reversed(told.standing.get(entry.item, ())):
+            if said.new != entry.new:
+                break
+            if (said.by, said.why) == (entry.by, entry.why):
+                return said
+        return None
 
     def _path(self, row: int) -> Path:
         if isinstance(self._files, Path):

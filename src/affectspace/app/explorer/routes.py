@@ -133,14 +133,14 @@ class Api:
         judgements = self._explored.judgements
         row = judgements.row(told.pop("item"))
         try:
-            entry = await run_in_threadpool(judgements.add, row, **told)
+            entry, before = await run_in_threadpool(judgements.add, row, **told)
         except CorrectedMeanwhile as error:
-            latest = judgements.history(row)[-1:]
-            told = {"latest": asdict(latest[0]) if latest else None, "label": judgements.label(row)}
+            history = [asdict(each) for each in judgements.history(row)]
+            told = {"history": history, "label": judgements.label(row)}
             return _json({"error": str(error), **told}, 409)
         except NotWritten as error:
             return _json({"error": str(error)}, 507)
-        return _json({"entry": asdict(entry), "version": judgements.version})
+        return _json({"entry": asdict(entry), "before": before, "version": judgements.version})
 
     def _space(self, request: Request) -> int:
         space = self._number(request.query_params.get("s", "0"), "s")

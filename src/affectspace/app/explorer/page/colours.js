@@ -8,7 +8,7 @@ export const CLASS_COLOURS = {
 };
 export const MOST = CLASS_COLOURS.light.length; // values that people tell apart; the others are grey
 export const OTHERS = { light: "#a9b0b8", dark: "#5d666f" };
-export const MISSING = { light: "#d3d8dd", dark: "#414a52" };
+export const MISSING = { light: "#828a93", dark: "#6d767f" }; // 3 : 1 on every ground: to be seen, and no class's
 
 // Viridis (van der Walt & Smith 2015), every tenth part of it.
 const VIRIDIS = [

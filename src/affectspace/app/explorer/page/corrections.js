@@ -6,14 +6,14 @@ const KEPT = "affectspace corrections";
  * A queue of corrections {row, name, old, new, why, undo}; name is the item's id, by which the server knows it.
  *
  * post(entry) sends one: it returns what the server has written, throws an error with a status where the server refuses,
- * and one without where nobody answers, or an answer breaks off. storage is localStorage or its like, key the name of what is explored, by who
- * corrects; saved(entry, answer) is called for each that was written. Each is kept by itself, so that what two pages of one
- * server could not send is kept for both.
+ * and one without where nobody answers, or an answer breaks off. storage is localStorage or its like, key the name of what is explored;
+ * saved(entry, answer) is called for each that was written, agreed(entry, other) where another has decided the same
+ * meanwhile. Each is kept by itself, so that what two pages of one server could not send is kept for both.
  */
-export function makeCorrections({ post, storage, key, by, saved }) {
+export function makeCorrections({ post, storage, key, by, saved, agreed = () => {} }) {
   const prefix = `${KEPT} ${encodeURIComponent(key)} `;
   let made = 0;
-  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, latest, label}}
+  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, history, label}}
   const said = []; // what was said on this page and not taken back, the newest last
   const listeners = [];
   let sending = null; // the one that is under way
@@ -34,22 +34,48 @@ export function makeCorrections({ post, storage, key, by, saved }) {
       try {
         const answer = await post(entry);
         forget(entry);
+        heard(entry, answer);
         changed();
         saved(entry, answer);
       } catch (error) {
-        const latest = error.told?.latest ?? null;
         if (!error.status) {
           for (const each of waiting) each.stuck = true; // nobody answers: all wait, in their order, until goOn
           sending = null;
           changed();
           return;
         }
-        // A page that was closed before the answer came, or got half of it, says the same again, which then is so already.
-        if (latest && latest.by === by && latest.new === entry.new) forget(entry);
-        else entry.fault = { status: error.status, says: error.message, latest, label: error.told?.label };
+        const { history = [], label } = error.told ?? {};
+        if (error.status === 409 && label === entry.new && (entry.undo || label !== entry.old)) agree(entry, history.at(-1));
+        else entry.fault = { status: error.status, says: error.message, history, label };
         changed();
       }
     }
+  }
+
+  /** The server has one of the same person that says the same: there is one to be taken back, from the label before it. */
+  function heard(entry, answer) {
+    if (!answer.before || entry.undo) return;
+    entry.old = answer.entry.old;
+    const back = waiting.find((each) => each.row === entry.row); // struck before the answer came
+    if (back?.undo) back.new = entry.old;
+    const earlier = said.findLast((each) => each !== entry && each.row === entry.row);
+    if (earlier?.new === entry.new) unsay(entry);
+  }
+
+  /** What was said holds already: of a class both opinions are kept; what is left out, or taken back, is so already. */
+  function agree(entry, other) {
+    if (other && other.by !== by) agreed(entry, other);
+    if (!entry.undo && entry.new !== "") {
+      entry.old = entry.new;
+      return;
+    }
+    forget(entry);
+    unsay(entry);
+  }
+
+  function unsay(entry) {
+    const at = said.indexOf(entry);
+    if (at >= 0) said.splice(at, 1);
   }
 
   function add(told) {
@@ -90,8 +116,7 @@ export function makeCorrections({ post, storage, key, by, saved }) {
     /** Forget one that was refused. */
     drop(entry) {
       forget(entry);
-      const at = said.indexOf(entry);
-      if (at >= 0) said.splice(at, 1); // it was never written, so there is nothing to be taken back
+      unsay(entry); // it was never written, so there is nothing to be taken back
       changed();
     },
     /** Say it again over what somebody else has said meanwhile, or over what holds since others' words were taken away. */

@@ -3,8 +3,8 @@
 import { CLASS_COLOURS, hex, MOST, onRamp } from "./colours.js";
 import { el, fill, icon } from "./dom.js";
 import { hush, whyNot } from "./player.js";
-import { getJson } from "./server.js";
-import { clock, oneLine, short, visible, when } from "./text.js";
+import { getJson, Unreachable } from "./server.js";
+import { clock, decided, oneLine, short, visible, when } from "./text.js";
 import { makeTile } from "./tiles.js";
 import { makeWaveform } from "./waveform.js";
 
@@ -35,12 +35,18 @@ export function makeItemPanel(app, place) {
       if (signal.aborted) return undefined;
       const scrolled = again ? place.scrollTop : 0;
       told = found;
+      const said = app.corrections.waiting().findLast((each) => each.row === row && !each.fault);
+      if (said) told.label = said.new === "" ? null : said.new; // it holds once the server has it
       app.near.set(told.nearest.map((each) => each.row));
       const heard = again && place.dataset.row === String(row) && audio && !audio.paused;
       keepingFocus(heard ? refreshWords : render); // what is heard is not cut off
       place.scrollTop = scrolled;
     } catch (error) {
       if (error.name === "AbortError") return undefined;
+      if (again && told?.row === row && error instanceof Unreachable) {
+        place.removeAttribute("aria-busy");
+        return undefined; // what is seen stays, until somebody answers
+      }
       told = null;
       const retry = el("button", { type: "button", class: "button", onclick: () => show(row) }, "Try again");
       keepingFocus(() => fill(place, el("div", { class: "empty" }, el("p", {}, oneLine(error.message)), retry)));
@@ -133,11 +139,11 @@ export function makeItemPanel(app, place) {
     return el("section", { class: "judge", "aria-label": "Correct the label" }, [
       outlook &&
         el("div", { class: "outlook" }, [
-          el("p", {}, ["Others say ", el("strong", {}, oneLine(outlook.suggested)), `, score ${outlook.score.toFixed(2)}`]),
-          el("p", { class: "reasons" }, oneLine(outlook.reasons)),
+          el("p", {}, [outlook.suggested === told.label ? "The space suggested " : "The space suggests ", el("strong", {}, oneLine(outlook.suggested))]),
+          el("p", { class: "reasons" }, `${oneLine(outlook.reasons)}. Score ${outlook.score.toFixed(2)}: from 0 to 1, how surely ${oneLine(outlook.label)} is wrong.`),
           outlook.suggested !== told.label && el("button", { type: "button", class: "button strong", "data-act": "accept", onclick: () => app.judge.accept() }, `Accept ${oneLine(outlook.suggested)}`, el("kbd", {}, "Enter")),
         ]),
-      el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is" }, buttons),
+      el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is", style: { "--longest": Math.max(...classes.map((name) => name.length)), "--most": classes.length === 4 ? 2 : 3 } }, buttons),
       el("div", { class: "acts" }, [
         told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right", el("kbd", {}, "c")),
         told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.leaveOut() }, icon("close"), "Leave out", el("kbd", {}, "0")),
@@ -160,15 +166,17 @@ export function makeItemPanel(app, place) {
       ]); // prettier-ignore
     };
     const [people, model] = [told.votes, told.prediction].map(Boolean);
+    const divided = told.votes?.some(([, value]) => value > 0 && value < 1);
+    const whose = divided ? "Votes" : told.label_was ? "Old label" : "Label"; // one class alone may be nobody's vote
     const head = el("tr", {}, [
       el("th", { scope: "col" }, el("span", { class: "unseen" }, "Class")),
-      people && el("th", { scope: "col" }, "People"),
+      people && el("th", { scope: "col" }, whose),
       model && el("th", { scope: "col" }, "Model"),
     ]);
     const rows = names.map((name) =>
       el("tr", {}, [el("th", { scope: "row" }, oneLine(name)), people && cell(told.votes, name, "votes"), model && cell(told.prediction, name, "model")]),
     );
-    return el("section", { class: "block" }, el("h3", {}, people ? "What people and the model say" : "What the model says"), el("table", { class: "opinions" }, el("thead", {}, head), el("tbody", {}, rows)));
+    return el("section", { class: "block" }, el("h3", {}, !people ? "What the model says" : divided ? "What raters and the model say" : "The label, and what the model says"), el("table", { class: "opinions" }, el("thead", {}, head), el("tbody", {}, rows)));
   }
 
   function nearest() {
@@ -187,10 +195,8 @@ export function makeItemPanel(app, place) {
 
   function history() {
     if (!told.history.length) return null;
-    const word = (name) => (name === "" ? "left out" : oneLine(name));
     const entries = [...told.history].reverse().map((each) => {
-      const said = each.undo ? `took back ${word(each.old)}: ${word(each.new)}` : each.new === each.old ? `confirmed ${word(each.new)}` : `${each.old === "" ? "none" : oneLine(each.old)} → ${word(each.new)}`;
-      return el("li", {}, el("span", {}, said), el("span", { class: "faint" }, `${oneLine(each.by)}, ${when(each.at)}`), each.why && el("span", { class: "why" }, visible(each.why)));
+      return el("li", {}, el("span", {}, decided(each)), el("span", { class: "faint" }, `${oneLine(each.by)}, ${when(each.at)}`), each.why && el("span", { class: "why" }, visible(each.why)));
     });
     return el("section", { class: "block" }, el("h3", {}, "Corrections"), el("ol", { class: "history" }, entries));
   }
@@ -200,6 +206,7 @@ export function makeItemPanel(app, place) {
   });
   show(store.get().item);
   return {
+    element: place,
     /** Null as well while it has not come: what is said then would be said of the one before. */
     current: () => (told?.row === store.get().item ? told : null),
     /** Ask for the item again, as somebody has corrected it. */
@@ -232,7 +239,7 @@ export function classColour(app, name) {
 function nothing(items) {
   return el("div", { class: "empty" }, [
     el("p", { class: "lead" }, "No item is chosen."),
-    el("p", {}, "Click a point, or walk through the list below the map. Then you see and hear it here, with what people and the model say of it."),
+    el("p", {}, "Click a point, or walk through the list below the map. Then you see and hear it here, with its votes, what the model says of it, and what lies near it."),
     items.about.notes.map((each) => el("p", { class: "hint" }, oneLine(each))),
   ]);
 }

@@ -15,16 +15,20 @@ export function makeJudge(app) {
     if (!app.items.about.corrections.writable) return app.say(`Labels cannot be corrected here: ${app.items.about.corrections.why_not}.`);
     app.say(`${said}: ${oneLine(told.id)}`);
     const queued = app.corrections.waiting().findLast((each) => each.row === told.row && !each.fault);
-    app.corrections.add({ row: told.row, old: queued ? queued.new : (told.label ?? ""), ...change, name: told.id });
+    const twice = queued && !queued.undo && queued.new === change.new; // struck again as nobody answered
+    if (twice) app.corrections.goOn();
+    else app.corrections.add({ row: told.row, old: queued ? queued.new : (told.label ?? ""), ...change, name: told.id });
     told.label = change.new === "" ? null : change.new; // until the server tells it
     return app.doubts.goOn(told.row);
   };
   return {
     label: (name) => add({ new: name }, oneLine(name)),
     accept() {
-      const suggested = app.doubts.suggested(app.store.get().item) ?? app.panel.current()?.outlook?.suggested;
-      if (suggested) add({ new: suggested }, oneLine(suggested));
-      else app.say("Nothing is suggested for this item.");
+      const told = chosen();
+      const suggested = app.doubts.suggested(app.store.get().item) ?? told?.outlook?.suggested;
+      if (told && !suggested) app.say("Nothing is suggested for this item.");
+      else if (told && told.label === suggested) app.say(`This item is ${oneLine(suggested)} already, as the space suggests; c says that it is right.`);
+      else add({ new: suggested }, oneLine(suggested));
     },
     confirm() {
       const told = chosen();
@@ -41,6 +45,9 @@ export function makeJudge(app) {
       if (!last) return app.say("There is nothing to be undone: what was corrected before this page was opened stays.");
       app.say("Undone");
       app.store.set({ item: last.row }, "replace");
+      const told = app.panel.current();
+      if (told) told.label = last.old === "" ? null : last.old; // until the server tells it
+      app.doubts.takeBack(last.row);
       return app.corrections.undo();
     },
   };

@@ -5,17 +5,22 @@ import { el, fill } from "./dom.js";
 const BEYOND = 8; // lines above and below those in view
 
 /**
- * A listbox: {element, show(count, current), focus}.
+ * A listbox: {element, heading, show(count, current), focus}.
  *
- * line(at) gives the children of a line; chosen(at) is called when one is struck or walked to; height is that of a line.
+ * line(at) gives the children of a line; chosen(at) is called when one is struck or walked to; height is that of a line;
+ * heading, which says what stands in a line, is put above by whoever asks for it.
  */
-export function makeList({ label, height, line, chosen, opened = () => {}, named = () => "" }) {
+export function makeList({ label, height, line, chosen, heading = null, named = () => "" }) {
   const inner = el("div", { class: "lines", role: "presentation" });
   const element = el("div", { class: "list", role: "listbox", tabindex: 0, "aria-label": label }, inner);
   let count = 0;
   let current = -1;
   let drawn = "";
   const prefix = `line-${label.toLowerCase().replace(/\W+/g, "-")}`;
+  if (heading) {
+    heading.id = `${prefix}-heading`;
+    element.setAttribute("aria-describedby", heading.id);
+  }
 
   const draw = () => {
     const first = Math.max(0, Math.floor(element.scrollTop / height) - BEYOND);
@@ -31,7 +36,7 @@ export function makeList({ label, height, line, chosen, opened = () => {}, named
           "div",
           { class: "line", role: "option", id: `${prefix}-${at}`, "aria-selected": String(at === current), "aria-setsize": count,
             "aria-posinset": at + 1, style: { transform: `translateY(${at * height}px)`, height: `${height}px` },
-            onclick: () => go(at), ondblclick: () => opened(at), title: named(at) || null },
+            onclick: () => go(at), title: named(at) || null },
           line(at),
         ), // prettier-ignore
       );
@@ -73,6 +78,7 @@ export function makeList({ label, height, line, chosen, opened = () => {}, named
 
   return {
     element,
+    heading,
     /** Show so many lines, of which one is current; every line is made anew. */
     show(newCount, newCurrent) {
       const walked = newCurrent !== current;

@@ -19,7 +19,7 @@ import { makeShownBar } from "./shown_bar.js";
 import { keepMaps, makeSpaceChoices } from "./spaces.js";
 import { FIRST, fromHash, makeStore } from "./state.js";
 import { makeTabs } from "./tabs.js";
-import { counted, oneLine } from "./text.js";
+import { counted, decided, oneLine } from "./text.js";
 import { makeTheme } from "./theme.js";
 import { makeUnsaved } from "./unsaved.js";
 import { makeViews } from "./view.js";
@@ -38,8 +38,9 @@ async function begin() {
     storage: keptHere(),
     key: about.title,
     by: about.by,
-    saved: (told) => {
-      mine.add(`${told.row} ${told.new}`);
+    agreed: (entry, other) => say(`${other.by}: ${decided(other)}, ${entry.name}, as you said`),
+    saved: (told, answer) => {
+      if (!answer.before) mine.add(`${told.row} ${told.new}`);
       polling.now();
     },
   });
@@ -59,10 +60,10 @@ async function begin() {
   app.panel = makeItemPanel(app, byId("item"));
   app.doubts = makeDoubts(app, byId("panel-doubts"), byId("progress"));
   app.galleries = makeGalleries(app, byId("panel-groups"));
-  makeUnsaved(app, byId("unsaved"));
+  app.unsaved = makeUnsaved(app, byId("unsaved"));
   listenToKeys(app, byId("help"), byId("help-button"), byId("words"));
   keepAddress(store, (state) => legal(state, about));
-  keepWords(store);
+  keepWords(app);
   keepLayout();
 
   const news = async (entries) => {
@@ -74,7 +75,7 @@ async function begin() {
     const others = entries.filter((each) => !mine.delete(`${each.row} ${each.new}`));
     if (others.length === 1) {
       const [each] = others;
-      say(`${oneLine(each.by)}: ${oneLine(each.item)} is ${each.new === "" ? "left out" : oneLine(each.new)}`);
+      say(`${each.by}: ${decided(each)}, ${each.item}`);
     } else if (others.length) say(`${counted(others.length, "correction")} by others came in`);
   };
   const polling = pollCorrections(about.corrections.version, news, app.corrections.goOn);
@@ -107,13 +108,31 @@ function legal(state, about) {
   };
 }
 
-function keepWords(store) {
+/** The field of words that items must hold. app: {items, store, views, list, panel, say}. */
+function keepWords(app) {
+  const { store } = app;
   const field = byId("words");
   let timer = 0;
+  const search = () => {
+    clearTimeout(timer);
+    store.set({ words: field.value.trim() }, "replace");
+  };
   field.value = store.get().words;
   field.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => store.set({ words: field.value.trim() }, "replace"), 250);
+    timer = setTimeout(search, 250);
+  });
+  field.addEventListener("keydown", async (event) => {
+    if (event.key !== "Enter" || event.isComposing || !field.value.trim()) return;
+    search();
+    await app.views.settled();
+    const [row] = app.list.rows();
+    const found = app.list.rows().length;
+    if (!found) return say("No item that is shown holds these words.");
+    store.set({ item: row, tab: found > 1 ? "items" : store.get().tab });
+    if (found > 1) app.list.focus();
+    else app.panel.element.focus({ preventScroll: true });
+    return say(found > 1 ? `${counted(found, "item")} found, the first is chosen: j and k go through them.` : "1 item found and chosen.");
   });
   store.listen((state, changed) => {
     if (changed.has("words") && document.activeElement !== field) field.value = state.words;

@@ -303,24 +303,29 @@ function tool(shape, label, act) {
   return el("button", { type: "button", class: "tool", title: label, "aria-label": label, onclick: act }, icon(shape));
 }
 
-/** What is drawn, in the order in which it is: what is picked lies above all else, and else nobody above others. */
+/**
+ * What is drawn, in the order in which it is: what is picked lies above all else, what has no value below what has one, and
+ * else nobody above others.
+ */
 function arraysOf(points, view, space) {
   const { shown, picked } = view;
-  const colours = view.colours[space];
+  const [colours, column] = [view.colours[space], view.columns[space]];
   const order = shuffled(shown.length);
   const positions = new Float32Array(2 * view.shownCount);
   const rgba = new Uint8Array(4 * view.shownCount);
   let at = 0;
   const opacity = view.shownCount > 5000 ? 200 : 225;
-  for (const layer of picked ? [0, 1] : [0]) {
+  const layers = new Uint8Array(shown.length);
+  for (let row = 0; row < layers.length; row++) layers[row] = (picked && picked[row] ? 2 : 0) + (column && isMissing(column, row) ? 0 : 1);
+  for (const layer of picked ? [0, 1, 2, 3] : [0, 1]) {
     for (const row of order) {
-      if (!shown[row] || (picked && picked[row] !== layer)) continue;
+      if (!shown[row] || layers[row] !== layer) continue;
       positions[2 * at] = points[2 * row];
       positions[2 * at + 1] = points[2 * row + 1];
       rgba[4 * at] = colours[3 * row];
       rgba[4 * at + 1] = colours[3 * row + 1];
       rgba[4 * at + 2] = colours[3 * row + 2];
-      rgba[4 * at + 3] = picked && !layer ? FAINT : opacity;
+      rgba[4 * at + 3] = picked && layer < 2 ? FAINT : layer % 2 ? opacity : 255; // grey is faint enough
       at++;
     }
   }
@@ -353,6 +358,10 @@ function pointSize(n, zoom) {
 function groundOf(element) {
   const [r, g, b] = getComputedStyle(element).backgroundColor.match(/\d+/g).map(Number);
   return [r, g, b];
+}
+
+function isMissing(column, row) {
+  return column.kind === "number" ? Number.isNaN(column.numbers[row]) : column.codes[row] < 0;
 }
 
 function valueOf(column, row) {

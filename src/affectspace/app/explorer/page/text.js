@@ -46,3 +46,15 @@ export function when(at) {
   const today = new Date().toDateString() === date.toDateString();
   return date.toLocaleString("en-GB", today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" });
 }
+
+/** A class as a judgement has it: nothing where the item is left out. */
+export function classWord(name) {
+  return name === "" ? "left out" : oneLine(name);
+}
+
+/** What a judgement {old, new, undo} has decided, in words. */
+export function decided(entry) {
+  if (entry.undo) return `took back ${classWord(entry.old)}: ${entry.new === "" ? "no label" : oneLine(entry.new)}`;
+  if (entry.new === entry.old) return entry.new === "" ? "left out" : `confirmed ${oneLine(entry.new)}`;
+  return `${entry.old === "" ? "no label" : oneLine(entry.old)} → ${classWord(entry.new)}`;
+}

@@ -14,15 +14,17 @@ export function makeTile(app, told) {
     told.colour && el("i", { class: "dot", style: { background: told.colour } }),
     el("span", { class: "tile-id" }, shortName(name)),
   ]);
+  const line = has("audio") && has("text") ? el("span", { class: "tile-words" }) : null; // what is said, beside what plays it
   const open = el("button", { type: "button", class: "tile-open", title: name, "aria-label": `Open ${name}${told.note ? `, ${told.note}` : ""}`, onclick: () => store.set({ item: told.row }) }, [
     sight,
     caption,
+    line,
     told.note && el("span", { class: "tile-note" }, told.note),
   ]);
   const tile = el("li", { class: "tile", "data-row": told.row }, open);
   const other = () => {
-    if (has("text")) words(app, told.row, sight, tile);
-    else tile.classList.add("bare");
+    tile.classList.add(has("text") && !has("audio") ? "worded" : "bare");
+    if (has("text")) words(app, told.row, line ?? sight);
   };
   const gone = () => (fill(sight), other());
   if (has("image")) sight.append(el("img", { src: `/api/image/${told.row}`, alt: "", loading: "lazy", decoding: "async", onerror: gone }));
@@ -40,17 +42,16 @@ const seen = new IntersectionObserver((entries) => {
   }
 });
 
-function words(app, row, sight, tile) {
-  tile.classList.add("worded");
-  sight.addEventListener("seen", async () => {
+function words(app, row, place) {
+  place.addEventListener("seen", async () => {
     try {
       const told = await app.items.item(row, app.store.get().space);
-      fill(sight, told.text === null ? el("span", { class: "faint" }, "no words") : el("bdi", { class: "words" }, visible(told.text)));
+      fill(place, told.text === null ? el("span", { class: "faint" }, "no words") : el("bdi", { class: "words" }, visible(told.text)));
     } catch (error) {
-      fill(sight, el("span", { class: "faint" }, oneLine(error.message)));
+      fill(place, el("span", { class: "faint" }, oneLine(error.message)));
     }
   });
-  seen.observe(sight);
+  seen.observe(place);
 }
 
 /** The end of a name, which tells items of one corpus apart. */

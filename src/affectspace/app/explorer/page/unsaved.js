@@ -1,34 +1,68 @@
 // Corrections that the server has not written, and what can be done about each.
 
 import { el, fill } from "./dom.js";
-import { counted, oneLine, when } from "./text.js";
+import { classWord, counted, decided, oneLine, when } from "./text.js";
 
-/** The notice at the bottom. app: {items, corrections, store}. */
+/**
+ * The notice at the bottom. app: {items, corrections, store, say}.
+ *
+ * keepTheirs() and writeMine() settle the first that others have decided otherwise; false where there is none.
+ */
 export function makeUnsaved(app, place) {
   const { corrections, store } = app;
-  const word = (name) => (name === "" ? "left out" : oneLine(name));
   const name = (entry) => el("button", { type: "button", class: "more", onclick: () => store.set({ item: entry.row }) }, oneLine(entry.name ?? `item ${entry.row}`));
-  const act = (label, does) => el("button", { type: "button", class: "button", onclick: does }, label);
+  const act = (label, key, does) => el("button", { type: "button", class: "button", onclick: does }, label, key && el("kbd", {}, key));
+  const conflicts = () => corrections.waiting().filter((each) => each.fault?.status === 409);
+  let told = 0; // how many conflicts have been read out
 
-  const outdated = (entry) => {
-    const { latest, says } = entry.fault;
-    const by = latest ? `${oneLine(latest.by)} has changed it to ${word(latest.new)} (${when(latest.at)}); you said ${word(entry.new)}.` : oneLine(says);
-    return el("li", {}, el("p", {}, name(entry), " ", by), el("div", { class: "acts" }, act("Keep theirs", () => corrections.drop(entry)), act(`Make it ${word(entry.new)}`, () => corrections.insist(entry))));
+  const outdated = (entry, at) => {
+    const { history, label, says } = entry.fault;
+    const others = since(entry, history).map((each) => el("li", {}, el("strong", {}, oneLine(each.by)), ` ${decided(each)} `, el("span", { class: "faint" }, when(each.at))));
+    return el("li", {}, [
+      el("p", {}, name(entry)),
+      others.length ? el("ul", { class: "since" }, others) : el("p", {}, oneLine(says)),
+      el("p", {}, el("strong", {}, "You"), ` ${decided(entry)}`, el("span", { class: "faint" }, " not written yet")),
+      el("div", { class: "acts" }, act(`Keep ${classWord(label ?? "")}`, at === 0 && "t", () => corrections.drop(entry)), act(`Write ${classWord(entry.new)}`, at === 0 && "y", () => corrections.insist(entry))),
+    ]);
   };
   const refused = (entry) =>
-    el("li", {}, el("p", {}, name(entry), ` → ${word(entry.new)}: ${oneLine(entry.fault.says)}`), el("div", { class: "acts" }, act("Try again", () => corrections.again()), act("Forget it", () => corrections.drop(entry))));
+    el("li", {}, el("p", {}, name(entry), ` → ${classWord(entry.new)}: ${oneLine(entry.fault.says)}`), el("div", { class: "acts" }, act("Try again", null, () => corrections.again()), act("Forget it", null, () => corrections.drop(entry))));
 
   const show = () => {
     const waiting = corrections.waiting();
-    const faults = waiting.filter((each) => each.fault);
+    const otherwise = conflicts();
+    const faults = waiting.filter((each) => each.fault && each.fault.status !== 409);
     const silent = waiting.filter((each) => !each.fault && each.stuck);
-    place.hidden = !faults.length && !silent.length;
+    const focused = place.contains(document.activeElement);
+    place.hidden = !otherwise.length && !faults.length && !silent.length;
     fill(place, [
       silent.length > 0 && el("p", {}, `${counted(silent.length, "correction")} will be sent when the server answers again; nothing is lost.`),
+      otherwise.length > 0 && el("h2", {}, "Others have decided otherwise meanwhile"),
+      otherwise.length > 0 && el("ul", {}, otherwise.map(outdated)),
       faults.length > 0 && el("h2", {}, `${counted(faults.length, "correction")} could not be saved`),
-      faults.length > 0 && el("ul", {}, faults.map((each) => (each.fault.status === 409 ? outdated(each) : refused(each)))),
+      faults.length > 0 && el("ul", {}, faults.map(refused)),
     ]);
+    if (focused) (place.querySelector(".acts button") ?? app.panel.element).focus({ preventScroll: true });
+    if (otherwise.length > told) {
+      const entry = otherwise.at(-1);
+      const [last] = since(entry, entry.fault.history).slice(-1);
+      const keys = document.documentElement.dataset.keys === "off" ? "" : " t keeps that, y writes yours.";
+      app.say(`${last ? `${last.by}: ${decided(last)}` : entry.fault.says}, ${entry.name}.${keys}`);
+    }
+    told = otherwise.length;
   };
   corrections.listen(show);
   show();
+  const first = (settle) => {
+    const [entry] = conflicts();
+    if (entry) settle(entry);
+    return Boolean(entry);
+  };
+  return { keepTheirs: () => first(corrections.drop), writeMine: () => first(corrections.insist) };
+}
+
+/** What others have said since the label was seen that a judgement is of; at least the last that was said at all. */
+function since(entry, history) {
+  const seen = history.findLastIndex((each) => each.new === entry.old);
+  return history.slice(seen + 1).length ? history.slice(seen + 1) : history.slice(-1);
 }

@@ -16,6 +16,9 @@ export function makeViews(items, store, themeOf) {
   const { listen, tell } = makeListeners();
   let view = null;
   let turn = 0;
+  let working = null;
+
+  const again = () => (working = work());
 
   async function work() {
     const mine = ++turn;
@@ -28,12 +31,16 @@ export function makeViews(items, store, themeOf) {
 
   const moving = new Set(["cameras", "item", "tab"]); // which change nothing here
   store.listen((state, changed) => {
-    if ([...changed].some((name) => !moving.has(name))) work();
+    if ([...changed].some((name) => !moving.has(name))) again();
   });
   return {
     get: () => view,
     listen,
-    again: work,
+    again,
+    /** Once what the state says now is shown. */
+    async settled() {
+      for (let last = null; last !== working; ) await (last = working);
+    },
   };
 }
 
