@@ -73,6 +73,7 @@ def serve(
     from affectspace.app.service.api_key import read_key
     from affectspace.app.service.asked_model import AskedModel
     from affectspace.app.service.limits import Limits
+    from affectspace.app.service.own_log import own_log
     from affectspace.app.service.routes import make_service
     from affectspace.app.service.searched_space import SearchedSpace
 
@@ -112,7 +113,8 @@ def serve(
         # What is there now is there until the end: to look through it for garbage would hold up all clients at once.
         gc.collect()
         gc.freeze()
-        serve_on(taken, app, timeout, ready)
+        with own_log():
+            serve_on(taken, app, timeout, ready)
     if not as_json:
         print("stopped; what was in flight has been answered")
 
