@@ -4,8 +4,8 @@
 
 RUN is a finished run on recordings or pictures, FILES a pattern of such. 32 clients ask as soon as they are answered,
 in turn the plain handler (``service_plain.py``), with torch's own number of threads and with one, and ``affectspace
-serve``, each a single process. Then the service is asked while others send too much, too slowly, or too often. Every
-answer is compared with that to the same file asked alone.
+serve``, each a single process. Then the service is asked while others send too much, too slowly, or too often. The most
+probable class of every answer is compared with that of the same file asked alone.
 """
 
 import asyncio

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -116,7 +118,24 @@ def test_what_is_not_installed_is_named_before_anything_is_opened(run, monkeypat
     )
 
 
-def test_where_nobody_names_a_port_the_next_free_one_is_taken(space, start, monkeypatch):
+@pytest.mark.parametrize(
+    ("named", "setting"), [(None, "true"), ("own/corrections.jsonl", "{here}/own/corrections.jsonl")]
+)
+def test_at_the_end_it_tells_what_was_added_here_and_how_to_go_on_with_it(
+    tmp_path, monkeypatch, capsys, named, setting
+):
+    """A file of the usual name is not one that recipes find by themselves."""
+    monkeypatch.chdir(tmp_path)
+    corrections = named and Path(named)
+    written = {corrections or tmp_path / "mine/corrections.jsonl": 2}
+    explore._tell(SimpleNamespace(judgements=SimpleNamespace(written=written)), Path("space.parquet"), corrections)
+    told = capsys.readouterr().out
+    assert told.startswith(f"\n2 corrections added to {corrections or tmp_path / 'mine/corrections.jsonl'}\n")
+    assert f"affectspace train RECIPE.toml corrections={setting.format(here=tmp_path)}\n" in told
+    assert told.endswith(f"affectspace explore space.parquet{f' --corrections {named}' if named else ''}\n")
+
+
+def test_where_nobody_names_a_port_the_next_free_one_is_taken(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(explore, "PORT", taken.getsockname()[1])
         with explore._listening(None) as next_one:

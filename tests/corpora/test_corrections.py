@@ -1,6 +1,7 @@
 """Corrections are appended and never changed, whoever writes at once, is killed, or has looked at an old label."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -288,6 +289,25 @@ def test_what_is_no_correction_is_refused(change, told):
     with pytest.raises(InputError) as error:
         correction(**change)
     assert str(error.value) == told
+
+
+def test_a_file_that_was_replaced_while_its_turn_was_waited_for_is_not_written_to(path, monkeypatch):
+    """As editors and git do it: a new file of the same name."""
+    append_correction(path, correction())
+    lock, turns = fcntl.flock, []
+
+    def replaced(file, how):
+        lock(file, how)
+        turns.append(how)
+        if len(turns) == 1:
+            other = path.with_suffix(".new")
+            other.write_bytes(path.read_bytes())
+            os.replace(other, path)
+
+    monkeypatch.setattr(fcntl, "flock", replaced)
+    append_correction(path, correction("a/2"))
+    assert [entry.item for entry in read_corrections(path).entries] == ["a/1", "a/2"]
+    assert len(turns) == 2
 
 
 def test_a_line_is_json_with_the_time_in_utc(path):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError
-from affectspace.estimator.labels import read_labels, read_truth, refuse_missing
+from affectspace.estimator.labels import read_labels, read_truth, refuse_gaps
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_numbers_that_are_no_classes_are_refused_in_scikit_learns_words():
 )
 def test_labels_and_votes_that_are_missing_name_their_row(labels, classes, told):
     with pytest.raises(InputError) as error:
-        refuse_missing(labels, classes)
+        refuse_gaps(labels, classes)
     assert str(error.value).startswith(told)
 
 
 @pytest.mark.parametrize("y", [None, [], ["a", "b"], [[1, 0], [0, 1]], [[1, 2], [1]], [[[np.nan]]], 3.0])
 def test_what_is_wrong_otherwise_is_left_to_others(y):
-    refuse_missing(y)
+    refuse_gaps(y)

@@ -1,5 +1,7 @@
 """Labels that are none of a model's classes: counted by their names, and the others are kept."""
 
+import itertools
+
 import pandas as pd
 import pytest
 
@@ -67,6 +69,16 @@ def test_of_votes_the_label_that_most_have_chosen_is_told(tmp_path):
     known, told = known_of(corpus(tmp_path, [None, None, None], votes), recipe())
     assert known["label"].fillna("-").tolist() == ["-", "sad", "-"]
     assert told.startswith("1 label of mine is none of the model's classes (calm 1): its item has no label")
+
+
+def test_raters_who_are_torn_between_a_class_and_another_label_are_told_of_in_any_order(tmp_path):
+    votes = [("i0", "1", "calm"), ("i0", "2", "sad"), ("i1", "1", "sad"), ("i1", "2", "calm")]
+    for number, rows in enumerate(itertools.permutations(votes)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        known, told = known_of(corpus(folder, [None, None], list(rows)), recipe())
+        assert known["label"].isna().all()
+        assert told.startswith("2 labels of mine are none of the model's classes (calm 2): ")
 
 
 def test_a_corpus_that_cannot_be_labelled_at_all_says_why(tmp_path):

@@ -125,14 +125,16 @@ def test_a_run_keeps_the_hash_and_its_model_no_path(own, tmp_path):
     assert changed_since_told(run) == []
     correct(path, first, "sad", old="happy")
     told = changed_since_told(train(own(str(path), training={"epochs": 1}), tmp_path / "run", resume=True, quiet=True))
-    assert told[0] == (
-        "The corrections of alva have changed since this run was trained, and it stays as it is: affectspace train "
-        f"{tmp_path}/run/recipe.toml --out FOLDER trains on them, and affectspace agreement {tmp_path}/world/alva "
-        f"--corrections {path} tells what they are now."
-    )
-    assert len(told) == 2  # both corpora are corrected by this file
+    assert told == [  # once, though both corpora are corrected by this file
+        f"{path} has changed since this run was trained, and the run stays as it is: affectspace train "
+        f"{tmp_path}/run/recipe.toml --out FOLDER trains on what it says now, and affectspace agreement "
+        f"{tmp_path}/world/alva --corrections {path} tells what that is."
+    ]
     path.unlink()
-    assert changed_since_told(run) != []
+    assert changed_since_told(run) == [
+        f"{path}, by which labels were corrected when this run was trained, is gone, and the run stays as it is; bring "
+        "the file back before you train anew."
+    ]
 
 
 def test_corrections_that_grew_stop_a_resumed_run(own, tmp_path):

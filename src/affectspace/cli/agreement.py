@@ -70,11 +70,11 @@ def agreement(
     for each in told:
         _tell_dimension(each)
     _tell_corrections(clusters, file, written.unread)
-    next_commands(
-        f"affectspace check {quoted(path)} --no-media"
-        if not clusters.corrected
-        else "affectspace train RECIPE.toml   (with corrections = true; docs/corrections.md)"
-    )
+    if not clusters.corrected:
+        next_commands(f"affectspace check {quoted(path)} --no-media")
+        return
+    setting = f"corrections={'true' if corrections is None else file.resolve()}"
+    next_commands(f"affectspace train RECIPE.toml {quoted(setting)}   (docs/corrections.md)")
 
 
 def _dimension(ratings: "pd.DataFrame", name: str, scale: "Scale | None") -> dict[str, Any]:

@@ -67,9 +67,9 @@ def explore(
     from affectspace.app.explorer.scatter_library import scatter_library
     from affectspace.app.listen import address_of, serve_on
 
+    library = scatter_library()
     with _listening(port) as taken:
         explored = _opened(list(spaces), where, corrections, by or _login(), as_json)
-        before = explored.judgements.version
         home, token, once = address_of(taken), secrets.token_urlsafe(16), secrets.token_urlsafe(16)
 
         def ready() -> None:
@@ -85,10 +85,10 @@ def explore(
                 # What a browser is started with, everybody on the machine can read.
                 webbrowser.open(f"{home}/?token={once}")
 
-        app = make_explorer(explored, token, taken.getsockname()[1], scatter_library(), once)
+        app = make_explorer(explored, token, taken.getsockname()[1], library, once)
         serve_on(taken, app, STOPPING, ready)
     if not as_json:
-        _tell(explored, before, spaces[0])
+        _tell(explored, spaces[0], corrections)
 
 
 def _opened(paths: list[Path], where: tuple[str, ...], corrections: Path | None, by: str, quiet: bool) -> "Explored":
@@ -117,23 +117,20 @@ def _listening(port: int | None) -> socket.socket:
     if port is None:
         for each in range(PORT, PORT + TRIED):
             with contextlib.suppress(InputError):
-                listen(taken := bound(HOST, each))
-                return taken
-    listen(taken := bound(HOST, PORT if port is None else port))
+                return _listening(each)
+        port = PORT
+    listen(taken := bound(HOST, port))
     return taken
 
 
-def _tell(explored: "Explored", before: int, space: Path) -> None:
-    from affectspace.corpora.corrections import FILE
-
-    added = explored.judgements.version - before
-    if not added:
+def _tell(explored: "Explored", space: Path, corrections: Path | None) -> None:
+    written = explored.judgements.written
+    if not written:
         next_commands(onwards(explored.spaces[0], space))
         return
-    written = [path for path in explored.judgements.paths if path.is_file()]
+    added = sum(written.values())
     print(f"\n{added:,} correction{'' if added == 1 else 's'} added to {', '.join(map(str, written))}")
-    beside = all(
-        path.name == FILE for path in written
-    )  # as recipes look for them; a path is one from the recipe's folder
-    setting = f"corrections={'true' if beside else written[0].resolve()}"
-    next_commands(f"affectspace train RECIPE.toml {quoted(setting)}", f"affectspace explore {quoted(space)}")
+    # A recipe finds by itself what lies beside its corpora; another file it names by a path from its own folder on.
+    setting = "corrections=true" if corrections is None else f"corrections={corrections.resolve()}"
+    again = [] if corrections is None else ["--corrections", corrections]
+    next_commands(f"affectspace train RECIPE.toml {quoted(setting)}", f"affectspace explore {quoted(space, *again)}")

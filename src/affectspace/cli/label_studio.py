@@ -183,8 +183,9 @@ def _is_space(path: Path) -> bool:
 def _files(items: "pd.DataFrame") -> tuple[int, list[str]]:
     """How many media files items have, and which of them are no longer there."""
     kinds = [kind for kind in ("audio", "image", "video") if kind in items]
-    paths = [str(path) for kind in kinds for path in items[kind].dropna().unique()]
-    return len(paths), [path for path in paths if not packed(path)[0].is_file()]
+    paths = [packed(str(path))[0] for kind in kinds for path in items[kind].dropna().unique()]
+    files = dict.fromkeys(paths)  # of one table many items may be
+    return len(files), [str(path) for path in files if not path.is_file()]
 
 
 def _corpora(space: "Space") -> list[str]:
@@ -192,9 +193,10 @@ def _corpora(space: "Space") -> list[str]:
     from affectspace.corpora import ADAPTERS
 
     roots = space.about.get("corpora") or {}
-    found = [Path(str(roots[name])) for name in space.items["corpus"].dropna().unique() if name in roots]
+    names = space.items["corpus"].dropna().unique()
+    found = [Path(str(roots[name])) for name in names if name in roots]
     there = [root for root in found if root.is_dir() and any(each.matches(root) for each in ADAPTERS.values())]
-    return [str(root) for root in there] if found and len(there) == len(found) else ["CORPUS"]
+    return [str(root) for root in there] if len(names) and len(there) == len(names) else ["CORPUS"]
 
 
 def _of_space(space: "Space", quiet: bool) -> "tuple[pd.DataFrame, list[str]]":

@@ -4,7 +4,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -245,8 +246,7 @@ def append_corrections(
     if not corrections:
         return []
     try:
-        with open(path, "ab+", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with _held(path) as file:
             refused = _refusals(read_corrections(path, known), corrections)
             lines = [_line(each) for each, refusal in zip(corrections, refused) if refusal is None]
             if lines:
@@ -256,6 +256,24 @@ def append_corrections(
             f"{path} cannot be written ({error.strerror}); let corrections be written to it, or name another file"
         ) from None
     return refused
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[FileIO]:
+    """The file, which nobody else writes to meanwhile; not one that was put aside while its turn was waited for."""
+    while True:
+        with open(path, "ab+", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _lies_at(file, path):
+                yield file
+                return
+
+
+def _lies_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def now() -> str:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from affectspace.encoders import Batch
 from affectspace.errors import InputError
-from affectspace.estimator.labels import read_labels, read_truth, refuse_missing
+from affectspace.estimator.labels import read_labels, read_truth, refuse_gaps
 from affectspace.estimator.saved import read_estimator, write_estimator
 from affectspace.estimator.train_arrays import data_of, recipe_of, train_arrays
 from affectspace.metrics import accuracy
@@ -111,7 +111,7 @@ class EmotionSpace(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifier
         Warns:
             DegenerateBatchWarning: the loss has learned nothing from some batches.
         """
-        refuse_missing(y, self.classes)
+        refuse_gaps(y, self.classes)
         # scikit-learn tells what is wrong with shapes, types and names in its own words
         values, labels = validate_data(self, X, y, multi_output=True, **CHECKS)
         values = self._finite(np.asarray(values))
@@ -159,7 +159,7 @@ class EmotionSpace(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifier
         average recall is ``scoring="balanced_accuracy"`` for labels, and :func:`affectspace.metrics.uar` for votes.
         """
         check_is_fitted(self, "encoder_")
-        refuse_missing(y, self.classes_)
+        refuse_gaps(y, self.classes_)
         if (votes := read_truth(y, self.classes_)) is None:
             return float(super().score(X, y, sample_weight))
         if sample_weight is not None:

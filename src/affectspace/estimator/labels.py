@@ -10,7 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from affectspace.errors import InputError
 
-__all__ = ["read_labels", "read_truth", "refuse_missing"]
+__all__ = ["read_labels", "read_truth", "refuse_gaps"]
 
 
 def read_labels(y: Any, classes: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +63,7 @@ def read_truth(y: Any, classes: np.ndarray) -> np.ndarray | None:
     return _votes(y, classes)[1]
 
 
-def refuse_missing(y: Any, classes: Sequence[Any] | np.ndarray | None = None) -> None:
+def refuse_gaps(y: Any, classes: Sequence[Any] | np.ndarray | None = None) -> None:
     """Refuse labels, or votes, of which some are missing; all else that may be wrong with ``y`` others tell.
 
     Args:
@@ -74,7 +74,7 @@ def refuse_missing(y: Any, classes: Sequence[Any] | np.ndarray | None = None) ->
         InputError: NaN or None; it names the first row.
 
     Example:
-        >>> refuse_missing(["sad", None, "angry", None])
+        >>> refuse_gaps(["sad", None, "angry", None])
         Traceback (most recent call last):
         ...
         affectspace.errors.InputError: y has no label in row 1 (2 such rows); leave these items out of X and y

@@ -46,16 +46,18 @@ def unknown_labels_told(
     """
     without = items[~targets.usable]
     if targets.source == "label":
-        said = without["label"].dropna().astype(str)
+        said = without["label"].dropna().rename_axis("item").reset_index(name="value")
     else:
         judged = judgements(ratings, dimension)
         votes = pd.DataFrame({"item": judged.items, "value": judged.values})
         votes = votes[votes["item"].isin(without["id"].dropna())]
-        counts = votes.value_counts().reset_index()  # the most frequent first
-        said = counts.drop_duplicates("item")["value"].astype(str)
-    distinct = np.unique(said.to_numpy(object).astype(str))
+        counts = votes.value_counts().reset_index()
+        said = counts[counts["count"] == counts.groupby("item")["count"].transform("max")]
+    said = said.assign(value=said["value"].astype(str))
+    distinct = np.unique(said["value"].to_numpy(object).astype(str))
     unknown = {str(distinct[place]) for place in resolve(distinct, names, mapping)[1]}
-    if not (found := Counter(label for label in said if label in unknown)):
+    lost = said[said["value"].isin(unknown)].sort_values("value").drop_duplicates("item")  # one of each item's, if torn
+    if not (found := Counter(lost["value"])):
         return ""
     named = found.most_common(NAMED)
     told = ", ".join(f"{label if label.isprintable() else repr(label)} {count:,}" for label, count in named)

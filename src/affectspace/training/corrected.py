@@ -37,29 +37,36 @@ def corrections_of(recipe: Recipe, corpus: Corpus) -> Corrections | None:
 
 
 def changed_since_told(run: Run) -> list[str]:
-    """A sentence for each corpus whose corrections are others now than a finished run was trained on; else none.
+    """A sentence for each file of corrections that is another now than a finished run was trained on; else none.
 
-    Which file that is, the run's own recipe says; a corpus that has gone tells nothing.
+    Which files these are, the run's own recipe says; a corpus that has gone tells nothing.
 
     Args:
         run: or all folds of one, which were given the same.
     """
     named = run.recipe.get("corrections")
-    told = []
+    told: dict[Path, str] = {}
     for corpus in run.data.get("corpora") or ():
         known, root = corpus.get("corrections"), Path(str(corpus.get("path") or ""))
         if not known or not (corpus.get("path") and root.is_dir()):
             continue
         path = root / FILE if named is True else Path(str(named))
-        if (sha256(path) if path.is_file() else "") != known["sha256"]:
-            again = shlex.join(["affectspace", "train", str(run.path / "recipe.toml"), "--out", "FOLDER"])
-            own = [] if named is True else ["--corrections", str(path)]
-            now = shlex.join(["affectspace", "agreement", str(root), *own])
-            told.append(
-                f"The corrections of {corpus['name']} have changed since this run was trained, and it stays as it is: "
-                f"{again} trains on them, and {now} tells what they are now."
+        if path in told or (sha256(path) if path.is_file() else "") == known["sha256"]:
+            continue
+        if not path.is_file():
+            told[path] = (
+                f"{path}, by which labels were corrected when this run was trained, is gone, and the run stays as it "
+                "is; bring the file back before you train anew."
             )
-    return told
+            continue
+        again = shlex.join(["affectspace", "train", str(run.path / "recipe.toml"), "--out", "FOLDER"])
+        own = [] if named is True else ["--corrections", str(path)]
+        now = shlex.join(["affectspace", "agreement", str(root), *own])
+        told[path] = (
+            f"{path} has changed since this run was trained, and the run stays as it is: {again} trains on what it "
+            f"says now, and {now} tells what that is."
+        )
+    return list(told.values())
 
 
 def with_corrections(

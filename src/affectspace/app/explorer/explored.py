@@ -27,7 +27,7 @@ __all__ = ["Explored", "explore_spaces"]
 NEAREST = 12
 SHOWN_OF_SUBCLASS = 12
 FOUND = 200  # rows of a search for words
-MANY = 5_000  # items among which as many sub-classes as explain them best are looked for; two a class among more
+MANY = 20_000  # items among which as many sub-classes as explain them best are looked for; two a class among more
 
 
 @dataclass

@@ -70,6 +70,7 @@ class Judgements:
         self._files, self.by = files, by
         self._lock = threading.Lock()
         self._known = _Known()
+        self.written: dict[Path, int] = {}  # how many corrections have been added here, by file
         self.refresh()
 
     @property
@@ -170,6 +171,7 @@ class Judgements:
                 with contextlib.suppress(OSError):  # then the file cannot be written either, which is told
                     path.parent.mkdir(parents=True, exist_ok=True)
             append_correction(path, entry, self._known.told.get(path))
+            self.written[path] = self.written.get(path, 0) + 1
             self._refresh()
         return entry, False
 

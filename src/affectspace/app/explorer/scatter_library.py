@@ -26,10 +26,10 @@ def scatter_library() -> Path:
     """
     refuse_missing("explore", "drawing maps needs", PACKAGE)
     found = find_spec(PACKAGE)
-    assert found is not None
-    path = Path(found.origin or "").parent / PLACE
-    if not path.is_file():
+    path = None if found is None or found.origin is None else Path(found.origin).parent / PLACE
+    if path is None or not path.is_file():
         raise InputError(
-            f"{path} is gone, which draws the maps; pip install --force-reinstall --no-deps {PACKAGE} brings it back"
+            f"{PLACE} of {PACKAGE} is gone, which draws the maps; pip install --force-reinstall --no-deps {PACKAGE} "
+            "brings it back"
         )
     return path

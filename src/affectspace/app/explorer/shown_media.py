@@ -62,7 +62,7 @@ class ShownMedia:
 
         Raises:
             Gone: no recording, or none that is there.
-        MediaError: one that is not whole.
+            MediaError: one that is not whole.
         """
         path, start, end = self._audio(row)
         with _sound(path) as sound:

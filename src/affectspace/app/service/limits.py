@@ -16,6 +16,7 @@ __all__ = ["Admission", "Limits", "refuse_picture", "refuse_recording", "refuse_
 MEGABYTE = 1_000_000
 SAMPLES = 192_000 * 2  # a second and over all channels: what is heard needs no more, and decoding takes as long as they
 FLAGS = {"timeout": "--timeout"} | {name: f"--max-{name}" for name in ("megabytes", "seconds", "pixels", "waiting")}
+MOST = 10**12  # of anything
 UPLOADING = 4  # requests that may still be arriving, for each that may wait for its answer
 
 
@@ -57,8 +58,8 @@ class Limits:
                 "utterance"
             )
         for field in fields(self):
-            if not 0 < (value := getattr(self, field.name)) < 10**12:
-                raise InputError(f"{FLAGS.get(field.name, field.name)} is {value:g}; legal: above 0")
+            if not 0 < (value := getattr(self, field.name)) < MOST:
+                raise InputError(f"{FLAGS.get(field.name, field.name)} is {value:g}; legal: above 0 and below {MOST:g}")
 
     @property
     def bytes(self) -> int:
