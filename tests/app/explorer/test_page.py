@@ -371,7 +371,7 @@ def test_each_stroke_is_written_at_once_on_any_tab_and_can_be_undone(open_page, 
     assert {each.item for each in told.entries} == {"mine/03"}  # which stays chosen
     while page.evaluate("localStorage.length"):
         page.evaluate("new Promise(requestAnimationFrame)")
-    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator(".item-label .class-name", has_text="sad").wait_for()
     page.locator("#item:not([aria-busy])").wait_for()
     hold_items(page)
     press("1")
@@ -565,7 +565,7 @@ def test_what_was_written_though_nobody_heard_of_it_is_not_written_again(open_pa
         assert again.value.ok
     while page.evaluate("localStorage.length"):  # until the page has heard of it
         page.evaluate("new Promise(requestAnimationFrame)")
-    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator(".item-label .class-name", has_text="sad").wait_for()
     page.evaluate("Storage.prototype.removeItem = () => {}")  # as if it had been closed before the answer came
     with page.expect_response("**/api/corrections"):
         page.keyboard.press("1")

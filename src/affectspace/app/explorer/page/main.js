@@ -41,6 +41,8 @@ async function begin() {
     agreed: (entry, other) => say(`${other.by}: ${decided(other)}, ${entry.name}, as you said`),
     saved: (told, answer) => {
       if (!answer.before) mine.add(`${told.row} ${told.new}`);
+      const shown = app.panel.current();
+      if (shown?.row === told.row) shown.label = told.new === "" ? null : told.new; // the next stroke may come before the item
       polling.now();
     },
   });
