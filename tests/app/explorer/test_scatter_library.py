@@ -25,5 +25,5 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(monkeypatch):
 def test_a_file_that_is_missing_is_named_with_its_remedy(monkeypatch):
     pytest.importorskip("pydeck")
     monkeypatch.setattr(module, "PLACE", "nbextension/static/other.js")
-    with pytest.raises(InputError, match=r"other\.js of pydeck is gone, .* --force-reinstall --no-deps pydeck brings it back"):
+    with pytest.raises(InputError, match=r"other\.js of pydeck is gone, .* --no-deps pydeck brings it back"):
         scatter_library()
