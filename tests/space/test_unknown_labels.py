@@ -8,7 +8,7 @@ import pytest
 from affectspace.corpora import open_corpus
 from affectspace.labels import Classes
 from affectspace.space.of_corpus import known_of
-from affectspace.space.unknown_labels import unknown_labels_told
+from affectspace.space.unknown_labels import unknown_labels, unknown_labels_told
 from affectspace.training import make_recipe
 
 NAMES = ("angry", "sad")
@@ -41,6 +41,7 @@ def test_unknown_labels_are_named_and_take_no_other_label_along(tmp_path):
     opened = corpus(tmp_path, ["angry", "calm", "sad", "calm", None, "bored", "anger"])
     known, told = known_of(opened, recipe())
     assert known["label"].fillna("-").tolist() == ["angry", "-", "sad", "-", "-", "-", "angry"]
+    assert known["other_label"].fillna("-").tolist() == ["-", "calm", "-", "calm", "-", "bored", "-"]
     assert told == (
         "3 labels of mine are none of the model's classes (calm 2, bored 1): their items have no label in the space; "
         "if they mean one of angry, sad, say so under [label_map] in the corpus.toml of the corpus (docs/your-data.md)"
@@ -95,18 +96,23 @@ def test_a_corpus_that_cannot_be_labelled_at_all_says_why(tmp_path):
 def test_nothing_is_told_where_all_is_known(labels):
     items = pd.DataFrame({"id": [str(row) for row in range(len(labels))], "label": pd.array(labels, "string")})
     found = Classes(NAMES, others="leave_out").targets(items)
-    assert unknown_labels_told("mine", items, NOTHING, "emotion", found, NAMES, {}) == ""
+    unknown = unknown_labels(items, NOTHING, "emotion", found, NAMES, {})
+    assert (len(unknown), unknown.notna().any(), unknown_labels_told("mine", unknown, NAMES)) == (
+        len(labels),
+        False,
+        "",
+    )
 
 
 def test_a_label_that_a_terminal_would_obey_is_quoted():
     items = pd.DataFrame({"id": ["a"], "label": ["h\x1b[31mred"]})
     found = Classes(NAMES, others="leave_out").targets(items)
-    told = unknown_labels_told("mine", items, NOTHING, "emotion", found, NAMES, {})
+    told = unknown_labels_told("mine", unknown_labels(items, NOTHING, "emotion", found, NAMES, {}), NAMES)
     assert told.startswith(r"1 label of mine is none of the model's classes ('h\x1b[31mred' 1): ")
 
 
 def test_many_unknown_labels_are_counted_and_five_are_named():
     items = pd.DataFrame({"id": list("abcdefgh"), "label": ["p", "p", "q", "r", "s", "t", "u", "v"]})
     found = Classes(NAMES, others="leave_out").targets(items)
-    told = unknown_labels_told("mine", items, NOTHING, "emotion", found, NAMES, {})
+    told = unknown_labels_told("mine", unknown_labels(items, NOTHING, "emotion", found, NAMES, {}), NAMES)
     assert told.startswith("8 labels of mine are none of the model's classes (p 2, q 1, r 1, s 1, t 1 and 2 more): ")

@@ -205,8 +205,9 @@ def _of_space(space: "Space", quiet: bool) -> "tuple[pd.DataFrame, list[str]]":
     import pandas as pd
 
     from affectspace.space.label_errors import suspects
+    from affectspace.space.unknown_labels import all_labels
 
-    items = space.items
+    items = space.items.assign(label=all_labels(space.items))
     found = pd.DataFrame({"id": [], "suggested": [], "score": [], "reasons": []})
     if (space.labels >= 0).sum() > 1:
         with working("looking for labels in doubt", quiet):

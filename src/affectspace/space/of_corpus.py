@@ -11,8 +11,9 @@ from affectspace.corpora import Corpus, check
 from affectspace.errors import InputError
 from affectspace.files import inside
 from affectspace.labels import Classes, Levels
+from affectspace.labels.naming import led
 from affectspace.metrics._inputs import TIE
-from affectspace.space.unknown_labels import unknown_labels_told
+from affectspace.space.unknown_labels import unknown_labels, unknown_labels_told
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import without_wrong_labels
 
@@ -22,7 +23,8 @@ __all__ = ["known_of", "media_of", "sole_label"]
 def known_of(corpus: Corpus, recipe: Recipe | None) -> tuple[pd.DataFrame, str]:
     """``id`` (corpus/id), ``corpus``, ``speaker``, media, and ``label`` and ``target`` by a recipe.
 
-    Labels are missing without a recipe, and where the corpus has none that its classes could hold.
+    Labels are missing without a recipe, and where the corpus has none that its classes could hold: where it has
+    another, that is ``other_label``.
 
     Returns:
         the table, and a sentence on labels of the corpus that are missing there; empty where none are.
@@ -90,11 +92,14 @@ def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> tuple[dict[str, A
         labelled = corpus.items["label"].notna().any() or len(ratings)
         return {}, f"no item of {corpus.name} has a label in the space, as {error}" if labelled else ""
     made = targets.values[rows]
-    told = ""
-    if isinstance(space, Classes):
-        told = unknown_labels_told(corpus.name, items, ratings, dimension, targets, space.names, label_map)
     target = [row if np.isfinite(row).all() else None for row in made]
-    return {"label": sole_label(made, space.names), "target": target}, told
+    known = {"label": sole_label(made, space.names), "target": target}
+    if not isinstance(space, Classes):
+        return known, ""
+    unknown = unknown_labels(items, ratings, dimension, targets, space.names, label_map)
+    if (others := unknown.iloc[rows]).notna().any():  # in the words that corpora share
+        known["other_label"] = [label if pd.isna(label) else led(label, label_map) or label for label in others]
+    return known, unknown_labels_told(corpus.name, unknown, space.names)
 
 
 def _absolute(root: Path, path: Any) -> str | None:

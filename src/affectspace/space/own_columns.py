@@ -8,7 +8,18 @@ from affectspace.space.space_columns import DISTRIBUTIONS, TEXTS
 
 __all__ = ["own_columns", "typed"]
 
-TAKEN = {*TEXTS, *DISTRIBUTIONS, "vector", "predicted_value", "start", "end", "box", "path", "modalities"}
+TAKEN = {
+    *TEXTS,
+    *DISTRIBUTIONS,
+    "vector",
+    "predicted_value",
+    "other_label",
+    "start",
+    "end",
+    "box",
+    "path",
+    "modalities",
+}
 TOLD_OTHERWISE = {"id", "corpus", "speaker", "label", "image", "audio", "text", "start", "end", "box"}  # kept anyway
 # A path that is absolute or climbs out: it says where files of somebody's machine lie.
 OUTSIDE = r"(?s)(?:/[^/\s]|~/|[A-Za-z]:[\\/]|\\\\|file:).*|(?:.*[\\/])?\.\.[\\/].*"

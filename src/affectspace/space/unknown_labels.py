@@ -10,39 +10,47 @@ from affectspace.labels.naming import resolve
 from affectspace.labels.targets import Targets
 from affectspace.labels.votes import judgements
 
-__all__ = ["unknown_labels_told"]
+__all__ = ["all_labels", "unknown_labels", "unknown_labels_told"]
 
 NAMED = 5  # labels
 
 
-def unknown_labels_told(
-    corpus: str,
+def all_labels(items: pd.DataFrame) -> pd.Series:
+    """The label of each item of a space as text, be it a class or not; missing where it has none.
+
+    Example:
+        >>> all_labels(pd.DataFrame({"label": ["sad", None, None], "other_label": [None, "calm", None]})).tolist()
+        ['sad', 'calm', <NA>]
+    """
+    labels = items["label"].astype("string")
+    return labels.fillna(items["other_label"].astype("string")) if "other_label" in items else labels
+
+
+def unknown_labels(
     items: pd.DataFrame,
     ratings: pd.DataFrame,
     dimension: str,
     targets: Targets,
     names: Sequence[str],
     mapping: Mapping[str, str],
-) -> str:
-    """How many labels are no classes, which, and what to do; empty where all are, or are left out by the map.
+) -> pd.Series:
+    """The label of each item that is none of the classes, by the index of ``items``; missing where that is not so.
 
     Args:
-        corpus: its name.
         items: with the columns ``id`` and ``label``.
-        ratings: of these items; of votes the label of an item is the one that most have chosen.
+        ratings: of these items; of votes the label of an item is the one that most have chosen, and where they are torn
+            between such a label and a class, that label.
         dimension: of the votes.
         targets: of the items, in their order.
         names: of the classes.
-        mapping: own label -> class, as the targets were made by.
+        mapping: own label -> class, as the targets were made by; what it leads to no class is told of nowhere.
 
     Example:
         >>> from affectspace.labels import Classes
-        >>> items = pd.DataFrame({"id": list("abcd"), "label": ["calm", "calm", "sad", None]})
+        >>> items = pd.DataFrame({"id": list("abcd"), "label": ["calm", "bored", "sad", None]})
         >>> found = Classes(("angry", "sad"), others="leave_out").targets(items)
-        >>> unknown_labels_told("mine", items, pd.DataFrame(), "emotion", found, ("angry", "sad"), {}).partition(";")[0]
-        "2 labels of mine are none of the model's classes (calm 2): their items have no label in the space"
-        >>> unknown_labels_told("mine", items, pd.DataFrame(), "emotion", found, ("angry", "sad"), {"calm": ""})
-        ''
+        >>> unknown_labels(items, pd.DataFrame(), "emotion", found, ("angry", "sad"), {"bored": ""}).tolist()
+        ['calm', <NA>, <NA>, <NA>]
     """
     without = items[~targets.usable]
     if targets.source == "label":
@@ -57,7 +65,25 @@ def unknown_labels_told(
     distinct = np.unique(said["value"].to_numpy(object).astype(str))
     unknown = {str(distinct[place]) for place in resolve(distinct, names, mapping)[1]}
     lost = said[said["value"].isin(unknown)].sort_values("value").drop_duplicates("item")  # one of each item's, if torn
-    if not (found := Counter(lost["value"])):
+    by_item = lost.set_index("item")["value"]
+    if targets.source == "label":
+        return by_item.reindex(items.index).astype("string")
+    return items["id"].map(by_item).astype("string")
+
+
+def unknown_labels_told(corpus: str, unknown: pd.Series, names: Sequence[str]) -> str:
+    """How many labels are no classes, which, and what to do; empty where there are none.
+
+    Args:
+        corpus: its name.
+        unknown: as :func:`unknown_labels` gives them.
+        names: of the classes.
+
+    Example:
+        >>> unknown_labels_told("mine", pd.Series(["calm", None, "calm"]), ("angry", "sad")).partition(";")[0]
+        "2 labels of mine are none of the model's classes (calm 2): their items have no label in the space"
+    """
+    if not (found := Counter(unknown.dropna())):
         return ""
     named = found.most_common(NAMED)
     told = ", ".join(f"{label if label.isprintable() else repr(label)} {count:,}" for label, count in named)

@@ -8,8 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from affectspace.app.explorer.explored import explore_spaces
+from affectspace.app.explorer.judgements import STATES
 from affectspace.app.explorer.routes import make_explorer
-from affectspace.corpora.corrections import Correction, append_correction, read_corrections
+from affectspace.corpora.corrections import CorrectedMeanwhile, Correction, append_correction, read_corrections
 from affectspace.errors import InputError
 from affectspace.space import Space
 from affectspace.space.label_errors import suspects
@@ -29,6 +30,28 @@ def test_the_page_is_told_what_there_is(client):
     assert columns["take"]["values"] == ["0", "1", "2", "3"]
     assert columns["disagreement"]["high"] == 1.0
     assert not {"id", "text", "audio", "image", "target", "probabilities"} & columns.keys()
+
+
+def test_a_label_that_is_no_class_is_shown_and_corrected_from(space, tmp_path):
+    """A corpus's fear in the space of a model that knows happy and sad alone; what is overwritten is told."""
+    items = space.items.assign(other_label=["fear" if row == 5 else None for row in range(24)])
+    explored = explore_spaces(
+        [Space(items, space.vectors, space.classes)], ["mine"], tmp_path / "own.jsonl", "ann", tmp_path
+    )
+    label = explored.columns["label"]
+    assert (label.values, label.counts, label.of(0)[5]) == (("happy", "sad", "fear"), (10, 13, 1), 2)
+    assert "other_label" not in explored.columns
+    assert explored.item(5, 0)["label"] == "fear"
+    with pytest.raises(CorrectedMeanwhile, match="the label of mine/05 is 'fear', and not ''"):
+        explored.judgements.add(5, "", "sad")
+    entry, _ = explored.judgements.add(5, "fear", "sad")
+    assert (entry.old, entry.new, explored.column("label", 0)[1][5]) == ("fear", "sad", 1)
+
+
+def test_an_item_without_a_label_is_left_out_by_an_empty_one(explored):
+    """Raters who are torn give it none, and their votes would be trained on."""
+    explored.judgements.add(5, "", "")
+    assert STATES[explored.judgements.states()[5]] == "left out"
 
 
 def test_names_with_markup_are_sent_as_data_and_never_as_a_page(client):

@@ -11,7 +11,8 @@ __all__ = ["OwnerOnly"]
 
 READING = {"GET", "HEAD"}
 WELCOME = (
-    '<!doctype html><meta charset="utf-8"><title>affectspace</title><meta http-equiv="refresh" content="0; url=/">'
+    '<!doctype html><meta charset="utf-8"><title>affectspace</title><link rel="icon" href="/page/icon.svg">'
+    '<meta http-equiv="refresh" content="0; url=/">'
 )
 
 

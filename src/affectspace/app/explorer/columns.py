@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from affectspace.space import Space
+from affectspace.space.unknown_labels import all_labels
 
 __all__ = ["MOST_VALUES", "Column", "columns_of"]
 
 MOST_VALUES = 1000  # of a category that are told apart by name
 FEW = 20  # whole numbers of which there are so few are categories, such as sessions
 # What is shown otherwise, or says nothing of groups of items.
-LEFT_OUT = {"id", "image", "audio", "text", "target", "probabilities", "start", "end", "box"}
+LEFT_OUT = {"id", "other_label", "image", "audio", "text", "target", "probabilities", "start", "end", "box"}
 OF_SPACE = ("prediction", "predicted_value")
 
 
@@ -61,9 +62,9 @@ class Column:
 def columns_of(spaces: Sequence[Space]) -> dict[str, Column]:
     """The columns of spaces of the same items, by their names.
 
-    What a model says (prediction, confidence) is of each space, all else of the first. Beside the table's own there are
-    ``confidence``, the highest probability, and ``disagreement``, where raters are divided: the entropy of their
-    votes over its largest possible value, in [0, 1].
+    What a model says (prediction, confidence) is of each space, all else of the first. Labels that are none of the
+    classes come behind them. Beside the table's own there are ``confidence``, the highest probability, and
+    ``disagreement``, where raters are divided: the entropy of their votes over its largest possible value, in [0, 1].
 
     Example:
         >>> items = pd.DataFrame({"id": ["a", "b", "c"], "label": ["sad", "happy", None], "size": [3.5, None, 1]})
@@ -73,10 +74,13 @@ def columns_of(spaces: Sequence[Space]) -> dict[str, Column]:
     """
     first = spaces[0]
     found: dict[str, Column] = {}
+    if (labels := all_labels(first.items)).notna().any():
+        others = labels[~labels.isin(first.classes)].value_counts().index[:MOST_VALUES]
+        found["label"] = _column("label", [labels], [*first.classes, *others])
     for name in first.items:
-        if name in LEFT_OUT or name in OF_SPACE or first.items[name].isna().all():
+        if name in LEFT_OUT or name in OF_SPACE or name == "label" or first.items[name].isna().all():
             continue
-        found[str(name)] = _column(str(name), [first.items[name]], first.classes if name == "label" else ())
+        found[str(name)] = _column(str(name), [first.items[name]], ())
     for name in OF_SPACE:
         own = [each.items[name] if name in each.items else pd.Series([None] * len(each)) for each in spaces]
         if any(each.notna().any() for each in own):

@@ -21,6 +21,7 @@ from affectspace.space.label_errors import suspects
 from affectspace.space.of_run import classes_stand_in_order
 from affectspace.space.same_items import same_items
 from affectspace.space.subclasses import SubClasses, find_subclasses
+from affectspace.space.unknown_labels import all_labels
 
 __all__ = ["Explored", "explore_spaces"]
 
@@ -258,7 +259,7 @@ def explore_spaces(
     gone = [f"{root}, where {name} lay, is gone: its media cannot be shown" for name, root in roots.items()
             if not root.is_dir()]  # fmt: skip
     files = corrections or {name: root / FILE for name, root in roots.items() if root.is_dir()}
-    labels = first.items["label"].fillna("").astype(str).tolist()
+    labels = all_labels(first.items).fillna("").tolist()
     judgements = Judgements(first.items["id"].astype(str).tolist(), labels, first.classes, files, by)
     explored = Explored(shown, list(names), judgements, maps_folder, notes + gone)
     if explored.labelled and len(explored) > MANY:

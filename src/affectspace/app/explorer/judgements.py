@@ -155,8 +155,6 @@ class Judgements:
             raise InputError(
                 f"{new!r} is no class; legal: {', '.join(self._classes)}, or nothing to leave the item out"
             )
-        if not new and not old:
-            raise InputError(f"{self._ids[row]} has no label, so there is none to be confirmed or left out")
         path = self._path(row)
         entry = Correction(now(), self.by, self._ids[row], old, new, why, undo)
         with self._lock:
