@@ -183,7 +183,10 @@ def test_labels_that_are_no_classes_are_told_by_embed(run, finished, tmp_path):
     items.to_csv("alva/items.csv", index=False)
     code, out, err = run("embed", finished / "own", "alva", "--out", "own.parquet")
     assert (code, err) == (0, "")
-    note = "3 labels of alva are none of the model's classes (calm 2, wild 1): their items have no label in the space; "
+    note = (
+        "3 labels of alva are none of the model's classes (calm 2, wild 1): their items have "
+        "no label in the space, where other_label keeps them; "
+    )
     assert f"note: {note}if they mean one of angry, happy, neutral, sad, say so under [label_map] in" in out
     assert out.endswith("\n  affectspace explore own.parquet\n")
     assert pd.read_parquet("own.parquet")["label"].isna().sum() == 3

@@ -43,7 +43,8 @@ def test_unknown_labels_are_named_and_take_no_other_label_along(tmp_path):
     assert known["label"].fillna("-").tolist() == ["angry", "-", "sad", "-", "-", "-", "angry"]
     assert known["other_label"].fillna("-").tolist() == ["-", "calm", "-", "calm", "-", "bored", "-"]
     assert told == (
-        "3 labels of mine are none of the model's classes (calm 2, bored 1): their items have no label in the space; "
+        "3 labels of mine are none of the model's classes (calm 2, bored 1): their items have "
+        "no label in the space, where other_label keeps them; "
         "if they mean one of angry, sad, say so under [label_map] in the corpus.toml of the corpus (docs/your-data.md)"
     )
 

@@ -80,8 +80,8 @@ def unknown_labels_told(corpus: str, unknown: pd.Series, names: Sequence[str]) -
         names: of the classes.
 
     Example:
-        >>> unknown_labels_told("mine", pd.Series(["calm", None, "calm"]), ("angry", "sad")).partition(";")[0]
-        "2 labels of mine are none of the model's classes (calm 2): their items have no label in the space"
+        >>> unknown_labels_told("mine", pd.Series(["calm", None, "calm"]), ("angry", "sad")).partition(":")[0]
+        "2 labels of mine are none of the model's classes (calm 2)"
     """
     if not (found := Counter(unknown.dropna())):
         return ""
@@ -89,9 +89,9 @@ def unknown_labels_told(corpus: str, unknown: pd.Series, names: Sequence[str]) -
     told = ", ".join(f"{label if label.isprintable() else repr(label)} {count:,}" for label, count in named)
     told += f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     one = found.total() == 1
-    whose = "its item has" if one else "their items have"
+    whose, kept, mean = ("its item has", "it", "it means") if one else ("their items have", "them", "they mean")
     return (
         f"{found.total():,} label{'' if one else 's'} of {corpus} {'is' if one else 'are'} none of the model's classes "
-        f"({told}): {whose} no label in the space; if {'it means' if one else 'they mean'} one of {', '.join(names)}, "
-        "say so under [label_map] in the corpus.toml of the corpus (docs/your-data.md)"
+        f"({told}): {whose} no label in the space, where other_label keeps {kept}; if {mean} one of "
+        f"{', '.join(names)}, say so under [label_map] in the corpus.toml of the corpus (docs/your-data.md)"
     )
