@@ -165,7 +165,11 @@ def test_a_model_without_its_items_says_how_to_get_neighbours(run, finished, cli
     code, out, err = run("predict", "old", clip)
     assert code == 0, err
     assert "nearest" not in out.split("note:")[0]
-    assert "note: This model keeps no training items (it was saved before models did, or only to choose" in out
+    assert (
+        "note: This model keeps no training items (it was exported without them, as by --without-items, saved before "
+        "models kept any, or trained only to choose settings), so nothing tells which are near, or that a file is like "
+        "none of them; ask the run that it was exported from, or export that with its items; else train again, or "
+    ) in out
     embed, search = (line.split() for line in out.split("next:\n")[1].splitlines())
     assert run(*(str(finished / "alva") if word == "CORPUS" else word for word in embed[1:]))[0] == 0
     code, found, err = run(*search[1:])

@@ -295,9 +295,10 @@ def notes_on(model: Model, known: Known | None) -> list[str]:
         )
     if known is None:
         told.append(
-            "This model keeps no training items (it was saved before models did, or only to choose settings), so "
-            "nothing tells which are near, or that a file is like none of them; train again, or embed the corpora and "
-            "search them."
+            "This model keeps no training items (it was exported without them, as by --without-items, saved before "
+            "models kept any, or trained only to choose settings), so nothing tells which are near, or that a file is "
+            "like none of them; ask the run that it was exported from, or export that with its items; else train "
+            "again, or embed the corpora and search them."
         )
     elif known.far.judged_by == "train":
         told.append(
