@@ -61,7 +61,7 @@ def test_it_says_where_it_answers_and_what_to_type(run, finished, served):
 @pytest.mark.parametrize(
     ("more", "lacks"),
     [
-        ([], "--allow-host NAME, by which clients call it and an API key, in AFFECTSPACE_API_KEY or --api-key-file"),
+        ([], "--allow-host NAME, by which clients call it, and an API key, in AFFECTSPACE_API_KEY or --api-key-file"),
         (["--allow-host", "speech.example.org"], "an API key, in AFFECTSPACE_API_KEY or --api-key-file"),
         (["--api-key-file", "key"], "--allow-host NAME, by which clients call it; or leave --host out"),
     ],

@@ -82,7 +82,7 @@ def serve(
     )
     key = read_key(api_key_file)
     if not is_loopback(host) and (not allow_host or key is None):
-        lacks = " and ".join(
+        lacks = ", and ".join(
             each
             for each, missing in (
                 ("--allow-host NAME, by which clients call it", not allow_host),
