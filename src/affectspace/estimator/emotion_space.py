@@ -197,14 +197,18 @@ class EmotionSpace(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Classifier
         return torch.cat(embeddings).numpy(), torch.cat(probabilities).numpy()
 
     def _finite(self, values: np.ndarray) -> np.ndarray:
-        if not (bad := np.argwhere(~np.isfinite(values))).size:
+        if np.isfinite(values).all():
             return values
-        row, column = bad[0]
+        wrong, imputed = np.isinf(values), "sklearn.impute.SimpleImputer before the space in a Pipeline"
+        remedy = f"replace infinity by a finite number, or by NaN with {imputed}; it often comes from a division by 0"
+        if not wrong.any():  # told after infinity, which the imputer refuses
+            wrong, remedy = np.isnan(values), f"put {imputed}"
+        row, column = np.argwhere(wrong)[0]
+        what = "NaN" if np.isnan(values[row, column]) else f"infinity ({values[row, column]:g})"
         names = getattr(self, "feature_names_in_", np.arange(values.shape[1]))
-        what = "NaN" if np.isnan(values[row, column]) else "infinity (inf)"
         raise InputError(
-            f"X has {what} in row {row}, column {names.tolist()[column]!r} ({len(np.unique(bad[:, 0]))} such rows); "
-            "leave these items out, or put sklearn.impute.SimpleImputer before the space in a Pipeline"
+            f"X has {what} in row {row}, column {names.tolist()[column]!r} ({wrong.any(1).sum()} such rows); leave "
+            f"these items out, or {remedy}"
         )
 
     @property
