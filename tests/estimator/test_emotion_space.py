@@ -313,6 +313,11 @@ def test_features_that_are_too_large():
     ("params", "told"),
     [
         ({"loss": "mmd"}, "loss is 'mmd'; legal: cross_entropy, ordered_emd"),
+        (
+            {"loss": "fsimilarity"},
+            "loss is 'fsimilarity'; did you mean 'f_similarity'? legal: cross_entropy, ordered_emd",
+        ),
+        ({"loss": None}, "loss is None; legal: cross_entropy, ordered_emd"),
         ({"epochs": 0}, "epochs is 0; legal: at least 1"),
         ({"hidden": 2.5}, "hidden is 2.5; legal: a whole number"),
         ({"dropout": 1.0}, "dropout is 1.0; legal: below 1"),

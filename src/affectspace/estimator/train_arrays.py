@@ -1,5 +1,6 @@
 """Arrays to a trained net: the recipe of an estimator, its data in memory, and the loop."""
 
+import difflib
 import threading
 import warnings
 from typing import Any
@@ -62,7 +63,9 @@ def recipe_of(
         InputError: a loss that is none of these, and every key or value that a recipe refuses.
     """
     if loss not in LOSSES:
-        raise InputError(f"loss is {loss!r}; legal: {', '.join(LOSSES)}")
+        near = difflib.get_close_matches(str(loss), LOSSES, 1, 0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"loss is {loss!r}; {hint}legal: {', '.join(LOSSES)}")
     beside = [] if loss in OF_PREDICTIONS else [{"kind": "cross_entropy"}]
     own = {"kind": loss} | UNLESS_GIVEN.get(loss, {}) | (loss_params or {})
     if beside:
