@@ -56,6 +56,18 @@ def test_a_column_is_one_of_labels():
     assert read_truth(np.array([[1], [2]]), np.array([1, 2])) is None
     with pytest.warns(UserWarning, match="column-vector"):
         assert read_labels(np.array([[1], [2]]))[0].tolist() == [1, 2]
+    with pytest.warns(UserWarning, match="column-vector"):
+        assert read_labels(np.array([[1.0], [0.0]]))[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("of", [np.array, list, pd.DataFrame])
+def test_a_column_of_shares_says_what_is_missing(of):
+    with pytest.raises(
+        InputError, match=r"numbers such as 0\.25 in it; .* give a column for each class, such as 1 - y"
+    ):
+        read_labels(of([[1.0], [0.25], [0.5]]))
+    with pytest.raises(ValueError, match="continuous"):  # a regression's, which scikit-learn tells
+        read_labels(np.array([[1.0], [0.25], [2.5]]).ravel())
 
 
 @pytest.mark.parametrize(

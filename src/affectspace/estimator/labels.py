@@ -24,7 +24,7 @@ def read_labels(y: Any, classes: Sequence[Any] | None = None) -> tuple[np.ndarra
 
     Raises:
         InputError: a single class; classes that are named twice, are no labels of these, or have no item; votes that
-            are no such numbers, or an item without any.
+            are no such numbers, or an item without any; a single column of shares.
 
     Example:
         >>> read_labels(["sad", "angry"])
@@ -37,6 +37,7 @@ def read_labels(y: Any, classes: Sequence[Any] | None = None) -> tuple[np.ndarra
     if _are_votes(y):
         names, votes = _votes(y, classes)
     else:
+        _refuse_shares(y)
         labels = column_or_1d(np.asarray(y), warn=True)
         check_classification_targets(labels)
         present = np.unique(labels)
@@ -104,6 +105,19 @@ def _are_votes(y: Any) -> bool:
     """Whether there is more than a column; a single one holds labels, of which scikit-learn warns."""
     shape = y.shape if isinstance(y, pd.DataFrame) else np.asarray(y).shape
     return len(shape) == 2 and shape[1] > 1
+
+
+def _refuse_shares(y: Any) -> None:
+    """Refuse a column of shares, which scikit-learn would take for a regression's."""
+    column = np.asarray(y)
+    if column.ndim < 2 or column.dtype.kind != "f":
+        return
+    between = column[(column > 0) & (column < 1)]
+    if between.size and ((column >= 0) & (column <= 1)).all():
+        raise InputError(
+            f"y has a single column, which holds labels, and numbers such as {between[0]:g} in it; of shares of votes "
+            "give a column for each class, such as 1 - y beside y"
+        )
 
 
 def _votes(y: Any, classes: Sequence[Any] | np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
