@@ -3,6 +3,7 @@
 import pytest
 
 from affectspace.corpora import check, make_synthetic, notes, open_corpus
+from affectspace.labels import Classes
 
 ITEMS = "id,audio,speaker,label\na,a.wav,x,sad\nb,b.wav,y,sad\n"
 
@@ -76,7 +77,48 @@ def test_pictures_show_somebody_and_ages_are_no_classes(tmp_path):
 
 
 def test_a_blank_at_the_end_of_a_label_is_seen(corpus):
-    assert notes(corpus(ITEMS + "c,c.wav,x,sad \n"))[0].startswith("label 'sad ' has a single item")
+    assert notes(corpus(ITEMS + "c,c.wav,x,happy \n"))[0].startswith("label 'happy ' has a single item")
+
+
+def test_labels_that_differ_in_capitals_alone_are_told_to_be_one(corpus):
+    items = ITEMS + "c,c.wav,x,SAD\nd,d.wav,x,sad \ne,e.wav,y,Wut\nf,f.wav,x,WUT\ng,g.wav,x,WUT\n"
+    told = "labels differ only in capitals or blanks: {}; they are taken for one"
+    made = corpus(items)
+    assert notes(made) == [told.format("sad 2, SAD 1, 'sad ' 1; WUT 2, Wut 1")]
+    classes = Classes(("sad", "wut")).targets(made.items, made.ratings)
+    assert classes.values.argmax(1).tolist() == [0, 0, 0, 0, 1, 1, 1]  # and one they are
+    # a map in lower case is of all spellings, any other of its own
+    assert notes(corpus(items, card='label_map = {wut = "angry", sad = ""}')) == notes(made)
+    assert notes(corpus(items, card='label_map = {Wut = "angry"}')) == [
+        told.format("sad 2, SAD 1, 'sad ' 1"),
+        "labels differ only in capitals or blanks: WUT 2, Wut 1; label_map names some of them, so they are not one; "
+        "name each of them there",
+    ]
+    assert notes(corpus(items, card='label_map = {SAD = ""}'))[1].startswith(
+        "labels differ only in capitals or blanks: sad 2, SAD 1, 'sad ' 1; label_map names some of them"
+    )
+
+
+def test_of_many_labels_in_several_spellings_the_first_are_told(corpus):
+    rows = [f"{k}{case},{k}.wav,x,{case}{k}" for k in range(5) for case in "aA"]
+    (note,) = [note for note in notes(corpus(ITEMS + "\n".join(rows))) if "capitals" in note]
+    assert note == (
+        "labels differ only in capitals or blanks: a0 1, A0 1; a1 1, A1 1; a2 1, A2 1 (and 2 more such labels); they "
+        "are taken for one"
+    )
+
+
+def test_paths_of_media_in_a_column_that_nothing_reads_are_told(corpus, tmp_path):
+    items = "id,Datei,text,speaker,label\na,a.WAV,yes,x,sad\nb,b.wav,no,y,sad\n"
+    assert notes(corpus(items)) == []  # there is no such file
+    (tmp_path / "a.WAV").write_bytes(b"RIFF")
+    assert notes(corpus(items)) == [
+        "column Datei holds paths of recordings, such as a.WAV, which is there, and is not read; name it audio, or "
+        'say so in corpus.toml: [columns] audio = "Datei"'
+    ]
+    assert notes(corpus(items, card='[columns]\naudio = "Datei"')) == []
+    assert notes(corpus(items.replace("b.wav", "?"))) == []
+    assert notes(corpus(ITEMS.replace("label", "Datei,label").replace(",sad", ",a.WAV,sad"))) == []  # it has audio
 
 
 def test_columns_that_may_be_labels_are_named(tmp_path):

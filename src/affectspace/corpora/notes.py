@@ -1,13 +1,23 @@
 """What is no fault of a corpus, but keeps people from what they may have in mind for it."""
 
 import importlib.util
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from affectspace.corpora.check_files import missing_file
 from affectspace.corpora.corpus import ITEM_COLUMNS, Corpus, unlabelled
+from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS, VIDEO_ENDINGS
+from affectspace.labels.naming import led, meaning
 
 __all__ = ["notes"]
+
+_ENDINGS = {
+    "audio": (AUDIO_ENDINGS, "recordings"),
+    "image": (IMAGE_ENDINGS, "pictures"),
+    "video": (VIDEO_ENDINGS, "videos"),
+}
 
 
 def notes(corpus: Corpus) -> list[str]:
@@ -31,6 +41,7 @@ def notes(corpus: Corpus) -> list[str]:
         told.append(corpus.card.note)
     if items["video"].notna().any() and importlib.util.find_spec("av") is None:
         told.append('videos are looked for and not opened, since PyAV is missing; pip install "affectspace[video]"')
+    told += _unread_media(corpus)
     lacking = unlabelled(corpus).to_numpy(bool)
     if lacking.all():
         return [
@@ -52,7 +63,9 @@ def notes(corpus: Corpus) -> list[str]:
     elif speakers.nunique() == 1:
         told.append("there is one speaker, so nothing can be tested on another; add a corpus or recordings of others")
     counts = items["label"].value_counts()
-    single = sorted(counts.index[counts == 1])
+    alike = _alike(counts)
+    told += _spellings(alike, corpus.card.label_map)
+    single = sorted(counts.index[counts == 1].difference([label for each in alike for label in each]))
     numbers = pd.to_numeric(pd.Series(counts.index), errors="coerce")
     if "label" not in corpus.card.scales and numbers.isna().any() and numbers.notna().mean() > 0.5:
         odd = [repr(label) for label in counts.index[numbers.isna().to_numpy()]][:3]
@@ -89,6 +102,49 @@ def _without_label(items: pd.DataFrame, lacking: np.ndarray) -> str:
 def _told(label: str) -> str:
     """A label as it is, in quotes where blanks at its ends would be overlooked."""
     return label if label == label.strip() else repr(label)
+
+
+def _alike(counts: pd.Series) -> list[dict[str, int]]:
+    """Labels that differ only in capitals or in blanks at their ends, with their counts, the most frequent first."""
+    groups: dict[str, dict[str, int]] = {}
+    for label, count in counts.items():
+        groups.setdefault(str(label).strip().lower(), {})[str(label)] = int(count)
+    return [each for each in groups.values() if len(each) > 1]
+
+
+def _spellings(alike: list[dict[str, int]], label_map: Mapping[str, str]) -> list[str]:
+    """Which labels of several spellings are one, and which are not, as the corpus's map names some of them only."""
+    one, several = [], []
+    for each in alike:
+        told = ", ".join(f"{_told(label)} {count}" for label, count in each.items())
+        meant = {"" if led(label, label_map) == "" else meaning(label, label_map) for label in each}
+        (one if len(meant) == 1 else several).append(told)
+    notes = []
+    for found, rest in (
+        (one, "they are taken for one"),
+        (several, "label_map names some of them, so they are not one; name each of them there"),
+    ):
+        if found:
+            more = f" (and {len(found) - 3} more such labels)" if len(found) > 3 else ""
+            notes.append(f"labels differ only in capitals or blanks: {'; '.join(found[:3])}{more}; {rest}")
+    return notes
+
+
+def _unread_media(corpus: Corpus) -> list[str]:
+    """Of a corpus without files: a column that names some."""
+    if corpus.items[list(_ENDINGS)].notna().any(axis=None):
+        return []
+    told = []
+    for column in corpus.items.columns.difference(ITEM_COLUMNS, sort=False):
+        values = corpus.items[column].dropna().astype(str)
+        for medium, (endings, what) in _ENDINGS.items():
+            fits = len(values) and values.str.lower().str.endswith(endings).all()
+            if fits and missing_file(corpus.root, values.iloc[0]) is None:
+                told.append(
+                    f"column {column} holds paths of {what}, such as {values.iloc[0]}, which is there, and is not "
+                    f'read; name it {medium}, or say so in corpus.toml: [columns] {medium} = "{column}"'
+                )
+    return told
 
 
 def _where_labels_may_be(corpus: Corpus) -> str:
