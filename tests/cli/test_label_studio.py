@@ -39,7 +39,7 @@ def answered(tasks, chosen):
 def test_the_label_in_doubt_comes_first_and_its_correction_comes_back(run, corpus):
     code, out, err = run("label-studio", "export", "toy.parquet", "--out", "tasks.json", "--count", 5)
     assert code == 0, err
-    assert "5 tasks, 1 with a suggestion -> tasks.json" in out
+    assert "5 tasks, 1 with a suggestion (1 of labels in doubt) -> tasks.json" in out
     tasks = json.loads(Path("tasks.json").read_text())
     first = tasks[0]
     assert (first["data"]["item"], first["data"]["label"], first["data"]["suggested"]) == ("toy/i3", "sad", "happy")
@@ -115,6 +115,23 @@ def test_what_has_no_label_gets_what_the_model_says(run, tmp_path):
         (task["data"]["suggested"], task["predictions"][0]["score"]) for task in json.loads(Path("t.json").read_text())
     ]
     assert told == [("sad", pytest.approx(0.8)), ("happy", pytest.approx(0.9))]
+
+
+def test_labels_in_doubt_are_told_apart_from_what_has_no_label(run, corpus, tmp_path):
+    """An item whose raters are tied has no label either, and yet votes that can be in doubt."""
+    toy = Space.open(tmp_path / "toy.parquet")
+    votes = [None if row in (9, 11) else list(np.eye(3)[label]) for row, label in enumerate(toy.labels)]
+    votes[7] = [0.0, 0.5, 0.5]
+    items = toy.items.assign(target=votes, probabilities=[[0.5, 0.5, 0.0]] * 40)
+    items.loc[[7, 9, 11], "label"] = None
+    Space(items, toy.vectors, ("happy", "sad", "bored")).save(tmp_path / "tied.parquet")
+    doubted = json.loads(run("discover", "tied.parquet", "--errors", "--json")[1])["suspects"]["count"]
+    assert doubted == 2
+    out = run("label-studio", "export", "tied.parquet", "--out", "t.json")[1]
+    assert "40 tasks, 4 with a suggestion (2 of labels in doubt, 2 of items without a label, by the model) -> t." in out
+    told = json.loads(run("label-studio", "export", "tied.parquet", "--out", "t.json", "--json")[1])
+    assert (told["suggested"], told["in_doubt"]) == (4, 2)
+    assert "40 tasks, 0 with a suggestion -> t.json" in run("label-studio", "export", "toy", "--out", "t.json")[1]
 
 
 @pytest.mark.parametrize(

@@ -77,19 +77,24 @@ def export_tasks(
     config = label_config(classes, media, parts=any("part" in task["data"] for task in tasks))
     write_json(out, tasks)
     write_text(page, config + "\n")
-    suggested = sum("predictions" in task for task in tasks)
+    suggested = [task["data"] for task in tasks if "predictions" in task]
+    doubted = sum("reasons" in data for data in suggested)  # of the others the model says a class, and gives no reason
     if as_json:
         told = {
             "out": str(out),
             "page": str(page),
             "tasks": len(tasks),
-            "suggested": suggested,
+            "suggested": len(suggested),
+            "in_doubt": doubted,
             "root": root and str(root),
             "gone": len(gone),
         }
         print(json_text({**told, "media": media, "classes": classes}))
         return
-    print(f"{len(tasks):,} tasks, {suggested:,} with a suggestion -> {out}; the page to answer on: {page}")
+    whose = [f"{doubted:,} of labels in doubt"] * (doubted > 0)
+    whose += [f"{len(suggested) - doubted:,} of items without a label, by the model"] * (len(suggested) > doubted)
+    apart = f" ({', '.join(whose)})" if whose else ""
+    print(f"{len(tasks):,} tasks, {len(suggested):,} with a suggestion{apart} -> {out}; the page to answer on: {page}")
     if gone:
         print(
             f"note: {len(gone):,} of {files:,} files are gone, such as {gone[0]}, so nobody can answer their tasks; "
