@@ -84,6 +84,10 @@ def test_the_store_keeps_bytes_the_hash_of_features_and_the_reason_of_silence(ta
     made = [store.extract(media, frontend, max_bad_share=0.5) for frontend in (AudioFingerprint(), LogMel())]
     assert made[0].values.dtype == np.uint8
     assert made[0].audio_sha[0] == made[1].audio_sha[0]
-    assert made[0].quarantine["reason"][0].endswith("is silent: all its samples are 0; copy it anew, or leave it out")
+    assert (
+        made[0]
+        .quarantine["reason"][0]
+        .endswith("is silent: all its samples are 0; record or cut it anew, or leave it out")
+    )
     with pytest.raises(MediaError, match="is silent"):
         AudioFingerprint().read(tmp_path / "b.flac")

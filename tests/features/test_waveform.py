@@ -35,7 +35,7 @@ def test_full_scale_stays_within_16_bits():
 def test_silence_is_no_sound(tmp_path):
     write_audio(tmp_path / "silent.wav", np.full(400, 0.25), 16000)
     with pytest.raises(
-        MediaError, match=r"silent\.wav is silent: all its samples are 0\.25; copy it anew, or leave it out"
+        MediaError, match=r"silent\.wav is silent: all its samples are 0\.25; record or cut it anew, or leave it out"
     ):
         read_sound(tmp_path / "silent.wav", 16000)
 

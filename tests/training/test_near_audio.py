@@ -120,7 +120,9 @@ def test_items_of_corpora_are_heard_and_what_cannot_be_is_told(corpus):
     items = heard.items.set_index("id")
     assert (heard.recordings, heard.without_fingerprint, heard.nameless) == (17, 2, 2)
     assert [row["id"].partition("/")[2] for row in heard.unheard] == ["c3", "c5", "c2"]
-    assert heard.unheard[2]["reason"].endswith("is silent: all its samples are 0; copy it anew, or leave it out")
+    assert heard.unheard[2]["reason"].endswith(
+        "is silent: all its samples are 0; record or cut it anew, or leave it out"
+    )
     assert items["near_audio"]["b0"] == items["near_audio"]["a0"] == f"{opened.name}/a0"
     assert items["audio_sha"]["c0"] == items["audio_sha"]["c1"]
     assert items["near_audio"][["c0", "c2", "c3", "c4"]].isna().all()

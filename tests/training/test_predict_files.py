@@ -278,7 +278,7 @@ def test_what_cannot_be_used_is_told_and_the_others_are_answered(run, folder, tm
         "picture.png": "is not audio that can be read",
         "short.flac": "is 0.29 s long, too short to hear an expression in; legal: 0.3 to 60 s, so give the whole",
         "long.flac": "is 60.1 s long, and an answer is for one utterance; legal: 0.3 to 60 s, so cut it into its",
-        "silent.flac": "is silent: all its samples are 0; copy it anew, or leave it out",
+        "silent.flac": "is silent: all its samples are 0; record or cut it anew, or leave it out",
         "gone.flac": "there is nothing at",
     }
     bad = [tmp_path / name for name in told]

@@ -21,7 +21,9 @@ def read_sound(path: str | Path, sample_rate: int, start: float | None = None, e
     """
     samples = read_audio(path, sample_rate, start, end)
     if samples.min() == samples.max():
-        raise MediaError(f"{path} is silent: all its samples are {samples[0]:g}; copy it anew, or leave it out")
+        raise MediaError(
+            f"{path} is silent: all its samples are {samples[0]:g}; record or cut it anew, or leave it out"
+        )
     return samples
 
 
