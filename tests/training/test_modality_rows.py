@@ -120,10 +120,11 @@ def test_a_run_tells_who_goes_on_in_its_remarks(tmp_path):
     (tmp_path / "recipe.toml").write_text('name = "x"\n')
     (tmp_path / "metrics.json").write_text('{"classes": ["a", "b"]}')
     (tmp_path / "data.json").write_text(json.dumps({"corpora": [corpus]}))
-    told = "go on without a modality: 1 x acoustic (… is truncated)."
+    told = "go on without a modality: 1 x acoustic (the file is truncated)."
     assert [sentence.endswith(told) for sentence in item_remarks(Run(tmp_path))] == [True]
     assert (
-        unused_told(unused({"corpora": [corpus]})) == "2 of 3 items are used; set aside: 1 x acoustic: … is truncated"
+        unused_told(unused({"corpora": [corpus]}))
+        == "2 of 3 items are used; set aside: 1 x acoustic: the file is truncated"
     )
 
 

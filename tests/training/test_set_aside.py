@@ -118,8 +118,16 @@ def test_ratings_at_fault_are_no_items(written):
 @pytest.mark.parametrize(
     ("reason", "kind"),
     [
-        ("/a/b c.png is not an image that can be read; convert it", "… is not an image that can be read"),
-        ("there is no file a/b.wav; restore it", "there is no file …"),
+        ("/a/b c.png is not an image that can be read; convert it", "the file is not an image that can be read"),
+        ("there is no file a/b.wav; restore it", "there is no file"),
+        (
+            "there is no file a/b.wav below the corpus's folder; restore it",
+            "there is no file below the corpus's folder",
+        ),
+        ("faces/a.parquet#17 is an empty file of 0 bytes; copy it anew", "the file is an empty file of … bytes"),
+        ("row 17 of faces/a.parquet holds no image; remove the item", "row … of … holds no image"),
+        ("no face found in any of the 40 frames of a.mp4; leave", "no face found in any of the … frames"),
+        ("column 'pitch' is nan; leave the item out", "column … is nan"),
         ("rating left out: rater r2 gave '0.9'; valence runs from 1 to 5", "rating left out"),
         ("0.0010 s of sound are too short: one frame needs 0.0250 s", "… s of sound are too short"),
         ("the label is '1e9'; labels run from 0 to 120", "the label is off the scale"),
@@ -153,7 +161,7 @@ def blanks(tmp_path):
 
 
 def test_a_class_whose_items_were_all_set_aside_is_said_to_be(blanks):
-    told = r"class none has no training item in the split .* \(6 of its items were set aside: 6 x … is blank\); leave"
+    told = r"class none has no training item in the split .* \(6 of its items were set aside: 6 x the file is blank\);"
     with pytest.raises(InputError, match=told):
         prepare(make_recipe(blanks))
 

@@ -11,7 +11,8 @@ __all__ = ["RATING_FAULT", "reason_kind", "unlabelled_told", "unused", "unused_t
 RATING_FAULT = "rating left out"  # how a reason begins that is a rating's, whose item may be used all the same
 
 # Quoted values, paths and numbers, which differ from item to item where the reason is one.
-_PARTICULAR = re.compile(r"(?<!\w)'[^']*'(?!\w)|\S*[/\\]\S*|\S+\.[A-Za-z]\w+\b|(?<![\w.])-?\d[\w.,]*")
+_PATH = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z]\w+(?:#\d+)?\b")
+_PARTICULAR = re.compile(rf"(?<!\w)'[^']*'(?!\w)|{_PATH.pattern}|(?<![\w.])-?\d[\w.,]*")
 
 _MODALITY = re.compile(r"[a-z][a-z0-9_]*: ")  # what is at fault, where an item has several
 
@@ -27,7 +28,9 @@ def reason_kind(reason: str) -> str:
 
     Example:
         >>> reason_kind("no face found in /faces/a.png; leave the item out")
-        'no face found in …'
+        'no face found'
+        >>> reason_kind("/voices/a.wav holds no samples; remove it or copy it anew")
+        'the file holds no samples'
         >>> reason_kind("the label is '-3'; labels run from 0 to 120")
         'the label is off the scale'
         >>> reason_kind("the label is 'about 40'; labels run from 0 to 120")
@@ -40,7 +43,10 @@ def reason_kind(reason: str) -> str:
     modality = _MODALITY.match(reason)
     begin = modality[0] if modality else ""
     head = re.split(r"[;:]\s", reason[len(begin) :], maxsplit=1)[0]
-    return begin + re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
+    kind = re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
+    if _PATH.match(head):
+        kind = f"the file{kind.removeprefix('…')}"
+    return begin + re.sub(r"(?<=\bfile) …| (?:in|of) …$", "", kind)
 
 
 def _is_number(cell: str) -> bool:
@@ -110,7 +116,7 @@ def without_modality_told(found: Mapping[str, Any]) -> str:
     Example:
         >>> row = {"id": "a", "reason": "acoustic: a.wav is truncated; restore it", "without": "acoustic"}
         >>> without_modality_told(unused({"corpora": [{"items": 1, "used": 1, "quarantine": [row]}]}))
-        'without a modality: 1 x acoustic (… is truncated)'
+        'without a modality: 1 x acoustic (the file is truncated)'
     """
     told = []
     for kind, count in found.get("without_modality", {}).items():
