@@ -446,6 +446,34 @@ def test_who_corrects_what_another_has_changed_is_told_who_and_to_what(open_page
     ]  # fmt: skip
 
 
+def test_keys_answer_the_conflict_that_was_told_of_last_and_then_the_one_before(open_page, corpus):
+    silent = "**/api/corrections?since=*"
+    page, _ = open_page("#i=3", before=lambda page: page.route(silent, lambda route: route.abort()))
+    for row, by, old, new in ((3, "bo", "sad", "happy"), (7, "cy", "happy", "sad")):
+        page.evaluate(f"location.hash = 'i={row}'")
+        page.locator(".item-id", has_text=f"mine/{row:02}").wait_for()
+        page.locator(".item-label .class-name", has_text=old).wait_for()
+        append_correction(correct_file(corpus), Correction(now(), by, f"mine/{row:02}", old, new))
+        page.keyboard.press("0")
+        page.locator("#said", has_text=f"{by}: {old} → {new}, mine/{row:02}. t keeps that, y writes yours.").wait_for()
+    conflicts = page.locator("#unsaved > ul > li")
+
+    def marked():
+        return [(each.locator("p").first.inner_text(), each.locator("kbd").all_inner_texts()) for each in conflicts.all()]
+
+    assert marked() == [("mine/07", ["t", "y"]), ("mine/03", [])]
+    page.locator("body").press("Escape")  # which answers nothing
+    assert conflicts.count() == 2
+    with page.expect_response(lambda each: each.url.endswith("/api/corrections") and each.ok):
+        page.keyboard.press("y")
+    page.locator("#said", has_text="bo: sad → happy, mine/03. t keeps that").wait_for()
+    assert marked() == [("mine/03", ["t", "y"])]
+    page.keyboard.press("t")
+    page.locator("#unsaved").wait_for(state="hidden")
+    entries = read_corrections(correct_file(corpus)).entries
+    assert [(each.by, each.item, each.new) for each in entries[2:]] == [("ann", "mine/07", "")]
+
+
 def test_who_insists_after_the_file_was_cut_corrects_what_holds_then(scripts):
     sent = scripts.evaluate(
         """async () => {

@@ -13,7 +13,7 @@ const KEPT = "affectspace corrections";
 export function makeCorrections({ post, storage, key, by, saved, agreed = () => {} }) {
   const prefix = `${KEPT} ${encodeURIComponent(key)} `;
   let made = 0;
-  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, says, history, label}}
+  let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, at, says, history, label}}
   const said = []; // what was said on this page and not taken back, the newest last
   const listeners = [];
   let sending = null; // the one that is under way
@@ -46,7 +46,7 @@ export function makeCorrections({ post, storage, key, by, saved, agreed = () => 
         }
         const { history = [], label } = error.told ?? {};
         if (error.status === 409 && label === entry.new && (entry.undo || label !== entry.old)) agree(entry, history.at(-1));
-        else entry.fault = { status: error.status, says: error.message, history, label };
+        else entry.fault = { status: error.status, at: Date.now(), says: error.message, history, label };
         changed();
       }
     }

@@ -6,14 +6,15 @@ import { classWord, counted, decided, oneLine, when } from "./text.js";
 /**
  * The notice at the bottom. app: {items, corrections, store, say}.
  *
- * keepTheirs() and writeMine() settle the first that others have decided otherwise; false where there is none.
+ * keepTheirs() and writeMine() settle what others have decided otherwise, the newest first: the one that was told of last,
+ * which stands above the others. They are false where there is none.
  */
 export function makeUnsaved(app, place) {
   const { corrections, store } = app;
   const name = (entry) => el("button", { type: "button", class: "more", onclick: () => store.set({ item: entry.row }) }, oneLine(entry.name ?? `item ${entry.row}`));
   const act = (label, key, does) => el("button", { type: "button", class: "button", onclick: does }, label, key && el("kbd", {}, key));
-  const conflicts = () => corrections.waiting().filter((each) => each.fault?.status === 409);
-  let told = 0; // how many conflicts have been read out
+  const conflicts = () => corrections.waiting().filter((each) => each.fault?.status === 409).reverse().sort((a, b) => b.fault.at - a.fault.at);
+  let told = null; // of the conflict that was read out last
 
   const outdated = (entry, at) => {
     const { history, label, says } = entry.fault;
@@ -43,13 +44,13 @@ export function makeUnsaved(app, place) {
       faults.length > 0 && el("ul", {}, faults.map(refused)),
     ]);
     if (focused) (place.querySelector(".acts button") ?? app.panel.element).focus({ preventScroll: true });
-    if (otherwise.length > told) {
-      const entry = otherwise.at(-1);
+    const [entry] = otherwise;
+    if (entry && entry.fault !== told) {
       const [last] = since(entry, entry.fault.history).slice(-1);
       const keys = document.documentElement.dataset.keys === "off" ? "" : " t keeps that, y writes yours.";
       app.say(`${last ? `${last.by}: ${decided(last)}` : entry.fault.says}, ${entry.name}.${keys}`);
     }
-    told = otherwise.length;
+    told = entry?.fault ?? null;
   };
   corrections.listen(show);
   show();
