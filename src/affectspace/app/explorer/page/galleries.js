@@ -9,7 +9,7 @@ import { makeTile } from "./tiles.js";
 
 const COLUMN = "subclass";
 
-/** The tab of sub-classes. app: {items, store, views, say}. */
+/** The tab of sub-classes, whose items are gone through in the order of the galleries. app: {items, store, views, say}. */
 export function makeGalleries(app, place) {
   const { items, store, views } = app;
   let shownFor = null; // the space whose sub-classes are drawn
@@ -73,17 +73,44 @@ export function makeGalleries(app, place) {
       for (const tile of tiles) tile.element.hidden = !passed[tile.row];
       only.setAttribute("aria-pressed", String(filter?.values?.length === 1 && filter.values[0] === group.name));
     }
+    mark();
+  }
+
+  const shown = () => sections.filter((each) => !each.element.hidden).flatMap((each) => each.tiles.filter((tile) => !tile.element.hidden));
+
+  function mark() {
+    const { item } = store.get();
+    for (const { tiles } of sections) {
+      for (const { row, element } of tiles) {
+        element.classList.toggle("current", row === item);
+        const opens = element.querySelector(".tile-open");
+        if (row === item) opens.setAttribute("aria-current", "true");
+        else opens.removeAttribute("aria-current");
+      }
+    }
   }
 
   store.listen((state, changed) => {
     if (changed.has("space")) shownFor = null;
     if (open()) load();
-    if (changed.has("item")) for (const each of sections) for (const tile of each.tiles) tile.element.classList.toggle("current", tile.row === state.item);
+    if (changed.has("item")) mark();
+    if (changed.has("tab") && open()) place.querySelector(".tile.current")?.scrollIntoView({ block: "nearest" });
   });
   views.listen(show);
   if (open()) load();
   return {
-    total: () => (shownFor === null ? null : sections.length),
+    focus: () => place.focus({ preventScroll: true }),
+    /** To the item of the next tile or of the previous one; to the first from an item that has none. */
+    step(by) {
+      const tiles = shown();
+      if (!tiles.length) return;
+      const at = tiles.findIndex((each) => each.row === store.get().item);
+      const next = at < 0 ? 0 : Math.min(tiles.length - 1, Math.max(0, at + by));
+      if (next === at) app.say(by > 0 ? "This is the last one." : "This is the first one.");
+      if (place.contains(document.activeElement)) place.focus({ preventScroll: true }); // Enter would open the tile that was struck
+      store.set({ item: tiles[next].row }, "replace");
+      tiles[next].element.scrollIntoView({ block: "nearest" });
+    },
     /** Draw it anew, as colours have changed. */
     again() {
       shownFor = null;

@@ -12,7 +12,7 @@ const HELP = [
 const KEPT = "affectspace keys"; // "off" where single keys are switched off
 const STEPS = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
 
-/** Listen to keys. app: {store, judge, panel, doubts, list, items, unsaved}. */
+/** Listen to keys. app: {store, judge, panel, doubts, galleries, list, items, unsaved}. */
 export function listenToKeys(app, help, helpButton, words) {
   const rows = (keys) => keys.map(([key, does]) => el("div", {}, el("dt", {}, key.split("  ").map((each) => el("kbd", {}, each))), el("dd", {}, does)));
   // Whoever speaks to a machine says letters that are no commands (WCAG 2.2, 2.1.4).
@@ -43,7 +43,7 @@ export function listenToKeys(app, help, helpButton, words) {
     const onControl = target.closest?.("button, summary, audio, a, input"); // which have Enter and Space of their own
     const onTab = target.closest?.("[role=tablist]"); // which arrows walk through
     const { tab, pick } = app.store.get();
-    const stepper = { doubts: app.doubts, items: app.list }[tab];
+    const stepper = { doubts: app.doubts, groups: app.galleries, items: app.list }[tab];
     const first = !event.repeat; // a key that is held says one thing of one item
     if (key === "?") help.showModal();
     else if (key === "/") words.focus();
