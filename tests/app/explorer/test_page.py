@@ -338,6 +338,44 @@ def test_a_stroke_is_never_for_an_item_that_is_no_longer_chosen(open_page, corpu
     assert [each.item for each in read_corrections(correct_file(corpus)).entries] == ["mine/03"]
 
 
+def test_sub_classes_are_gone_through_by_keys_and_a_digit_is_for_the_tile_that_is_marked(open_page, corpus):
+    page, faults = open_page("#t=groups&f.take=1,2,3")
+    page.locator(".group").first.wait_for()
+    rows = page.locator(".group:not([hidden]) .tile:not([hidden])").evaluate_all(
+        "tiles => tiles.map(each => Number(each.dataset.row))"
+    )
+    assert len(rows) > 12
+    assert all(row % 4 for row in rows)  # tiles that are not shown are passed over
+    current = page.locator(".group .tile.current")
+
+    def at(place):
+        page.locator(".item-id", has_text=f"mine/{rows[place]:02}").wait_for()
+        page.locator("#item:not([aria-busy])").wait_for()
+        assert current.evaluate_all("tiles => tiles.map(each => Number(each.dataset.row))") == [rows[place]]
+
+    page.keyboard.press("j")
+    at(0)
+    for _ in rows:
+        page.keyboard.press("ArrowDown")
+    at(-1)
+    page.locator("#said", has_text="This is the last one.").wait_for()
+    tile, panel = (each.bounding_box() for each in (current, page.locator("#panel-groups")))
+    assert panel["y"] <= tile["y"] <= tile["y"] + tile["height"] <= panel["y"] + panel["height"]
+    page.keyboard.press("k")
+    at(-2)
+    page.locator(".group .tile:not([hidden]) .tile-open").first.click()
+    at(0)
+    page.keyboard.press("j")  # goes on from the tile that was struck, which Enter does not open again
+    at(1)
+    assert page.evaluate("document.activeElement.id") == "panel-groups"
+    label = page.locator(".item-label").inner_text()
+    with page.expect_response(lambda each: each.url.endswith("/api/corrections") and each.ok):
+        page.keyboard.press("1")
+    (entry,) = read_corrections(correct_file(corpus)).entries
+    assert (entry.item, entry.old, entry.new) == (f"mine/{rows[1]:02}", label, "happy")
+    assert not faults
+
+
 def hold_items(page):
     """Let no item come any more."""
     page.evaluate(
@@ -350,15 +388,17 @@ def hold_items(page):
 
 
 def test_each_stroke_is_written_at_once_on_any_tab_and_can_be_undone(open_page, corpus):
-    page, _ = open_page("#i=3")
-    page.locator(".item-label", has_text="sad").wait_for()
+    page, _ = open_page("#i=7")
+    page.locator(".item-label", has_text="happy").wait_for()
 
     def press(key, act="press"):
         with page.expect_response("**/api/corrections"):
             getattr(page.keyboard, act)(key)
 
-    page.keyboard.press("Enter")  # nobody has looked for labels in doubt
+    page.keyboard.press("Enter")
     page.locator("#said", has_text="Nothing is suggested for this item.").wait_for()
+    page.evaluate("location.hash = 'i=3'")
+    page.locator(".outlook", has_text="The space suggests happy").wait_for()  # though nobody has opened their list
     for key in "1c0":
         press(key)
         press("u")
@@ -387,6 +427,40 @@ def test_each_stroke_is_written_at_once_on_any_tab_and_can_be_undone(open_page, 
         ("sad", "happy"),
         ("happy", ""),
     ]
+
+
+def test_what_one_has_said_before_the_page_was_opened_is_marked_and_can_be_taken_back(open_page, corpus):
+    said = [("bo", "08", "happy", "sad"), ("bo", "07", "happy", "sad"), ("ann", "07", "sad", "happy"),
+            ("ann", "03", "sad", "sad")]  # fmt: skip
+    for by, item, old, new in said:
+        append_correction(correct_file(corpus), Correction(now(), by, f"mine/{item}", old, new))
+    page, faults = open_page("#i=8")
+    page.locator(".item-label", has_text="sad").wait_for()
+    page.locator("#panel-items .mark").first.wait_for()
+    marks = page.locator("#panel-items [role=option]:has(.mark)")
+    assert [each.split() for each in marks.all_inner_texts()] == [
+        ["mine/", "03", "confirmed", "sad"],
+        ["mine/", "07", "confirmed", "happy"],
+        ["mine/", "08", "corrected", "sad"],
+    ]
+    assert page.locator(".judge").get_by_role("button", name="Undo").is_disabled()
+    page.keyboard.press("u")
+    page.locator("#said", has_text="bo has judged this item last; you can undo what you have said yourself.").wait_for()
+    for row, before in ((3, "no mark"), (7, "was happy")):
+        page.evaluate(f"location.hash = 'i={row}'")
+        page.locator(".item-id", has_text=f"mine/{row:02}").wait_for()
+        page.locator(".item-label .was", has_text="confirmed").wait_for()
+        with page.expect_response(lambda each: each.url.endswith("/api/corrections") and each.ok):
+            page.keyboard.press("u")
+        page.locator(".item-label .was", has_text="confirmed").wait_for(state="detached")
+        assert page.locator(".item-label .was").all_inner_texts() == ([] if row == 3 else [before])
+    page.locator("#panel-items [role=option]", has_text="03").locator(".mark").wait_for(state="detached")
+    told = read_corrections(correct_file(corpus))
+    assert [(each.item, each.old, each.new, each.undo) for each in told.entries[4:]] == [
+        ("mine/03", "sad", "sad", True),
+        ("mine/07", "happy", "sad", True),
+    ]
+    assert not faults
 
 
 @pytest.mark.parametrize("labels", [[None] * ALL])
@@ -517,7 +591,7 @@ def test_what_holds_already_is_taken_back_or_left_out_without_a_conflict(scripts
           answer = () => ({ before: true, entry: { old: "sad", new: "happy" } });
           await say("happy", "happy");
           answer = label("sad", "ann");
-          await queue.undo();
+          await queue.undo(queue.newest());
           return { left, sent, agreed, after: [queue.waiting().length, queue.newest() ?? null] };
         }"""
     )
@@ -614,7 +688,7 @@ def test_the_focus_stays_where_one_judges(open_page, corpus):
     page, _ = open_page("#i=3")
     page.locator(".item-label", has_text="sad").wait_for()
     # What is left out cannot be left out again: the focus stays in the panel.
-    for name, after in (("Right", "Rightc"), ("happy", "1happy"), ("Leave out", None)):
+    for name, after in (("Right", "Rightc"), ("1 happy", "1happy"), ("Leave out", None)):
         before = page.locator(".judge").element_handle()
         with page.expect_response(lambda each: each.url.endswith("/api/corrections")):
             page.locator(".judge").get_by_role("button", name=name).press("Enter")

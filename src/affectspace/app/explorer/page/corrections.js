@@ -14,7 +14,7 @@ export function makeCorrections({ post, storage, key, by, saved, agreed = () => 
   const prefix = `${KEPT} ${encodeURIComponent(key)} `;
   let made = 0;
   let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, at, says, history, label}}
-  const said = []; // what was said on this page and not taken back, the newest last
+  const said = waiting.filter((each) => !each.undo); // what was said here and not taken back, the newest last
   const listeners = [];
   let sending = null; // the one that is under way
 
@@ -94,10 +94,9 @@ export function makeCorrections({ post, storage, key, by, saved, agreed = () => 
     add,
     /** The newest thing said that can be taken back; undefined where there is none. */
     newest: () => said.at(-1),
-    /** Take it back: it is not sent where it was not yet, and else the label before it is appended to the file. */
-    undo() {
-      const last = said.pop();
-      if (!last) return Promise.resolve();
+    /** Take one back: it is not sent where it was not yet, and else the label before it is appended to the file. */
+    undo(last) {
+      unsay(last);
       if (last !== sending && waiting.includes(last)) {
         forget(last);
         changed();

@@ -5,15 +5,11 @@ import { classColour } from "./item.js";
 import { makeList } from "./list.js";
 import { count, counted, oneLine } from "./text.js";
 
-const STATES = ["corrected", "confirmed", "left out"];
-
-/** The tab of doubts. app: {items, store, views, corrections, say}; progress: the element that counts. */
+/** The tab of doubts. app: {items, store, views, decisions, panel, say}; progress: the element that counts. */
 export function makeDoubts(app, place, progress) {
   const { items, store, views } = app;
   let found = null; // {space, rows} as the server has told them
   let rows = []; // those that are shown
-  let columns = null; // {states, labels}: what people have done, and what holds since
-  const just = new Map(); // what was said here and is not in those columns yet: row to {state, label}
   let asked = null;
 
   const list = makeList({
@@ -28,7 +24,7 @@ export function makeDoubts(app, place, progress) {
     chosen: (at) => store.set({ item: rows[at].row }, "replace"),
     line: (at) => {
       const each = rows[at];
-      const done = doneTo(each.row);
+      const done = app.decisions.of(each.row);
       const taken = !done || done.label === each.suggested; // what others were given is struck out
       return [
         el("span", { class: "score" }, el("span", { class: "unseen" }, "score "), each.score.toFixed(2)),
@@ -53,12 +49,10 @@ export function makeDoubts(app, place, progress) {
   const message = el("div", { class: "empty", hidden: true });
   fill(place, keys, message, list.heading, list.element);
 
-  /** What was done to an item and the label that holds since; null where nobody has judged it. */
-  function doneTo(row) {
-    const state = columns?.states.codes[row] ?? -1;
-    return just.get(row) ?? (state < 0 ? null : { state: STATES[state], label: columns.labels?.values[columns.labels.codes[row]] ?? null });
-  }
   const open = () => store.get().tab === "doubts";
+  // The panel tells what the space suggests for the item that is chosen: looked for once the maps are there, which come first.
+  let drawn = false;
+  const wanted = () => open() || (drawn && store.get().item !== null);
 
   async function load() {
     const { space } = store.get();
@@ -66,19 +60,16 @@ export function makeDoubts(app, place, progress) {
     asked = space;
     tell("Looking for labels in doubt …");
     try {
-      await look(space);
+      await app.decisions.known();
       const told = await items.doubts(space, (state) => tell(`${state.says ?? "looking for labels in doubt"} …`));
       if (store.get().space === space) found = { space, rows: told };
+      const { item } = store.get();
+      if (found?.rows.some((each) => each.row === item) && !app.panel.current()?.outlook) app.panel.again();
     } catch (error) {
       tell(error.message);
     }
     asked = null;
     show();
-  }
-
-  async function look(space) {
-    const [states, labels] = await Promise.all([items.column("corrected", space), items.column("label", space)]);
-    columns = { states, labels };
   }
 
   function tell(says) {
@@ -98,33 +89,28 @@ export function makeDoubts(app, place, progress) {
   }
 
   function progressed() {
-    const done = rows.filter((each) => doneTo(each.row)).length;
+    const done = rows.filter((each) => app.decisions.of(each.row)).length;
     progress.hidden = !open() || !rows.length;
     fill(progress, el("span", { class: "track", "aria-hidden": "true" }, el("span", { style: { width: `${rows.length ? (100 * done) / rows.length : 0}%` } })), `${count(done)} of ${count(rows.length)} looked at`);
   }
 
-  /** Take down what is on its way to the server. */
-  function hear(row) {
-    const said = app.corrections.waiting().findLast((each) => each.row === row && !each.fault);
-    const doubted = found?.rows.find((each) => each.row === row);
-    if (!said || said.undo || !doubted) return;
-    const state = said.new === "" ? "left out" : said.new === doubted.label ? "confirmed" : "corrected";
-    just.set(row, { state, label: said.new === "" ? null : said.new });
-  }
-
   store.listen((state, changed) => {
-    if (open()) load();
+    if (wanted()) load();
     if (changed.has("tab")) list.reveal();
     if (changed.has("space")) found = null;
     if (["tab", "item"].some((each) => changed.has(each))) show();
     progressed();
   });
   views.listen(show);
-  app.corrections.listen(() => {
-    const refused = app.corrections.waiting().filter((each) => each.fault && just.delete(each.row));
-    if (refused.length) show();
-  });
+  app.decisions.listen(show);
   if (open()) load();
+  items.points(store.get().space).then(
+    () => {
+      drawn = true;
+      if (wanted()) load();
+    },
+    () => {}, // told where the map would be
+  );
 
   return {
     rows: () => rows,
@@ -133,8 +119,9 @@ export function makeDoubts(app, place, progress) {
     total: () => found?.rows.length ?? null,
     /** What the list tells of an item that nobody has looked at: {row, id, label}, as the panel would; else undefined. */
     untouched(row) {
-      const each = doneTo(row) ? undefined : rows.find((one) => one.row === row);
-      return each && { row, id: each.id, label: items.about.classes.includes(each.label) ? each.label : null };
+      const label = app.decisions.label(row); // that of a doubt names all classes between which raters are tied
+      const each = app.decisions.of(row) || label === undefined ? undefined : rows.find((one) => one.row === row);
+      return each && { row, id: each.id, label };
     },
     suggested: (row) => rows.find((each) => each.row === row)?.suggested,
     /** To the next or the previous one. */
@@ -148,28 +135,10 @@ export function makeDoubts(app, place, progress) {
     /** From an item that was just judged to the next that nobody has looked at. */
     goOn(row) {
       const at = rows.findIndex((each) => each.row === row);
-      if (at < 0) return;
-      hear(row);
-      if (!open()) return;
-      const next = [...rows.slice(at + 1), ...rows.slice(0, at)].find((each) => !doneTo(each.row));
-      show();
+      if (at < 0 || !open()) return;
+      const next = [...rows.slice(at + 1), ...rows.slice(0, at)].find((each) => !app.decisions.of(each.row));
       if (next) store.set({ item: next.row }, "replace");
       else app.say(`All ${counted(rows.length, "label")} in doubt are looked at.`);
-    },
-    /** What was just said of an item is taken back. */
-    takeBack(row) {
-      if (just.delete(row)) show();
-    },
-    /** What people have done is to be asked for again. */
-    async again() {
-      try {
-        await look(store.get().space);
-        just.clear();
-        for (const each of app.corrections.waiting()) hear(each.row);
-      } catch {
-        return; // what is known stays
-      }
-      show();
     },
   };
 }

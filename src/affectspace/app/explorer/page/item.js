@@ -1,9 +1,11 @@
 // The current item: what it is, what people and the model say of it, and what it lies beside.
 
 import { CLASS_COLOURS, hex, MOST, onRamp } from "./colours.js";
+import { decisionMark } from "./decisions.js";
 import { el, fill, icon } from "./dom.js";
 import { hush, whyNot } from "./player.js";
 import { getJson, Unreachable } from "./server.js";
+import { stateOf } from "./standing.js";
 import { clock, decided, oneLine, short, visible, when } from "./text.js";
 import { makeTile } from "./tiles.js";
 import { makeWaveform } from "./waveform.js";
@@ -11,7 +13,7 @@ import { makeWaveform } from "./waveform.js";
 /**
  * The panel of the current item. app: {items, store, near, judge, corrections, theme, say}.
  *
- * It tells which item it shows by current(), {row, label, ...} as the server has told it; null while there is none, or
+ * It tells which item it shows by current(), {row, label, state, ...} as the server has told it; null while there is none, or
  * while another is still shown than the one that is chosen.
  */
 export function makeItemPanel(app, place) {
@@ -37,6 +39,7 @@ export function makeItemPanel(app, place) {
       told = found;
       const said = app.corrections.waiting().findLast((each) => each.row === row && !each.fault);
       if (said) told.label = said.new === "" ? null : said.new; // it holds once the server has it
+      told.state = stateOf(said ? [...told.history, said] : told.history);
       app.near.set(told.nearest.map((each) => each.row));
       const heard = again && place.dataset.row === String(row) && audio && !audio.paused;
       keepingFocus(heard ? refreshWords : render); // what is heard is not cut off
@@ -79,9 +82,10 @@ export function makeItemPanel(app, place) {
   }
 
   function heading() {
-    const label = told.label === null ? el("span", { class: "faint" }, told.label_was ? "left out" : "no label") : named(told.label);
+    const label = told.label === null ? el("span", { class: "faint" }, told.state === "left out" ? "left out" : "no label") : named(told.label);
+    const confirmed = told.state === "confirmed" && el("span", { class: "was" }, decisionMark("confirmed"), "confirmed");
     const was = told.label_was && told.label_was !== told.label ? el("span", { class: "was" }, "was ", el("s", {}, oneLine(told.label_was))) : null;
-    return [el("p", { class: "item-id", title: oneLine(told.id) }, el("bdi", {}, oneLine(told.id))), el("h2", { class: "item-label" }, label, was)];
+    return [el("p", { class: "item-id", title: oneLine(told.id) }, el("bdi", {}, oneLine(told.id))), el("h2", { class: "item-label" }, label, confirmed, was)];
   }
 
   function named(name) {
@@ -146,8 +150,8 @@ export function makeItemPanel(app, place) {
       el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is", style: { "--longest": Math.max(...classes.map((name) => name.length)), "--most": classes.length === 4 ? 2 : 3 } }, buttons),
       el("div", { class: "acts" }, [
         told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right", el("kbd", {}, "c")),
-        told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.leaveOut() }, icon("close"), "Leave out", el("kbd", {}, "0")),
-        el("button", { type: "button", class: "button", onclick: () => app.judge.undo(), disabled: !app.corrections.newest() }, icon("undo"), "Undo", el("kbd", {}, "u")),
+        told.state !== "left out" && el("button", { type: "button", class: "button", onclick: () => app.judge.leaveOut() }, icon("close"), "Leave out", el("kbd", {}, "0")),
+        el("button", { type: "button", class: "button", onclick: () => app.judge.undo(), disabled: !app.judge.undoable() }, icon("undo"), "Undo", el("kbd", {}, "u")),
       ]),
     ]);
   }

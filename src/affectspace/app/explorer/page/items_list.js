@@ -1,12 +1,13 @@
 // The items that are shown, or picked, one a line.
 
+import { decisionMark } from "./decisions.js";
 import { el, fill, idParts } from "./dom.js";
 import { rowsOf } from "./filters.js";
 import { hex } from "./colours.js";
 import { makeList } from "./list.js";
 import { oneLine, short } from "./text.js";
 
-/** The tab of items. app: {items, store, views, hover}. */
+/** The tab of items. app: {items, store, views, decisions}. */
 export function makeItemsList(app, place) {
   const { items, store, views } = app;
   let rows = new Int32Array(0);
@@ -22,9 +23,11 @@ export function makeItemsList(app, place) {
       const column = view?.columns[space];
       const colour = view?.colours[space] && hex([...view.colours[space].slice(3 * row, 3 * row + 3)]);
       const value = !column ? "" : column.kind === "number" ? short(column.numbers[row]) : column.codes[row] < 0 ? column.none : (column.values[column.codes[row]] ?? "another");
+      const done = app.decisions.of(row);
       return [
         el("i", { class: "dot", style: { background: colour ?? "transparent" } }),
         el("bdi", { class: "line-id" }, idParts(ids ? oneLine(ids[row]) : `item ${row}`)),
+        done && decisionMark(done.state),
         el("span", { class: "line-value" }, el("bdi", {}, oneLine(value))),
       ];
     },
@@ -56,6 +59,7 @@ export function makeItemsList(app, place) {
     if (changed.has("item") || changed.has("tab")) show();
     if (changed.has("tab") && state.tab === "items") list.reveal();
   });
+  app.decisions.listen(show);
   items.ids().then(
     (told) => {
       ids = told;

@@ -1,6 +1,7 @@
 // The page: its parts are made here, and told of each other.
 
 import { makeCorrections } from "./corrections.js";
+import { makeDecisions } from "./decisions.js";
 import { byId, el, fill, icon } from "./dom.js";
 import { makeDoubts } from "./doubts.js";
 import { makeFilterPanel } from "./filter_panel.js";
@@ -42,12 +43,14 @@ async function begin() {
     saved: (told, answer) => {
       if (!answer.before) mine.add(`${told.row} ${told.new}`);
       const shown = app.panel.current();
-      if (shown?.row === told.row) shown.label = told.new === "" ? null : told.new; // the next stroke may come before the item
+      // The next stroke may come before the item.
+      if (shown?.row === told.row) Object.assign(shown, { label: told.new === "" ? null : told.new, history: told.undo ? [] : shown.history });
       polling.now();
     },
   });
   const mine = new Set(); // what this page has said, which is no news
   app.judge = makeJudge(app);
+  app.decisions = makeDecisions(app);
 
   byId("title").textContent = oneLine(about.title);
   document.title = `${oneLine(about.title)} · affectspace`;
@@ -71,7 +74,7 @@ async function begin() {
   const news = async (entries) => {
     items.forgetCorrected();
     app.views.again();
-    await app.doubts.again();
+    await app.decisions.again();
     app.corrected.set(app.corrected.get() + 1);
     if (entries.some((each) => each.row === store.get().item)) app.panel.again();
     const others = entries.filter((each) => !mine.delete(`${each.row} ${each.new}`));
@@ -94,6 +97,7 @@ async function begin() {
       say("The server is back.");
     }
   });
+  app.decisions.again();
   app.corrections.goOn(); // what an earlier page could not send
   app.views.again();
 }
