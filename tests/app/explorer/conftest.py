@@ -54,11 +54,17 @@ def labels():
 
 
 @pytest.fixture
-def space(corpus, classes, labels):
+def other_labels():
+    """Labels that are none of the classes, by row; a test may give some to items that have no label otherwise."""
+    return {}
+
+
+@pytest.fixture
+def space(corpus, classes, labels, other_labels):
     """Two clouds, of happy and of sad."""
     rows = np.arange(24)
     nobody = [0.0] * len(classes[2:])
-    target = [[0.5, 0.5, *nobody] if row == 5 else [float(label == "happy"), float(label == "sad"), *nobody]
+    target = [[0.5, 0.5, *nobody] if row == 5 else [float(label == classes[0]), float(label == classes[1]), *nobody]
               for row, label in enumerate(labels)]  # fmt: skip
     items = pd.DataFrame(
         {
@@ -66,7 +72,7 @@ def space(corpus, classes, labels):
             "corpus": "mine",
             "label": labels,
             "target": target,
-            "prediction": ["happy" if row < 12 else "sad" for row in rows],
+            "prediction": [classes[int(row >= 12)] for row in rows],
             "probabilities": [[0.75, 0.25, *nobody] if row < 12 else [0.125, 0.875, *nobody] for row in rows],
             "speaker": [f"<img src=x onerror=alert({row % 3})>" for row in rows],
             "audio": [str(corpus / f"{row}.wav") if row < 20 else None for row in rows],
@@ -76,6 +82,9 @@ def space(corpus, classes, labels):
             "take": [row % 4 for row in rows],
         }
     )
+    if other_labels:
+        items["other_label"] = [other_labels.get(row) for row in rows]
+        items.loc[list(other_labels), "target"] = None
     if not any(labels):
         items = items.drop(columns="target")
     vectors = np.random.default_rng(0).normal(size=(24, 6)) + 6 * (rows < 12)[:, None]

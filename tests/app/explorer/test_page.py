@@ -190,6 +190,24 @@ def test_a_lasso_picks_what_lies_within_it_and_the_map_is_used_without_a_mouse(o
     page.locator(".chip", has_text="24 items picked by nearest 50").wait_for()
 
 
+def test_two_spaces_begin_side_by_side_and_either_may_stand_alone(open_page, home):
+    page, faults = open_page(spaces=2)
+    page.locator("[data-painter]").nth(1).wait_for()
+    menus = [page.get_by_label(name, exact=True) for name in ("Space", "Beside it")]
+    assert [each.input_value() for each in menus] == ["0", "1"]
+    assert page.locator("#spaces").get_by_text("Beside it").is_visible()
+    assert page.evaluate("location.hash") == ""
+    menus[1].select_option("alone")
+    page.locator(".map").nth(1).wait_for(state="detached")
+    assert page.evaluate("location.hash") == "#b=alone"
+    page.goto("about:blank")
+    page.goto(f"{home.address}/#s=1&b=alone")
+    page.get_by_label("Map of theirs").first.wait_for()
+    assert page.locator(".map").count() == 1
+    assert [each.input_value() for each in menus] == ["1", ""]
+    assert not faults
+
+
 def test_the_same_item_is_marked_in_both_maps(open_page):
     page, faults = open_page("#b=1&i=3", spaces=2)
     page.locator("[data-painter]").nth(1).wait_for()
@@ -376,6 +394,29 @@ def test_sub_classes_are_gone_through_by_keys_and_a_digit_is_for_the_tile_that_i
     assert not faults
 
 
+def test_an_item_without_a_label_can_be_left_out(open_page, corpus):
+    page, faults = open_page("#i=5")  # whose raters are torn
+    page.locator(".item-label", has_text="no label").wait_for()
+    page.keyboard.press("c")
+    page.locator("#said", has_text="This item has no label that could be confirmed.").wait_for()
+    assert page.locator(".acts").get_by_role("button", name="Leave out").is_visible()
+    row = page.locator("#panel-items [role=option][aria-selected=true]")
+    for key, label, marks in (("0", "left out", ["left out"]), ("u", "no label", []), ("0", "left out", ["left out"])):
+        with page.expect_response(lambda each: each.url.endswith("/api/corrections") and each.ok):
+            page.keyboard.press(key)
+        page.locator(".item-label", has_text=label).wait_for()
+        row.locator(".mark").wait_for(state="visible" if marks else "detached")
+        assert [each.get_attribute("title") for each in row.locator(".mark").all()] == marks
+    page.locator(".acts").get_by_role("button", name="Leave out").wait_for(state="detached")
+    page.keyboard.press("0")
+    page.locator("#said", has_text="This item is left out already.").wait_for()
+    entries = read_corrections(correct_file(corpus)).entries
+    assert [(each.old, each.new, each.undo) for each in entries] == [
+        ("", "", False), ("", "", True), ("", "", False),
+    ]  # fmt: skip
+    assert not faults
+
+
 def hold_items(page):
     """Let no item come any more."""
     page.evaluate(
@@ -463,6 +504,56 @@ def test_what_one_has_said_before_the_page_was_opened_is_marked_and_can_be_taken
     assert not faults
 
 
+@pytest.mark.parametrize("other_labels", [{5: "fear"}])
+def test_a_label_that_is_no_class_is_shown_as_it_is_and_corrected_from(open_page, corpus):
+    page, faults = open_page("#i=5")
+    page.locator(".item-label", has_text="fear").wait_for()
+    assert page.locator(".item-label .was").inner_text() == "no class of this model"
+    assert page.locator(".choice[aria-pressed=true]").count() == 0
+    assert page.locator(".opinions thead").inner_text().split() == ["Class", "Model"]
+    assert page.locator("#legend .key").all_inner_texts() == ["happy\n10", "sad\n13", "fear\n1"]
+    colours = page.locator("#legend .dot").evaluate_all("dots => dots.map(each => getComputedStyle(each).background)")
+    assert len(set(colours)) == 3
+    dot = page.locator(".item-label .dot").evaluate("each => getComputedStyle(each).background")
+    assert dot == colours[2]
+    assert page.locator("#panel-items [role=option][aria-selected=true] .line-value").inner_text() == "fear"
+    page.keyboard.press("c")
+    page.locator("#said", has_text="fear is no class of this model, and cannot be confirmed here.").wait_for()
+    for key in "1u":
+        with page.expect_response(lambda each: each.url.endswith("/api/corrections") and each.ok):
+            page.keyboard.press(key)
+    page.locator(".history li").nth(1).wait_for()
+    page.locator(".item-label", has_text="fear").wait_for()
+    entries = read_corrections(correct_file(corpus)).entries
+    assert [(each.old, each.new, each.undo) for each in entries] == [("fear", "happy", False), ("happy", "fear", True)]
+    assert not faults
+
+
+LONG = ("h" * 200, "sad " * 50 + "dog", "calm")
+
+
+@pytest.mark.parametrize("classes", [LONG])
+@pytest.mark.parametrize("labels", [[LONG[row == 3 or row > 11] if row != 5 else None for row in range(ALL)]])
+def test_long_labels_are_cut_off_where_there_is_no_room_and_told_whole_to_whoever_points_at_them(open_page):
+    page, _ = open_page("#t=doubts&i=3")
+    page.locator("#panel-doubts [role=option]").first.wait_for()
+    page.locator(".outlook").wait_for()
+    sizes = page.evaluate(
+        """() => ["#legend .key", "#panel-doubts .change", ".choice", ".outlook .button"].map((name) => {
+          const each = document.querySelector(name);
+          return [name, each.getBoundingClientRect().right <= each.parentElement.getBoundingClientRect().right + 1,
+            each.scrollWidth <= each.clientWidth + 1];
+        })"""
+    )
+    assert all(within and fits for _, within, fits in sizes), sizes
+    heading = page.locator(".item-label").evaluate(
+        "each => each.clientHeight / parseFloat(getComputedStyle(each).lineHeight)"
+    )
+    assert heading <= 3.5
+    for place in (".item-label .class-name", "#legend .key-name >> nth=1", "#panel-doubts .change .clipped >> nth=0"):
+        assert page.locator(place).get_attribute("title") == LONG[1]
+
+
 @pytest.mark.parametrize("labels", [[None] * ALL])
 def test_a_space_without_labels_is_labelled_by_keys(open_page, corpus):
     page, faults = open_page("#i=3")
@@ -486,7 +577,13 @@ def test_what_others_correct_comes_in(open_page, corpus):
 
 
 def test_who_corrects_what_another_has_changed_is_told_who_and_to_what(open_page, corpus):
-    page, _ = open_page("#i=3", before=lambda page: page.route("**/api/corrections?since=*", lambda r: r.abort()))
+    struck = []  # until then the page hears nothing of what others say
+
+    def before(page):
+        page.route("**/api/corrections?since=*", lambda route: route.continue_() if struck else route.abort())
+        page.on("request", lambda each: struck.append(each) if each.method == "POST" else None)
+
+    page, _ = open_page("#i=3", before=before)
     page.locator(".item-label", has_text="sad").wait_for()
     others = [("bo", "sad", "happy"), ("cy", "happy", "happy")]
     for by, old, new in others:
@@ -498,6 +595,14 @@ def test_who_corrects_what_another_has_changed_is_told_who_and_to_what(open_page
     assert [each.rsplit(" ", 1)[0] for each in told] == ["bo sad → happy", "cy confirmed happy"]
     assert "You confirmed sad" in unsaved.inner_text()
     assert "cy: confirmed happy, mine/03. t keeps that" in page.locator("#said").inner_text()
+    page.locator("#legend .key", has_text="happy").get_by_text("11").wait_for()  # what the file holds, everywhere
+    page.locator("#panel-items [role=option][aria-selected=true] .line-value", has_text="happy").wait_for()
+    page.locator(".item-label .class-name", has_text="happy").wait_for()
+    page.set_viewport_size({"width": 768, "height": 1024})
+    said, box = (page.locator(each).bounding_box() for each in ("#said p", "#unsaved"))
+    assert said["y"] + said["height"] <= box["y"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    struck.clear()
     page.keyboard.press("t")
     unsaved.wait_for(state="hidden")
     page.locator(".item-label", has_text="happy").wait_for()
@@ -522,7 +627,7 @@ def test_who_corrects_what_another_has_changed_is_told_who_and_to_what(open_page
 
 def test_keys_answer_the_conflict_that_was_told_of_last_and_then_the_one_before(open_page, corpus):
     silent = "**/api/corrections?since=*"
-    page, _ = open_page("#i=3", before=lambda page: page.route(silent, lambda route: route.abort()))
+    page, _ = open_page("#i=3", before=lambda page: page.route(silent, lambda route: None))
     for row, by, old, new in ((3, "bo", "sad", "happy"), (7, "cy", "happy", "sad")):
         page.evaluate(f"location.hash = 'i={row}'")
         page.locator(".item-id", has_text=f"mine/{row:02}").wait_for()
@@ -533,7 +638,9 @@ def test_keys_answer_the_conflict_that_was_told_of_last_and_then_the_one_before(
     conflicts = page.locator("#unsaved > ul > li")
 
     def marked():
-        return [(each.locator("p").first.inner_text(), each.locator("kbd").all_inner_texts()) for each in conflicts.all()]
+        return [
+            (each.locator("p").first.inner_text(), each.locator("kbd").all_inner_texts()) for each in conflicts.all()
+        ]
 
     assert marked() == [("mine/07", ["t", "y"]), ("mine/03", [])]
     page.locator("body").press("Escape")  # which answers nothing

@@ -46,6 +46,8 @@ def test_a_label_that_is_no_class_is_shown_and_corrected_from(space, tmp_path):
         explored.judgements.add(5, "", "sad")
     entry, _ = explored.judgements.add(5, "fear", "sad")
     assert (entry.old, entry.new, explored.column("label", 0)[1][5]) == ("fear", "sad", 1)
+    explored.judgements.add(5, "sad", "fear", undo=True)
+    assert (explored.item(5, 0)["label"], explored.column("label", 0)[1][5]) == ("fear", 2)
 
 
 def test_an_item_without_a_label_is_left_out_by_an_empty_one(explored):

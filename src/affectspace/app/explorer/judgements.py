@@ -151,7 +151,8 @@ class Judgements:
             NotWritten: the file cannot be written, or its corpus is gone.
             InputError: no class, or an item that corrections cannot be kept of.
         """
-        if new and new not in self._classes:
+        # What was overwritten may be none of the classes, and comes back where that is taken back.
+        if new and new not in self._classes and not undo:
             raise InputError(
                 f"{new!r} is no class; legal: {', '.join(self._classes)}, or nothing to leave the item out"
             )

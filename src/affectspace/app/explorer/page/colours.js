@@ -41,10 +41,11 @@ export function hex(parts) {
  * the order of the legend, more: how many values have none, of: Map from code to [r, g, b], others, missing}.
  *
  * Values that are classes keep the colours of their places among the classes, in every column and every space; ordered
- * classes lie on the ramp. counts: how often each value occurs, by which the most frequent are chosen.
+ * classes lie on the ramp. Labels that are none of the classes, others, come behind them, or are grey beside a ramp.
+ * counts: how often each value occurs, by which the most frequent are chosen.
  */
-export function categoryColours(values, counts, classes, ordered, theme) {
-  const places = new Map(classes.map((name, place) => [name, place]));
+export function categoryColours(values, counts, classes, others, ordered, theme) {
+  const places = new Map([...classes, ...others].map((name, place) => [name, place]));
   const all = values.map((name, code) => ({ code, name, place: places.get(name) ?? -1 }));
   const known = all.filter((each) => counts[each.code] > 0); // a class that no item has is one that it may be given
   const asClasses = known.length > 0 && known.every((each) => each.place >= 0);
@@ -52,10 +53,10 @@ export function categoryColours(values, counts, classes, ordered, theme) {
   let named;
   if (asClasses && ordered) {
     named = [...known].sort((a, b) => a.place - b.place);
-    for (const each of named) colours.set(each.code, onRamp(each.place / Math.max(1, classes.length - 1), theme));
+    for (const each of named) colours.set(each.code, rgb(placeColour(each.place, classes, ordered, theme)));
   } else if (asClasses && classes.length <= MOST) {
-    named = [...known].sort((a, b) => a.place - b.place);
-    for (const each of named) colours.set(each.code, rgb(CLASS_COLOURS[theme][each.place]));
+    named = known.filter((each) => each.place < MOST).sort((a, b) => a.place - b.place);
+    for (const each of named) colours.set(each.code, rgb(placeColour(each.place, classes, ordered, theme)));
   } else {
     named = [...known].sort((a, b) => counts[b.code] - counts[a.code] || a.code - b.code).slice(0, MOST);
     named.forEach((each, place) => colours.set(each.code, rgb(CLASS_COLOURS[theme][place])));
@@ -67,6 +68,12 @@ export function categoryColours(values, counts, classes, ordered, theme) {
     others: rgb(OTHERS[theme]),
     missing: rgb(MISSING[theme]),
   };
+}
+
+/** The colour of the label at a place among the classes and, behind them, the labels that are none. */
+export function placeColour(place, classes, ordered, theme) {
+  if (ordered && place < classes.length) return hex(onRamp(place / Math.max(1, classes.length - 1), theme));
+  return ordered || place >= MOST || classes.length > MOST ? OTHERS[theme] : CLASS_COLOURS[theme][place];
 }
 
 /** A colour [r, g, b] for each item, as Uint8Array of 3 n. */

@@ -7,10 +7,10 @@ const KEPT = "affectspace corrections";
  *
  * post(entry) sends one: it returns what the server has written, throws an error with a status where the server refuses,
  * and one without where nobody answers, or an answer breaks off. storage is localStorage or its like, key the name of what is explored;
- * saved(entry, answer) is called for each that was written, agreed(entry, other) where another has decided the same
- * meanwhile. Each is kept by itself, so that what two pages of one server could not send is kept for both.
+ * saved(entry, answer) is called for each that was written, outdated(entry, history) where others have decided meanwhile,
+ * and agreed(entry, other) where one of them has decided the same. Each is kept by itself, so that what two pages of one server could not send is kept for both.
  */
-export function makeCorrections({ post, storage, key, by, saved, agreed = () => {} }) {
+export function makeCorrections({ post, storage, key, by, saved, outdated = () => {}, agreed = () => {} }) {
   const prefix = `${KEPT} ${encodeURIComponent(key)} `;
   let made = 0;
   let waiting = read(storage, prefix); // {id, row, old, new, why, undo, name, stuck, fault: null or {status, at, says, history, label}}
@@ -48,6 +48,7 @@ export function makeCorrections({ post, storage, key, by, saved, agreed = () => 
         if (error.status === 409 && label === entry.new && (entry.undo || label !== entry.old)) agree(entry, history.at(-1));
         else entry.fault = { status: error.status, at: Date.now(), says: error.message, history, label };
         changed();
+        if (error.status === 409) outdated(entry, error.told?.history ?? []);
       }
     }
   }

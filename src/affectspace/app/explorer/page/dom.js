@@ -17,6 +17,11 @@ export function el(tag, given = {}, ...children) {
   return made;
 }
 
+/** Words on one line, cut off where there is no room for them; whoever points at them sees them whole. */
+export function clipped(words) {
+  return el("span", { class: "clipped", title: words }, words);
+}
+
 /** Put children in place of those that an element has. */
 export function fill(element, ...children) {
   element.replaceChildren(...there(children));

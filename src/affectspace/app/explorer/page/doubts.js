@@ -1,6 +1,6 @@
 // Labels that the space contradicts, the most surely wrong first, to be gone through by keys.
 
-import { el, fill, icon, idParts } from "./dom.js";
+import { clipped, el, fill, icon, idParts } from "./dom.js";
 import { classColour } from "./item.js";
 import { makeList } from "./list.js";
 import { count, counted, oneLine } from "./text.js";
@@ -40,8 +40,8 @@ export function makeDoubts(app, place, progress) {
     },
     named: (at) => oneLine(rows[at].reasons),
   });
-  const named = (name) => [el("i", { class: "dot", style: { background: classColour(app, name) } }), el("span", {}, oneLine(name))];
-  const decision = ({ state, label }) => (label === null ? el("span", {}, state) : [el("i", { class: "dot", style: { background: classColour(app, label) } }), el("span", {}, state === "confirmed" ? `stays ${oneLine(label)}` : oneLine(label))]);
+  const named = (name) => [el("i", { class: "dot", style: { background: classColour(app, name) } }), clipped(oneLine(name))];
+  const decision = ({ state, label }) => (label === null ? el("span", {}, state) : [el("i", { class: "dot", style: { background: classColour(app, label) } }), clipped(state === "confirmed" ? `stays ${oneLine(label)}` : oneLine(label))]);
   const keys = el("p", { class: "keys-hint" }, [
     [["j", "k"], "next, back"], [["1", "–", "9"], "class"], [["Enter"], "as suggested"], [["c"], "right"],
     [["0"], "leave out"], [["u"], "undo"], [["Space"], "play"],

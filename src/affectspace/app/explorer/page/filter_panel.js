@@ -76,7 +76,7 @@ function ticks(body, column, set, filterNow) {
       made = values.map((value) => {
         const box = el("input", { type: "checkbox", onchange: () => set(toggled(column, filterNow(), value)) });
         const n = el("span", { class: "count" });
-        return { value, box, n, element: el("li", {}, el("label", {}, box, el("bdi", { class: "key-name" }, oneLine(value.name)), n)) };
+        return { value, box, n, element: el("li", {}, el("label", {}, box, el("bdi", { class: "key-name", title: oneLine(value.name) }, oneLine(value.name)), n)) };
       });
       fill(lines, made.map((each) => each.element));
     }

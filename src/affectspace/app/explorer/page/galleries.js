@@ -1,6 +1,6 @@
 // Classes within classes, each by the items that stand for it: faces as pictures, speech to be played, texts to be read.
 
-import { el, fill } from "./dom.js";
+import { clipped, el, fill } from "./dom.js";
 import { countValues } from "./filters.js";
 import { classColour } from "./item.js";
 import { withFilter } from "./state.js";
@@ -47,7 +47,7 @@ export function makeGalleries(app, place) {
     const only = el("button", { type: "button", class: "button", "aria-pressed": "false", onclick: () => keep(group.name) }, "Show alone");
     const tiles = group.rows.map((row, at) => ({ row, element: makeTile(app, { row, id: ids[row], media: group.media[at] }) }));
     const element = el("section", { class: "group", "aria-label": oneLine(group.name) }, [
-      el("div", { class: "group-head" }, el("i", { class: "dot", style: { background: classColour(app, group.label) } }), el("h3", {}, oneLine(group.name)), count, only),
+      el("div", { class: "group-head" }, el("i", { class: "dot", style: { background: classColour(app, group.label) } }), el("h3", {}, clipped(oneLine(group.name))), count, only),
       el("ul", { class: "tiles" }, tiles.map((each) => each.element)),
     ]);
     return { group, element, count, only, tiles };

@@ -1,8 +1,8 @@
 // The current item: what it is, what people and the model say of it, and what it lies beside.
 
-import { CLASS_COLOURS, hex, MOST, onRamp } from "./colours.js";
+import { placeColour } from "./colours.js";
 import { decisionMark } from "./decisions.js";
-import { el, fill, icon } from "./dom.js";
+import { clipped, el, fill, icon } from "./dom.js";
 import { hush, whyNot } from "./player.js";
 import { getJson, Unreachable } from "./server.js";
 import { stateOf } from "./standing.js";
@@ -84,13 +84,17 @@ export function makeItemPanel(app, place) {
   function heading() {
     const label = told.label === null ? el("span", { class: "faint" }, told.state === "left out" ? "left out" : "no label") : named(told.label);
     const confirmed = told.state === "confirmed" && el("span", { class: "was" }, decisionMark("confirmed"), "confirmed");
-    const was = told.label_was && told.label_was !== told.label ? el("span", { class: "was" }, "was ", el("s", {}, oneLine(told.label_was))) : null;
-    return [el("p", { class: "item-id", title: oneLine(told.id) }, el("bdi", {}, oneLine(told.id))), el("h2", { class: "item-label" }, label, confirmed, was)];
+    const foreign = isForeign() && el("span", { class: "was" }, "no class of this model");
+    const was = told.label_was && told.label_was !== told.label ? el("span", { class: "was" }, "was ", el("s", { title: oneLine(told.label_was) }, oneLine(told.label_was))) : null;
+    return [el("p", { class: "item-id", title: oneLine(told.id) }, el("bdi", {}, oneLine(told.id))), el("h2", { class: "item-label" }, label, foreign, confirmed, was)];
   }
 
   function named(name) {
-    return el("span", { class: "class-name" }, el("i", { class: "dot", style: { background: classColour(app, name) } }), oneLine(name));
+    return el("span", { class: "class-name", title: oneLine(name) }, el("i", { class: "dot", style: { background: classColour(app, name) } }), oneLine(name));
   }
+
+  /** Whether the label is none that could be given here: its corpus has more than the model. */
+  const isForeign = () => told.label !== null && !items.about.classes.includes(told.label);
 
   function media() {
     const shown = [];
@@ -136,20 +140,20 @@ export function makeItemPanel(app, place) {
       el("button", { type: "button", class: "choice", "data-act": `is ${name}`, "aria-pressed": String(name === told.label), onclick: () => app.judge.label(name) }, [
         at < 9 && el("kbd", {}, at + 1),
         el("i", { class: "dot", style: { background: classColour(app, name) } }),
-        el("span", {}, oneLine(name)),
+        clipped(oneLine(name)),
       ]),
     );
     const { outlook } = told;
     return el("section", { class: "judge", "aria-label": "Correct the label" }, [
       outlook &&
         el("div", { class: "outlook" }, [
-          el("p", {}, [outlook.suggested === told.label ? "The space suggested " : "The space suggests ", el("strong", {}, oneLine(outlook.suggested))]),
-          el("p", { class: "reasons" }, `${oneLine(outlook.reasons)}. Score ${outlook.score.toFixed(2)}: from 0 to 1, how surely ${oneLine(outlook.label)} is wrong.`),
-          outlook.suggested !== told.label && el("button", { type: "button", class: "button strong", "data-act": "accept", onclick: () => app.judge.accept() }, `Accept ${oneLine(outlook.suggested)}`, el("kbd", {}, "Enter")),
+          el("p", { class: "clamped", title: oneLine(outlook.suggested) }, [outlook.suggested === told.label ? "The space suggested " : "The space suggests ", el("strong", {}, oneLine(outlook.suggested))]),
+          el("p", { class: "reasons", title: oneLine(outlook.reasons) }, `${oneLine(outlook.reasons)}. Score ${outlook.score.toFixed(2)}: from 0 to 1, how surely ${oneLine(outlook.label)} is wrong.`),
+          outlook.suggested !== told.label && el("button", { type: "button", class: "button strong", "data-act": "accept", onclick: () => app.judge.accept() }, clipped(`Accept ${oneLine(outlook.suggested)}`), el("kbd", {}, "Enter")),
         ]),
       el("div", { class: "choices-of-class", role: "group", "aria-label": "The label is", style: { "--longest": Math.max(...classes.map((name) => name.length)), "--most": classes.length === 4 ? 2 : 3 } }, buttons),
       el("div", { class: "acts" }, [
-        told.label !== null && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right", el("kbd", {}, "c")),
+        told.label !== null && !isForeign() && el("button", { type: "button", class: "button", onclick: () => app.judge.confirm() }, icon("check"), "Right", el("kbd", {}, "c")),
         told.state !== "left out" && el("button", { type: "button", class: "button", onclick: () => app.judge.leaveOut() }, icon("close"), "Leave out", el("kbd", {}, "0")),
         el("button", { type: "button", class: "button", onclick: () => app.judge.undo(), disabled: !app.judge.undoable() }, icon("undo"), "Undo", el("kbd", {}, "u")),
       ]),
@@ -157,8 +161,9 @@ export function makeItemPanel(app, place) {
   }
 
   function opinions() {
-    if (!told.votes && !told.prediction) return null;
-    const names = (told.votes ?? told.prediction).map(([name]) => name);
+    const votes = told.votes?.some(([, value]) => value > 0) ? told.votes : null; // none is for a class of this model
+    if (!votes && !told.prediction) return null;
+    const names = (votes ?? told.prediction).map(([name]) => name);
     for (const [name] of told.prediction ?? []) if (!names.includes(name)) names.push(name);
     const share = (shares, name) => shares?.find(([each]) => each === name)?.[1] ?? null;
     const cell = (shares, name, kind) => {
@@ -169,8 +174,8 @@ export function makeItemPanel(app, place) {
         el("span", { class: "percent" }, `${percent} %`),
       ]); // prettier-ignore
     };
-    const [people, model] = [told.votes, told.prediction].map(Boolean);
-    const divided = told.votes?.some(([, value]) => value > 0 && value < 1);
+    const [people, model] = [votes, told.prediction].map(Boolean);
+    const divided = votes?.some(([, value]) => value > 0 && value < 1);
     const whose = divided ? "Votes" : told.label_was ? "Old label" : "Label"; // one class alone may be nobody's vote
     const head = el("tr", {}, [
       el("th", { scope: "col" }, el("span", { class: "unseen" }, "Class")),
@@ -178,7 +183,7 @@ export function makeItemPanel(app, place) {
       model && el("th", { scope: "col" }, "Model"),
     ]);
     const rows = names.map((name) =>
-      el("tr", {}, [el("th", { scope: "row" }, oneLine(name)), people && cell(told.votes, name, "votes"), model && cell(told.prediction, name, "model")]),
+      el("tr", {}, [el("th", { scope: "row", title: oneLine(name) }, oneLine(name)), people && cell(votes, name, "votes"), model && cell(told.prediction, name, "model")]),
     );
     return el("section", { class: "block" }, el("h3", {}, !people ? "What the model says" : divided ? "What raters and the model say" : "The label, and what the model says"), el("table", { class: "opinions" }, el("thead", {}, head), el("tbody", {}, rows)));
   }
@@ -200,7 +205,7 @@ export function makeItemPanel(app, place) {
   function history() {
     if (!told.history.length) return null;
     const entries = [...told.history].reverse().map((each) => {
-      return el("li", {}, el("span", {}, decided(each)), el("span", { class: "faint" }, `${oneLine(each.by)}, ${when(each.at)}`), each.why && el("span", { class: "why" }, visible(each.why)));
+      return el("li", {}, el("span", { class: "clamped", title: decided(each) }, decided(each)), el("span", { class: "faint" }, `${oneLine(each.by)}, ${when(each.at)}`), each.why && el("span", { class: "why" }, visible(each.why)));
     });
     return el("section", { class: "block" }, el("h3", {}, "Corrections"), el("ol", { class: "history" }, entries));
   }
@@ -230,14 +235,12 @@ function nameOf(control) {
   return control.dataset.act ?? control.getAttribute("aria-label") ?? control.textContent;
 }
 
-/** The colour of a class, which is that of its place. */
+/** The colour of a label, which is that of its place among the classes and, behind them, the labels that are none. */
 export function classColour(app, name) {
-  const { classes, ordered } = app.items.about.spaces[app.store.get().space];
-  const at = classes.indexOf(name);
-  const theme = app.theme.get();
-  if (at < 0) return "var(--soft)";
-  if (ordered) return hex(onRamp(at / Math.max(1, classes.length - 1), theme));
-  return at < MOST && classes.length <= MOST ? CLASS_COLOURS[theme][at] : "var(--soft)";
+  const { space } = app.store.get();
+  const { classes, ordered } = app.items.about.spaces[space];
+  const place = [...classes, ...app.items.otherLabels(space)].indexOf(name);
+  return place < 0 ? "var(--soft)" : placeColour(place, classes, ordered, app.theme.get());
 }
 
 function nothing(items) {

@@ -35,6 +35,8 @@ export function makeItems(about) {
     about,
     n: about.items,
     told: known,
+    /** The labels that are none of a space's classes: a corpus may have more than its model knows. */
+    otherLabels: (space) => (known("label")?.values ?? []).filter((each) => !about.spaces[space].classes.includes(each)),
     /** Where each item lies on the map of a space, x, y, x, y ... */
     points: (space, says = () => {}) =>
       once(`points ${space}`, () => getMadeNumbers(`/api/points?s=${space}`, Float32Array, says)),

@@ -28,7 +28,7 @@ export function makeItemsList(app, place) {
         el("i", { class: "dot", style: { background: colour ?? "transparent" } }),
         el("bdi", { class: "line-id" }, idParts(ids ? oneLine(ids[row]) : `item ${row}`)),
         done && decisionMark(done.state),
-        el("span", { class: "line-value" }, el("bdi", {}, oneLine(value))),
+        el("span", { class: "line-value", title: oneLine(value) }, el("bdi", {}, oneLine(value))),
       ];
     },
   });

@@ -50,6 +50,7 @@ export function makeJudge(app) {
     confirm() {
       const told = chosen();
       if (told && told.label === null) app.say("This item has no label that could be confirmed.");
+      else if (told && !app.items.about.classes.includes(told.label)) app.say(`${told.label} is no class of this model, and cannot be confirmed here.`);
       else add({ new: told?.label ?? "" }, "Right as it is");
     },
     leaveOut() {

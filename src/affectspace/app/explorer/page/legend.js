@@ -34,7 +34,7 @@ export function makeLegend(app, select, place) {
     const entry = (value, label, colour, n) =>
       el("li", {}, el("button", { type: "button", class: "key", "data-value": label, "aria-pressed": String(Boolean(filter) && wanted(value)), onclick: () => keep(column, value) , class: wanted(value) ? "key" : "key off" }, [
         el("i", { class: "dot", style: { background: colour } }),
-        el("bdi", { class: "key-name" }, label),
+        el("bdi", { class: "key-name", title: label }, label),
         el("span", { class: "count" }, count(n)),
       ])); // prettier-ignore
     const lines = colouring.names.map((each) => entry({ name: each.name }, oneLine(each.name), each.colour, counts[each.code]));

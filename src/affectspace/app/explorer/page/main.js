@@ -18,7 +18,7 @@ import { getJson, onReachable, postJson, Unreachable } from "./server.js";
 import { makeShared } from "./shared.js";
 import { makeShownBar } from "./shown_bar.js";
 import { keepMaps, makeSpaceChoices } from "./spaces.js";
-import { FIRST, fromHash, makeStore } from "./state.js";
+import { firstOf, fromHash, makeStore } from "./state.js";
 import { makeTabs } from "./tabs.js";
 import { counted, decided, oneLine } from "./text.js";
 import { makeTheme } from "./theme.js";
@@ -30,7 +30,8 @@ const SAID = 4000; // milliseconds that a remark stays
 async function begin() {
   const about = await getJson("/api/about");
   const items = makeItems(about);
-  const store = makeStore(legal({ ...FIRST, ...fromHash(location.hash) }, about));
+  const first = firstOf(about.spaces.length);
+  const store = makeStore(legal(fromHash(location.hash, first), about));
   const theme = makeTheme(byId("theme"));
   const app = { items, store, theme, say, hover: makeShared(-1), near: makeShared([]), corrected: makeShared(0) };
   app.views = makeViews(items, store, theme.get);
@@ -39,6 +40,10 @@ async function begin() {
     storage: keptHere(),
     key: about.title,
     by: about.by,
+    outdated(entry, history) {
+      for (const each of history) heard.add(nameOf(entry.row, each));
+      polling.now(); // what others have said stands everywhere then, while one chooses
+    },
     agreed: (entry, other) => say(`${other.by}: ${decided(other)}, ${entry.name}, as you said`),
     saved: (told, answer) => {
       if (!answer.before) mine.add(`${told.row} ${told.new}`);
@@ -49,6 +54,8 @@ async function begin() {
     },
   });
   const mine = new Set(); // what this page has said, which is no news
+  const heard = new Set(); // nor what it was told of by others where it has said otherwise
+  const nameOf = (row, each) => [row, each.by, each.at, each.new].join(" ");
   app.judge = makeJudge(app);
   app.decisions = makeDecisions(app);
 
@@ -67,7 +74,7 @@ async function begin() {
   app.galleries = makeGalleries(app, byId("panel-groups"));
   app.unsaved = makeUnsaved(app, byId("unsaved"));
   listenToKeys(app, byId("help"), byId("help-button"), byId("words"));
-  keepAddress(store, (state) => legal(state, about));
+  keepAddress(store, first, (state) => legal(state, about));
   keepWords(app);
   keepLayout();
 
@@ -77,7 +84,7 @@ async function begin() {
     await app.decisions.again();
     app.corrected.set(app.corrected.get() + 1);
     if (entries.some((each) => each.row === store.get().item)) app.panel.again();
-    const others = entries.filter((each) => !mine.delete(`${each.row} ${each.new}`));
+    const others = entries.filter((each) => !mine.delete(`${each.row} ${each.new}`) && !heard.has(nameOf(each.row, each)));
     if (others.length === 1) {
       const [each] = others;
       say(`${each.by}: ${decided(each)}, ${each.item}`);

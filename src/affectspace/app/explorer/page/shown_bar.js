@@ -7,7 +7,7 @@ import { count, counted, oneLine, short } from "./text.js";
 /** The line above the maps. app: {items, store, views}. */
 export function makeShownBar(app, place) {
   const { items, store, views } = app;
-  const chip = (label, off) => el("span", { class: "chip" }, el("bdi", {}, label), el("button", { type: "button", "aria-label": `Take away: ${label}`, onclick: off }, icon("close")));
+  const chip = (label, off) => el("span", { class: "chip" }, el("bdi", { title: label }, label), el("button", { type: "button", "aria-label": `Take away: ${label}`, onclick: off }, icon("close")));
 
   views.listen((view, state) => {
     const { n } = items;

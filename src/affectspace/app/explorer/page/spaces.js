@@ -11,15 +11,15 @@ export function makeSpaceChoices(app, place) {
   const { spaces } = items.about;
   if (spaces.length < 2) return;
   const options = () => spaces.map((each, at) => el("option", { value: at }, oneLine(each.name)));
-  const left = el("select", { "aria-label": "Space" }, options());
-  const right = el("select", { "aria-label": "Beside it" }, el("option", { value: "" }, "alone"), options());
+  const left = el("select", { id: "space-left" }, options());
+  const right = el("select", { id: "space-right" }, el("option", { value: "" }, "alone"), options());
   left.addEventListener("change", () => {
     const space = Number(left.value);
     const { beside } = store.get();
     store.set({ space, beside: beside === space ? null : beside });
   });
   right.addEventListener("change", () => store.set({ beside: right.value === "" ? null : Number(right.value) }));
-  fill(place, left, el("span", { "aria-hidden": "true" }, "|"), right);
+  fill(place, [["Space", left], ["Beside it", right]].map(([name, select]) => el("div", {}, el("label", { for: select.id }, name), select))); // prettier-ignore
   const show = () => {
     const { space, beside } = store.get();
     left.value = String(space);

@@ -5,7 +5,7 @@ import { makeListeners } from "./listeners.js";
 /** What a page shows at first. Filters have no prototype: a column may be named like one of its parts. */
 export const FIRST = Object.freeze({
   space: 0, // place of the space on the left, or of the only one
-  beside: null, // place of the space on the right
+  beside: null, // place of the space on the right; null: the one on the left stands alone
   colour: null, // name of the column that points are coloured by; null: the one the server suggests
   filters: Object.freeze(Object.create(null)), // by name of a column: {values: [...], missing, others} or {low, high}
   words: "", // that an id or a text must hold
@@ -16,15 +16,21 @@ export const FIRST = Object.freeze({
 });
 
 export const TABS = ["items", "doubts", "groups"];
+const ALONE = "alone";
 const MISSING = "!none";
 const OTHERS = "!others";
 
+/** What a page with so many spaces shows at first: two of them side by side, where there are two. */
+export function firstOf(spaces) {
+  return { ...FIRST, beside: spaces > 1 ? 1 : null };
+}
+
 /** The part of an address, without "#", that tells a state; a state as at first is the empty text. */
-export function toHash(state) {
+export function toHash(state, first = FIRST) {
   const parts = [];
   const put = (name, value) => parts.push(`${name}=${value}`);
   if (state.space) put("s", state.space);
-  if (state.beside !== null) put("b", state.beside);
+  if (state.beside !== first.beside) put("b", state.beside ?? ALONE);
   if (state.colour !== null) put("c", quote(state.colour));
   for (const name of Object.keys(state.filters).sort()) put(`f.${quote(name)}`, filterText(state.filters[name]));
   if (state.words) put("q", quote(state.words));
@@ -38,8 +44,8 @@ export function toHash(state) {
 }
 
 /** The state that such a part tells; what cannot be read is as at first, since addresses are typed and cut. */
-export function fromHash(text) {
-  const state = { ...FIRST, filters: Object.create(null), cameras: {} };
+export function fromHash(text, first = FIRST) {
+  const state = { ...first, filters: Object.create(null), cameras: {} };
   for (const part of text.replace(/^#/, "").split("&")) {
     const at = part.indexOf("=");
     if (at < 1) continue;

@@ -19,7 +19,7 @@ export function makeTile(app, told) {
     sight,
     caption,
     line,
-    told.note && el("span", { class: "tile-note" }, told.note),
+    told.note && el("span", { class: "tile-note", title: told.note }, told.note),
   ]);
   const tile = el("li", { class: "tile", "data-row": told.row }, open);
   const other = () => {

@@ -1,6 +1,6 @@
 // Corrections that the server has not written, and what can be done about each.
 
-import { el, fill } from "./dom.js";
+import { clipped, el, fill } from "./dom.js";
 import { classWord, counted, decided, oneLine, when } from "./text.js";
 
 /**
@@ -12,17 +12,17 @@ import { classWord, counted, decided, oneLine, when } from "./text.js";
 export function makeUnsaved(app, place) {
   const { corrections, store } = app;
   const name = (entry) => el("button", { type: "button", class: "more", onclick: () => store.set({ item: entry.row }) }, oneLine(entry.name ?? `item ${entry.row}`));
-  const act = (label, key, does) => el("button", { type: "button", class: "button", onclick: does }, label, key && el("kbd", {}, key));
+  const act = (label, key, does) => el("button", { type: "button", class: "button", onclick: does }, clipped(label), key && el("kbd", {}, key));
   const conflicts = () => corrections.waiting().filter((each) => each.fault?.status === 409).reverse().sort((a, b) => b.fault.at - a.fault.at);
   let told = null; // of the conflict that was read out last
 
   const outdated = (entry, at) => {
     const { history, label, says } = entry.fault;
-    const others = since(entry, history).map((each) => el("li", {}, el("strong", {}, oneLine(each.by)), ` ${decided(each)} `, el("span", { class: "faint" }, when(each.at))));
+    const others = since(entry, history).map((each) => el("li", { class: "clamped", title: decided(each) }, el("strong", {}, oneLine(each.by)), ` ${decided(each)} `, el("span", { class: "faint" }, when(each.at))));
     return el("li", {}, [
       el("p", {}, name(entry)),
       others.length ? el("ul", { class: "since" }, others) : el("p", {}, oneLine(says)),
-      el("p", {}, el("strong", {}, "You"), ` ${decided(entry)}`, el("span", { class: "faint" }, " not written yet")),
+      el("p", { class: "clamped", title: decided(entry) }, el("strong", {}, "You"), ` ${decided(entry)}`, el("span", { class: "faint" }, " not written yet")),
       el("div", { class: "acts" }, act(`Keep ${classWord(label ?? "")}`, at === 0 && "t", () => corrections.drop(entry)), act(`Write ${classWord(entry.new)}`, at === 0 && "y", () => corrections.insist(entry))),
     ]);
   };

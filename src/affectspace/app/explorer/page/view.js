@@ -102,7 +102,7 @@ function colouring(items, column, space, theme) {
   const counts = new Int32Array(column.values.length);
   for (const code of column.codes) if (code >= 0 && code < counts.length) counts[code]++;
   const { classes, ordered } = items.about.spaces[space];
-  return categoryColours(column.values, counts, classes, ordered, theme);
+  return categoryColours(column.values, counts, classes, items.otherLabels(space), ordered, theme);
 }
 
 async function pickedOf(items, pick, shown, says) {
