@@ -135,7 +135,7 @@ def _unread_media(corpus: Corpus) -> list[str]:
     if corpus.items[list(_ENDINGS)].notna().any(axis=None):
         return []
     told = []
-    for column in corpus.items.columns.difference(ITEM_COLUMNS, sort=False):
+    for column in corpus.items.columns.difference([*ITEM_COLUMNS], sort=False):
         values = corpus.items[column].dropna().astype(str)
         for medium, (endings, what) in _ENDINGS.items():
             fits = len(values) and values.str.lower().str.endswith(endings).all()
