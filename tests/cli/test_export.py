@@ -75,7 +75,10 @@ def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch):
     monkeypatch.setattr("affectspace.export.open_onnx", open_wrong)
     code, out, err = run("export", finished, "--to", "onnx", "--out", "own.onnx")
     assert (code, err) == (0, "")
-    assert "warning: that is more than 0.0001 of the largest number, so check this file before you rely on it" in out
+    assert (
+        "warning: that is more than 0.0001 of the largest number, so check this file before you rely on it: ask" in out
+    )
+    assert f"compare with what affectspace predict {finished} FILE --json answers (docs/export.md)\n" in out
     wrong.pop(0)
     told = json.loads(run("export", finished, "--to", "onnx", "--out", "again.onnx", "--json")[1])
     assert told["parity"]["within"] is False

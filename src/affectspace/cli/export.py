@@ -90,7 +90,11 @@ def _file(run: Path, to: str, out: Path, as_json: bool) -> None:
     for line in _told(graph, about, found):
         print(line)
     if not within:
-        print(f"warning: that is more than {BOUND:g} of the largest number, so check this file before you rely on it")
+        print(
+            f"warning: that is more than {BOUND:g} of the largest number, so check this file before you rely on it: "
+            f"ask it about items of your own, and compare with what affectspace predict {quoted(run)} FILE --json "
+            "answers (docs/export.md)"
+        )
     next_commands(
         f"affectspace export {quoted(run)} --to hub --out {quoted(f'{out.with_suffix(str())}-hub')}",
     )
