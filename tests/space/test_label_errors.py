@@ -109,6 +109,27 @@ def test_votes_that_are_ambiguous_are_not_suspect_and_swapped_ones_are():
     assert not len(suspects(Space(ties, space.vectors, ("a", "b", "c"))))
 
 
+def test_votes_that_are_divided_as_the_others_are_score_0_and_are_told_to():
+    """All others lean a little to b, so that votes of 3 to 2 for a fit as well, and votes for a alone do not."""
+    items, kinds = 200, np.array([[0.6, 0.4], [0.36, 0.64], [1.0, 0.0]])
+    of = np.where(np.arange(items) % 2, 0, 1)
+    of[0] = 2
+    table = pd.DataFrame({"id": np.arange(items).astype(str), "target": list(kinds[of])})
+    space = Space(table, np.random.default_rng(0).normal(size=(items, 2)), ("a", "b"))
+    agreed = consensus(space.vectors, kinds[of], 20, np.tile([0.48, 0.52], (items, 1))).agreed
+    found = suspects(space, probabilities=np.tile([0.48, 0.52], (items, 1))).set_index("id")
+    assert "0" in found.index
+    for name, row in found.iterrows():
+        target, c = kinds[of[int(str(name))]], agreed[int(str(name))]
+        fit = np.prod([(share / vote) ** vote for vote, share in zip(target, c) if vote])  # exp(-KL)
+        assert row["score"] == pytest.approx(max(0, 1 - fit / c.max()))
+        assert (fit >= c.max()) == row["reasons"].endswith(
+            "; yet its votes fit that no worse than votes for b alone would"
+        )
+    assert found["score"].iloc[0] > 0
+    assert found["score"].iloc[-1] == 0
+
+
 def test_a_tie_is_named_by_both_classes():
     space, _, _ = planted(0, share=0)
     votes = space.targets.copy()

@@ -45,7 +45,9 @@ def suspects(
     .. math:: 1 - \exp\left(-\mathrm{KL}(t \,\|\, c)\right) / \max_j c_j
 
     For a hard label that is 1 minus the ratio of its own probability to that of the class suggested. An item is not
-    suspect for being ambiguous, only for a label or for votes unlike those that its likes get.
+    suspect for being ambiguous, only for a label or for votes unlike those that its likes get: where raters were
+    divided much as c is, the score is 0, though another class leads in c. Such items are listed last, and their
+    reasons say so.
 
     A model that has learned an item's wrong label also puts the item among that class: for the training items,
     embed them by models of other folds, or expect to find only what it has not learned by heart.
@@ -101,6 +103,8 @@ def suspects(
         neighbours = near[item][near[item] >= 0]
         label = "|".join(names[own[item]])
         reasons = _reasons(own[item], suggested[item], target[neighbours], posterior[item], names)
+        if not score[item] > 0:
+            reasons += f"; yet its votes fit that no worse than votes for {names[suggested[item]]} alone would"
         found.append((ids[item], label, names[suggested[item]], score[item], reasons, ids[neighbours].tolist()))
     return pd.DataFrame(found, columns=COLUMNS)
 
