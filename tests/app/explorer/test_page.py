@@ -480,9 +480,9 @@ def test_what_one_has_said_before_the_page_was_opened_is_marked_and_can_be_taken
     page.locator("#panel-items .mark").first.wait_for()
     marks = page.locator("#panel-items [role=option]:has(.mark)")
     assert [each.split() for each in marks.all_inner_texts()] == [
-        ["mine/", "03", "confirmed", "sad"],
-        ["mine/", "07", "confirmed", "happy"],
-        ["mine/", "08", "corrected", "sad"],
+        ["mine/", "03", "sad", "confirmed"],
+        ["mine/", "07", "happy", "confirmed"],
+        ["mine/", "08", "sad", "corrected"],
     ]
     assert page.locator(".judge").get_by_role("button", name="Undo").is_disabled()
     page.keyboard.press("u")

@@ -27,8 +27,8 @@ export function makeItemsList(app, place) {
       return [
         el("i", { class: "dot", style: { background: colour ?? "transparent" } }),
         el("bdi", { class: "line-id" }, idParts(ids ? oneLine(ids[row]) : `item ${row}`)),
-        done && decisionMark(done.state),
         el("span", { class: "line-value", title: oneLine(value) }, el("bdi", {}, oneLine(value))),
+        el("span", { class: "line-mark" }, done && decisionMark(done.state)),
       ];
     },
   });

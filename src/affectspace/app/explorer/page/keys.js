@@ -5,7 +5,7 @@ import { keep, kept } from "./kept.js";
 
 const HELP = [
   ["Everywhere", [["?", "this help"], ["/", "find by id or text"], ["Space", "play the item's sound, or stop it"], ["j  ↓", "next of the list"], ["k  ↑", "previous of the list"], ["Esc", "drop what is picked"]]],
-  ["The chosen item", [["1 – 9", "give it the class of this number"], ["Enter", "accept what the space suggests"], ["c", "the label is right as it is"], ["0", "leave the item out"], ["u", "undo"], ["t", "keep what others have decided meanwhile"], ["y", "write yours over it"]]],
+  ["The chosen item", [["1 – 9", "give it the class of this number"], ["Enter", "accept what the space suggests"], ["c", "the label is right as it is"], ["0", "leave the item out"], ["u", "take back what you said last"], ["t", "keep what others have decided meanwhile"], ["y", "write yours over it"]]],
   ["On the map", [["arrows", "move"], ["Shift arrows", "the next item in this direction"], ["+  −", "closer, farther"], ["f", "show all"], ["s", "pick the 50 items nearest to the current one"], ["Shift drag", "lasso"]]],
 ]; // prettier-ignore
 

@@ -16,6 +16,14 @@ export function makeUnsaved(app, place) {
   const conflicts = () => corrections.waiting().filter((each) => each.fault?.status === 409).reverse().sort((a, b) => b.fault.at - a.fault.at);
   let told = null; // of the conflict that was read out last
 
+  const keep = (entry) => {
+    app.say(`${classWord(entry.fault.label ?? "")} stays: ${entry.name}`);
+    corrections.drop(entry);
+  };
+  const write = (entry) => {
+    app.say(`${classWord(entry.new)}: ${entry.name}`);
+    return corrections.insist(entry);
+  };
   const outdated = (entry, at) => {
     const { history, label, says } = entry.fault;
     const others = since(entry, history).map((each) => el("li", { class: "clamped", title: decided(each) }, el("strong", {}, oneLine(each.by)), ` ${decided(each)} `, el("span", { class: "faint" }, when(each.at))));
@@ -23,7 +31,7 @@ export function makeUnsaved(app, place) {
       el("p", {}, name(entry)),
       others.length ? el("ul", { class: "since" }, others) : el("p", {}, oneLine(says)),
       el("p", { class: "clamped", title: decided(entry) }, el("strong", {}, "You"), ` ${decided(entry)}`, el("span", { class: "faint" }, " not written yet")),
-      el("div", { class: "acts" }, act(`Keep ${classWord(label ?? "")}`, at === 0 && "t", () => corrections.drop(entry)), act(`Write ${classWord(entry.new)}`, at === 0 && "y", () => corrections.insist(entry))),
+      el("div", { class: "acts" }, act(`Keep ${classWord(label ?? "")}`, at === 0 && "t", () => keep(entry)), act(`Write ${classWord(entry.new)}`, at === 0 && "y", () => write(entry))),
     ]);
   };
   const refused = (entry) =>
@@ -59,7 +67,7 @@ export function makeUnsaved(app, place) {
     if (entry) settle(entry);
     return Boolean(entry);
   };
-  return { keepTheirs: () => first(corrections.drop), writeMine: () => first(corrections.insist) };
+  return { keepTheirs: () => first(keep), writeMine: () => first(write) };
 }
 
 /** What others have said since the label was seen that a judgement is of; at least the last that was said at all. */
