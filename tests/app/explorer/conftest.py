@@ -138,7 +138,7 @@ def browser():
 def scripts(browser):
     """A page that can import the explorer's modules, and has its colours, without a server and what is explored."""
     page = browser.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
 
     def answer(route):
         name = route.request.url.rsplit("/", 1)[-1]
@@ -204,7 +204,7 @@ def open_page(browser, home):
         context.add_cookies([{"name": f"affectspace-{home.port}", "value": TOKEN, "url": home.address}])
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
 

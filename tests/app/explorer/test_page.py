@@ -434,6 +434,8 @@ def test_each_stroke_is_written_at_once_on_any_tab_and_can_be_undone(open_page, 
     def press(key, act="press"):
         with page.expect_response("**/api/corrections"):
             getattr(page.keyboard, act)(key)
+        while page.evaluate("localStorage.length"):  # until the page has heard of it
+            page.evaluate("new Promise(requestAnimationFrame)")
 
     page.keyboard.press("Enter")
     page.locator("#said", has_text="Nothing is suggested for this item.").wait_for()
