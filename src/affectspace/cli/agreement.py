@@ -131,7 +131,7 @@ def _tell_dimension(told: dict[str, Any]) -> None:
             for each in classes[: 2 * SHOWN]
         ]
         _print_table("where one says it, others say", ("class", "ratings", "same %", "chance %", "else most %"), rows)
-        _more(len(classes), len(rows), "classes")
+        _more(len(classes), len(rows), "class", "classes")
     _tell_raters(told)
     if told["divided"]:
         rows = [(each["item"], f"{each['divided']:.2f}", each["votes"]) for each in told["divided"][:SHOWN]]
@@ -170,7 +170,7 @@ def _tell_raters(told: dict[str, Any]) -> None:
         headings = ("rater", "items", "bias", "correlation")
     if rows:
         _print_table("raters beside the others, those who agree least first", headings, rows)
-        _more(len(known), len(rows), "raters")
+        _more(len(known), len(rows), "rater", "raters")
     if few:
         print(f"  {few:,} rater{'s share' if few > 1 else ' shares'} fewer than {FEW} items with others: not shown")
 
@@ -217,7 +217,7 @@ def _tell_corrections(clusters: "Clusters", file: Path, unread: Sequence[int]) -
         return
     for old, new, count in clusters.changes[:SHOWN]:
         print(f"  {old} -> {new}: {count:,}")
-    _more(len(clusters.changes), SHOWN, "changes")
+    _more(len(clusters.changes), SHOWN, "change", "changes")
     if clusters.looked_at:
         print(
             f"Shares are of the {clusters.of:,} items that were looked at, and tell of these, not of the corpus: "
@@ -237,13 +237,13 @@ def _tell_corrections(clusters: "Clusters", file: Path, unread: Sequence[int]) -
                 (by if by != "by" else "who", "corrected", "of", "%", "95 %", "others %", "p"),
                 [_row(each) for each in shown],
             )
-            _more(len(groups), len(shown), "groups")
+            _more(len(groups), len(shown), "group", "groups")
     unlike = [each for each in clusters.groups if each.p < UNLIKE]
     if unlike:
         for each in unlike[:SHOWN]:
             how = "more" if each.share > each.others else "less"
             print(f"{how} often than chance gives: {_named(each)} (p = {each.p:.2g})")
-        _more(len(unlike), SHOWN, "groups")
+        _more(len(unlike), SHOWN, "group", "groups")
     else:
         print("No group was corrected more or less often than chance gives.")
     print("p: Fisher's exact test of a group and all others, corrected for how many groups are looked at (Holm).")
@@ -269,10 +269,9 @@ def _percent(share: float) -> str:
     return "-" if share != share else f"{100 * share:.0f}"
 
 
-def _more(there: int, shown: int, what: str) -> None:
+def _more(there: int, shown: int, one: str, many: str) -> None:
     if there > shown:
-        one = what.removesuffix("es") if what.endswith("sses") else what.removesuffix("s")
-        print(f"  ... and {there - shown:,} more {one if there - shown == 1 else what}; --json tells all")
+        print(f"  ... and {there - shown:,} more {one if there - shown == 1 else many}; --json tells all")
 
 
 def _print_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
