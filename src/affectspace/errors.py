@@ -7,9 +7,14 @@ __all__ = ["AffectspaceError", "DivergedError", "InputError", "LeakError", "Medi
 
 
 class AffectspaceError(Exception):
-    """Anything that affectspace reports as a sentence instead of a traceback."""
+    """Anything that affectspace reports as a sentence instead of a traceback.
+
+    Attributes:
+        common: whether every process of a training raises it, so that it is enough if the first one tells it.
+    """
 
     exit_code = 1
+    common = False
 
 
 class InputError(AffectspaceError, ValueError):

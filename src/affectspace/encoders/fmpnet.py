@@ -1,5 +1,6 @@
 """FMPNet: five convolutions and fractional maxima, made for faces of 48 x 48."""
 
+import torch
 from torch import Tensor, nn
 
 from affectspace.encoders.image_layers import begin, flat_features, side_after, two_connected, widened
@@ -41,7 +42,6 @@ class FMPNet(nn.Module):
     Graham, "Fractional Max-Pooling", 2014.
 
     Example:
-        >>> import torch
         >>> FMPNet(channels=1, side=48, width=0.125).eval()(torch.zeros(2, 1, 48, 48)).shape
         torch.Size([2, 128])
     """
@@ -71,7 +71,6 @@ class FractionalMaximum(nn.FractionalMaxPool2d):
     """The maximum over 3 x 3 at half the places of each side: drawn while training, evenly spread otherwise.
 
     Example:
-        >>> import torch
         >>> pool, images = FractionalMaximum().eval(), torch.rand(2, 3, 12, 12)
         >>> bool((pool(images) == pool(images)).all()), pool(images).shape
         (True, torch.Size([2, 3, 6, 6]))
@@ -83,7 +82,8 @@ class FractionalMaximum(nn.FractionalMaxPool2d):
     def forward(self, input: Tensor) -> Tensor:
         # One draw a channel and axis is torch's own way; 0.5 is the middle of what it draws.
         shape = (len(input), input.shape[1], 2)
-        drawn = input.new_full(shape, 0.5)
         if self.training:
-            drawn.uniform_()
+            drawn = torch.rand(shape, dtype=input.dtype, device=input.device)
+        else:
+            drawn = input.new_full(shape, 0.5)
         return nn.functional.fractional_max_pool2d(input, 3, output_ratio=self.output_ratio, _random_samples=drawn)

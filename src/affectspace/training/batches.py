@@ -9,6 +9,7 @@ from affectspace.samplers import BalancedTriplets, ClassBatches, LengthBuckets, 
 from affectspace.training.ahead import ahead
 from affectspace.training.data import Data
 from affectspace.training.objective import triplet_geometry
+from affectspace.training.processes import ALONE, Processes
 from affectspace.training.recipe import Recipe
 
 __all__ = ["Sampler", "epoch_batches", "make_sampler"]
@@ -44,10 +45,31 @@ def _labelled_sampler(recipe: Recipe, data: Data) -> ShuffledBatches | LengthBuc
 
 
 def epoch_batches(
-    sampler: Sampler, data: Data, hear: Hearing | None, seed: int
+    sampler: Sampler,
+    data: Data,
+    hear: Hearing | None,
+    seed: int,
+    processes: Processes = ALONE,
+    seen_twice: bool = False,
 ) -> Iterator[tuple[dict[str, Any], Any, Batch]]:
-    """The rest of an epoch: the sampler's state once a batch has been trained on, what is drawn, and its batch."""
+    """The rest of an epoch: the sampler's state once a batch has been trained on, what is drawn, and its batch.
+
+    Args:
+        sampler: of the whole batch; every process has the same, which is why a run goes on with any number of them.
+        data: that it draws from.
+        hear: augments items, where they are augmented.
+        seed: of the run.
+        processes: who trains; several read their share of the items each.
+        seen_twice: whether items are to be shown a second time behind the batch. Such batches are read whole, and so
+            are those of several modalities, as a term may compare what was made of all items with what they were.
+    """
     epoch = sampler.epoch
-    made = ((sampler.state_dict(), indices, data.training_batch(indices, hear, epoch, seed)) for indices in sampler)
+
+    def drawn(indices: Any) -> Batch:
+        if processes.count == 1 or data.several or seen_twice:
+            return data.training_batch(indices, hear, epoch, seed)
+        return data.shared_batch(indices, processes.share(data.drawn_items(indices)), hear, epoch, seed)
+
+    made = ((sampler.state_dict(), indices, drawn(indices)) for indices in sampler)
     # A vector is there at once; sequences are put together while the step before is at work.
     return made if data.vectors else ahead(made)

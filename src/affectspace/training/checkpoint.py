@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 from affectspace.errors import InputError
 from affectspace.files import atomic_directory, sha256
+from affectspace.training.processes import Processes
 
 __all__ = [
     "Checkpoint",
@@ -22,6 +23,7 @@ __all__ = [
     "optimiser_state",
     "random_state",
     "save_checkpoint",
+    "send_checkpoint",
     "set_random_state",
 ]
 
@@ -74,6 +76,20 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
         except (OSError, ValueError):
             shutil.rmtree(path, ignore_errors=True)
     return None
+
+
+def send_checkpoint(checkpoint: Checkpoint | None, processes: Processes) -> Checkpoint:
+    """The first process's, on all of them; the others give None."""
+    state = processes.agree(checkpoint and checkpoint.state)
+    content = None
+    if checkpoint is not None:
+        flat = {f"{part} {name}": value for part, named in checkpoint.tensors.items() for name, value in named.items()}
+        content = save({name: value.detach().cpu().contiguous() for name, value in flat.items()})
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for key, value in load(processes.send(content)).items():
+        part, name = key.split(" ", 1)
+        tensors.setdefault(part, {})[name] = value
+    return Checkpoint(tensors, state)
 
 
 def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,12 @@ from affectspace.labels import Cut
 from affectspace.protocols import PARTS, Split
 from affectspace.samplers import MixedIndices, TripletIndices
 from affectspace.training.inputs import Clips, Inputs
+from affectspace.training.shared_batch import SharedBatch
 
 __all__ = ["GROUPS", "Data", "Measured"]
 
 
+Drawn = TypeVar("Drawn", bound=Batch)
 Indices = np.ndarray | TripletIndices | MixedIndices
 NO_ROWS = np.empty(0, np.int64)
 GROUPS = ("corpus", "language", "speaker")  # what a term may know of a training item besides its label
@@ -161,15 +163,33 @@ class Data:
             epoch: from 0; an item sounds, or looks, otherwise in each.
             seed: of the run, from which views of pictures follow.
         """
-        batch = self._drawn(indices, hear, epoch)
+        return self._told_of(self._looked_at(indices, slice(None), hear, epoch, seed), indices)
+
+    def shared_batch(
+        self, indices: Indices, share: tuple[int, int], hear: Hearing | None = None, epoch: int = 0, seed: int = 0
+    ) -> SharedBatch:
+        """The same batch where others encode all of its rows but those from ``share[0]`` to before ``share[1]``.
+
+        None but these is read, and each is what it is in :meth:`training_batch`, to its padding.
+        """
+        rows = self._drawn_rows(indices)[0]
+        own = self._looked_at(indices, slice(*share), hear, epoch, seed)
+        batch = SharedBatch(torch.empty(len(rows), 0), torch.ones(len(rows), dtype=torch.long), own=own)
+        batch.targets = self.targets[torch.from_numpy(rows)]
+        return self._told_of(batch, indices)
+
+    def _looked_at(self, indices: Indices, part: slice, hear: Hearing | None, epoch: int, seed: int) -> Batch:
+        """Some items of what is drawn, with their values."""
+        rows, roles = self._drawn_rows(indices)
+        rows, roles = rows[part], roles[part]
+        batch = self.batch(rows) if hear is None else self.heard(rows, roles, hear, epoch)
         if self.views is not None:
-            batch.values = self.views.training(batch.values, self._seen_as(indices), seed, epoch)
+            batch.values = self.views.training(batch.values, self._seen_as(indices)[part], seed, epoch)
         return batch
 
-    def _drawn(self, indices: Indices, hear: Hearing | None, epoch: int) -> Batch:
-        rows, roles = self._drawn_rows(indices)
-        batch = self.batch(rows) if hear is None else self.heard(rows, roles, hear, epoch)
-        batch.groups = self._groups_of(rows)
+    def _told_of(self, batch: Drawn, indices: Indices) -> Drawn:
+        """The batch with what is known of its items beside their targets."""
+        batch.groups = self._groups_of(self._drawn_rows(indices)[0])
         match indices:
             case TripletIndices(anchor, similar, _):
                 whole = np.flatnonzero(similar >= 0)
@@ -191,6 +211,10 @@ class Data:
                 rows = np.concatenate([self.split.train[labelled], self.unlabelled[unlabelled]])
                 return rows, ["anchor"] * len(labelled) + ["unlabelled"] * len(unlabelled)
         return self.split.train[indices], ["anchor"] * len(indices)
+
+    def drawn_items(self, indices: Indices) -> int:
+        """How many items a training batch has, with partners and unlabelled ones."""
+        return len(self._drawn_rows(indices)[0])
 
     def _groups_of(self, rows: np.ndarray) -> dict[str, Tensor]:
         return {column: codes[torch.from_numpy(rows)] for column, codes in self._groups.items()}

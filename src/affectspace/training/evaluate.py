@@ -10,9 +10,11 @@ from torch import nn
 
 from affectspace.labels import Cut
 from affectspace.labels.geometry import geometry
+from affectspace.losses.across_processes import gather_rows
 from affectspace.metrics import mean_similarity_error, scores, similarity_preservation, value_scores
 from affectspace.training.answers import answers
 from affectspace.training.data import Data
+from affectspace.training.processes import ALONE, Processes
 from affectspace.training.recipe import Recipe
 
 __all__ = [
@@ -54,26 +56,25 @@ class Predictions:
 
 
 @torch.inference_mode()
-def predict(encoder: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
+def predict(encoder: nn.Module, data: Data, rows: np.ndarray, processes: Processes = ALONE) -> Predictions:
     """Probabilities and embeddings of ``rows``, in their order.
 
     They are of the classes that the net is measured by, as are the targets. Items of like length share a batch, which
-    saves padding; padding never changes a result.
+    saves padding; padding never changes a result. Several processes, all of which ask, answer for some batches
+    each, and know all answers.
     """
     encoder.eval()
     batch_size = VECTORS if data.vectors else SEQUENCES
     device = next(encoder.parameters()).device
     order = np.argsort(data.lengths[rows], kind="stable")
     measured = data.measured
-    probabilities = torch.empty(len(rows), len(measured.classes))
-    embeddings: torch.Tensor | None = None
-    for part in np.array_split(order, max(1, -(-len(order) // batch_size))):
-        found, chances = answers(encoder, data.batch(rows[part]).to(device), data.views, measured.parents)
-        probabilities[part] = chances
-        if embeddings is None:
-            embeddings = torch.empty(len(rows), found.shape[-1])
-        embeddings[part] = found
-    assert embeddings is not None, "predict is never asked about no rows"
+    parts = np.array_split(order, max(1, -(-len(order) // batch_size)))
+    shared = len(parts) >= processes.count > 1
+    own = parts[processes.rank :: processes.count] if shared else parts
+    given = [answers(encoder, data.batch(rows[part]).to(device), data.views, measured.parents) for part in own]
+    found = torch.from_numpy(np.concatenate(own)), *(torch.cat(each) for each in zip(*given, strict=True))
+    places, *both = gather_rows(*found) if shared else found
+    embeddings, probabilities = (torch.empty_like(each).index_copy_(0, places, each) for each in both)
     numbers = None if data.numbers is None else data.numbers[rows]
     return Predictions(
         rows, measured.targets.numpy()[rows], probabilities.numpy(), embeddings.numpy(), numbers, data.cut

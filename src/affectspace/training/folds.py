@@ -1,6 +1,7 @@
 """All folds of a protocol: one run each, and the figures of all test items pooled."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from affectspace.training.gather import Gathered, gather
 from affectspace.training.label_corpus import label_corpora
 from affectspace.training.multimodal import subsets
 from affectspace.training.prepare import prepare
+from affectspace.training.processes import processes
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_file import dump_recipe
 from affectspace.training.recipe_protocol import CrossLanguage, GroupedFolds, LeaveOneOut, has_folds
@@ -44,18 +46,24 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
     folder, recipe = Path(folder), recipe.settled()
     if not has_folds(recipe.protocol):
         raise InputError(f"protocol {recipe.protocol.kind} has no folds; train it as one run")
-    with hold(folder, recipe, resume):
-        told = label_corpora(recipe)
-        tables = by_tables(told)
-        for fold in range(fold_count(recipe, tables.items)):
-            refuse_by_tables(one_fold(recipe, fold), tables)
-        gathered = gather(recipe, told, quiet=quiet)
+    together = processes()
+    with together.alike(), hold(folder, recipe, resume) if together.first else nullcontext():
+        with together.in_turn():
+            told = label_corpora(recipe)
+            tables = by_tables(told)
+            for fold in range(fold_count(recipe, tables.items)):
+                refuse_by_tables(one_fold(recipe, fold), tables)
+            gathered = gather(recipe, told, quiet=quiet or not together.first)
         for fold in range(fold_count(recipe, gathered.items)):
             one = one_fold(recipe, fold)
-            data = prepare(one, gathered)
-            write_text(folder / "recipe.toml", dump_recipe(recipe))  # not before a fold can begin
+            with together.in_turn():
+                data = prepare(one, gathered)
+            if together.first:
+                write_text(folder / "recipe.toml", dump_recipe(recipe))  # not before a fold can begin
             train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet)
-        return pool_folds(recipe, folder)
+        run = pool_folds(recipe, folder) if together.first else Run(folder)
+        together.agree()
+        return run
 
 
 def fold_count(recipe: Recipe, items: pd.DataFrame) -> int:

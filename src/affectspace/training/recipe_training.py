@@ -23,11 +23,13 @@ class Training(Section):
     ``items_per_class`` makes batches of so many items of each of ``batch_size / items_per_class`` classes, smaller
     ones where there are fewer classes; see :class:`affectspace.samplers.ClassBatches`. ``across`` = "language", or
     "corpus", takes them from each language alike, and from its speakers in turn. ``schedule`` "cosine" lets the
-    learning rate fall to 0.
+    learning rate fall to 0. ``chunk_size`` items are encoded with a graph at a time, so that a batch may be larger than
+    memory, at the price of one more forward pass; it changes no weight but by rounding.
     """
 
     epochs: int = Field(default=30, ge=1)
     batch_size: int = Field(default=100, ge=2)
+    chunk_size: int | None = Field(default=None, ge=1)
     length_pool: int = Field(default=1, ge=1)
     items_per_class: int | None = Field(default=None, ge=1)
     across: Literal["language", "corpus"] | None = None

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from affectspace.files import atomic_directory, atomic_path, json_text, write_js
 from affectspace.samplers import BalancedTriplets, MixedBatches
 from affectspace.training.batches import epoch_batches, make_sampler
 from affectspace.training.checkpoint import (
+    Checkpoint,
     load_module,
     load_optimiser,
     newest_checkpoint,
     optimiser_state,
     random_state,
     save_checkpoint,
+    send_checkpoint,
     set_random_state,
 )
 from affectspace.training.data import Data
@@ -37,11 +40,14 @@ from affectspace.training.optimiser import make_optimiser, set_rate
 from affectspace.training.prepare import prepare
 from affectspace.training.pretrained_source import revision_of
 from affectspace.training.probes import has_probes, probe_figures
+from affectspace.training.processes import processes
 from affectspace.training.progress_bar import epoch_lines, progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
+from affectspace.training.shared_batch import SharedBatch
 from affectspace.training.speech_models import layer_figures
 from affectspace.training.start_weights import start_with
+from affectspace.training.step import Step
 from affectspace.training.unlabelled_batches import balance, balances_after, noise_of_views, seen_twice
 
 __all__ = ["train"]
@@ -62,6 +68,11 @@ def train(
     the newest whole one and ends with the same bits as one that never stopped (on one machine, with
     one number of threads). A finished run is not run again.
 
+    Where torch's process group has several processes, all of which call this with equal arguments, they train one net
+    together, with the weights that one process would find but for rounding: each encodes its share of every batch
+    (:class:`affectspace.training.step.Step`), and the first one alone holds the folder, reads what is in it and writes.
+    A run that some number of processes began goes on with any other.
+
     Args:
         recipe: what to train; its protocol names one fold.
         folder: where to; it must not hold a run yet, unless ``resume``.
@@ -81,61 +92,53 @@ def train(
     """
     folder, recipe = Path(folder), recipe.settled()
     settings = recipe.training
-    with hold(folder, recipe, resume):
-        if (folder / "metrics.json").exists():
+    together = processes()
+    first, quiet = together.first, quiet or not together.first
+    with together.alike(), hold(folder, recipe, resume) if first else nullcontext():
+        if together.agree((folder / "metrics.json").exists()):
             return Run(folder)
         started = time.monotonic()
+        revision = together.agree(begun_with(folder) if first else None)
 
-        # ---- data
-        torch.set_num_threads(settings.threads)
-        if data is None:
-            data = prepare(recipe, quiet=quiet)
+        with together.in_turn():  # the first makes features and opens models, the others find them
+            # ---- data
+            torch.set_num_threads(settings.threads)
+            if data is None:
+                data = prepare(recipe, quiet=quiet)
 
-        # ---- model, terms, optimiser, sampler: all seeded by the recipe
-        torch.manual_seed(recipe.seed)
-        fabric = make_fabric(settings.device, settings.precision)
-        normaliser = None if data.several else data.normaliser
-        model = make_encoder(recipe, data.dimensions, len(data.classes), normaliser, revision=begun_with(folder))
-        if start:
-            start_with(model, start)
-        objective = make_objective(recipe, data, model.sizes, getattr(model, "nets", {}))
-        parameters = [*model.parameters(), *objective.parameters()]
-        optimiser = make_optimiser(parameters, settings)
-        encoder, optimiser = fabric.setup(model, optimiser)
-        objective = objective.to(fabric.device)
-        hear = (
-            None if data.several else make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
-        )
-        sampler = make_sampler(recipe, data)
-        record(folder, recipe, data, revision_of(model))
+            # ---- model, terms, optimiser, sampler: all seeded by the recipe
+            torch.manual_seed(recipe.seed)
+            fabric = make_fabric(settings.device, settings.precision)
+            normaliser = None if data.several else data.normaliser
+            model = make_encoder(recipe, data.dimensions, len(data.classes), normaliser, revision=revision)
+            if start:
+                start_with(model, start)
+            objective = make_objective(recipe, data, model.sizes, getattr(model, "nets", {}))
+            parameters = [*model.parameters(), *objective.parameters()]
+            optimiser = make_optimiser(parameters, settings)
+            encoder, optimiser = fabric.setup(model, optimiser)
+            objective = objective.to(fabric.device)
+            hear = (
+                None
+                if data.several
+                else make_hearing(recipe, data.clips, data.samples, data.normaliser, data.items["key"])
+            )
+            sampler = make_sampler(recipe, data)
+            step = Step(fabric, encoder, objective, together, settings.chunk_size)
+            if first:
+                record(folder, recipe, data, revision_of(model))
         noise = noise_of_views(recipe)
 
         # ---- where we are: at the beginning, or at the newest whole checkpoint
         state: dict[str, Any] = {"epoch": 0, "step": 0, "sums": {}, "history": [], "best": None, "seconds": 0.0}
+        state["sampler"] = sampler.state_dict()
         best: dict[str, Tensor] = {}
         best_terms: dict[str, Tensor] = {}
         checkpoints = folder / "checkpoints"
-        if checkpoint := newest_checkpoint(checkpoints):
-            state = checkpoint.state
-            best = checkpoint.tensors.get("best", {})
-            best_terms = checkpoint.tensors.get("best_terms", {})
-            load_module(model, checkpoint.tensors["model"], folder, "layers of the net")
-            load_module(objective, checkpoint.tensors.get("terms", {}), folder, "terms")
-            load_optimiser(optimiser, checkpoint.tensors.get("optimiser", {}))
-            sampler.load_state_dict(state["sampler"])
-            set_random_state(checkpoint.tensors["random"])
-        seconds_before = state["seconds"]
+        seconds_before, saved = 0.0, time.monotonic()
 
-        saved = time.monotonic()
-
-        def tell() -> None:
-            write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
-
-        def save() -> None:
-            nonlocal saved
-            saved = time.monotonic()
-            state["seconds"] = seconds_before + time.monotonic() - started
-            parts = {
+        def parts() -> dict[str, dict[str, Tensor]]:
+            every = {
                 "model": model.state_dict(),
                 "terms": objective.state_dict(),
                 "optimiser": optimiser_state(optimiser),
@@ -143,24 +146,49 @@ def train(
                 "best": best,
                 "best_terms": best_terms,
             }
-            save_checkpoint(checkpoints, state["step"], {part: named for part, named in parts.items() if named}, state)
+            return {part: named for part, named in every.items() if named}
+
+        checkpoint = newest_checkpoint(checkpoints) if first else None
+        if together.count > 1:  # all begin with the bits of the first
+            checkpoint = send_checkpoint((checkpoint or Checkpoint(parts(), state)) if first else None, together)
+        if checkpoint:
+            state = checkpoint.state
+            best = checkpoint.tensors.get("best", {})
+            best_terms = checkpoint.tensors.get("best_terms", {})
+            with together.in_turn():
+                load_module(model, checkpoint.tensors["model"], folder, "layers of the net")
+                load_module(objective, checkpoint.tensors.get("terms", {}), folder, "terms")
+                load_optimiser(optimiser, checkpoint.tensors.get("optimiser", {}))
+                sampler.load_state_dict(state["sampler"])
+            set_random_state(checkpoint.tensors["random"])
+            seconds_before = state["seconds"]
+
+        def tell() -> None:
+            if first:
+                write_text(folder / "metrics.jsonl", "".join(json_text(row) + "\n" for row in state["history"]))
+
+        def save() -> None:
+            nonlocal saved
+            saved = time.monotonic()
+            state["seconds"] = seconds_before + time.monotonic() - started
+            if first:
+                save_checkpoint(checkpoints, state["step"], parts(), state)
 
         # ---- epochs
         steps = settings.epochs * len(sampler)
         lines = epoch_lines(quiet)
-        with progress_bar(quiet) as progress:
+        with together.in_step(), progress_bar(quiet) as progress:
             task = progress.add_task(recipe.name, total=steps, completed=state["step"])
             while state["epoch"] < settings.epochs:
                 encoder.train()
-                for state["sampler"], indices, batch in epoch_batches(sampler, data, hear, recipe.seed):
+                batches = epoch_batches(sampler, data, hear, recipe.seed, together, seen_twice=noise is not None)
+                for state["sampler"], indices, batch in batches:
                     batch = batch.to(fabric.device)
                     batch.progress = state["step"] / steps
                     set_rate(optimiser, settings, batch.progress)
                     if noise is not None:
                         batch = seen_twice(batch, noise)
-                    outputs = encoder(batch)
-                    loss, values, nothing = objective(outputs, batch)
-                    fabric.backward(loss)
+                    loss, values, nothing = step(batch)
                     norm = torch.nn.utils.clip_grad_norm_(parameters, settings.clip_gradient or float("inf"))
                     whole = torch.isfinite(loss.detach() + norm)
                     if whole:
@@ -168,7 +196,10 @@ def train(
                         optimiser.zero_grad()
                         whole = torch.isfinite(torch.nn.utils.get_total_norm(parameters))
                     if not whole:
-                        raise diverged(folder, state, batch, data.training_ids(indices), float(loss.detach()), values)
+                        about = data.training_ids(indices), float(loss.detach()), values
+                        if isinstance(batch, SharedBatch) and first:
+                            batch = data.training_batch(indices, hear, state["epoch"], recipe.seed)
+                        raise together.fail(diverged(folder, state, batch, *about) if first else None)
                     state["step"] += 1
                     anchors = len(batch.lengths) if batch.anchors is None else batch.anchors
                     add_batch(state["sums"], anchors, {"loss": loss.detach(), **values}, nothing)
@@ -179,7 +210,7 @@ def train(
 
                 state["epoch"] += 1
                 if isinstance(sampler, MixedBatches) and balances_after(recipe, state["epoch"]):
-                    balance(sampler, model, data, recipe)
+                    balance(sampler, model, data, recipe, together)
                 state["sampler"] = sampler.state_dict()
                 row = epoch_row(state["epoch"], state["sums"])
                 state["sums"] = {}
@@ -188,8 +219,8 @@ def train(
                 watched = [part for part, wanted in (("validate", True), ("test", recipe.monitor.test_curve)) if wanted]
                 for part in watched:
                     if len(rows := getattr(data.split, part)):
-                        row[part] = figures(predict(model, data, rows))  # in float32, as it will be saved
-                if state["epoch"] in recipe.monitor.snapshots and len(data.split.test):
+                        row[part] = figures(predict(model, data, rows, together))  # in float32, as it will be saved
+                if first and state["epoch"] in recipe.monitor.snapshots and len(data.split.test):
                     with atomic_path(folder / "snapshots" / f"epoch-{state['epoch']:04d}.parquet") as path:
                         snapshot_table(model, data, recipe).to_parquet(path)
                 if _keeps(settings.selection, row, state["best"]):
@@ -201,6 +232,9 @@ def train(
                     tell()
                     save()
         tell()
+        if not first:
+            together.agree()  # the first one measures and writes
+            return Run(folder)
 
         # ---- the selected epoch, measured once, in float32 as it is saved
         assert state["best"] is not None, "there is at least one epoch"
@@ -238,6 +272,7 @@ def train(
         seconds = seconds_before + time.monotonic() - started
         write_json(folder / "timing.json", {"seconds": round(seconds, 3), "threads": settings.threads})
         write_json(folder / "metrics.json", final)  # last: it says that the run is finished
+        together.agree()
     return Run(folder)
 
 

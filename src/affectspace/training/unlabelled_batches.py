@@ -9,6 +9,7 @@ from affectspace.encoders import Batch, Modality
 from affectspace.samplers import MixedBatches, balanced_rows
 from affectspace.training.data import Data
 from affectspace.training.evaluate import predict
+from affectspace.training.processes import ALONE, Processes
 from affectspace.training.recipe import Recipe
 from affectspace.training.recipe_terms import ConsistencyEntry
 
@@ -56,9 +57,11 @@ def balances_after(recipe: Recipe, epoch: int) -> bool:
     return bool(plan) and plan.after == epoch
 
 
-def balance(sampler: MixedBatches, encoder: nn.Module, data: Data, recipe: Recipe) -> None:
+def balance(
+    sampler: MixedBatches, encoder: nn.Module, data: Data, recipe: Recipe, processes: Processes = ALONE
+) -> None:
     """Draw as many unlabelled items of each class that the net tells them to be of."""
     assert recipe.unlabelled is not None, "the recipe has a plan to balance"
     assert recipe.unlabelled.balance is not None, "the recipe has a plan to balance"
-    classes = predict(encoder, data, data.unlabelled).probabilities.argmax(1)
+    classes = predict(encoder, data, data.unlabelled, processes).probabilities.argmax(1)
     sampler.draw_from(balanced_rows(classes, recipe.unlabelled.balance.per_class, recipe.seed))
