@@ -61,7 +61,7 @@ def train_folds(recipe: Recipe, folder: str | Path, *, resume: bool = False, qui
             if together.first:
                 write_text(folder / "recipe.toml", dump_recipe(recipe))  # not before a fold can begin
             train(one, folder / f"fold-{fold:02d}", resume=resume, data=data, quiet=quiet)
-        run = pool_folds(recipe, folder) if together.first else Run(folder)
+        run = pool_folds(recipe, folder) if together.first else Run.elsewhere(folder)
         together.agree()
         return run
 

@@ -56,6 +56,19 @@ class Run:
                 raise InputError(f"{path} is a study; its page is {self.path / 'report.html'}, its runs lie in runs/")
             raise InputError(f"{path} is not a run folder (it has no recipe.toml); give the folder that training wrote")
 
+    @classmethod
+    def elsewhere(cls, path: str | Path) -> "Run":
+        """A run that another process has written, maybe on another machine: nothing is asked before a file is.
+
+        Example:
+            >>> Run.elsewhere("nowhere").finished
+            False
+        """
+        run = cls.__new__(cls)
+        run.path, run.folds = Path(path), ()
+        run._files = RunFiles(run.path)
+        return run
+
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 

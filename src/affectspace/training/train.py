@@ -82,7 +82,7 @@ def train(
         quiet: tell nothing of how far it is; else there is a bar on a terminal, and a line now and then elsewhere.
 
     Returns:
-        The finished run.
+        The finished run; on others than the first process its files may not be there.
 
     Raises:
         InputError: a folder in use, a recipe that differs on resuming, a checkpoint of another version that does not
@@ -96,7 +96,7 @@ def train(
     first, quiet = together.first, quiet or not together.first
     with together.alike(), hold(folder, recipe, resume) if first else nullcontext():
         if together.agree((folder / "metrics.json").exists()):
-            return Run(folder)
+            return Run(folder) if first else Run.elsewhere(folder)
         started = time.monotonic()
         revision = together.agree(begun_with(folder) if first else None)
 
@@ -234,7 +234,7 @@ def train(
         tell()
         if not first:
             together.agree()  # the first one measures and writes
-            return Run(folder)
+            return Run.elsewhere(folder)
 
         # ---- the selected epoch, measured once, in float32 as it is saved
         assert state["best"] is not None, "there is at least one epoch"
