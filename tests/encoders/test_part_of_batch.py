@@ -58,10 +58,11 @@ def test_batch_normalisation_is_that_of_the_whole_batch(shape, affine, bounds):
     truth = found(whole, slice(None))
 
     def work(part: int, summed) -> tuple[nn.Module, list[Tensor]]:
-        net = make()
+        net = nets[part]
         with PartOfBatch(bounds[part], bounds[part + 1], 12, summed):
             return net, found(net, slice(bounds[part], bounds[part + 1]))
 
+    nets = [make() for _ in bounds[1:]]
     parts = together(len(bounds) - 1, work)
     for k in range(2):
         assert torch.allclose(torch.cat([values[k] for _, values in parts]), truth[k], atol=1e-12)
@@ -141,24 +142,24 @@ def test_random_pools_and_hidden_modalities_are_those_of_the_whole_batch():
         assert all(torch.equal(a, b[start:stop]) for a, b in zip(part, whole))
 
 
-def test_what_it_does_not_know_is_refused_and_not_drawn_otherwise():
-    x = torch.rand(4, 3)
-    with pytest.raises(InputError, match=r"draws random numbers otherwise than by dropout and torch\.rand"):
-        with PartOfBatch(0, 4, 8):
-            nn.AlphaDropout(0.5)(x)
-    with pytest.raises(InputError, match="draws random numbers otherwise"), PartOfBatch(0, 4, 8):
-        nn.Dropout(0.5)(x + torch.randn(3))
-    with pytest.raises(
-        InputError, match=r"of 4 items the net makes \(3, 3\), which is no number of rows for each item"
-    ):
-        with PartOfBatch(0, 4, 8):
-            nn.Dropout(0.5)(x[:3])
-    with pytest.raises(InputError, match="looks at a whole batch, and a chunk of it is given"):
-        with PartOfBatch(0, 4, 8):
-            nn.BatchNorm1d(3)(x)
+@pytest.mark.parametrize(
+    ("encode", "words"),
+    [
+        (nn.AlphaDropout(0.5), r"draws random numbers otherwise than by dropout and torch\.rand"),
+        (lambda x: nn.Dropout(0.5)(x + torch.randn(3)), "draws random numbers otherwise"),
+        (
+            lambda x: nn.Dropout(0.5)(x[:3]),
+            r"of 4 items the net makes \(3, 3\), which is no number of rows for each item",
+        ),
+        (nn.BatchNorm1d(3), "looks at a whole batch, and a chunk of it is given"),
+    ],
+)
+def test_what_it_does_not_know_is_refused_and_not_drawn_otherwise(encode, words):
+    with pytest.raises(InputError, match=words), PartOfBatch(0, 4, 8):
+        encode(torch.ones(4, 3))
 
 
 def test_a_single_number_is_not_normalised():
-    with pytest.raises(ValueError, match="needs two numbers of each channel or more, not 1"):
-        with PartOfBatch(0, 1, 1, lambda tensor: None):
-            nn.BatchNorm1d(3)(torch.rand(1, 3))
+    single = PartOfBatch(0, 1, 1, lambda tensor: None)
+    with pytest.raises(ValueError, match="needs two numbers of each channel or more, not 1"), single:
+        nn.BatchNorm1d(3)(torch.rand(1, 3))
