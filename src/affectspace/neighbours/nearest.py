@@ -1,5 +1,7 @@
 """Nearest neighbours of embedded items: exact up to some hundred thousand, by inverted lists beyond."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import faiss
@@ -16,6 +18,7 @@ from affectspace.neighbours.indexes import (
     selector,
     threads_of_torch,
 )
+from affectspace.neighbours.ranking import SPARE, nearest
 
 __all__ = ["EXACT_UP_TO", "RECALL", "Neighbours"]
 
@@ -26,10 +29,6 @@ RECALL = 0.99
 """What an approximate search is set to find of the 10 nearest, measured when it is built."""
 
 QUERIES = 1024  # answered at a time
-SPARE = 16  # more are asked for than wanted, so that the order among equals can be told
-PAIRS = 2**15  # whose distances are taken at a time
-EPS = float(np.finfo(np.float32).eps)
-ENTRIES = 2**20  # found at a time
 SAMPLED = 200  # queries that recall is measured with
 
 
@@ -147,50 +146,9 @@ class Neighbours:
     def _nearest(
         self, queries: np.ndarray, k: int, wide: int, allowed: Any, count: int, lists: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances and rows ``(q, k)``, chosen from the ``wide`` nearest that faiss finds.
-
-        The distances of what faiss finds are taken anew, since it ranks by float32: without a filter by
-        products, which miss by some digits of the vectors' lengths, with one by differences, which miss
-        by some digits of the distance. So whom it left out is no nearer than its last one, up to that.
-        Queries for which this does not settle who the k nearest are, be it that all lie close together
-        far from zero or that many are equally near, ask again by differences, and then for more.
-        """
-        wide = min(wide, count)
-        most = max(1, ENTRIES // wide)
-        if len(queries) > most:
-            parts = [queries[start : start + most] for start in range(0, len(queries), most)]
-            both = [self._nearest(part, k, wide, allowed, count, lists) for part in parts]
-            return np.concatenate([one for one, _ in both]), np.concatenate([other for _, other in both])
-        queries = np.ascontiguousarray(queries)  # faiss is given a pointer
-        found, rows = find(self._index, queries, wide, self._parameters(allowed, lists))
-        squared = self._squared(queries, rows)
-        order = np.lexsort((np.where(rows < 0, len(self), rows), self._distances(squared)))[:, :k]
-        best, names = _filled(np.take_along_axis(squared, order, 1), np.take_along_axis(rows, order, 1), k)
-        if wide == count or (self.kind == "ivf" and allowed is None):
-            return best, names
-        last = found[:, -1].astype(np.float64)
-        if allowed is None:
-            lengths = np.sqrt(np.einsum("nd,nd->n", queries, queries, dtype=np.float64))
-            bound = np.maximum(last - 8 * EPS * (lengths + self._longest) ** 2, 0)
-        else:
-            bound = last * max(0, 1 - self._index.d * EPS)
-        unsettled = self._distances(best[:, -1]) >= self._distances(bound)
-        if unsettled.any():
-            distinct, back = np.unique(queries[unsettled], axis=0, return_inverse=True)
-            wider = wide if allowed is None else 4 * wide
-            again = self._nearest(distinct, k, wider, allowed or faiss.IDSelectorAll(), count)
-            best[unsettled], names[unsettled] = (array[back.ravel()] for array in again)
-        return best, names
-
-    def _squared(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Squared distances ``(q, wide)`` float64 of the pairs, infinite where the row is -1."""
-        squared = np.full(rows.shape, np.inf)
-        flat, named = squared.reshape(-1), rows.reshape(-1)
-        for start in range(0, len(named), PAIRS):
-            pair = start + np.flatnonzero(named[start : start + PAIRS] >= 0)
-            gap = np.subtract(queries[pair // rows.shape[1]], read(self._index, named[pair]), dtype=np.float64)
-            flat[pair] = np.einsum("nd,nd->n", gap, gap)
-        return squared
+        complete = self.kind == "exact" or allowed is not None
+        searched = _Searched(self._index, len(self), self._longest, lambda given: self._parameters(given, lists))
+        return nearest(searched, queries, k, wide, allowed, count, self._distances, complete)
 
     def _distances(self, squared: np.ndarray) -> np.ndarray:
         return (np.sqrt(squared) if self.metric == "euclidean" else squared / 2).astype(np.float32)
@@ -229,6 +187,22 @@ class Neighbours:
         return high, recall(high)
 
 
+@dataclass(frozen=True)
+class _Searched:
+    """An index of faiss, as :func:`~affectspace.neighbours.ranking.nearest` ranks it."""
+
+    index: Any
+    items: int
+    longest: float
+    parameters: Callable[[Any], Any]
+
+    def find(self, queries: np.ndarray, wide: int, allowed: Any) -> tuple[np.ndarray, np.ndarray]:
+        return find(self.index, queries, wide, self.parameters(allowed))
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        return read(self.index, rows)
+
+
 def _check_k(k: int) -> None:
     if k < 1:
         raise ValueError(f"k is {k}; ask for at least 1 neighbour")
@@ -236,12 +210,6 @@ def _check_k(k: int) -> None:
 
 def _nothing(queries: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.full((queries, k), np.inf, np.float32), np.full((queries, k), -1, np.int64)
-
-
-def _filled(squared: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same with k columns, where fewer were found."""
-    short = ((0, 0), (0, k - rows.shape[1]))
-    return np.pad(squared, short, constant_values=np.inf), np.pad(rows, short, constant_values=-1)
 
 
 def _others(items: np.ndarray, rows: np.ndarray) -> np.ndarray:
