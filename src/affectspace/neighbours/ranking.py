@@ -15,15 +15,17 @@ ENTRIES = 2**20  # found at a time
 
 
 class Searched(Protocol):
-    """What is ranked: vectors behind an index that finds candidates by distances of float32.
+    """What is ranked: vectors behind an index that finds candidates by distances of float32."""
 
-    Attributes:
-        items: how many.
-        longest: length of the longest vector.
-    """
+    @property
+    def items(self) -> int:
+        """How many."""
+        ...
 
-    items: int
-    longest: float
+    @property
+    def longest(self) -> float:
+        """Length of the longest vector."""
+        ...
 
     def find(self, queries: np.ndarray, wide: int, allowed: Any) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances and rows ``(q, wide)`` of the nearest, -1 for none; ``allowed`` is a selector or None."""

@@ -3,13 +3,14 @@
 import difflib
 import re
 from collections.abc import Sequence
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["matching"]
+__all__ = ["as_number", "matching", "parsed", "refuse_column", "refuse_value"]
 
 SHOWN = 8
 
@@ -38,36 +39,62 @@ def matching(items: pd.DataFrame, conditions: Sequence[str]) -> np.ndarray:
     """
     held = np.ones(len(items), dtype=bool)
     for condition in conditions:
-        parts = re.fullmatch(r"([^!=]+?)\s*(!?=)\s*(.*)", condition.strip(), re.DOTALL)
-        if not parts:
-            raise InputError(f"{condition!r} is no condition; write column=value, column=one|other or column!=value")
-        name, sign, given = parts.groups()
-        _refuse_column(items, name)
-        held &= _among(items[name], given.split("|")) ^ (sign == "!=")
+        name, differ, values = parsed(condition)
+        refuse_column([str(column) for column in items.columns], name)
+        held &= _among(items[name], values) ^ differ
     return held
+
+
+def parsed(condition: str) -> tuple[str, bool, list[str]]:
+    """The column of a condition, whether its cells are to differ from the values, and the values.
+
+    Raises:
+        InputError: no condition at all.
+
+    Example:
+        >>> parsed("label!=happy|sad")
+        ('label', True, ['happy', 'sad'])
+    """
+    parts = re.fullmatch(r"([^!=]+?)\s*(!?=)\s*(.*)", condition.strip(), re.DOTALL)
+    if not parts:
+        raise InputError(f"{condition!r} is no condition; write column=value, column=one|other or column!=value")
+    name, sign, given = parts.groups()
+    return name, sign == "!=", given.split("|")
 
 
 def _among(column: pd.Series, values: Sequence[str]) -> np.ndarray:
     """Which cells are one of the values, as text or, in a column of numbers, as numbers."""
     cells = column.astype("string").fillna("")
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        cells, values = cells.map(_number), [_number(value) for value in values]
+        cells, values = cells.map(as_number), [as_number(value) for value in values]
     there = set(cells.unique()) | {""}
     for value in values:
         if value not in there:
-            legal = sorted(there - {""})
-            near = difflib.get_close_matches(value, legal, 1, 0.5)
-            told = ", ".join(legal[:SHOWN]) + (f" and {len(legal) - SHOWN} more" if len(legal) > SHOWN else "")
-            raise InputError(
-                f"no item has {column.name} {value!r}; "
-                + (f"did you mean {near[0]!r}? " if near else "")
-                + (f"There are {told}" if legal else "it is unknown for all")
-            )
+            refuse_value(str(column.name), value, sorted(there - {""}))
     return cells.isin(list(values)).to_numpy(bool)
 
 
-def _refuse_column(items: pd.DataFrame, name: str) -> None:
-    legal = [str(column) for column in items.columns]
+def refuse_value(name: str, value: str, legal: Sequence[str]) -> NoReturn:
+    """Say that a value does not occur in a column, and which does.
+
+    Raises:
+        InputError: always.
+    """
+    near = difflib.get_close_matches(value, legal, 1, 0.5)
+    told = ", ".join(legal[:SHOWN]) + (f" and {len(legal) - SHOWN} more" if len(legal) > SHOWN else "")
+    raise InputError(
+        f"no item has {name} {value!r}; "
+        + (f"did you mean {near[0]!r}? " if near else "")
+        + (f"There are {told}" if legal else "it is unknown for all")
+    )
+
+
+def refuse_column(legal: Sequence[str], name: str) -> None:
+    """Refuse a column that there is not.
+
+    Raises:
+        InputError: it names the nearest.
+    """
     if name not in legal:
         near = difflib.get_close_matches(name, legal, 1, 0.5)
         raise InputError(
@@ -77,7 +104,8 @@ def _refuse_column(items: pd.DataFrame, name: str) -> None:
         )
 
 
-def _number(text: str) -> str:
+def as_number(text: str) -> str:
+    """A number in the form in which numbers are compared; any other text as it is."""
     try:
         return f"{float(text):g}"
     except ValueError:
