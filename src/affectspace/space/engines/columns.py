@@ -143,6 +143,8 @@ def _is_whole(given: pa.DataType) -> bool:
 
 def _cast(column: pa.ChunkedArray, name: str, kind: pa.DataType) -> pa.ChunkedArray:
     try:
-        return column if column.type == kind else column.cast(kind)
+        made = column if column.type == kind else column.cast(kind)
+        # A cell that is no number is a missing one.
+        return pc.if_else(pc.is_finite(made), made, None) if pa.types.is_floating(kind) else made
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(f"the column {name!r} cannot be kept as {kind}: {str(error).splitlines()[0]}") from error

@@ -1,7 +1,10 @@
 """An index on this machine's disk, searched by faiss: segments, and a manifest that is renamed last."""
 
+import shutil
+import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,25 +195,29 @@ class FaissIndex:
                     dead = np.unpackbits(dead, count=entry["items"]).astype(bool)
                 self._segments.append(Segment(self.folder / entry["name"], entry, first, dead))
                 first += int(entry["items"])
-        except InputError:
-            if path.read_text(encoding="utf-8") != text:  # somebody has made several one meanwhile
-                return self._load()
-            raise
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.folder} is damaged ({error}); build the index again with affectspace index"
-            ) from error
-        return None
+        except (InputError, OSError, ValueError, KeyError, TypeError) as error:
+            if path.read_text(encoding="utf-8") != text:  # a writer has made several one meanwhile
+                self._load()
+            elif isinstance(error, InputError):
+                raise
+            else:
+                raise InputError(
+                    f"{self.folder} is damaged ({error}); build the index again with affectspace index"
+                ) from error
 
-    def _writing(self) -> "_Writing":
-        return _Writing(self)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """The index for one writer, as it is now and without what others have left."""
+        with held(self.folder, _busy(self.folder)):
+            self._load()
+            self._sweep()
+            yield
 
     def _write(self, blocks: Any, items: int, kind: Kind) -> dict[str, Any]:
-        number = int(self.manifest.state["next_segment"])
-        name = f"segment-{number:06d}"
+        name = f"segment-{int(self.manifest.state['next_segment']):06d}-{uuid.uuid4().hex[:8]}"
         with atomic_directory(self.folder / name) as aside, threads_of_torch():
             entry = write_segment(aside, blocks, items, self.manifest.dimensions, self.manifest.columns, kind)
-        return {"name": name, "dead": None, **entry}
+        return {"name": name, "dead": None, "gone": 0, **entry}
 
     def _buried(self, segment: Segment, rows: np.ndarray) -> dict[str, Any]:
         """The entry of a segment in which the items of these rows no longer count."""
@@ -219,16 +226,14 @@ class FaissIndex:
             return entry
         dead = np.zeros(int(entry["items"]), bool) if segment.live is None else ~segment.live
         dead[rows] = True
-        entry["dead"] = f"{segment.name}-without-{int(dead.sum())}.npy"
+        entry["gone"] = int(dead.sum())
+        entry["dead"] = f"{segment.name}-without-{entry['gone']}.npy"
         with atomic_path(self.folder / entry["dead"]) as aside, open(aside, "wb") as file:
             np.save(file, np.packbits(dead))
         return entry
 
     def _commit(self, entries: list[dict[str, Any]]) -> None:
-        counts = []
-        for entry in entries:
-            dead = int(entry["dead"].rpartition("-")[2].removesuffix(".npy")) if entry["dead"] else 0
-            counts.append(entry["items"] - dead)
+        counts = [entry["items"] - entry["gone"] for entry in entries]
         largest = max(entries, key=lambda entry: entry["items"], default=None)
         total = sum(counts)
         recall = sum(entry["recall"] * count for entry, count in zip(entries, counts)) / total if total else 1.0
@@ -253,8 +258,6 @@ class FaissIndex:
 
     def _sweep(self) -> None:
         """Remove what the manifest does not name."""
-        import shutil
-
         sweep(self.folder)
         named = {MANIFEST, ".lock"}
         for entry in self.manifest.state["segments"]:
@@ -284,25 +287,6 @@ class FaissIndex:
             if own.any():
                 named[own] = segment.ids(rows[own] - segment.first)
         return named
-
-
-class _Writing:
-    """The index for one writer, as it is now and without what others have left."""
-
-    def __init__(self, index: FaissIndex):
-        self.index, self.lock = index, held(index.folder, _busy(index.folder))
-
-    def __enter__(self) -> None:
-        self.lock.__enter__()
-        try:
-            self.index._load()
-            self.index._sweep()
-        except BaseException:
-            self.lock.__exit__(None, None, None)
-            raise
-
-    def __exit__(self, *fault: Any) -> None:
-        self.lock.__exit__(*fault)
 
 
 def _busy(folder: Path) -> str:

@@ -18,12 +18,12 @@ class Found(NamedTuple):
     Args:
         distances: Euclidean, ``(q, k)`` float32, the nearest first; infinite where there are fewer than k.
         ids: ``(q, k)`` of str, None where there are fewer.
-        searched: how many items met the conditions.
+        searched: how many items met the conditions; None where an engine would have to go through them all to say so.
     """
 
     distances: np.ndarray
     ids: np.ndarray
-    searched: int
+    searched: int | None
 
 
 class Index(Protocol):
@@ -66,6 +66,10 @@ class Index(Protocol):
 
     def get(self, ids: Sequence[str]) -> pa.Table:
         """The items of these ids that are there, with their ``vector``, in the order of the ids."""
+        ...
+
+    def compact(self) -> None:
+        """Bring what was added into the form that is searched quickest; nothing is found then that was not before."""
         ...
 
     def close(self) -> None:
