@@ -39,6 +39,7 @@ COMMANDS = {
     "predict": "Say what a model hears in files, and whether it knows anything like them.",
     "embed": "Write vectors and probabilities of audio files or a corpus.",
     "export": "Write a model as ONNX, torch.export, or a folder for the hub.",
+    "index": "Make an index of a space that is too large to be read whole.",
     "search": "Find the items of a space most alike to an item or a file.",
     "discover": "Find classes within classes, and labels in doubt.",
     "summarise": "Show a whole collection at a glance.",

@@ -1,6 +1,5 @@
 """``affectspace search``"""
 
-import difflib
 import filecmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from affectspace.cli.answers import of_index, of_space
 from affectspace.cli.outputs import new_file
-from affectspace.cli.spaces import Where, chosen, onwards, repeated, working
+from affectspace.cli.spaces import Where, repeated
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.cli.uncropped import uncropped_told
 from affectspace.errors import InputError
@@ -20,11 +20,9 @@ from affectspace.files import json_text
 if TYPE_CHECKING:
     import numpy as np
 
-    from affectspace.space import Space
-
 
 def search(
-    space: Path,
+    space: str,
     *,
     query: str,
     count: int = 10,
@@ -37,7 +35,8 @@ def search(
     Parameters
     ----------
     space
-        A Parquet file that affectspace embed wrote, or a finished run folder.
+        A Parquet file that affectspace embed wrote, a finished run folder, or an index that affectspace index has
+        made: its folder, or milvus://HOST:PORT/NAME.
     query
         The id of an item, or a recording or picture, which the space's own model embeds.
     count
@@ -54,23 +53,19 @@ def search(
     if out is not None and new_file(out).suffix.lower() not in {".html", ".htm"}:
         raise InputError(f"--out {out} ends in {out.suffix!r}; the page is HTML, so end it in .html")
 
-    from affectspace.neighbours.nearest import Neighbours
+    from affectspace.space.engines import is_index
 
-    whole = chosen(space)
-    among = whole.which(*where) if where else None
-    searched = len(whole) if among is None else int(among.sum())
-    asked, vector = _query(whole, query, as_json)
-    with working("searching", as_json):
-        # To look for one query through an approximate index costs more than to look through all, as it must be built.
-        near = Neighbours(whole.vectors, kind="exact")
-        distances, rows = near.search(vector[None], min(count + 1, searched), among)
-    names = whole.items["id"]
-    kept = [(row, float(d)) for row, d in zip(rows[0], distances[0]) if row >= 0 and names[row] != asked["id"]][:count]
+    indexed = is_index(space)
+    if indexed:
+        answer = of_index(space, query, count, where, as_json)
+    else:
+        answer = of_space(Path(space), query, count, where, as_json)
+    whole, asked, kept, searched = answer.space, answer.asked, answer.kept, answer.searched
     if not kept:
         raise InputError("the query is the only item to be searched; leave out --where, or embed more items")
     found = whole.items.iloc[[row for row, _ in kept]]
     itself = _itself(query, found.iloc[0].to_dict())
-    uncropped = "" if itself or asked["id"] in set(names) else uncropped_told(whole, Path(query))
+    uncropped = "" if itself or answer.an_item else uncropped_told(whole, Path(query))
     if out is not None:
         from affectspace.report.space_pages import search_page
 
@@ -97,7 +92,8 @@ def search(
         table.add_column(heading, justify=how, overflow="fold")  # pyright: ignore[reportArgumentType]
     for place, ((_, distance), item) in enumerate(zip(kept, found.to_dict("records")), 1):
         table.add_row(str(place), f"{distance:.3g}", *(_cell(item[name]) for name in ("label", "prediction", "id")))
-    print(f"nearest to {asked['id']}, of {searched:,} items:")
+    among = "the" if searched is None else f"{searched:,}"
+    print(f"nearest to {asked['id']}, of {among} items{' that meet the conditions' if searched is None else ''}:")
     Console(markup=False, highlight=False).print(table)
     if itself:
         print(itself)
@@ -107,52 +103,11 @@ def search(
         again = ["--query", query, "--count", str(count), *repeated(where)]
         next_commands(
             f"affectspace search {quoted(space, *again, '--out', 'found.html')}",
-            onwards(whole, space),
+            *filter(None, [answer.onwards]),
         )
     else:
         print(f"page: {out}")
         next_commands(f"open it in a browser: {out.resolve().as_uri()}")
-
-
-def _query(space: "Space", query: str, quiet: bool) -> "tuple[dict[str, Any], np.ndarray]":
-    """What is known of the query, and its vector."""
-    held = (space.items["id"] == query).to_numpy(bool)
-    if held.any():
-        row = int(held.argmax())
-        return {str(name): value for name, value in space.items.iloc[row].to_dict().items()}, space.vectors[row]
-    if not Path(query).is_file():
-        ids = space.items["id"]
-        near = ids[ids.str.endswith(f"/{query}")].tolist()[:1] or difflib.get_close_matches(query, ids[:20_000], 1)
-        meant = f"did you mean {near[0]!r}?" if near else f"ids look like {ids.iloc[0]!r}"
-        raise InputError(f"--query {query!r} is neither an item of the space nor a file; {meant}")
-    return _embedded(space, Path(query), quiet)
-
-
-def _embedded(space: "Space", file: Path, quiet: bool) -> "tuple[dict[str, Any], np.ndarray]":
-    from affectspace.space.embed import embed
-    from affectspace.training import load_model
-    from affectspace.training.hub_model import named_on_hub
-
-    model = space.about.get("model")
-    if not model:
-        raise InputError(f"the space does not say which model made it, so {file} cannot be embedded; query an id of it")
-    if not (Path(str(model)).exists() or named_on_hub(str(model))):
-        raise InputError(
-            f"the model of the space, {model}, is not there, so {file} cannot be embedded; put it back, work in the "
-            "folder where it was embedded, or query one of its ids"
-        )
-    with working(f"embedding {file}", quiet):
-        found = embed(load_model(str(model)), [file], quiet=True)
-    if len(found.table) != 1:
-        raise InputError(f"{file} holds {len(found.table)} items; a query is one recording or one picture")
-    item = {str(name): value for name, value in found.table.iloc[0].to_dict().items()}
-    vector = item.pop("vector")
-    if len(vector) != space.dimensions:
-        raise InputError(
-            f"the model {model} gives {len(vector)} dimensions and the space has {space.dimensions}; it has been "
-            "trained anew since, so embed the items again"
-        )
-    return item, vector
 
 
 def _itself(query: str, first: dict[Any, Any]) -> str:

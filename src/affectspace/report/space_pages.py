@@ -38,7 +38,7 @@ def search_page(
         rows, distances: ``(k,)`` of what was found.
         path: the HTML file.
         among: the conditions that items had to meet, such as "split=test".
-        searched: how many met them; default all.
+        searched: how many met them; None where that is not known.
     """
     found = space.items.iloc[rows]
     shown = [
@@ -46,7 +46,7 @@ def search_page(
         for place, (item, distance) in enumerate(zip(_rows(found), distances), 1)
     ]
     where = f" that have {among}" if among else ""
-    count = len(space) if searched is None else searched
+    count = "items" if searched is None else f"{searched:,}"
     cautions = ["Near is what the model that made this space finds alike; it was taught by labels, not by looks."]
     if told := _labels_of(found):
         cautions.insert(0, f"Their labels: {told}.")
@@ -63,7 +63,7 @@ def search_page(
         path,
         kicker="affectspace search",
         title=f"Items like {query['id']}",
-        answer=f"The {counted(len(rows), 'item')} nearest to the query, of the {count:,}{where}.",
+        answer=f"The {counted(len(rows), 'item')} nearest to the query, of the {count}{where}.",
         cautions=cautions,
     )
 
