@@ -219,3 +219,22 @@ def hub(monkeypatch, tmp_path):
     yield fake
     hub_model._fetched.cache_clear()
     fake.close()
+
+
+# ---- a cluster
+
+
+@pytest.fixture(scope="session")
+def ray_nodes():
+    """A running Ray cluster of one node with one CPU, to which a test may add others; nobody is connected to it."""
+    pytest.importorskip("ray", reason='Ray is not installed; pip install "affectspace[ray]"')
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("ray_nodes", Path(__file__).with_name("ray_nodes.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    cluster = module.RayNodes()
+    yield cluster
+    cluster.end()

@@ -1,0 +1,74 @@
+"""A Ray cluster on this machine whose nodes come and go as a test wants it."""
+
+import shutil
+import socket
+import tempfile
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+SMALL = 80_000_000  # bytes of a node's object store, the least that Ray takes is about this
+
+
+class RayNodes:
+    """A head node with a Ray Client's server, and further nodes; all on this machine's loopback, each a raylet.
+
+    Attributes:
+        address: ``HOST:PORT`` of the head.
+        client: ``ray://HOST:PORT``.
+    """
+
+    def __init__(self, cpus: int = 1):
+        from ray.cluster_utils import Cluster
+
+        self._patch = pytest.MonkeyPatch()
+        self._home = tempfile.mkdtemp(prefix="r")  # sockets lie there, whose paths have to be short
+        # A node that is killed is to be missed soon; a test of what comes after that need not wait for it.
+        told = {"RAY_TMPDIR": self._home, "RAY_health_check_period_ms": "200", "RAY_health_check_timeout_ms": "1000",
+                "RAY_health_check_failure_threshold": "2", "RAY_USAGE_STATS_ENABLED": "0",
+                # Else one in ten of the servers that a head forks for its clients never comes up.
+                "GRPC_ENABLE_FORK_SUPPORT": "0"}  # fmt: skip
+        for name, value in told.items():
+            self._patch.setenv(name, value)
+        for name in ("RAY_ADDRESS", "OMP_NUM_THREADS"):
+            self._patch.delenv(name, raising=False)
+        port = _free_port()
+        head = {"num_cpus": cpus, "object_store_memory": SMALL, "include_dashboard": False,
+                "node_ip_address": "127.0.0.2", "ray_client_server_port": port}  # fmt: skip
+        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self.address, self.client = self._cluster.address, f"ray://127.0.0.2:{port}"
+        self._last = 2
+        _await(port)
+
+    def add(self, cpus: int = 1, **more: Any) -> Any:
+        """One more node, at an address of its own."""
+        self._last += 1
+        address = f"127.0.0.{self._last}"
+        return self._cluster.add_node(num_cpus=cpus, object_store_memory=SMALL, node_ip_address=address, **more)
+
+    def kill(self, node: Any) -> None:
+        """As by power that fails: nothing of the node is told that it ends."""
+        self._cluster.remove_node(node, allow_graceful=False)
+
+    def end(self) -> None:
+        """All of it."""
+        self._cluster.shutdown()
+        self._patch.undo()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def _await(port: int) -> None:
+    """Until the Ray Client's server listens, which it does a little later than its head."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(OSError):
+            return socket.create_connection(("127.0.0.2", port), 1).close()
+        time.sleep(0.05)
+    raise TimeoutError("the Ray Client's server has not started within a minute")
