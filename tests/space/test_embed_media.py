@@ -12,7 +12,8 @@ from affectspace.features import LogMel
 from affectspace.labels import Cut
 from affectspace.media import write_audio
 from affectspace.space import Space
-from affectspace.space.embed import _media, embed
+from affectspace.space.embed import embed
+from affectspace.space.read_media import read_source
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def test_a_path_that_leaves_the_root_is_set_aside_and_never_read(tmp_path, way):
     (root / "link.wav").symlink_to(tmp_path / "secret.wav")
     way = way.format(tmp_path)
     (root / "items.csv").write_text(f"id,audio,label\na,a.wav,sad\nb,{way},sad\n")
-    media, faulty, *_ = _media(root)
+    media, faulty, *_ = read_source(root)
     assert media["path"].tolist() == [str((root / "a.wav").resolve())]
     assert faulty["id"].tolist() == ["corpus/b"]
     assert ("is absolute" if way.startswith("/") else "leaves its root") in faulty["reason"][0]
@@ -91,18 +92,18 @@ def test_a_broken_table_is_an_error_and_not_a_folder_of_loose_files(tmp_path):
     sound(tmp_path / "corpus/a.wav")
     (tmp_path / "corpus/items.csv").write_bytes("id,audio,label\na,a.wav,Jürgen\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"items\.csv is not UTF-8"):
-        _media(tmp_path / "corpus")
+        read_source(tmp_path / "corpus")
     (tmp_path / "corpus/items.csv").unlink()
-    assert len(_media(tmp_path / "corpus")[0]) == 1
+    assert len(read_source(tmp_path / "corpus")[0]) == 1
 
 
 def test_a_folder_without_audio_and_a_file_that_is_none_are_errors(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("no sound")
     with pytest.raises(InputError, match="holds neither a known corpus nor audio"):
-        _media(tmp_path / "empty")
+        read_source(tmp_path / "empty")
     with pytest.raises(InputError, match="is no corpus that is known"):
-        _media(tmp_path / "notes.txt")
+        read_source(tmp_path / "notes.txt")
 
 
 @pytest.mark.parametrize("ending", [".oga", ".OGG", ".flac", ".w64"])

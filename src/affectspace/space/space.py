@@ -10,6 +10,7 @@ import pandas as pd
 from affectspace.errors import InputError
 from affectspace.space.conditions import matching
 from affectspace.space.of_run import read_run
+from affectspace.space.sharded import holds_shards, read_folder
 from affectspace.space.space_columns import as_matrix, make_items
 from affectspace.space.space_file import read_file, write_file
 from affectspace.training.run import holds_run
@@ -56,7 +57,7 @@ class Space:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """A space from its file, or of a finished run: what its ``predictions.parquet`` holds.
+        """A space from its file, its folder of shards, or of a finished run: what its ``predictions.parquet`` holds.
 
         What ``affectspace embed`` writes is such a file, and so is any Parquet file with columns ``id`` and
         ``vector``. Columns are read one by one into their arrays: a million items of 128 dimensions need 0.5 GiB
@@ -64,7 +65,7 @@ class Space:
 
         Raises:
             InputError: nothing there, neither a space nor a run, a run that is not finished or has several
-                folds, a damaged file, or what the constructor raises.
+                folds, shards that are not all there, a damaged file, or what the constructor raises.
         """
         path = Path(path)
         if not path.exists():
@@ -72,8 +73,11 @@ class Space:
                 f"there is no space {path}; affectspace embed writes one, and a finished run folder is one"
             )
         if path.is_dir() and not holds_run(path) and not (path / "fold-00").is_dir():
-            raise InputError(f"{path} is a folder but no run; give a finished run folder, or the file of a space")
-        items, vectors, classes, about = read_run(path) if path.is_dir() else read_file(path)
+            if not holds_shards(path):
+                raise InputError(f"{path} is a folder but no run; give a finished run folder, or the file of a space")
+            items, vectors, classes, about = read_folder(path)
+        else:
+            items, vectors, classes, about = read_run(path) if path.is_dir() else read_file(path)
         try:
             return cls(items, vectors, classes, about)
         except InputError as error:

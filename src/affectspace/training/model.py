@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +178,22 @@ class Model:
         """What it reads: ``"audio"``, ``"image"``, ``"video"``, ``"text"``, or ``"several"`` modalities."""
         return "several" if self.recipe.modalities else medium(self.recipe)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its net runs."""
+        return next((each.device for each in self.encoder.parameters()), torch.device("cpu"))
+
+    def on(self, device: str | torch.device) -> "Model":
+        """The same model, of a single modality, with its net on a device, such as ``"cuda"``.
+
+        Raises:
+            InputError: a device that this machine does not have.
+        """
+        try:
+            return replace(self, encoder=self.encoder.to(device))
+        except (RuntimeError, AssertionError) as error:
+            raise InputError(f"the model cannot run on {device}: {str(error).splitlines()[0]}") from error
+
     def groups_of(self, items: pd.DataFrame) -> list[str] | None:
         """Whose statistics the items of a corpus are given (columns corpus, speaker); None where it does not matter."""
         from affectspace.training.normalised import normalised_groups  # loads protocols, which a loose file needs not
@@ -204,8 +220,8 @@ class Model:
             batch = Batch(torch.empty(items, 0), torch.ones(items, dtype=torch.long), modalities=modalities)
             found = answers(self.encoder, batch, None, self.parents)
         else:
-            normal = self._normal("features", clips, groups)
-            found = answers(self.encoder, Batch(*pad(normal)), make_views(self.recipe), self.parents)
+            batch = Batch(*pad(self._normal("features", clips, groups))).to(self.device)
+            found = answers(self.encoder, batch, make_views(self.recipe), self.parents)
         return found[0].numpy(), found[1].numpy()
 
     def _normal(
