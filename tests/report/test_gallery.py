@@ -163,7 +163,7 @@ def test_votes_are_largest_first_and_in_the_classes_colours():
 def test_search_shows_the_query_then_what_was_found_nearest_first(space, tmp_path):
     query = space.items.iloc[0].to_dict()
     rows, distances = np.array([4, 2, 9]), np.array([0.1, 0.25, 0.5])
-    page = Page(search_page(space, query, rows, distances, tmp_path / "found.html", "split=test"))
+    page = Page(search_page(space, query, rows, distances, tmp_path / "found.html", "split=test", len(space)))
     refuse_strangers(page)
     assert page.tiles == 4
     assert len(page.all("img")) == 4

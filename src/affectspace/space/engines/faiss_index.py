@@ -21,7 +21,7 @@ from affectspace.space.engines.columns import KINDS, conform
 from affectspace.space.engines.manifest import Kind, Manifest
 from affectspace.space.engines.protocol import Found
 from affectspace.space.engines.queries import as_asked
-from affectspace.space.engines.scan import best, told
+from affectspace.space.engines.scan import Among, best, told
 from affectspace.space.engines.segment import Segment, hashes_of, with_vectors, write_segment
 from affectspace.space.engines.where import matching_parts, refuse_nobody
 
@@ -34,6 +34,7 @@ IVF_UP_TO = 4_000_000
 MOST_SEGMENTS = 32
 """With more of them the newest are made one."""
 
+CODES = 256  # values of a byte, which as many vectors are needed to learn
 KEPT = 8  # answers to conditions
 
 
@@ -130,7 +131,7 @@ class FaissIndex:
 
         Without lists the answer is exact, as that of :class:`~affectspace.neighbours.nearest.Neighbours` is. With lists
         and conditions, so many more lists are looked into as the conditions leave out, and where few items are left
-        these are all looked at, so that no more are missed than without.
+        these are all looked at.
         """
         asked = as_asked(vectors, k, self.manifest.dimensions)
         masks, searched = self._masks(tuple(where))
@@ -169,7 +170,8 @@ class FaissIndex:
         It needs room on the disk for the index once more, and little memory.
         """
         with self._writing():
-            if len(self._segments) > 1 or any(segment.live is not None for segment in self._segments):
+            whole = len(self._segments) == 1 and self._segments[0].live is None
+            if self._segments and not (whole and self._segments[0].entry["kind"] == self._kind(len(self))):
                 self._compact(0)
 
     def close(self) -> None:
@@ -185,7 +187,7 @@ class FaissIndex:
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(f"there is no index {self.folder}; affectspace index SPACE --out makes one") from None
         self._manifest = Manifest.read(text, str(self.folder))
-        self._held: OrderedDict[tuple[str, ...], tuple[list[np.ndarray | None], int]] = OrderedDict()
+        self._held: OrderedDict[tuple[str, ...], tuple[list[Among | None], int]] = OrderedDict()
         self._segments: list[Segment] = []
         first = 0
         try:
@@ -249,12 +251,16 @@ class FaissIndex:
         """Make the segments from this one on one."""
         kept, merged = self._segments[:begin], self._segments[begin:]
         items = sum(segment.count for segment in merged)
-        kind = self.manifest.state["kind"] or (
-            "exact" if items <= EXACT_UP_TO else "ivf" if items <= IVF_UP_TO else "ivf-pq"
-        )
         blocks = (block for segment in merged for block in segment.blocks())
-        entry = self._write(blocks, items, kind)
+        entry = self._write(blocks, items, self._kind(items))
         self._commit([*(dict(segment.entry) for segment in kept), entry])
+
+    def _kind(self, items: int) -> Kind:
+        """How a segment of so many items is searched."""
+        chosen = self.manifest.state["kind"]
+        if chosen is None:
+            chosen = "exact" if items <= EXACT_UP_TO else "ivf" if items <= IVF_UP_TO else "ivf-pq"
+        return "ivf" if chosen == "ivf-pq" and items < CODES else chosen
 
     def _sweep(self) -> None:
         """Remove what the manifest does not name."""
@@ -266,7 +272,7 @@ class FaissIndex:
             if path.name not in named and path.name.startswith("segment-"):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def _masks(self, where: tuple[str, ...]) -> tuple[list[np.ndarray | None], int]:
+    def _masks(self, where: tuple[str, ...]) -> tuple[list[Among | None], int]:
         """Who meets the conditions in each segment, None for all that count, and how many they are."""
         if not where:
             return [None] * len(self._segments), len(self)
@@ -274,8 +280,8 @@ class FaissIndex:
             parts, live = (
                 zip(*((segment.items, segment.live) for segment in self._segments)) if self._segments else ((), ())
             )
-            masks: list[np.ndarray | None] = [*matching_parts(parts, live, self.manifest.columns, where)]
-            self._held[where] = masks, sum(int(mask.sum()) for mask in masks if mask is not None)
+            masks = matching_parts(parts, live, self.manifest.columns, where)
+            self._held[where] = [Among(mask) for mask in masks], sum(int(mask.sum()) for mask in masks)
             if len(self._held) > KEPT:
                 self._held.popitem(last=False)
         return self._held[where]

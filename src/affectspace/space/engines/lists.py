@@ -11,7 +11,7 @@ from affectspace.neighbours.indexes import SAMPLE, find
 from affectspace.neighbours.nearest import RECALL, SAMPLED
 from affectspace.neighbours.ranking import SPARE, nearest
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.scan import Scan, told
+from affectspace.space.engines.scan import Among, Scan, told
 
 __all__ = ["Lists", "Settings", "write_lists"]
 
@@ -61,9 +61,9 @@ class Lists:
         self.d = vectors.shape[1]
 
     def search(
-        self, queries: np.ndarray, k: int, rows: np.ndarray | None, settings: Settings | None = None
+        self, queries: np.ndarray, k: int, among: Among | None, settings: Settings | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances and rows ``(q, k)`` of the nearest, among all or among ``rows``.
+        """Squared distances and rows ``(q, k)`` of the nearest, among all or among some.
 
         Among some, lists that hold none of them are passed over, and so many others are looked into that they hold as
         many of these items as were looked at when recall was measured: what is left out of a space is a space, too,
@@ -71,15 +71,10 @@ class Lists:
         """
         chosen = settings or self.settings
         assert chosen is not None
-        allowed, per_list, enough = None, self.sizes, None
-        if rows is not None:
-            mask = np.zeros(len(self.vectors), bool)
-            mask[rows] = True
-            bitmap: Any = faiss.IDSelectorBitmap
-            allowed = bitmap(np.packbits(mask, bitorder="little"))
-            per_list = np.bincount(self.list_of[rows], minlength=len(self.sizes))
-            enough = chosen.looked
-        count = len(self.vectors) if rows is None else len(rows)
+        allowed, per_list, enough, count = None, self.sizes, None, len(self.vectors)
+        if among is not None:
+            allowed, per_list = among.selector, among.per_list(self.list_of, len(self.sizes))
+            enough, count = chosen.looked, len(among.rows)
         wide = max(k + SPARE, chosen.wide * k) if chosen.wide > 1 else k + SPARE
         view = _View(self, per_list, enough, chosen.probes)
         return nearest(view, queries, k, wide, allowed, count, told, complete=False)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from affectspace.errors import InputError
 from affectspace.extras import refuse_missing
-from affectspace.files import held
+from affectspace.files import held, write_json
 from affectspace.neighbours.indexes import as_queries
 from affectspace.neighbours.nearest import RECALL
 from affectspace.space.conditions import refuse_value
@@ -31,6 +31,7 @@ from affectspace.space.engines.where import columns_named, refuse_nobody
 __all__ = ["DATABASE", "MilvusIndex", "Place"]
 
 DATABASE = "milvus.db"  # what Milvus Lite keeps in the folder of an index
+MANIFEST = "manifest.json"  # beside it: says that the collection is there, and of which engine
 COLLECTION = "items"
 PROPERTY = "affectspace"  # of the collection: the manifest
 PORT = 19530
@@ -96,7 +97,7 @@ class MilvusIndex:
 
     def __init__(self, place: str | Path):
         self.place = Place(place)
-        if self.place.folder is not None and not (self.place.folder / DATABASE).is_dir():
+        if self.place.folder is not None and not (self.place.folder / MANIFEST).is_file():
             raise InputError(f"there is no index {self.place.name}; affectspace index SPACE --out makes one")
         self._open()
         try:
@@ -149,6 +150,8 @@ class MilvusIndex:
             made._make(dimensions, dict(columns), tuple(classes), dict(about or {}), kind or "ivf")
         finally:
             made.close()
+        if folder is not None:
+            write_json(folder / MANIFEST, {"engine": "milvus", "collection": made.place.collection})
         return cls(place)
 
     @classmethod
@@ -156,10 +159,13 @@ class MilvusIndex:
         """Whether there is an index at a place.
 
         Raises:
-            InputError: a server that does not answer, or a folder that another process holds.
+            InputError: a server that does not answer.
         """
         asked = cls.__new__(cls)
         asked.place = Place(place)
+        if asked.place.folder is not None:
+            path = asked.place.folder / MANIFEST
+            return path.is_file() and '"milvus"' in path.read_text(encoding="utf-8", errors="replace")
         asked._open()
         try:
             return asked._client.has_collection(asked.place.collection)
@@ -250,7 +256,9 @@ class MilvusIndex:
         self._stack.close()
 
     def __len__(self) -> int:
-        return int(self._asked("query", filter="", output_fields=["count(*)"])[0]["count(*)"])
+        if self.place.folder is None or () not in self._known:  # nobody else is in a folder meanwhile
+            self._known[()] = int(self._asked("query", filter="", output_fields=["count(*)"])[0]["count(*)"])
+        return self._known[()] or 0
 
     @property
     def _fields(self) -> dict[str, str]:
@@ -267,7 +275,8 @@ class MilvusIndex:
             self._stack.enter_context(held(folder, busy + "wait for it to end, or keep the index in a server"))
         from pymilvus import MilvusClient, MilvusException
 
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what goes wrong is told by us
+        for chatty in ("pymilvus", "milvus_lite", "grpc._server"):
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what goes wrong is told by us
         try:
             self._client: Any = MilvusClient(self.place.uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=WAIT)
         except (MilvusException, ValueError) as error:
@@ -294,7 +303,9 @@ class MilvusIndex:
     ) -> None:
         from pymilvus import DataType
 
-        if self._client.has_collection(self.place.collection):
+        if self.place.folder is not None:
+            self._client.drop_collection(self.place.collection)  # one that was begun by who was killed
+        elif self._client.has_collection(self.place.collection):
             raise InputError(f"{self.place.name} is there already; choose another name, or drop that collection first")
         fields = {
             name: name

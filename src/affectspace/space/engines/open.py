@@ -7,7 +7,7 @@ from typing import Any
 from affectspace.errors import InputError
 from affectspace.space.engines.faiss_index import MANIFEST, FaissIndex
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.milvus_index import DATABASE, MilvusIndex
+from affectspace.space.engines.milvus_index import MilvusIndex
 from affectspace.space.engines.protocol import Index
 
 __all__ = ["create_index", "is_index", "open_index"]
@@ -21,13 +21,10 @@ def is_index(place: str | Path) -> bool:
     Raises:
         InputError: a server that does not answer.
     """
-    if str(place).startswith(ADDRESS):
-        return MilvusIndex.holds(place)
-    path = Path(place)
-    if (path / DATABASE).is_dir():
-        return MilvusIndex.holds(place)
-    manifest = path / MANIFEST
-    return manifest.is_file() and '"engine"' in manifest.read_text(encoding="utf-8", errors="replace")
+    if MilvusIndex.holds(place):
+        return True
+    manifest = Path(place) / MANIFEST
+    return manifest.is_file() and '"engine": "faiss"' in manifest.read_text(encoding="utf-8", errors="replace")
 
 
 def open_index(place: str | Path) -> Index:
@@ -36,7 +33,7 @@ def open_index(place: str | Path) -> Index:
     Raises:
         InputError: nothing there, or damaged, or no answer.
     """
-    if str(place).startswith(ADDRESS) or (Path(place) / DATABASE).is_dir():
+    if str(place).startswith(ADDRESS) or MilvusIndex.holds(place):
         return MilvusIndex(place)
     return FaissIndex(place)
 

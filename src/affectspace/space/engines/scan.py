@@ -1,5 +1,6 @@
 """Search through all vectors, or through some, where they lie: exact, and nothing is built."""
 
+from functools import cached_property
 from typing import Any
 
 import faiss
@@ -7,7 +8,7 @@ import numpy as np
 
 from affectspace.neighbours.ranking import SPARE, nearest
 
-__all__ = ["Scan", "best", "exact", "told"]
+__all__ = ["Among", "Scan", "best", "exact", "told"]
 
 GATHERED = 65_536  # vectors copied together at a time
 
@@ -15,6 +16,36 @@ GATHERED = 65_536  # vectors copied together at a time
 def told(squared: np.ndarray) -> np.ndarray:
     """Distances as people are told them, float32."""
     return np.sqrt(squared).astype(np.float32)
+
+
+class Among:
+    """Who may be found, in the forms that are asked for, each made once.
+
+    Args:
+        mask: bool ``(n,)``.
+    """
+
+    def __init__(self, mask: np.ndarray):
+        self.mask = mask
+        self._per_list: np.ndarray | None = None
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Those who may, ascending."""
+        return np.flatnonzero(self.mask)
+
+    @cached_property
+    def selector(self) -> Any:
+        """As faiss asks for it."""
+        bitmap: Any = faiss.IDSelectorBitmap
+        self._bits = np.packbits(self.mask, bitorder="little")
+        return bitmap(self._bits)
+
+    def per_list(self, list_of: np.ndarray, lists: int) -> np.ndarray:
+        """How many each list holds, int64 ``(lists,)``."""
+        if self._per_list is None:
+            self._per_list = np.bincount(list_of[self.rows], minlength=lists)
+        return self._per_list
 
 
 class Scan:

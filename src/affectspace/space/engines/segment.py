@@ -12,7 +12,7 @@ from affectspace.errors import InputError
 from affectspace.space.engines.columns import KINDS, VECTOR
 from affectspace.space.engines.lists import Lists, Settings, write_lists
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.scan import exact
+from affectspace.space.engines.scan import Among, exact
 
 __all__ = ["ROWS", "Segment", "hashes_of", "write_segment"]
 
@@ -42,6 +42,7 @@ class Segment:
                 raise InputError(f"{folder / name} {told}: the index is damaged; build it again with affectspace index")
         self.name, self.entry, self.first = folder.name, entry, first
         self.live = None if dead is None or not dead.any() else ~dead
+        self._living = None if self.live is None else Among(self.live)
         self.count = int(entry["items"]) if self.live is None else int(self.live.sum())
         try:
             self.vectors = np.load(folder / VECTORS, mmap_mode="r")
@@ -51,6 +52,7 @@ class Segment:
             self.items = pa.ipc.open_file(self._map).read_all()
             self._batches = self.items.to_batches()
             settings = Settings(*entry["search"]) if entry["search"] else None
+            self._looked = settings.looked if settings else 0
             self._lists = Lists(folder, self.vectors, entry["longest"], settings) if settings else None
         except (OSError, ValueError, pa.ArrowException) as error:
             raise InputError(
@@ -58,22 +60,21 @@ class Segment:
                 "affectspace index"
             ) from error
 
-    def search(self, queries: np.ndarray, k: int, held: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, queries: np.ndarray, k: int, among: Among | None) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances and rows of the index ``(q, k)`` of the nearest that count.
 
         Args:
             queries: float32 ``(q, dimensions)``.
             k: how many.
-            held: who may be found, bool; None for all that count.
+            among: who may be found, nobody that does not count; None for all that do.
         """
-        held = self.live if held is None else held
-        rows = None if held is None else np.flatnonzero(held)
-        if rows is not None and not len(rows):
+        among = among or self._living
+        if among is not None and not len(among.rows):
             return np.full((len(queries), k), np.inf), np.full((len(queries), k), -1, np.int64)
-        few = rows is not None and self._lists and len(rows) <= max(FEW, self._lists.settings.looked)  # pyright: ignore[reportOptionalMemberAccess]
-        if self._lists and not few:
-            squared, places = self._lists.search(queries, k, rows)
+        if self._lists and (among is None or len(among.rows) > max(FEW, self._looked)):
+            squared, places = self._lists.search(queries, k, among)
         else:
+            rows = None if among is None else among.rows
             squared, places = exact(self.vectors, self.entry["longest"], queries, k, rows)
         return squared, np.where(places < 0, -1, places + self.first)
 
