@@ -2,9 +2,9 @@
 
     python benchmarks/vector_engines.py [ITEMS]
 
-128 dimensions, as benchmarks/neighbours.py draws them, in 16 shards of Parquet with conditions that half of the items,
-one in a hundred and one in ten thousand meet. One thread. Each part is a process of its own, so that its peak memory is
-its own: what of a mapped file is in memory counts in "peak", and not in "own", memory that it cannot take back.
+128 dimensions, as benchmarks/neighbours.py draws them, in 16 shards of Parquet with conditions that half of the
+items, one in a hundred and one in ten thousand meet. One thread. Each part is a process of its own; what of a mapped
+file is in memory counts in its "peak", and not in its "own", which is memory that the machine cannot take back.
 Last, 100,000 vectors in the local modes of the two engines that could be chosen from, Milvus Lite and Qdrant, by their
 own clients.
 """

@@ -18,7 +18,7 @@ __all__ = ["ROWS", "Segment", "hashes_of", "write_segment"]
 
 ROWS = 65_536  # of a batch of the table, so that the batch of a row is known
 VECTORS, ITEMS, HASHES, PLACES = "vectors.npy", "items.arrow", "hashes.npy", "places.npy"
-FEW = 4096  # items among which nobody is left out to save time
+FEW = 32_768  # items that are all looked at sooner than lists are
 
 
 class Segment:
