@@ -11,7 +11,7 @@ from affectspace.errors import InputError
 from affectspace.places import Place
 from affectspace.space.space_file import read_files
 
-__all__ = ["MANIFEST", "PLAN", "QUARANTINE", "holds_shards", "note_name", "read_folder", "shard_name"]
+__all__ = ["MANIFEST", "PLAN", "QUARANTINE", "holds_shards", "note_name", "read_folder", "shard_name", "whole_shards"]
 
 FORMAT = 1
 MANIFEST, QUARANTINE = "manifest.json", "quarantine.parquet"
@@ -45,6 +45,19 @@ def read_folder(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], 
         InputError: a folder that is not finished, whose manifest is of another format or damaged, or whose files are
             not those that it names.
     """
+    files, told = whole_shards(path)
+    items, vectors, classes, about = read_files(files)
+    if len(items) != told:
+        raise InputError(f"{path} has {len(items):,} items, and {MANIFEST} tells of {told:,}; {_again(path)}")
+    return items, vectors, classes, about
+
+
+def whole_shards(path: Path) -> tuple[list[Path], int]:
+    """The files of a space in shards, in order, and how many items they have together.
+
+    Raises:
+        InputError: as :func:`read_folder`, but for what is in the files.
+    """
     manifest = _manifest(path)
     for shard in manifest["shards"]:
         size = Place(str(path)).size(shard["name"])
@@ -53,12 +66,7 @@ def read_folder(path: Path) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...], 
             raise InputError(
                 f"{path / shard['name']} {has}, and {MANIFEST} tells of {shard['bytes']:,}; {_again(path)}"
             )
-    items, vectors, classes, about = read_files([path / shard["name"] for shard in manifest["shards"]])
-    if len(items) != manifest["items"]:
-        raise InputError(
-            f"{path} has {len(items):,} items, and {MANIFEST} tells of {manifest['items']:,}; {_again(path)}"
-        )
-    return items, vectors, classes, about
+    return [path / shard["name"] for shard in manifest["shards"]], int(manifest["items"])
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -70,6 +78,8 @@ def _manifest(path: Path) -> dict[str, Any]:
         )
     try:
         manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        if "engine" in manifest:
+            raise InputError(f"{path} is an index, which affectspace search reads; give the space that it was made of")
         if manifest["format"] != FORMAT:
             raise InputError(
                 f"{path / MANIFEST} is of format {manifest['format']}, and this affectspace reads {FORMAT}; upgrade it"

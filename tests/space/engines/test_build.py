@@ -140,7 +140,7 @@ def change(shards, name, how):
         ),
         (
             lambda f: (f / "manifest.json").write_text("{}"),
-            "manifest.json does not name the shards of a space; embed anew",
+            "manifest.json cannot be read: 'format'; copy the folder again, or embed",
         ),
         (lambda f: (f / "part-00001.parquet").unlink(), "part-00001.parquet is not there, and manifest.json tells of"),
         (
@@ -149,7 +149,7 @@ def change(shards, name, how):
         ),
         (
             lambda f: change(f, "manifest.json", lambda m: m.update(shards=[])),
-            "manifest.json names no shard; embed anew",
+            "manifest.json cannot be read: its shards are not named; copy the",
         ),
     ],
 )
@@ -158,6 +158,15 @@ def test_folders_that_are_no_space(shards, spoil, words):
     with pytest.raises(InputError) as error:
         Source(shards)
     assert words in str(error.value)
+
+
+def test_an_index_is_no_space(tmp_path, shards):
+    build_index(Source(shards), tmp_path / "x.index")
+    for read in (Source, Space.open):
+        with pytest.raises(
+            InputError, match=r"x.index is an index, which affectspace search reads; give the space that"
+        ):
+            read(tmp_path / "x.index")
 
 
 def test_files_that_are_no_space(tmp_path):

@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 from affectspace.errors import InputError
 from affectspace.space.engines.columns import VECTOR, kinds_of, vectors_of
 from affectspace.space.engines.segment import ROWS
+from affectspace.space.sharded import MANIFEST, holds_shards, whole_shards
 from affectspace.space.space_file import KEY
 
 __all__ = ["Source"]
-
-SHARDS = "manifest.json"
 
 
 class Source:
@@ -100,22 +99,9 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise InputError(f"there is no space {path}; affectspace embed writes one")
-    manifest = path / SHARDS
-    try:
-        shards = json.loads(manifest.read_text(encoding="utf-8"))["shards"]
-        named = [(path / str(shard["name"]), int(shard["bytes"])) for shard in shards]
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} is a folder without {SHARDS}, which is written once all shards are there; give a Parquet file of "
-            "a space, or a folder of shards that is whole"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{manifest} does not name the shards of a space; embed anew, or copy it again") from error
-    for file, size in named:
-        has = file.stat().st_size if file.is_file() else None
-        if has != size:
-            told = "is not there" if has is None else f"has {has:,} bytes"
-            raise InputError(f"{file} {told}, and {SHARDS} tells of {size:,}; copy it again, or embed anew")
-    if not named:
-        raise InputError(f"{manifest} names no shard; embed anew")
-    return [file for file, _ in named]
+    if holds_shards(path):
+        return whole_shards(path)[0]
+    raise InputError(
+        f"{path} is a folder without {MANIFEST}, which is written once all shards are there; give a Parquet file of a "
+        "space, or a folder of shards that is whole"
+    )
