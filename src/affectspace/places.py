@@ -115,7 +115,7 @@ class Place:
             with atomic_path(folder / name) as path:
                 path.write_bytes(content)
             return
-        with self._asked():
+        with self._asked(missing="there is no such bucket"):
             self._store.pipe_file(self.path(name), content)
 
     def size(self, name: str) -> int | None:
@@ -176,14 +176,21 @@ class Place:
             ) from error
 
     @contextmanager
-    def _asked(self) -> Iterator[None]:
-        """What a store's own client raises as one sentence; that a file is missing stays what it is."""
+    def _asked(self, missing: str = "") -> Iterator[None]:
+        """What a store's own client raises as one sentence; that a file is missing stays what it is.
+
+        Args:
+            missing: what it means where nothing is read, so that no file can be.
+        """
         try:
             yield
-        except (FileNotFoundError, AffectspaceError):
+        except AffectspaceError:
             raise
         except Exception as error:  # each client has faults of its own, of names, rights, and the network
-            lines = str(error).strip().splitlines() or [type(error).__name__]
+            gone = isinstance(error, FileNotFoundError)
+            if gone and not missing:
+                raise
+            told = missing if gone else (str(error).strip() or type(error).__name__).splitlines()[0]
             raise AffectspaceError(
-                f"{self.url} cannot be asked: {lines[0]}; see to its name and address, and to what you may do there"
+                f"{self.url} cannot be asked: {told}; see to its name and address, and to what you may do there"
             ) from error
