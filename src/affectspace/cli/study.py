@@ -27,7 +27,9 @@ def study(
     *,
     out: Path | None = None,
     processes: int | None = None,
+    on: str = "local",
     replace: Annotated[bool, Parameter(negative="")] = False,
+    status: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Train several recipes on several splits over many seeds, choose their settings, and compare them.
@@ -42,20 +44,27 @@ def study(
     out
         The study's folder [default: studies/NAME].
     processes
-        How many runs are trained at once [default: 2, or 1 on a single core].
+        How many runs are trained at once [default: 2, or 1 on a single core; of a cluster, all its CPUs].
+    on
+        Where they are trained: local, ray (the cluster that RAY_ADDRESS names or that runs on this machine) or
+        ray://HOST:PORT; see docs/clusters.md.
     replace
         Train runs anew whose recipes have changed; what is there is moved to FOLDER/replaced.
     as_json
         Print the results as JSON, for machines.
     """
+    from affectspace.clusters import Local, where
     from affectspace.studies.execute import run_study
     from affectspace.studies.outcome import FullDisk
 
     if out is not None:
         new_folder(out)
-    command = quoted("affectspace", "study", path, *(["--out", out] if out else []))
+    place = where(on)
+    most = _processes(processes) if isinstance(place, Local) else processes
+    elsewhere = [] if isinstance(place, Local) else ["--on", on]
+    command = quoted("affectspace", "study", path, *(["--out", out] if out else []), *elsewhere)
     try:
-        outcome = run_study(path, out, processes=processes or _processes(processes), replace=replace, quiet=as_json)
+        outcome = run_study(path, out, processes=most, replace=replace, quiet=as_json, on=place)
         summaries, results = _write(outcome)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"finished runs stay; go on with: {command}") from None

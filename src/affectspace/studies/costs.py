@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Answer, Backlog, Held, Job, Pool
+from affectspace.studies.pool import Answer, Backlog, Executor, Held, Job
 
 __all__ = ["Cost", "Costs", "finished_costs", "measure", "opened", "worth_it"]
 
@@ -137,7 +137,7 @@ def worth_it(left: Sequence[Planned], known: Mapping[Key, Cost], processes: int)
     return [], 0
 
 
-def measure(pool: Pool, runs: Sequence[Planned], folder: Path, longest: int) -> Costs:
+def measure(pool: Executor, runs: Sequence[Planned], folder: Path, longest: int) -> Costs:
     """Train each of ``runs`` for one epoch and for several, at most ``longest``, in ``folder``, which is removed after.
 
     All processes are at work as they will be, so what they cost each other is in the figures. A run that
@@ -176,7 +176,7 @@ def measure(pool: Pool, runs: Sequence[Planned], folder: Path, longest: int) -> 
     return Costs(costs, *_opening(list(answers.values())))
 
 
-def opened(pool: Pool, left: Sequence[Planned]) -> tuple[float, float]:
+def opened(pool: Executor, left: Sequence[Planned]) -> tuple[float, float]:
     """Let processes open the data of the run that each begins with, and one of them those of a run on another split.
 
     They hold these data then, so that it costs nothing.

@@ -2,19 +2,23 @@
 
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
 
+from affectspace.clusters import Local, Where
 from affectspace.errors import InputError
 from affectspace.files import held, write_text
+from affectspace.studies.claims import give_back
 from affectspace.studies.data import Question, StudyData, open_data
 from affectspace.studies.forecast import Forecast
+from affectspace.studies.on_cluster import cluster_pool, connected
 from affectspace.studies.outcome import Failure, FullDisk, Outcome
 from affectspace.studies.plan import Choice, Planned, PointNumbers, plan_final, plan_grid, plan_own
-from affectspace.studies.pool import Answer, Job, Pool
+from affectspace.studies.pool import Answer, Executor, Job, Pool
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import Selection, outcomes, stand_in
@@ -35,48 +39,65 @@ from affectspace.studies.study import Study, dump_study, load_study, slug
 
 __all__ = ["run_study"]
 
+HERE = Local()
+PROCESSES = 2  # here, where their number is not given
+
 
 def run_study(
     path: str | Path,
     folder: str | Path | None = None,
     *,
-    processes: int = 2,
+    processes: int | None = None,
     replace: bool = False,
     quiet: bool = True,
+    on: Where = HERE,
 ) -> Outcome:
     """Train every run of a study that is not finished, several at once, and choose what it leaves open.
 
     Args:
         path: the study file.
         folder: of the study; ``studies/NAME`` by default.
-        processes: how many runs are trained at once.
+        processes: how many runs are trained at once; by default 2 here, and one for each CPU of a cluster.
         replace: move runs of other recipes away, and train these anew.
         quiet: say nothing; else the prediction and, on a terminal, a bar.
+        on: where: on this machine, or on a cluster whose nodes see the data and the study's folder at the same paths.
 
     Raises:
         InputError: anything wrong in the study file, its recipes or its data, before anything is trained; a
-            folder of another study, or with runs of other recipes.
+            folder of another study, or with runs of other recipes; a cluster that is not there, or none of whose
+            nodes can do the work.
         FullDisk: the disk is full.
     """
     given = load_study(path)
-    if processes < 1:
+    if processes is not None and processes < 1:
         raise InputError(f"--processes is {processes}; at least 1 is needed")
     folder = Path(folder) if folder is not None else Path("studies") / slug(given.name)
     study = _as_begun(given, folder)
     recipes = StudyRecipes(study, str(path))
     _refuse_other(folder, study)
-    clock = Clock(folder, processes)
+    clock = Clock(folder)
     console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
     if study != given:
         console.print(
             f"in {folder} the split {given.splits[0].name!r} keeps the name that it was begun with, "
             f"{study.splits[0].name!r}; it is that one fold, and runs that are finished stay"
         )
-    console.print("opening the data ...")
-    data = open_data(recipes, quiet=quiet)
-    busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
-    with held(folder, busy), Pool(processes) as pool:
-        return _Call(recipes, data, folder, pool, replace, clock, console).run()
+    with connected(on):  # or told that it cannot be, before any feature is made
+        console.print("opening the data ...")
+        data = open_data(recipes, quiet=quiet)
+        busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
+        with held(folder, busy), _executor(on, processes, folder, recipes, console.print) as pool:
+            return _Call(recipes, data, folder, pool, replace, clock, console).run()
+
+
+def _executor(
+    on: Where, processes: int | None, folder: Path, recipes: StudyRecipes, tell: Callable[[str], None]
+) -> AbstractContextManager[Executor]:
+    if isinstance(on, Local):
+        return Pool(processes or PROCESSES)
+    study = recipes.study
+    trained = (recipes.variants(entry.name, split.name) for entry in study.trained for split in study.splits)
+    return cluster_pool(folder, chain.from_iterable(trained), processes, tell)
 
 
 def _as_begun(study: Study, folder: Path) -> Study:
@@ -109,13 +130,14 @@ class _Call:
         recipes: StudyRecipes,
         data: StudyData,
         folder: Path,
-        pool: Pool,
+        pool: Executor,
         replace: bool,
         clock: Clock,
         console: Console,
     ):
         self.recipes, self.data, self.folder, self.pool, self.replace = recipes, data, folder, pool, replace
         self.clock, self.console = clock, console
+        clock.processes = pool.processes
         self.forecast = Forecast(folder, pool, clock, console)
         self.outcome = Outcome(recipes.study, folder)
         self.selection = Selection(recipes, data, folder)
@@ -125,6 +147,7 @@ class _Call:
     def run(self) -> Outcome:
         """All of it."""
         _sweep(self.folder)
+        give_back(self.folder)
         everything, at_most = self._foresee()
         write_text(self.folder / "study.toml", dump_study(self.recipes.study))
         self.selection.write()  # so that plan and choices fit, whatever ends this call
@@ -268,18 +291,16 @@ class _Call:
 
     def _pool_folds(self, final: Sequence[Planned]) -> None:
         """The pooled figures of every seed whose folds are all there, where they are not those of these folds."""
-        from affectspace.training.folds import pool_folds
+        from affectspace.training.folds import is_pooled, pool_folds
 
         wholes: dict[Path, list[Planned]] = {}
         for run in final:
             if run.fold is not None:
                 wholes.setdefault(self.folder / run.folder.parent, []).append(run)
         for place, runs in wholes.items():
-            if len(runs) == len(self.data.folds[runs[0].split]) and all(map(self._finished, runs)):
-                ended = max((self.folder / run.folder / "metrics.json").stat().st_mtime_ns for run in runs)
-                pooled = place / "metrics.json"
-                if not pooled.is_file() or pooled.stat().st_mtime_ns < ended:
-                    pool_folds(runs[0].settings, place)
+            whole = len(runs) == len(self.data.folds[runs[0].split]) and all(map(self._finished, runs))
+            if whole and not is_pooled(place, [self.folder / run.folder for run in runs]):
+                pool_folds(runs[0].settings, place)
 
 
 def _blocked(waiting: Mapping[Question, Sequence[str]]) -> list[str]:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from affectspace.studies.costs import Costs, finished_costs, measure, opened, worth_it
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Pool
+from affectspace.studies.pool import Executor
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.words import counted, duration
 
@@ -24,7 +24,7 @@ class Forecast:
         console: on which it is told.
     """
 
-    def __init__(self, folder: Path, pool: Pool, clock: Clock, console: Console):
+    def __init__(self, folder: Path, pool: Executor, clock: Clock, console: Console):
         self.folder, self.pool, self.clock, self.console = folder, pool, clock, console
         self._costs = Costs({})
         self._later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known

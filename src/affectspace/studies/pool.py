@@ -3,24 +3,28 @@
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
+import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from affectspace.errors import AffectspaceError
 from affectspace.studies.plan import Planned
 from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key
 from affectspace.training.recipe import Recipe
 
-__all__ = ["Answer", "Backlog", "Held", "Job", "Pool"]
+__all__ = ["LIVES", "Answer", "AtWork", "Backlog", "Executor", "Held", "Job", "Pool"]
 
 LIVES = 3  # so many times a run may end its process
+TICK = 2.0  # seconds after which it is told that all are still at work
 START = [sys.executable, "-P", "-m", "affectspace.studies.worker"]
 
 
@@ -80,6 +84,59 @@ class Answer:
     trace: str = ""
 
 
+@dataclass(frozen=True)
+class AtWork:
+    """A process, and what it does.
+
+    Args:
+        node: the machine, by name.
+        folder: of the run that it trains; None where it does nothing.
+        seconds: that it has been at it.
+    """
+
+    node: str
+    folder: Path | None = None
+    seconds: float = 0.0
+
+
+class Executor(Protocol):
+    """What trains the runs of a study: :class:`Pool` here, :class:`affectspace.studies.ray_pool.RayPool` on a cluster.
+
+    Attributes:
+        processes: how many there are.
+        taken_up: jobs whose process ended under them and that another went on with.
+        beat: called every couple of seconds while it works.
+    """
+
+    processes: int
+    taken_up: list[Job]
+    beat: Callable[[], None]
+
+    @property
+    def held(self) -> "list[Held]":
+        """What data each process holds."""
+        ...
+
+    @property
+    def at_work(self) -> list[AtWork]:
+        """What each process does."""
+        ...
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """Names of machines that were lost."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Machines that cannot do the work, and why."""
+        ...
+
+    def run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
+        """Do all jobs; ``tell`` is called with each one's answer as it comes, and may raise to stop."""
+        ...
+
+
 class Pool:
     """Processes with one thread each, started when there is something to do, ended with the block.
 
@@ -90,11 +147,16 @@ class Pool:
 
     Attributes:
         taken_up: jobs whose process ended under them and that another went on with.
+        beat: called every couple of seconds while it works.
     """
+
+    lost: Sequence[str] = ()
+    left_out: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, processes: int):
         self.processes = processes
         self.taken_up: list[Job] = []
+        self.beat: Callable[[], None] = lambda: None
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -113,6 +175,14 @@ class Pool:
         """What data each process holds; nothing, where it is yet to be started."""
         held = [worker.held.copy() for worker in self._workers]
         return held + [Held() for _ in range(self.processes - len(held))]
+
+    @property
+    def at_work(self) -> list[AtWork]:
+        """What each process does."""
+        now, here = time.monotonic(), socket.gethostname()
+        return [
+            AtWork(here, each.job and each.job.folder, now - each.began if each.job else 0.0) for each in self._workers
+        ]
 
     def run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
         """Do all jobs; ``tell`` is called with each one's answer as it comes, and may raise to stop.
@@ -141,7 +211,8 @@ class Pool:
                 watched.register(worker.answers, selectors.EVENT_READ, worker)
                 worker.give(self._next(waiting, worker))
             while any(worker.job for worker in self._workers):
-                for key, _ in watched.select():
+                self.beat()
+                for key, _ in watched.select(TICK):
                     worker: _Worker = key.data
                     job, lines = worker.job, worker.read()
                     if lines is None:
@@ -208,6 +279,7 @@ class _Worker:
         assert self.process.stdout is not None
         self.questions, self.answers = self.process.stdin, self.process.stdout
         self.job: Job | None = None
+        self.began = 0.0
         self.ready = False
         self.held = Held()
         self.opens = False  # items that it did not hold
@@ -218,7 +290,7 @@ class _Worker:
         return self.process.poll() is None
 
     def give(self, job: Job | None) -> None:
-        self.job = job
+        self.job, self.began = job, time.monotonic()
         if job is None:
             return
         self.opens, _ = self.held.take(job)

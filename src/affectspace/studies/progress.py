@@ -25,10 +25,10 @@ class Clock:
 
     Args:
         folder: the study's.
-        processes: of this call.
+        processes: of this call, where they are known yet.
     """
 
-    def __init__(self, folder: Path, processes: int):
+    def __init__(self, folder: Path, processes: int = 1):
         self.path = folder / "timing.json"
         self.processes = processes
         self._began = self._kept = time.monotonic()

@@ -21,6 +21,7 @@ __all__ = [
     "epochs_kept",
     "finished",
     "nearest",
+    "next_replaced",
     "no_longer_planned",
     "refuse_stale",
     "replace_stale",
@@ -217,15 +218,21 @@ def replace_stale(status: Status, folder: Path) -> int:
 
     The pooled figures of folds go with the first of their folds.
     """
-    number = 1 + max((int(p.name) for p in (folder / "replaced").glob("*") if p.name.isdecimal()), default=0)
+    aside = next_replaced(folder)
     for path, _ in status.stale:
         pooled = [path.parent / "metrics.json"] if path.name.startswith("fold-") else []
         for place in (*pooled, path):
             if (folder / place).exists():
-                target = folder / "replaced" / str(number) / place
+                target = aside / place
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(folder / place, target)
     return len(status.stale)
+
+
+def next_replaced(folder: Path) -> Path:
+    """A new place in a study's folder for what is moved aside; nothing is made."""
+    number = 1 + max((int(p.name) for p in (folder / "replaced").glob("*") if p.name.isdecimal()), default=0)
+    return folder / "replaced" / str(number)
 
 
 def no_longer_planned(folder: Path, planned: Sequence[Planned]) -> list[Path]:

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from affectspace.errors import AffectspaceError, InputError
 
-__all__ = ["main", "perform"]
+__all__ = ["fault", "main", "perform"]
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}  # which the study's own command calls unusable input, too
@@ -78,19 +78,23 @@ def perform(job: dict[str, Any], cache: Any) -> dict[str, Any]:
         _wait_for(folder)
         train(recipe, folder, resume=True, data=data, quiet=True)
         return {"data_seconds": ready - began, "seconds": time.perf_counter() - ready}
-    except AffectspaceError as error:
-        return {"error": str(error), "code": error.exit_code}
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        told = f"{where}{error.strerror or error}"
-        code = InputError.exit_code if error.errno in FORBIDDEN else AffectspaceError.exit_code
-        return {"error": told, "code": code, "full": error.errno in FULL}
     except Exception as error:
-        told = traceback.format_exception_only(error)[-1].strip()
-        return {"error": told, "code": 1, "trace": traceback.format_exc()}
+        return fault(error)
     finally:
         if job.get("scratch"):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def fault(error: Exception) -> dict[str, Any]:
+    """What a job answers that failed: ``error``, a sentence, its ``code``, and more as :func:`perform` has it."""
+    if isinstance(error, AffectspaceError):
+        return {"error": str(error), "code": error.exit_code}
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        code = InputError.exit_code if error.errno in FORBIDDEN else AffectspaceError.exit_code
+        return {"error": f"{where}{error.strerror or error}", "code": code, "full": error.errno in FULL}
+    told = traceback.format_exception_only(error)[-1].strip()
+    return {"error": told, "code": 1, "trace": "".join(traceback.format_exception(error))}
 
 
 def _wait_for(folder: Path) -> None:

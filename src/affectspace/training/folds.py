@@ -1,5 +1,6 @@
 """All folds of a protocol: one run each, and the figures of all test items pooled."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -29,7 +30,7 @@ from affectspace.training.run import Run
 from affectspace.training.split import outer_split
 from affectspace.training.train import train
 
-__all__ = ["fold_count", "inner_count", "one_fold", "pool_folds", "train_folds"]
+__all__ = ["fold_count", "inner_count", "is_pooled", "one_fold", "pool_folds", "train_folds"]
 
 MEASURED = ("validate", "learned")  # by each fold for itself, so that the pooled figure is their mean
 
@@ -101,6 +102,19 @@ def pool_folds(recipe: Recipe, folder: str | Path) -> Run:
     folder = Path(folder)
     write_json(folder / "metrics.json", _pooled(recipe, list(Run(folder).folds)))
     return Run(folder)
+
+
+def is_pooled(folder: Path, folds: Sequence[Path]) -> bool:
+    """Whether ``metrics.json`` of a folder is of these folds as they are: of their figures and of the epochs they kept.
+
+    When they were written says nothing of that: folds may come from machines whose clocks differ.
+    """
+    try:
+        pooled, *own = (json.loads((path / "metrics.json").read_text(encoding="utf-8")) for path in (folder, *folds))
+        each = [(metrics["test"], metrics["selected_epoch"]) for metrics in own]
+        return list(zip(pooled["per_fold"], pooled["selected_epoch"], strict=True)) == each
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _pooled(recipe: Recipe, runs: list[Run]) -> dict[str, Any]:

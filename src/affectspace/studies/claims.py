@@ -1,0 +1,179 @@
+"""Runs that are trained on a cluster: claimed by a rename, put in their place by another, whoever else is at work.
+
+A run is trained in a hidden folder beside its place, of which the name holds a token of this attempt alone::
+
+    runs/CE/there/.seed-0.5f3a9c0e1b2d4f68.claimed   ->   runs/CE/there/seed-0
+
+What there is of the run, in its place or in the folder of an attempt whose machine was lost, is taken by renaming it.
+Of several who try only one can, and a machine that was thought lost and works on has no path to it any more: what it
+writes then makes another folder, which it cannot put in the place, since that folder is not the one that it claimed.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from affectspace.files import sha256
+from affectspace.studies.status import finished
+
+__all__ = ["Claim", "claim", "claimed_folders", "digests", "give_back"]
+
+CLAIMED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.claimed")
+TAKEN = {errno.ENOTEMPTY, errno.EEXIST}  # a folder is there
+WAIT = 0.02  # seconds
+TRAINED = ("checkpoints", "metrics.json", "metrics.jsonl")  # of which a run that has trained has some
+NO_RESULT = {"checkpoints"}  # what a run leaves that nobody reads once it is finished
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that is this attempt's alone, until another takes it.
+
+    Args:
+        place: where the run belongs.
+        work: where it is trained.
+        mark: an open descriptor of ``work`` as it was claimed.
+    """
+
+    place: Path
+    work: Path
+    mark: int
+
+    def put_in_place(self) -> bool:
+        """Rename the folder to its place; whether it was still ours, and the first there.
+
+        What is ours and comes second is removed: the other is finished and has the same content.
+        """
+        try:
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(self.mark), os.stat(self.work)):
+                    return self._renamed()
+            return False
+        finally:
+            os.close(self.mark)
+
+    def _renamed(self) -> bool:
+        try:
+            os.rename(self.work, self.place)
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+            if finished(self.place):
+                shutil.rmtree(self.work, ignore_errors=True)
+                return False
+            # Somebody has begun it in its place, which no attempt on a cluster does.
+            os.rename(self.place, _hidden(self.place))
+            os.rename(self.work, self.place)
+        _flush(self.place.parent)
+        for left in _left_of(self.place):
+            shutil.rmtree(left, ignore_errors=True)
+        return True
+
+
+def claim(place: Path) -> Claim | None:
+    """Take a run for this attempt, with whatever there is of it; None where it is finished.
+
+    Args:
+        place: where the run belongs.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    while not finished(place):
+        work = _hidden(place)
+        there = next(iter(_begun(place)), None)
+        try:
+            if there is None:
+                work.mkdir()
+            else:
+                os.rename(there, work)
+            mark = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            time.sleep(WAIT)  # another was faster, or the storage still lists what is no more
+            continue
+        # Who holds the old one is ended, or is to be taken for that.
+        (work / ".lock").unlink(missing_ok=True)
+        return Claim(place, work, mark)
+    return None
+
+
+def give_back(folder: Path) -> None:
+    """Put what lost attempts have left in the runs' places, and remove what is there twice; for who holds the study."""
+    for place in sorted({place for place, _ in claimed_folders(folder)}):
+        there = next(iter(_begun(place)), None)
+        if there is not None and there != place and _begins(there):
+            with suppress(OSError):
+                if place.is_dir() and all(path.name.startswith(".") for path in place.iterdir()):
+                    shutil.rmtree(place)  # nothing but a lock
+                os.rename(there, place)
+        for left in _left_of(place):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def claimed_folders(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Places of runs that are claimed, each with the folder in which it is trained."""
+    for top in ("grid", "runs"):
+        for place, folders, files in os.walk(folder / top):
+            if "recipe.toml" in files:
+                folders.clear()  # what is within a run is its own
+                continue
+            for name in folders:
+                if found := CLAIMED.fullmatch(name):
+                    yield Path(place, found["name"]), Path(place, name)
+            folders[:] = [name for name in folders if not name.startswith(".")]
+
+
+def digests(place: Path) -> dict[str, str]:
+    """SHA-256 of every file of a finished run, by its path below it."""
+    return {str(path.relative_to(place)): sha256(path) for path in sorted(_results(place))}
+
+
+def _results(place: Path) -> Iterator[Path]:
+    for top, folders, files in os.walk(place):
+        folders[:] = [name for name in folders if name not in NO_RESULT]
+        yield from (Path(top, name) for name in files if not name.startswith("."))
+
+
+def _begun(place: Path) -> list[Path]:
+    """What there is of a run, the best first: in its place, else the attempt whose checkpoint is the newest."""
+    left = [path for path in _left_of(place) if _usable(path)]
+    left.sort(key=lambda path: (_begins(path), _newest(path)), reverse=True)
+    there = _begins(place) or (place.is_dir() and not any(map(_begins, left)))
+    return [place] * there + left
+
+
+def _begins(path: Path) -> bool:
+    return (path / "recipe.toml").is_file()
+
+
+def _usable(path: Path) -> bool:
+    """Whether a run can go on here; results without a recipe are of one that has lost its folder."""
+    return _begins(path) or not any((path / name).exists() for name in TRAINED)
+
+
+def _newest(path: Path) -> str:
+    return max((step.name for step in path.glob("checkpoints/step-*")), default="")
+
+
+def _left_of(place: Path) -> list[Path]:
+    """Folders in which attempts train this run, or have."""
+    names = os.listdir(place.parent) if place.parent.is_dir() else []
+    fits = ((name, CLAIMED.fullmatch(name)) for name in sorted(names))
+    return [place.parent / name for name, fit in fits if fit and fit["name"] == place.name]
+
+
+def _hidden(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(8)}.claimed")
+
+
+def _flush(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,68 @@
+"""The executor of a study that is trained elsewhere, by the engine that was asked for."""
+
+import glob
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from affectspace.clusters import RayAt, Slurm, Where, connect
+from affectspace.errors import InputError
+from affectspace.studies.pool import Executor
+from affectspace.training.recipe import Recipe
+
+__all__ = ["cluster_pool", "connected", "places"]
+
+
+def connected(on: Where) -> AbstractContextManager[object]:
+    """A connection to the engine, for the length of a block; none is needed for this machine.
+
+    Raises:
+        InputError: it is not there, or cannot be used from here.
+    """
+    match on:
+        case RayAt():
+            return connect(on)
+        case Slurm():
+            raise InputError("--on slurm: studies are not trained by SLURM yet; legal: local, ray, ray://HOST:PORT")
+    return nullcontext()
+
+
+def cluster_pool(
+    folder: Path, recipes: Iterable[Recipe], most: int | None, tell: Callable[[str], None]
+) -> AbstractContextManager[Executor]:
+    """Processes on the Ray cluster that this one is connected to.
+
+    Args:
+        folder: the study's.
+        recipes: all that it trains, in any of their variants.
+        most: processes at once; None for as many as there are CPUs.
+        tell: what happens to nodes, in sentences.
+    """
+    from affectspace.studies.ray_pool import RayPool
+    from affectspace.training.frontends import cache_folder
+
+    return RayPool(folder, places(recipes), cache_folder(), most, tell)
+
+
+def places(recipes: Iterable[Recipe]) -> dict[str, str]:
+    """What a machine must see to train by these recipes: corpora and tables of vectors, each with what it is.
+
+    Example:
+        >>> from affectspace.training.recipe import make_recipe
+        >>> recipe = make_recipe({"name": "x", "data": "/data", "corpora": [{"path": "emodb"}],
+        ...     "labels": {"kind": "classes"}, "protocol": {"kind": "published"}}, "x")
+        >>> places([recipe])
+        {'/data/emodb': 'corpus emodb'}
+    """
+    found: dict[str, str] = {}
+    for recipe in recipes:
+        root = Path(recipe.settled().data)
+        for entry in recipe.corpora:
+            found[str(root / entry.path)] = f"corpus {entry.path}"
+        for view in recipe.per_modality().values():
+            if path := getattr(view.features, "path", None):
+                place = root / str(path)
+                while glob.has_magic(str(place)):
+                    place = place.parent
+                found[str(place)] = "vectors"
+    return found

@@ -1,0 +1,308 @@
+"""The processes that train the runs of a study on a Ray cluster, whose nodes may come and go meanwhile."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from affectspace.clusters import Asked, Node, Sight, Unfit, look, nodes, wanted
+from affectspace.errors import AffectspaceError
+from affectspace.studies.pool import LIVES, Answer, AtWork, Backlog, Held, Job
+from affectspace.studies.ray_seat import Seat
+from affectspace.studies.same_files import refuse_other_files
+
+__all__ = ["RayPool"]
+
+TICK = 1.0  # seconds after which it is asked again which nodes there are
+HINT = 30.0  # seconds without any process after which that is told
+
+
+class RayPool:
+    """One process on each CPU of every node that can do the work; for who is connected to the cluster.
+
+    Nodes are asked what they have and see, once (:func:`affectspace.clusters.look`): one that cannot do the work is
+    left out and told, one that joins is used, and the jobs of one that is lost are done by others.
+
+    Args:
+        folder: the study's, which all nodes must see.
+        needed: other places that they must see, with what each is.
+        cache: the folder of features here.
+        most: processes at once; None for as many as there are CPUs.
+        tell: what happens to nodes, in sentences.
+
+    Attributes:
+        processes: how many there are, or were to begin with.
+        taken_up: jobs whose process ended under them and that another went on with.
+        lost: names of nodes that were lost.
+        unfit: nodes that are left out.
+
+    Raises:
+        InputError: on entering: no node can do the work; why, for each.
+    """
+
+    def __init__(
+        self, folder: Path, needed: Mapping[str, str], cache: Path, most: int | None, tell: Callable[[str], None]
+    ):
+        self.folder, self.cache, self.most, self.tell = folder.resolve(), cache.resolve(), most, tell
+        self.processes = 0
+        self.taken_up: list[Job] = []
+        self.lost: list[str] = []
+        self.unfit: list[Unfit] = []
+        self.beat: Callable[[], None] = lambda: None
+        self._wanted = wanted(self.folder, needed, [self.cache])
+        self._fit: dict[str, Sight] = {}
+        self._asked: dict[str, Asked] = {}
+        self._known: set[str] = set()
+        self._unborn: dict[str, int] = {}  # processes in a row that ended before they were ready, by node
+        self._seats: list[Seat] = []
+        self._listed = self._idle_since = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._asking = self._wanted.__enter__()
+        try:
+            found = nodes()
+            self._known = {node.id for node in found}
+            for each in (seen := look(found, self._asking))[0]:
+                self._welcome(each, told=False)
+            for each in seen[1]:
+                self._leave_out(each)
+        except BaseException:
+            self.__exit__()
+            raise
+        self.processes = self._wanted_seats()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._wanted.__exit__(None, None, None)
+
+    def _end(self) -> None:
+        for seat in self._seats:
+            seat.end()
+        self._seats.clear()
+
+    @property
+    def held(self) -> list[Held]:
+        """What data each process holds; nothing, where it is yet to be started."""
+        held = [seat.held.copy() for seat in self._seats]
+        return held + [Held() for _ in range(self.processes - len(held))]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Nodes that cannot do the work, and why."""
+        return {each.node.name: each.why for each in self.unfit}
+
+    @property
+    def at_work(self) -> list[AtWork]:
+        """What each process does."""
+        now = time.monotonic()
+        return [
+            AtWork(seat.node.name, seat.job.folder if seat.job else None, now - seat.began if seat.job else 0.0)
+            for seat in self._seats
+        ]
+
+    def run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
+        """Do all jobs, as :meth:`affectspace.studies.pool.Pool.run` does.
+
+        A job is given up when it has ended three processes by itself; those that ended with their node do not count.
+
+        Raises:
+            AffectspaceError: the connection to the cluster is lost.
+        """
+        from ray.exceptions import RayError
+
+        try:
+            self._run([_absolute(job) for job in jobs], _in_given_words(jobs, tell))
+        except (ConnectionError, RayError) as error:
+            self._seats.clear()
+            raise AffectspaceError(
+                f"the connection to the Ray cluster is lost ({_first_line(error)}); runs that are finished stay, and "
+                "the same command goes on with the others once its head node is up"
+            ) from error
+        except BaseException:
+            self._end()  # what they still say would be taken for answers of the next call
+            raise
+
+    def _run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
+        import ray
+
+        waiting, left = Backlog(jobs), len(jobs)
+        deaths: dict[Path, int] = {}
+        self._idle_since = time.monotonic()
+        while left:
+            self._fill(left)
+            for seat in self._seats:
+                if seat.ready and seat.job is None:
+                    others = [other.held for other in self._seats if other is not seat]
+                    if job := waiting.next_for(seat.held, others):
+                        seat.give(job, time.monotonic())
+            self._hint()
+            asked = {each.answer: each for each in self._asked.values()}
+            seats = {seat.answer: seat for seat in self._seats if seat.answer is not None}
+            refs = [*asked, *seats]
+            if refs:
+                came, _ = ray.wait(refs, num_returns=1, timeout=TICK)
+            else:
+                came = []
+                time.sleep(TICK)  # no node is left that could do the work, until one joins
+            for ref in came:
+                if ref in asked:
+                    self._heard(asked[ref])
+                elif (done := self._came(seats[ref], waiting, deaths)) is not None:
+                    left -= 1
+                    tell(*done)
+            if time.monotonic() - self._listed >= TICK:
+                self._list(waiting)
+            self.beat()
+
+    # ---- nodes
+
+    def _list(self, waiting: Backlog[Job]) -> None:
+        """See which nodes have joined and which are gone."""
+        self._listed = time.monotonic()
+        found = {node.id: node for node in nodes()}
+        for node in found.values():
+            if node.id not in self._known:
+                self._known.add(node.id)
+                self._asked[node.id] = Asked(node, self._asking)
+        for seat in [seat for seat in self._seats if seat.node.id not in found]:
+            self._lose(seat, waiting)
+        for gone in self._fit.keys() - found.keys():
+            self._gone(gone)
+
+    def _heard(self, asked: Asked) -> None:
+        del self._asked[asked.node.id]
+        match asked.heard():
+            case Sight() as sight:
+                self._welcome(sight)
+            case Unfit() as unfit:
+                self._leave_out(unfit)
+
+    def _welcome(self, sight: Sight, told: bool = True) -> None:
+        self._fit[sight.node.id] = sight
+        if told:
+            self.tell(f"node {sight.node.name} has joined, with {_cpus(sight.node)}")
+        if sight.note:
+            self.tell(sight.note)
+
+    def _leave_out(self, unfit: Unfit) -> None:
+        self.unfit.append(unfit)
+        self.tell(f"node {unfit.node.name} is left out: {unfit.why}")
+
+    def _gone(self, node_id: str) -> None:
+        node = self._fit.pop(node_id).node
+        self.lost.append(node.name)
+        self.tell(f"node {node.name} is lost; what it was doing is done by others")
+
+    def _wanted_seats(self) -> int:
+        cpus = sum(sight.node.cpus for sight in self._fit.values())
+        return cpus if self.most is None else min(self.most, cpus)
+
+    def _fill(self, left: int) -> None:
+        """A process for every CPU, as far as there is something to do for it, on the emptiest nodes first."""
+        for _ in range(min(self._wanted_seats(), left) - len(self._seats)):
+            taken = {key: sum(seat.node.id == key for seat in self._seats) for key in self._fit}
+            free = [key for key, sight in self._fit.items() if taken[key] < sight.node.cpus]
+            best = min(free, key=lambda key: taken[key] / self._fit[key].node.cpus)
+            self._seats.append(Seat(self._fit[best], self.cache))
+        self.processes = max(self._wanted_seats(), 1)
+
+    def _hint(self) -> None:
+        """Tell, once, that nothing can be done for want of a process."""
+        now = time.monotonic()
+        if any(seat.ready for seat in self._seats):
+            self._idle_since = float("inf")
+        elif now - self._idle_since > HINT:
+            self._idle_since = float("inf")
+            why = "its CPUs are busy with other work" if self._fit else "no node that can do the work is left"
+            self.tell(f"waiting for the Ray cluster: {why}")
+
+    # ---- processes
+
+    def _came(self, seat: Seat, waiting: Backlog[Job], deaths: dict[Path, int]) -> tuple[Job, Answer] | None:
+        """What a process has said: nothing to tell, or how its job ended."""
+        import ray
+        from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError, RuntimeEnvSetupError
+
+        try:
+            said: Any = ray.get(seat.answer)
+        except (RayActorError, RuntimeEnvSetupError) as error:
+            if seat not in self._seats:
+                return None
+            lost = isinstance(error, ActorUnavailableError) or seat.node.id not in {node.id for node in nodes()}
+            if lost:
+                self._lose(seat, waiting)
+                return None
+            return self._died(seat, error, waiting, deaths)
+        except RayTaskError as error:
+            said = {"error": _first_line(error.cause or error), "code": 1, "trace": str(error)}
+        if not seat.ready:
+            if "error" in said:
+                return self._died(seat, RuntimeError(said["error"]), waiting, deaths)
+            seat.ready, seat.answer = True, None
+            self._unborn[seat.node.id] = 0
+            return None
+        job, seat.job, seat.answer = seat.job, None, None
+        assert job is not None, "a process answers only what it was asked"
+        files = said.pop("files", None)
+        if files is not None and (fault := refuse_other_files(self.folder, job.folder, files, seat.node.name)):
+            said = {"error": fault, "code": 1}
+        return job, Answer(**said, new_items=seat.opens)
+
+    def _lose(self, seat: Seat, waiting: Backlog[Job]) -> None:
+        """A process that is gone with its node, or out of reach, as far as can be told: it does not count."""
+        self._seats.remove(seat)
+        seat.end()
+        if seat.job is not None:
+            waiting.again(seat.job)
+            self.taken_up.append(seat.job)
+
+    def _died(
+        self, seat: Seat, error: Exception, waiting: Backlog[Job], deaths: dict[Path, int]
+    ) -> tuple[Job, Answer] | None:
+        self._seats.remove(seat)
+        seat.end()
+        job = seat.job
+        if job is None:
+            key = seat.node.id
+            self._unborn[key] = self._unborn.get(key, 0) + 1
+            if self._unborn[key] >= LIVES and key in self._fit:
+                del self._fit[key]
+                why = f"processes that train runs cannot start there: {_first_line(error)}"
+                self._leave_out(Unfit(seat.node, why))
+            if not self._fit:
+                raise AffectspaceError("; ".join(f"node {each.node.name}: {each.why}" for each in self.unfit))
+            return None
+        deaths[job.folder] = deaths.get(job.folder, 0) + 1
+        if deaths[job.folder] < LIVES:
+            waiting.again(job)
+            self.taken_up.append(job)
+            return None
+        why = f"its process was ended {LIVES} times, the last on node {seat.node.name}: {_cause(error)}"
+        return job, Answer(error=why, code=1)
+
+
+def _absolute(job: Job) -> Job:
+    """The same on any machine, whatever folder is the current one there."""
+    return Job(job.folder.absolute(), job.recipe.settled(), job.scratch, job.only_open)
+
+
+def _in_given_words(jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> Callable[[Job, Answer], None]:
+    given = {job.folder.absolute(): job for job in jobs}
+    return lambda job, answer: tell(given[job.folder], answer)
+
+
+def _cpus(node: Node) -> str:
+    return "1 CPU" if node.cpus == 1 else f"{node.cpus:,} CPUs"
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__).rstrip(".")
+
+
+def _cause(error: Exception) -> str:
+    """Why Ray thinks that a process has ended."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = next((line for line in lines if "Worker exit detail:" in line), "")
+    told = told.partition("Worker exit detail:")[2].partition("Some common causes")[0].strip().rstrip(".")
+    return (told or _first_line(error)) + "; is there enough memory? --processes with a smaller number needs less"

@@ -1,0 +1,78 @@
+"""A process of a Ray cluster that trains one run of a study after another."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from affectspace.clusters import Sight
+from affectspace.studies.pool import Held, Job
+
+__all__ = ["Seat", "Trainer"]
+
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # as for the processes of one machine
+
+
+class Trainer:
+    """What runs in it; it keeps the data that it has opened."""
+
+    def __init__(self) -> None:
+        from affectspace.training.cache import DataCache
+
+        self.cache = DataCache()
+
+    def ready(self) -> dict[str, Any]:
+        """Its process id, once it can work."""
+        return {"process": os.getpid()}
+
+    def perform(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Do a job; see :func:`affectspace.studies.claimed.perform_claimed`."""
+        from affectspace.studies.claimed import perform_claimed
+
+        return perform_claimed(job, self.cache)
+
+
+class Seat:
+    """One CPU of a node, and what is done there.
+
+    Args:
+        sight: of the node.
+        cache: the folder of features here, used there where it is seen.
+
+    Attributes:
+        answer: Ray's reference to what it says next: that it is ready, or how its job ended; None while it is idle.
+        job: that it does.
+        began: when it was given that, by this machine's clock that never goes back.
+    """
+
+    def __init__(self, sight: Sight, cache: Path):
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        self.node = sight.node
+        only: Any = NodeAffinitySchedulingStrategy(sight.node.id, soft=False)
+        kept = {"AFFECTSPACE_CACHE": str(cache)} if str(cache) in sight.seen else {}
+        self._trainer: Any = ray.remote(Trainer).options(
+            num_cpus=1, max_restarts=0, max_task_retries=0, scheduling_strategy=only,
+            runtime_env={"env_vars": {**ENVIRONMENT, **kept}},
+        ).remote()  # fmt: skip
+        self.ready = False
+        self.job: Job | None = None
+        self.began = 0.0
+        self.held = Held()
+        self.opens = False  # items that it did not hold
+        self.answer: Any = self._trainer.ready.remote()
+
+    def give(self, job: Job, now: float) -> None:
+        """Let it do a job."""
+        self.job, self.began = job, now
+        self.opens, _ = self.held.take(job)
+        self.answer = self._trainer.perform.remote(job.asked)
+
+    def end(self) -> None:
+        """End its process, whatever it is doing: a run may be cut off at any moment."""
+        import ray
+        from ray.exceptions import RayError
+
+        with suppress(ConnectionError, RayError):  # the cluster is gone, and its processes with it
+            ray.kill(self._trainer)

@@ -1,0 +1,326 @@
+"""Runs that several want: one has them, the others lose nothing but time, and nothing half-done lies in a place."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from affectspace.files import sha256
+from affectspace.studies import claimed
+from affectspace.studies.claims import claim, claimed_folders, digests, give_back
+from affectspace.studies.same_files import refuse_other_files
+from affectspace.studies.status import finished
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "runs/CE/there/seed-0"
+
+
+def begin(folder: Path, step: int = 0) -> None:
+    (folder / "recipe.toml").write_text("recipe")
+    (folder / ".lock").touch()
+    if step:
+        (folder / f"checkpoints/step-{step:08d}").mkdir(parents=True)
+
+
+def end(folder: Path) -> None:
+    begin(folder)
+    (folder / "model").mkdir(exist_ok=True)
+    (folder / "model/weights").write_bytes(b"weights")
+    (folder / "metrics.json").write_text("{}")
+
+
+def names(place: Path) -> list[str]:
+    return sorted(path.name for path in place.parent.iterdir())
+
+
+def test_a_run_is_trained_beside_its_place_and_then_put_there(place):
+    mine = claim(place)
+    assert mine is not None
+    assert (mine.work.parent, place.exists()) == (place.parent, False)
+    assert list(claimed_folders(place.parents[3])) == [(place, mine.work)]
+    end(mine.work)
+    assert mine.put_in_place()
+    assert names(place) == ["seed-0"]
+    assert finished(place)
+    assert claim(place) is None, "what is finished is nobody's to train"
+
+
+def test_the_folder_of_a_lost_attempt_is_taken_with_its_checkpoints(place):
+    lost = claim(place)
+    assert lost is not None
+    begin(lost.work, step=7)
+    mine = claim(place)
+    assert mine is not None
+    assert [path.name for path in (mine.work / "checkpoints").iterdir()] == ["step-00000007"]
+    assert not lost.work.exists()
+    assert not (mine.work / ".lock").exists(), "who holds that is taken for dead"
+
+
+def test_a_run_that_was_begun_in_its_place_is_taken_from_there(place):
+    place.mkdir(parents=True)
+    begin(place, step=3)
+    mine = claim(place)
+    assert mine is not None
+    assert (mine.work / "checkpoints/step-00000003").is_dir()
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("moment", ["while the other trains", "after the other has ended"])
+def test_who_was_thought_lost_can_neither_damage_nor_replace_anything(place, moment):
+    zombie = claim(place)
+    assert zombie is not None
+    begin(zombie.work, step=1)
+    mine = claim(place)
+    assert mine is not None
+
+    def it_works_on():
+        zombie.work.mkdir(exist_ok=True)  # as a writer does that makes missing folders
+        end(zombie.work)
+        (zombie.work / "metrics.json").write_text("wrong")
+        return zombie.put_in_place()
+
+    if moment == "while the other trains":
+        assert not it_works_on()
+        assert not place.exists(), "nothing half-done passes for done"
+    end(mine.work)
+    assert mine.put_in_place()
+    if moment != "while the other trains":
+        assert not it_works_on()
+    assert (place / "metrics.json").read_text() == "{}"
+    give_back(place.parents[3])
+    assert names(place) == ["seed-0"]
+
+
+def test_what_is_finished_second_is_dropped(place):
+    slow, fast = claim(place), None
+    assert slow is not None
+    aside = slow.work.rename(place.with_name("aside"))  # it is not seen by the other, as storage may list late
+    fast = claim(place)
+    assert fast is not None
+    end(fast.work)
+    assert fast.put_in_place()
+    end(aside)
+    (aside / "metrics.json").write_text("second")
+    aside.rename(slow.work)
+    assert not slow.put_in_place()
+    assert (place / "metrics.json").read_text() == "{}"
+    assert names(place) == ["seed-0"]
+
+
+def test_of_many_who_claim_at_once_each_has_it_alone(place):
+    """Sixteen take it from one another; only who has it last can end it, and what lies in its place is whole."""
+    barrier, done = Barrier(16), []
+
+    def attempt(number):
+        barrier.wait()
+        mine = claim(place)
+        if mine is None:
+            return
+        try:
+            mine.work.mkdir(exist_ok=True)
+            for name in ("recipe.toml", "a", "b", "metrics.json"):
+                (mine.work / name).write_text(str(number))
+        except OSError:
+            pass  # the path is gone
+        if mine.put_in_place():
+            done.append(number)
+
+    threads = [Thread(target=attempt, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 1
+    assert sorted(path.name for path in place.iterdir() if not path.name.startswith(".")) == [
+        "a", "b", "metrics.json", "recipe.toml",
+    ]  # fmt: skip
+    give_back(place.parents[3])
+    assert names(place) == ["seed-0"]
+
+
+ATTEMPT = """
+import os, sys
+from pathlib import Path
+from affectspace.studies import claims
+place, step = Path(sys.argv[1]), int(sys.argv[2])
+count = 0
+def dying(name):
+    real = getattr(os, name)
+    def call(*args, **more):
+        global count
+        count += 1
+        if count == step:
+            os._exit(9)
+        return real(*args, **more)
+    setattr(os, name, call)
+for name in ("rename", "mkdir", "open", "unlink", "stat", "rmdir", "fsync", "listdir"):
+    dying(name)
+mine = claims.claim(place)
+if mine:
+    (mine.work / "recipe.toml").write_text("recipe")
+    (mine.work / "result").write_text("result")
+    (mine.work / "metrics.json").write_text("{}")
+    mine.put_in_place()
+os._exit(0)
+"""
+
+
+def test_an_attempt_may_be_killed_at_any_moment(place):
+    """At every call to the system in turn, until it gets through; then all is there, once, and nothing else."""
+    program = "\n".join([
+        "import os, sys", "from pathlib import Path", "from affectspace.studies import claims",
+        "first = int(sys.argv[2])",
+        f"code = {ATTEMPT!r}",
+        "for step in range(first, 200):",
+        "    child = os.fork()",
+        "    if child == 0:",
+        "        sys.argv[2] = str(step)",
+        "        exec(code, {'__name__': 'attempt'})",
+        "    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])",
+        "    assert ended in (0, 9), ended",
+        "    place = Path(sys.argv[1])",
+        "    if place.exists():",
+        "        assert sorted(os.listdir(place)) == ['metrics.json', 'recipe.toml', 'result'], os.listdir(place)",
+        "    if ended == 0:",
+        "        break",
+        "print(step)",
+    ])  # fmt: skip
+    told = subprocess.run([sys.executable, "-c", program, str(place), "1"], capture_output=True, text=True, check=True)
+    assert int(told.stdout) > 8
+    assert finished(place)
+    give_back(place.parents[3])
+    assert names(place) == ["seed-0"]
+
+
+# ---- what a call finds
+
+
+def test_what_lost_attempts_left_is_put_back_and_what_is_there_twice_removed(place):
+    other = place.with_name("seed-1")
+    for each, step in ((place, 2), (place, 9), (other, 1)):
+        left = each.with_name(f".{each.name}.{step:016x}.claimed")
+        left.mkdir(parents=True)
+        begin(left, step)
+    junk = other.with_name(f".seed-2.{5:016x}.claimed")
+    junk.mkdir()
+    shutil.copytree(other.with_name(f".seed-1.{1:016x}.claimed"), other)
+    give_back(place.parents[3])
+    assert names(place) == ["seed-0", "seed-1"]
+    assert (place / "checkpoints/step-00000009").is_dir(), "the newest"
+
+
+def test_a_place_with_nothing_but_a_lock_is_no_run(place):
+    place.mkdir(parents=True)
+    (place / ".lock").touch()
+    left = place.with_name(f".seed-0.{1:016x}.claimed")
+    left.mkdir()
+    begin(left, 4)
+    give_back(place.parents[3])
+    assert (place / "checkpoints/step-00000004").is_dir()
+
+
+# ---- what is answered
+
+
+def asked(place: Path, **more):
+    return {"folder": str(place), "recipe": {}, **more}
+
+
+def test_the_answer_tells_the_place_and_the_hashes_of_what_lies_there(place, monkeypatch):
+    def train(job, cache):
+        end(Path(job["folder"]))
+        (Path(job["folder"]) / "checkpoints").mkdir()
+        (Path(job["folder"]) / "checkpoints/big").touch()
+        return {"seconds": 1.0, "data_seconds": 0.0}
+
+    monkeypatch.setattr(claimed, "perform", train)
+    answer = claimed.perform_claimed(asked(place), None)
+    assert answer["files"] == {name: sha256(place / name) for name in ("metrics.json", "model/weights", "recipe.toml")}
+    assert refuse_other_files(place.parents[3], place, answer["files"], "ant") == ""
+    again = claimed.perform_claimed(asked(place), None)
+    assert again == {"seconds": 0.0, "files": answer["files"]}
+
+
+def test_a_fault_is_told_of_the_place_and_leaves_the_run_there(place, monkeypatch):
+    def fail(job, cache):
+        begin(Path(job["folder"]), 1)
+        return {"error": f"{job['folder']}/x is broken", "code": 2, "trace": f"in {job['folder']}"}
+
+    monkeypatch.setattr(claimed, "perform", fail)
+    answer = claimed.perform_claimed(asked(place), None)
+    assert answer == {"error": f"{place}/x is broken", "code": 2, "trace": f"in {place}"}
+    assert (place / "checkpoints/step-00000001").is_dir()
+    assert names(place) == ["seed-0"]
+
+
+def test_who_has_lost_the_run_says_so(place, monkeypatch):
+    def lose(job, cache):
+        end(Path(job["folder"]))
+        assert claim(place) is not None
+        return {"seconds": 1.0}
+
+    monkeypatch.setattr(claimed, "perform", lose)
+    answer = claimed.perform_claimed(asked(place), None)
+    assert answer == {"error": f"another process has taken up the run in {place}", "code": 1}
+
+
+def test_storage_that_refuses_is_told(tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    answer = claimed.perform_claimed(asked(tmp_path / "runs/CE/seed-0"), None)
+    assert answer["code"] == 1
+    assert answer["error"].startswith(f"{tmp_path}/runs")
+
+
+def test_measurements_are_not_claimed(place, monkeypatch):
+    monkeypatch.setattr(claimed, "perform", lambda job, cache: {"at": job["folder"]})
+    assert claimed.perform_claimed(asked(place, scratch=True), None) == {"at": str(place)}
+    assert claimed.perform_claimed(asked(place, only_open=True), None) == {"at": str(place)}
+
+
+# ---- what the study's own process sees
+
+
+@pytest.mark.parametrize("wrong", ["metrics.json", "model/weights"])
+def test_files_that_are_not_those_that_were_written_do_not_pass_for_done(place, monkeypatch, wrong):
+    monkeypatch.setattr("affectspace.studies.same_files.PATIENCE", 0.0)
+    place.mkdir(parents=True)
+    end(place)
+    told = digests(place)
+    (place / wrong).write_text("other")
+    folder = place.parents[3]
+    fault = refuse_other_files(folder, place, told, "ant")
+    aside = folder / "replaced/1/runs/CE/there/seed-0"
+    assert fault == (
+        f"node ant has finished the run, and {wrong} in {place} is not what it has written: is that the same storage "
+        f"for both, and is it whole? What lay here is in {aside}; the same command trains it anew"
+    )
+    assert not place.exists()
+    assert (aside / wrong).read_text() == "other"
+
+
+def test_a_run_that_is_not_seen_here_is_told(place, monkeypatch):
+    monkeypatch.setattr("affectspace.studies.same_files.PATIENCE", 0.0)
+    fault = refuse_other_files(place.parents[3], place, {"metrics.json": "0"}, "ant")
+    assert "Nothing lies there; the same command trains it anew" in fault
+
+
+def test_storage_that_lists_late_is_waited_for(place, monkeypatch):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            place.mkdir(parents=True)
+            end(place)
+
+    end_of = place.parents[3] / "elsewhere"
+    end_of.mkdir()
+    end(end_of)
+    monkeypatch.setattr("affectspace.studies.same_files.time.sleep", sleep)
+    assert refuse_other_files(place.parents[3], place, digests(end_of), "ant") == ""
+    assert len(slept) == 3
