@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -12,13 +11,12 @@ from torch import Tensor
 from torch import distributed as dist
 
 from affectspace.errors import AffectspaceError, DivergedError, InputError, LeakError, MediaError
+from affectspace.training.meeting import meet
 from affectspace.training.started import started
 
 __all__ = ["ALONE", "Processes", "joined", "processes"]
 
 KINDS = {kind.__name__: kind for kind in (AffectspaceError, DivergedError, InputError, LeakError, MediaError)}
-# Who makes features for all may need days; one that is gone is noticed at once, by its closed connection.
-PATIENCE = timedelta(days=30)
 
 
 class Processes:
@@ -193,21 +191,22 @@ def _seen_from(rank: int, count: int) -> Processes:
 def joined() -> Iterator[Processes]:
     """The processes that torchrun or srun has started together with this one, which talk until the block ends.
 
-    They exchange by gloo what lies in memory, and by NCCL what lies on GPUs.
+    Raises:
+        AffectspaceError: another process has ended while this one was to exchange something with it.
     """
     own = started()
     if own is None or dist.is_initialized():
         yield processes()
         return
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(
-        backend,
-        init_method="env://" if dist.is_torchelastic_launched() else f"tcp://{own.address}",
-        rank=own.rank,
-        world_size=own.count,
-        timeout=PATIENCE,
-    )
+    meet(own)
     try:
         yield processes()
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise AffectspaceError(
+            f"process {own.rank} of {own.count} ends, since another has ended, which tells why; the same command under "
+            "torchrun, or --resume with the run's folder, goes on from the last checkpoint"
+        ) from error
     finally:
         dist.destroy_process_group()
