@@ -97,7 +97,7 @@ def _executor(
         return Pool(processes or PROCESSES)
     study = recipes.study
     trained = (recipes.variants(entry.name, split.name) for entry in study.trained for split in study.splits)
-    return cluster_pool(folder, chain.from_iterable(trained), processes, tell)
+    return cluster_pool(on, folder, chain.from_iterable(trained), processes, tell)
 
 
 def _as_begun(study: Study, folder: Path) -> Study:

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from affectspace.clusters import RayAt, Slurm, Where, connect
-from affectspace.errors import InputError
 from affectspace.studies.pool import Executor
+from affectspace.studies.slurm_pool import AT_ONCE, SlurmPool, refuse_no_slurm
 from affectspace.training.recipe import Recipe
 
 __all__ = ["cluster_pool", "connected", "places"]
@@ -23,21 +23,24 @@ def connected(on: Where) -> AbstractContextManager[object]:
         case RayAt():
             return connect(on)
         case Slurm():
-            raise InputError("--on slurm: studies are not trained by SLURM yet; legal: local, ray, ray://HOST:PORT")
+            refuse_no_slurm()
     return nullcontext()
 
 
 def cluster_pool(
-    folder: Path, recipes: Iterable[Recipe], most: int | None, tell: Callable[[str], None]
+    on: Where, folder: Path, recipes: Iterable[Recipe], most: int | None, tell: Callable[[str], None]
 ) -> AbstractContextManager[Executor]:
-    """Processes on the Ray cluster that this one is connected to.
+    """Processes on the Ray cluster that this one is connected to, or by SLURM.
 
     Args:
+        on: which of them.
         folder: the study's.
         recipes: all that it trains, in any of their variants.
-        most: processes at once; None for as many as there are CPUs.
+        most: processes at once; None for as many as there are CPUs, by SLURM for 16.
         tell: what happens to nodes, in sentences.
     """
+    if isinstance(on, Slurm):
+        return SlurmPool(most or AT_ONCE, folder)
     from affectspace.studies.ray_pool import RayPool
     from affectspace.training.frontends import cache_folder
 
