@@ -40,7 +40,7 @@ def study(
     Parameters
     ----------
     path
-        A study file; see docs/studies.md.
+        A study file; see docs/studies.md. With --status, the folder of a study will do.
     out
         The study's folder [default: studies/NAME].
     processes
@@ -50,9 +50,18 @@ def study(
         ray://HOST:PORT; see docs/clusters.md.
     replace
         Train runs anew whose recipes have changed; what is there is moved to FOLDER/replaced.
+    status
+        Train nothing, and tell how far the study is, who does what, and what it has cost; also while another
+        process is at work on it.
     as_json
-        Print the results as JSON, for machines.
+        Print the results, or the status, as JSON, for machines.
     """
+    if status:
+        from affectspace.cli.study_status import print_status
+
+        print_status(path, out, as_json)
+        return
+
     from affectspace.clusters import Local, where
     from affectspace.studies.execute import run_study
     from affectspace.studies.outcome import FullDisk

@@ -14,6 +14,9 @@ CLIENT = re.compile(r"ray://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+):(?P<port>
 class Local:
     """This machine."""
 
+    def __str__(self) -> str:
+        return "this machine"
+
 
 @dataclass(frozen=True)
 class RayAt:
@@ -26,10 +29,16 @@ class RayAt:
 
     address: str = "auto"
 
+    def __str__(self) -> str:
+        return "a Ray cluster" if self.address == "auto" else f"the Ray cluster at {self.address}"
+
 
 @dataclass(frozen=True)
 class Slurm:
     """The SLURM cluster that this machine submits to."""
+
+    def __str__(self) -> str:
+        return "SLURM"
 
 
 Where = Local | RayAt | Slurm

@@ -12,6 +12,7 @@ from rich.console import Console
 from affectspace.clusters import Local, Where
 from affectspace.errors import InputError
 from affectspace.files import held, write_text
+from affectspace.studies.board import Board
 from affectspace.studies.claims import give_back
 from affectspace.studies.data import Question, StudyData, open_data
 from affectspace.studies.forecast import Forecast
@@ -87,7 +88,7 @@ def run_study(
         data = open_data(recipes, quiet=quiet)
         busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
         with held(folder, busy), _executor(on, processes, folder, recipes, console.print) as pool:
-            return _Call(recipes, data, folder, pool, replace, clock, console).run()
+            return _Call(recipes, data, folder, pool, replace, clock, console, str(on)).run()
 
 
 def _executor(
@@ -134,10 +135,13 @@ class _Call:
         replace: bool,
         clock: Clock,
         console: Console,
+        on: str,
     ):
         self.recipes, self.data, self.folder, self.pool, self.replace = recipes, data, folder, pool, replace
         self.clock, self.console = clock, console
         clock.processes = pool.processes
+        self.board = Board(folder, on, pool)
+        pool.beat = self.board.beat
         self.forecast = Forecast(folder, pool, clock, console)
         self.outcome = Outcome(recipes.study, folder)
         self.selection = Selection(recipes, data, folder)
@@ -154,14 +158,18 @@ class _Call:
         self.numbers.write(self.folder / "grid" / "points.json")
         try:
             if self._left(everything):
+                self.board.plan(everything, None)
                 self._tell(everything, at_most)
+            self.board.plan(everything, self.forecast.left)
             done = len(everything) - len(self._to_do(everything))
             with Bar(self.console, done, len(everything)) as bar:
                 self._stages(bar)
-        except BaseException:
+        except BaseException as error:
+            self.board.end(error)
             with suppress(OSError):  # what happened is to be told, and not that the disk is full for this as well
                 self.clock.write(everything)
             raise
+        self.board.end()
         self.clock.write(everything)
         self.outcome.diverged = [r.folder for r in everything if self._settled(r) and not self._finished(r)]
         self.outcome.finished = sum(map(self._settled, everything))
@@ -280,7 +288,10 @@ class _Call:
                 self.forecast.saw(run, answer.seconds)
             elif not self._settled(run):
                 self.outcome.failures.append(Failure(run.folder, answer.error, answer.code, answer.trace))
+                self.board.failed(self.outcome.failures[-1])
             self.forecast.again(list(waiting.values()), self.outcome.ran, bar)
+            self.board.expect(self.forecast.left)
+            self.board.beat()
             bar.advance()
 
         if waiting:

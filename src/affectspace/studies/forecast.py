@@ -22,6 +22,9 @@ class Forecast:
         pool: that trains them.
         clock: of this call.
         console: on which it is told.
+
+    Attributes:
+        left: seconds that the rest takes, as it was thought last.
     """
 
     def __init__(self, folder: Path, pool: Executor, clock: Clock, console: Console):
@@ -29,6 +32,7 @@ class Forecast:
         self._costs = Costs({})
         self._later: list[list[Planned]] = []  # stages after the one that is at work, as far as they are known
         self._told = False  # how long it will take
+        self.left: float | None = None  # seconds, as it was thought last
 
     def begin(
         self,
@@ -64,7 +68,7 @@ class Forecast:
                 self._costs = Costs(known, *opened(self.pool, [run for run in left if run.stage == left[0].stage]))
         by_stage = [[run for run in left if run.stage == stage] for stage in ("grid", "own", "final")]
         seconds = self._costs.wall(by_stage, self.pool.held)
-        self._later, self._told = by_stage, seconds is not None
+        self._later, self._told, self.left = by_stage, seconds is not None, seconds
         whole = None if seconds is None else self.clock.seconds + seconds
         self.clock.predict(seconds, len(everything), going_on)
         at_most = at_most and self._costs.bounds(left)
@@ -102,6 +106,7 @@ class Forecast:
         seconds = self._costs.wall(left, self.pool.held, guess=True)
         if seconds is None:
             return
+        self.left = seconds
         bar.expect(self.clock.seconds, seconds)
         if not self._told and any(left):
             self.console.print(f"judging by the first, about {duration(seconds)} are left")

@@ -48,15 +48,7 @@ def cluster_pool(
 
 
 def places(recipes: Iterable[Recipe]) -> dict[str, str]:
-    """What a machine must see to train by these recipes: corpora and tables of vectors, each with what it is.
-
-    Example:
-        >>> from affectspace.training.recipe import make_recipe
-        >>> recipe = make_recipe({"name": "x", "data": "/data", "corpora": [{"path": "emodb"}],
-        ...     "labels": {"kind": "classes"}, "protocol": {"kind": "published"}}, "x")
-        >>> places([recipe])
-        {'/data/emodb': 'corpus emodb'}
-    """
+    """What a machine must see to train by these recipes: corpora and tables of vectors, each with what it is."""
     found: dict[str, str] = {}
     for recipe in recipes:
         root = Path(recipe.settled().data)
