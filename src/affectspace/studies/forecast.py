@@ -58,12 +58,13 @@ class Forecast:
         """
         known = finished_costs(self.folder, done)
         self._costs = Costs(known)
-        probed, longest = worth_it(left, known, self.pool.processes)
+        lasting = self.pool.keeps_data  # else what is measured, or opened, helps nothing that comes after
+        probed, longest = worth_it(left, known, self.pool.processes) if lasting else ([], 0)
         if probed:
             with self.console.status(f"measuring {counted(len(probed), 'kind')} of runs ..."):
                 measured = measure(self.pool, probed, self.folder / ".probe", longest)
             self._costs = Costs({**known, **measured.runs}, measured.items, measured.split)
-        elif known:
+        elif known and lasting:
             with self.console.status("opening the data in all processes ..."):
                 self._costs = Costs(known, *opened(self.pool, [run for run in left if run.stage == left[0].stage]))
         by_stage = [[run for run in left if run.stage == stage] for stage in ("grid", "own", "final")]

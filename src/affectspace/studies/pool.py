@@ -104,11 +104,13 @@ class Executor(Protocol):
 
     Attributes:
         processes: how many there are.
+        keeps_data: whether a process lives on from one call to the next, and keeps the data that it has opened.
         taken_up: jobs whose process ended under them and that another went on with.
         beat: called every couple of seconds while it works.
     """
 
     processes: int
+    keeps_data: bool
     taken_up: list[Job]
     beat: Callable[[], None]
 
@@ -150,6 +152,7 @@ class Pool:
         beat: called every couple of seconds while it works.
     """
 
+    keeps_data = True
     lost: Sequence[str] = ()
     left_out: Mapping[str, str] = MappingProxyType({})
 

@@ -40,6 +40,8 @@ class RayPool:
         InputError: on entering: no node can do the work; why, for each.
     """
 
+    keeps_data = True
+
     def __init__(
         self, folder: Path, needed: Mapping[str, str], cache: Path, most: int | None, tell: Callable[[str], None]
     ):

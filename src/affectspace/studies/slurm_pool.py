@@ -46,6 +46,7 @@ class SlurmPool:
         beat: called every now and then while it works.
     """
 
+    keeps_data = False  # to measure a run would take a turn in the queue, and help no other
     lost: Sequence[str] = ()  # SLURM puts what a lost node was doing into its queue again by itself
     left_out: Mapping[str, str] = MappingProxyType({})
 
