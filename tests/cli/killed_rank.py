@@ -11,18 +11,21 @@ from typing import Any
 from affectspace.cli.app import main
 from affectspace.training.data import Data
 
-rank, batch = (int(number) for number in sys.argv[1:3])
-draw, drawn = Data.shared_batch, []
+
+def kill_before(rank: str, batch: int) -> None:
+    draw, drawn = Data.shared_batch, []
+
+    def kills(self: Data, *given: Any) -> Any:
+        drawn.append(None)
+        first_life = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+        if first_life and os.environ["RANK"] == rank and len(drawn) == batch:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return draw(self, *given)
+
+    Data.shared_batch = kills
 
 
-def kills(self: Data, *given: Any) -> Any:
-    drawn.append(None)
-    first_life = os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0"
-    if first_life and os.environ.get("RANK") == str(rank) and len(drawn) == batch:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return draw(self, *given)
-
-
-Data.shared_batch = kills
-sys.argv[1:] = sys.argv[3:]
-main()
+if __name__ == "__main__":
+    kill_before(sys.argv[1], int(sys.argv[2]))
+    sys.argv[1:] = sys.argv[3:]
+    main()
