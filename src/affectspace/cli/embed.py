@@ -115,14 +115,17 @@ def _in_shards(run: Path, sources: tuple[str, ...], out: str, on: str, cpus: flo
 
     refuse_study(run)
     given = {"command": quoted(*words), "quiet": as_json}
-    if isinstance(at, Local):
-        made = embed_in_shards(run, sources, out, here, **given)
-    else:
-        from affectspace.space.bulk_ray import OnRay
+    try:
+        if isinstance(at, Local):
+            made = embed_in_shards(run, sources, out, here, **given)
+        else:
+            from affectspace.space.bulk_ray import OnRay
 
-        engine = OnRay(cpus, gpus)
-        with connect(at):
-            made = embed_in_shards(run, sources, out, engine, device=engine.device, **given)
+            engine = OnRay(cpus, gpus)
+            with connect(at):
+                made = embed_in_shards(run, sources, out, engine, device=engine.device, **given)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on") from None
     bad = made.quarantine.to_dict("records")
     if as_json:
         left = {"quarantine": bad, "columns_left_out": made.omitted, "notes": list(made.notes)}

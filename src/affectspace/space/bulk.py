@@ -22,7 +22,7 @@ from affectspace.places import Place
 from affectspace.space.bulk_plan import Plan, agree, make_plan, parquet_bytes
 from affectspace.space.bulk_shard import Job, embed_shard
 from affectspace.space.read_media import first_of
-from affectspace.space.sharded import FORMAT, MANIFEST, QUARANTINE, note_name, shard_name
+from affectspace.space.sharded import FORMAT, MANIFEST, QUARANTINE, note_name, shard_name, tries_name
 from affectspace.training.hub_model import named_on_hub
 from affectspace.training.model import load_model
 
@@ -101,7 +101,7 @@ def embed_in_shards(
     plan = make_plan(load_model(run), run, sources, command)
     busy = f"another process is writing to {out}; wait for it, or choose another --out"
     with nullcontext() if folder is None else held(folder, busy):
-        if not agree(plan, place):
+        if not (begun := agree(plan, place)):
             plan.write(place)
         if folder is not None:
             sweep(folder)
@@ -110,6 +110,8 @@ def embed_in_shards(
         left = [shard for shard in range(plan.shards) if shard not in notes]
         if left:
             place.remove(MANIFEST)  # of a folder that was whole and has lost something since
+        for shard in left if begun else ():
+            place.remove(tries_name(shard))  # somebody has looked at what went wrong
         at = place.url if folder is None else str(folder.resolve())
         job = Job(at, plan.id, _absolute(plan.run), plan.model, plan.roots, plan.classes, plan.about, device)
         if left:

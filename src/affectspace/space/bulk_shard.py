@@ -26,13 +26,14 @@ from affectspace.files import json_text, packed
 from affectspace.places import Place, is_url
 from affectspace.space.bulk_plan import ITEMS, SOURCE, model_sha256
 from affectspace.space.embed import answered, by_length
-from affectspace.space.sharded import PLAN, note_name, shard_name
+from affectspace.space.sharded import PLAN, note_name, shard_name, tries_name
 from affectspace.space.space_file import write_table
 from affectspace.training.model import Model, load_model
 
 __all__ = ["Job", "embed_shard"]
 
 BLOCK = 512  # items whose features are held at a time
+TRIES = 5  # workers that may end at one shard
 FETCHED = 32  # files of a store that are fetched side by side
 
 
@@ -103,6 +104,7 @@ class _Embedder:
             return json.loads(self.out.read(note_name(shard)))
         except FileNotFoundError:
             pass
+        self._count(shard)
         began, worked = time.perf_counter(), time.process_time()
         with self.out.open(ITEMS) as file:
             rows = pq.ParquetFile(file).read_row_group(shard)
@@ -120,6 +122,23 @@ class _Embedder:
         note |= {"node": self.node, **spent, **_memory()}
         self._write(note_name(shard), json_text(note).encode())
         return note
+
+    def _count(self, shard: int) -> None:
+        """Stop where a shard has ended so many workers that it will end the next: a decoder can crash, memory run out.
+
+        Ray gives what a lost worker was at to another one, for ever.
+        """
+        try:
+            begun = int(self.out.read(tries_name(shard)))
+        except (FileNotFoundError, ValueError):
+            begun = 0
+        if begun >= TRIES:
+            raise AffectspaceError(
+                f"{TRIES} workers, one after another, have ended while they embedded shard {shard}, the items "
+                f"{self._named(shard)}: nodes are lost that often, or have too little memory, or one of these files "
+                "ends whoever reads it; the same command tries again"
+            )
+        self._write(tries_name(shard), str(begun + 1).encode())
 
     def _embedded(self, rows: pa.Table) -> tuple[pa.Table, np.ndarray, list[list[str]]]:
         """The columns of those items that can be read, their vectors, and why the others cannot."""
@@ -160,6 +179,11 @@ class _Embedder:
                 given = [Source(each["path"], each["start"], each["end"], each["box"]) for each in part]
                 frontend: Any = _Fetched(self.frontend, names) if names else self.frontend
                 yield from extract_all(frontend, given, workers=1)
+
+    def _named(self, shard: int) -> str:
+        with self.out.open(ITEMS) as file:
+            ids = pq.ParquetFile(file).read_row_group(shard, columns=["id"]).column("id").to_pylist()
+        return f"{ids[0]} to {ids[-1]}"
 
     def _write(self, name: str, content: bytes) -> None:
         try:
@@ -259,7 +283,10 @@ def _loaded(job: Job, sent: str | None, node: str) -> Model:
 
 
 def _memory() -> dict[str, int]:
-    with open("/proc/self/statm") as file:
-        pages = int(file.read().split()[1])
+    try:
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[1])
+    except OSError:  # where there is no /proc, getrusage has another unit, too
+        return {}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"rss": pages * os.sysconf("SC_PAGE_SIZE"), "peak_rss": peak}

@@ -11,7 +11,17 @@ from affectspace.errors import InputError
 from affectspace.places import Place
 from affectspace.space.space_file import read_files
 
-__all__ = ["MANIFEST", "PLAN", "QUARANTINE", "holds_shards", "note_name", "read_folder", "shard_name", "whole_shards"]
+__all__ = [
+    "MANIFEST",
+    "PLAN",
+    "QUARANTINE",
+    "holds_shards",
+    "note_name",
+    "read_folder",
+    "shard_name",
+    "tries_name",
+    "whole_shards",
+]
 
 FORMAT = 1
 MANIFEST, QUARANTINE = "manifest.json", "quarantine.parquet"
@@ -31,6 +41,11 @@ def shard_name(index: int) -> str:
 def note_name(index: int) -> str:
     """The file that says what a shard holds, written once its own is there."""
     return f"plan/part-{index:05d}.json"
+
+
+def tries_name(index: int) -> str:
+    """The file that counts how often a shard has been begun."""
+    return f"plan/part-{index:05d}.tries"
 
 
 def holds_shards(path: Path) -> bool:
