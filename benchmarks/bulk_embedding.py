@@ -9,7 +9,7 @@ speed and loudness, with noise; among them are files of which nothing can be rea
 ``affectspace embed`` is measured on one core before and after ``affectspace embed --on ray://...``: on two nodes of one
 CPU each, first in peace, then with one that is killed once a third of the shards is there, and a new one after half.
 Counted are items a second, and items for each second of a core that all of its processes have used, those of Ray too;
-what a start takes is measured by the first 20 clips alone.
+the first 1,000 clips alone tell what the start of all of them takes, and what each further clip does.
 """
 
 import json
@@ -272,25 +272,28 @@ def main(run: str, speech: str, folder: str, count: str = "20000") -> None:
     few = place / "few/clips"
     if not few.exists():
         shutil.copytree(corpus / "audio/00", few / "audio/00")
-        pd.read_csv(corpus / "items.csv", dtype="string").head(20).to_csv(few / "items.csv", index=False)
+        pd.read_csv(corpus / "items.csv", dtype="string").head(1000).to_csv(few / "items.csv", index=False)
 
-    def row(name: str, items: int, spent: float, cores: float, start: float) -> None:
-        more = f"{start:.1f} | {items / (cores - start):.0f}"
-        print(
-            f"| {name} | {spent:.1f} | {items / spent:.0f} | {cores:.1f} | {items / cores:.0f} | {more} |", flush=True
-        )
+    def row(name: str, items: int, spent: float, cores: float, few: tuple[int, float]) -> None:
+        further = (items - few[0]) / (cores - few[1])
+        told = (f"{spent:.1f}", f"{items / spent:.0f}", f"{cores:.1f}", f"{items / cores:.0f}", f"{few[1]:.1f}")
+        print(f"| {name} | {' | '.join(told)} | {further:.0f} |", flush=True)
 
-    told = ["how", "s", "items / s", "s of cores", "items / s of a core", "of which to start, s", "without the start"]
-    print(f"| {' | '.join(told)} |\n| --- {'| ---: ' * 6}|")
-    start = by_one(run, few, place)[2]
+    names = ["how", "s", "items / s", "s of cores", "items / s of a core", "1,000 clips: s of cores"]
+    names.append("further clips / s of a core")
+    print(f"| {' | '.join(names)} |\n| --- {'| ---: ' * 6}|")
+    alone = by_one(run, few, place)
+    start = (alone[0], alone[2])
     row("one process, one core", *(first := by_one(run, corpus, place))[:3], start)
     local = Space.open(place / "local.parquet")
     notes = [f"one process: {first[3]:.0f} MiB at most"]
-    started = by_cluster(run, few, place / "start", 1, False)[0]
+    small, _, told, _ = by_cluster(run, few, place / "start", 2, False)
+    started = (told["items"], small.seconds())
+    notes.append(f"1,000 clips on two nodes: s of cores: {small.shares()}")
     for name, killed in (("two nodes", False), ("two nodes, one killed", True)):
         out = place / ("killed" if killed else "peace")
         watch, spent, told, events = by_cluster(run, corpus, out, shards, killed)
-        row(name, told["items"], spent, watch.seconds(), started.seconds())
+        row(name, told["items"], spent, watch.seconds(), started)
         worked = [json.loads(path.read_text()) for path in sorted((out / "plan").glob("part-*.json"))]
         within = sum(note["cpu_seconds"] for note in worked)
         notes += [f"{name}: {each}" for each in [
@@ -298,7 +301,7 @@ def main(run: str, speech: str, folder: str, count: str = "20000") -> None:
             f"{len(watch.memory)} workers; MiB of each: {'; '.join(memory_of(watch))}",
             f"within shards {within:.1f} s of cores, {told['items'] / within:.0f} items for each",
         ]]  # fmt: skip
-        notes.append(f"{name}: s of cores: {watch.shares()}; to start: {started.shares()}")
+        notes.append(f"{name}: s of cores: {watch.shares()}")
     row("one process, one core, again", *by_one(run, corpus, place)[:3], start)
     print("\n" + "\n".join(f"- {note}" for note in notes))
 

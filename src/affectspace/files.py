@@ -216,7 +216,7 @@ def inside(root: str | Path, relative: str) -> Path:
     """
     path = Path(root, relative)
     # A file may bear the very name of a reference, so both it and the table have to stay.
-    top, *real = [os.path.realpath(place) for place in (root, path, packed(path)[0])]
+    top, *real = [os.path.realpath(place) for place in (root, *dict.fromkeys((path, packed(path)[0])))]
     if os.path.isabs(relative) or os.path.commonpath([top, *real]) != top:
         if os.path.isabs(relative):
             raise InputError(

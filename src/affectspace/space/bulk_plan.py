@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ class Plan:
         """How many there are."""
         return -(-len(self.items) // self.size)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A hash of all that decides what the shards hold."""
         told = [FORMAT, self.model, self.features, self.size, list(self.classes), _sha256(self.items.column("id"))]

@@ -1,5 +1,6 @@
 """What a corpus knows of its items, in the columns of a space."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from affectspace.corpora import Corpus, check
+from affectspace.corpora import Corpus, Fault, check
 from affectspace.errors import InputError
 from affectspace.files import inside
 from affectspace.labels import Classes, Levels
@@ -20,11 +21,16 @@ from affectspace.training.set_aside import without_wrong_labels
 __all__ = ["known_of", "media_of", "sole_label"]
 
 
-def known_of(corpus: Corpus, recipe: Recipe | None) -> tuple[pd.DataFrame, str]:
+def known_of(corpus: Corpus, recipe: Recipe | None, faults: Sequence[Fault] | None = None) -> tuple[pd.DataFrame, str]:
     """``id`` (corpus/id), ``corpus``, ``speaker``, media, and ``label`` and ``target`` by a recipe.
 
     Labels are missing without a recipe, and where the corpus has none that its classes could hold: where it has
     another, that is ``other_label``.
+
+    Args:
+        corpus: which.
+        recipe: of a model.
+        faults: what :func:`~affectspace.corpora.check` has found in its tables; None: it is asked now.
 
     Returns:
         the table, and a sentence on labels of the corpus that are missing there; empty where none are.
@@ -39,7 +45,7 @@ def known_of(corpus: Corpus, recipe: Recipe | None) -> tuple[pd.DataFrame, str]:
     )
     told = ""
     if recipe is not None:
-        columns, told = _labels(corpus, recipe, items.index)
+        columns, told = _labels(corpus, recipe, items.index, faults)
         known = known.assign(**columns)
     return known.drop_duplicates("id").merge(media_of(corpus), on="id", how="left"), told
 
@@ -70,12 +76,14 @@ def sole_label(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
     return names[np.where(highest.sum(1) == 1, highest.argmax(1), len(classes))]
 
 
-def _labels(corpus: Corpus, recipe: Recipe, rows: pd.Index) -> tuple[dict[str, Any], str]:
+def _labels(
+    corpus: Corpus, recipe: Recipe, rows: pd.Index, faults: Sequence[Fault] | None = None
+) -> tuple[dict[str, Any], str]:
     from affectspace.training.frontends import (
         make_label_space,  # loads torch, which reading a finished run has no use for
     )
 
-    faults = check(corpus, read_media=False)
+    faults = check(corpus, read_media=False) if faults is None else faults
     wrong = [fault.row - 1 for fault in faults if fault.column.startswith("ratings.")]
     ratings = corpus.ratings.drop(index=corpus.ratings.index[sorted(set(wrong))])
     label_map = {**corpus.card.label_map, **getattr(recipe.labels, "map", {})}

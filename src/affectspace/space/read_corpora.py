@@ -106,7 +106,7 @@ def read_corpora(
             found["modalities"] = ["+".join(name for name in has if has[name][row]) for row in np.flatnonzero(kept)]
         own, reasons = own_columns(corpus)
         omitted |= reasons
-        known, note = known_of(corpus, recipe)
+        known, note = known_of(corpus, recipe, faults)
         notes.append(note)
         items.append(found.merge(known, on="id", how="left").merge(own, on="id", how="left"))
         for name, each in read.items():

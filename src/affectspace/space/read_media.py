@@ -10,7 +10,6 @@ from affectspace.corpora import ADAPTERS, Corpus, check, open_corpus
 from affectspace.corpora.layout import AUDIO_ENDINGS, IMAGE_ENDINGS
 from affectspace.corpora.stored import stored_corpus
 from affectspace.errors import InputError
-from affectspace.files import inside
 from affectspace.places import is_url
 from affectspace.space.of_corpus import known_of
 from affectspace.space.own_columns import own_columns, typed
@@ -106,8 +105,8 @@ def _of_corpus(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str], str]:
     if not len(corpus):
         raise InputError(f"{corpus.root} holds no item; affectspace check {corpus.root} tells what a corpus needs")
-    faults = [fault for fault in check(corpus, read_media=False) if fault.problem not in but]
-    reasons = unusable(corpus, faults, kind)
+    faults = check(corpus, read_media=False)
+    reasons = unusable(corpus, [fault for fault in faults if fault.problem not in but], kind)
     named = corpus.items["id"].fillna(pd.Series([f"row {row + 1}" for row in range(len(corpus))], dtype="string"))
     items = corpus.items.assign(id=corpus.name + "/" + named)
     bad = sorted(reasons)
@@ -115,13 +114,13 @@ def _of_corpus(
     media = pd.DataFrame(
         {
             "id": good["id"].tolist(),
-            "path": [str(inside(corpus.root, path).resolve()) for path in good[kind]],
             ROOT: str(corpus.root.resolve()),
         }
     )
     own, omitted = own_columns(corpus)
-    known, note = known_of(corpus, recipe)
+    known, note = known_of(corpus, recipe, faults)
     media = media.merge(known, on="id", how="left").merge(own, on="id", how="left")
+    media.insert(1, "path", media[kind].astype(object))  # those that lead out of the corpus are among the bad ones
     faulty = pd.DataFrame({"id": items["id"].iloc[bad].tolist(), "reason": [reasons[row] for row in bad]})
     return media, faulty, omitted, note
 
