@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+ATTEMPTS = 3
 SMALL = 80_000_000  # bytes of a node's object store, the least that Ray takes is about this
 
 
@@ -37,16 +38,24 @@ class RayNodes:
         port = _free_port()
         head = {"num_cpus": cpus, "object_store_memory": SMALL, "include_dashboard": False,
                 "node_ip_address": "127.0.0.2", "ray_client_server_port": port}  # fmt: skip
-        self._cluster = Cluster(initialize_head=True, head_node_args=head)
+        self._cluster = Cluster()
+        self._added(**head)
         self.address, self.client = self._cluster.address, f"ray://127.0.0.2:{port}"
         self._last = 2
         _await(port)
 
-    def add(self, cpus: int = 1, **more: Any) -> Any:
+    def add(self, cpus: int = 1) -> Any:
         """One more node, at an address of its own."""
         self._last += 1
         address = f"127.0.0.{self._last}"
-        return self._cluster.add_node(num_cpus=cpus, object_store_memory=SMALL, node_ip_address=address, **more)
+        return self._added(num_cpus=cpus, object_store_memory=SMALL, node_ip_address=address)
+
+    def _added(self, **words: Any) -> Any:
+        """Ray gives a node half a minute to start, which on a busy machine may not be enough."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(Exception):
+                return self._cluster.add_node(**words)
+        return self._cluster.add_node(**words)
 
     def kill(self, node: Any) -> None:
         """As by power that fails: nothing of the node is told that it ends."""

@@ -1,12 +1,16 @@
 """Studies on a Ray cluster: the bytes of those that are trained here, whatever becomes of its nodes."""
 
 import copy
+import os
+import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from affectspace.clusters import RayAt, connect, nodes
 from affectspace.corpora import make_synthetic_world
+from affectspace.errors import InputError
 from affectspace.studies.execute import run_study
 
 pytest.importorskip("ray", reason='Ray is not installed; pip install "affectspace[ray]"')
@@ -54,12 +58,61 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
 
 
-def test_a_study_on_a_cluster_leaves_the_bytes_of_one_here(whole, connected, tmp_path):
-    outcome = run_study(whole[0], tmp_path / "out", on=RayAt(), quiet=False)
+def test_a_study_on_a_cluster_leaves_the_bytes_of_one_here(whole, ray_nodes, monkeypatch, tmp_path, capfd):
+    """By a client, with Ray's store of objects full, and with a node that cannot do the work."""
+    import numpy as np
+    import ray
+
+    from affectspace.clusters import Unfit, sight
+
+    def judged(node, *rest):
+        return real(node, *rest) if node.address == "127.0.0.2" else Unfit(node, "it has affectspace 0.0.1")
+
+    real = sight.judged
+    monkeypatch.setattr(sight, "judged", judged)
+    with connect(RayAt(ray_nodes.client)):
+        kept = ray.put(np.zeros(60_000_000, np.uint8))
+        node = ray_nodes.add()
+        _await_nodes(2)
+        outcome = run_study(whole[0], tmp_path / "out", on=RayAt(), quiet=False)
+        ray_nodes.kill(node)
+        _await_nodes(1)
+        del kept
     assert (outcome.planned, outcome.finished, outcome.ran, outcome.exit_code) == (6, 6, 6, 0)
     assert contents(tmp_path / "out") == contents(whole[1])
     assert not list((tmp_path / "out").rglob(".*.claimed"))
-    assert run_study(whole[0], tmp_path / "out", on=RayAt()).ran == 0
+    assert re.search(r"node 127.0.0.\d is left out: it has affectspace 0.0.1\n", capfd.readouterr().err)
+
+
+def test_where_no_node_can_do_the_work_nothing_is_begun(whole, connected, monkeypatch, tmp_path):
+    monkeypatch.setattr("affectspace.studies.on_cluster.places", lambda recipes: {"/nowhere/alva": "corpus alva"})
+    with pytest.raises(InputError) as caught:
+        run_study(whole[0], tmp_path / "out", on=RayAt())
+    assert str(caught.value) == (
+        "no node of the Ray cluster can do the work: 127.0.0.2: it does not see corpus alva at /nowhere/alva; mount or "
+        "copy it to the same path there"
+    )
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {".lock"}
+
+
+def test_a_run_that_ends_its_process_again_and_again_is_given_up(whole, connected, monkeypatch, tmp_path):
+    import ray
+
+    from affectspace.studies import ray_pool
+
+    class Seat(ray_pool.Seat):
+        def give(self, job, now):
+            if job.folder.name == "seed-1":
+                os.kill(ray.get(self._trainer.ready.remote())["process"], signal.SIGKILL)
+            super().give(job, now)
+
+    monkeypatch.setattr(ray_pool, "Seat", Seat)
+    outcome = run_study(whole[0], tmp_path / "out", on=RayAt(), processes=1)
+    assert (outcome.finished, outcome.ran, len(outcome.taken_up)) == (5, 5, 1)
+    (failure,) = outcome.failures
+    assert (str(failure.folder), failure.code) == ("runs/CE/there/seed-1", 1)
+    assert failure.error.startswith("its process was ended 3 times, the last on node 127.0.0.2: ")
+    assert failure.error.endswith("; is there enough memory? --processes with a smaller number needs less")
 
 
 def test_a_node_that_is_lost_and_one_that_joins_cost_only_time(whole, connected, monkeypatch, tmp_path, capfd):
@@ -82,7 +135,9 @@ def test_a_node_that_is_lost_and_one_that_joins_cost_only_time(whole, connected,
     assert (outcome.finished, outcome.ran, outcome.exit_code) == (6, 6, 0)
     assert contents(tmp_path / "out") == contents(whole[1])
     assert len(outcome.taken_up) >= 1
-    told = capfd.readouterr().err
+    out, told = capfd.readouterr()
+    assert "aylet" not in told + out, "Ray's own logs are for its files"
+    assert re.search(r"node 127.0.0.\d has joined, with 1 CPU\n", told)
     assert f"node {marks[0]} is lost; what it was doing is done by others" in told
 
 

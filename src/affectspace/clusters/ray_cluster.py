@@ -4,8 +4,11 @@ import logging
 import os
 import re
 import socket
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
 
 from affectspace.clusters.where import RayAt
 from affectspace.errors import InputError
@@ -46,11 +49,33 @@ def connect(at: RayAt) -> Iterator[str]:
         return
     address = _found() if at.address == "auto" else at.address
     refuse_silent(address)
+    before = set(threading.enumerate())
     try:
         _begin(address)
-        yield address
+        own = frozenset(threading.enumerate()) - before
+        streams: list[Any] = [_Without(own, stream) for stream in (sys.stdout, sys.stderr)]
+        with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+            yield address
     finally:
         ray.shutdown()
+
+
+class _Without:
+    """A stream without what some threads print: Ray's own show pages of its logs when a node is lost.
+
+    Args:
+        silent: the threads.
+        stream: where all others print to.
+    """
+
+    def __init__(self, silent: frozenset[threading.Thread], stream: Any):
+        self.silent, self.stream = silent, stream
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.current_thread() in self.silent else self.stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
 
 
 def _begin(address: str) -> None:

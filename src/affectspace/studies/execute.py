@@ -87,8 +87,11 @@ def run_study(
         console.print("opening the data ...")
         data = open_data(recipes, quiet=quiet)
         busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
-        with held(folder, busy), _executor(on, processes, folder, recipes, console.print) as pool:
-            return _Call(recipes, data, folder, pool, replace, clock, console, str(on)).run()
+        with held(folder, busy):
+            _sweep(folder)
+            give_back(folder)
+            with _executor(on, processes, folder, recipes, console.print) as pool:
+                return _Call(recipes, data, folder, pool, replace, clock, console, str(on)).run()
 
 
 def _executor(
@@ -150,8 +153,6 @@ class _Call:
 
     def run(self) -> Outcome:
         """All of it."""
-        _sweep(self.folder)
-        give_back(self.folder)
         everything, at_most = self._foresee()
         write_text(self.folder / "study.toml", dump_study(self.recipes.study))
         self.selection.write()  # so that plan and choices fit, whatever ends this call

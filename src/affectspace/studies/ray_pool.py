@@ -56,6 +56,7 @@ class RayPool:
         self._asked: dict[str, Asked] = {}
         self._known: set[str] = set()
         self._unborn: dict[str, int] = {}  # processes in a row that ended before they were ready, by node
+        self._deaths: dict[Path, list[str]] = {}  # nodes on which a run has ended its process
         self._seats: list[Seat] = []
         self._listed = self._idle_since = time.monotonic()
 
@@ -129,7 +130,7 @@ class RayPool:
         import ray
 
         waiting, left = Backlog(jobs), len(jobs)
-        deaths: dict[Path, int] = {}
+        self._deaths.clear()
         self._idle_since = time.monotonic()
         while left:
             self._fill(left)
@@ -150,7 +151,7 @@ class RayPool:
             for ref in came:
                 if ref in asked:
                     self._heard(asked[ref])
-                elif (done := self._came(seats[ref], waiting, deaths)) is not None:
+                elif (done := self._came(seats[ref], waiting)) is not None:
                     left -= 1
                     tell(*done)
             if time.monotonic() - self._listed >= TICK:
@@ -194,6 +195,8 @@ class RayPool:
     def _gone(self, node_id: str) -> None:
         node = self._fit.pop(node_id).node
         self.lost.append(node.name)
+        for deaths in self._deaths.values():  # its processes may end before it is known that it is lost
+            deaths[:] = [each for each in deaths if each != node_id]
         self.tell(f"node {node.name} is lost; what it was doing is done by others")
 
     def _wanted_seats(self) -> int:
@@ -221,26 +224,25 @@ class RayPool:
 
     # ---- processes
 
-    def _came(self, seat: Seat, waiting: Backlog[Job], deaths: dict[Path, int]) -> tuple[Job, Answer] | None:
+    def _came(self, seat: Seat, waiting: Backlog[Job]) -> tuple[Job, Answer] | None:
         """What a process has said: nothing to tell, or how its job ended."""
         import ray
-        from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError, RuntimeEnvSetupError
+        from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
         try:
             said: Any = ray.get(seat.answer)
-        except (RayActorError, RuntimeEnvSetupError) as error:
-            if seat not in self._seats:
-                return None
-            lost = isinstance(error, ActorUnavailableError) or seat.node.id not in {node.id for node in nodes()}
-            if lost:
-                self._lose(seat, waiting)
-                return None
-            return self._died(seat, error, waiting, deaths)
         except RayTaskError as error:
             said = {"error": _first_line(error.cause or error), "code": 1, "trace": str(error)}
+        except RayError as error:  # its process is gone, or could not be started
+            if seat not in self._seats:
+                return None
+            if isinstance(error, ActorUnavailableError) or seat.node.id not in {node.id for node in nodes()}:
+                self._lose(seat, waiting)
+                return None
+            return self._died(seat, error, waiting)
         if not seat.ready:
             if "error" in said:
-                return self._died(seat, RuntimeError(said["error"]), waiting, deaths)
+                return self._died(seat, RuntimeError(said["error"]), waiting)
             seat.ready, seat.answer = True, None
             self._unborn[seat.node.id] = 0
             return None
@@ -259,9 +261,7 @@ class RayPool:
             waiting.again(seat.job)
             self.taken_up.append(seat.job)
 
-    def _died(
-        self, seat: Seat, error: Exception, waiting: Backlog[Job], deaths: dict[Path, int]
-    ) -> tuple[Job, Answer] | None:
+    def _died(self, seat: Seat, error: Exception, waiting: Backlog[Job]) -> tuple[Job, Answer] | None:
         self._seats.remove(seat)
         seat.end()
         job = seat.job
@@ -275,8 +275,9 @@ class RayPool:
             if not self._fit:
                 raise AffectspaceError("; ".join(f"node {each.node.name}: {each.why}" for each in self.unfit))
             return None
-        deaths[job.folder] = deaths.get(job.folder, 0) + 1
-        if deaths[job.folder] < LIVES:
+        deaths = self._deaths.setdefault(job.folder, [])
+        deaths.append(seat.node.id)
+        if len(deaths) < LIVES:
             waiting.again(job)
             self.taken_up.append(job)
             return None

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ class Trainer:
     """What runs in it; it keeps the data that it has opened."""
 
     def __init__(self) -> None:
+        import_module("affectspace.training.train")  # which takes seconds that are no part of any run
         from affectspace.training.cache import DataCache
 
         self.cache = DataCache()

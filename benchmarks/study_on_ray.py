@@ -1,0 +1,278 @@
+"""A study of 60 runs on a Ray cluster of three nodes, of which one is killed and another joins, beside ``--on local``.
+
+    python benchmarks/study_on_ray.py CORPORA FOLDER [SEEDS]
+
+CORPORA is a folder with emodb; FOLDER gets the two studies. Each node is a raylet in a network namespace of its own,
+with an address of its own on a bridge that lies in another; the namespaces are made here and removed at the end, which
+takes root and ``ip``. Without these the nodes have addresses of the loopback, which is told. After a third of the runs
+the raylet of one node is killed (SIGKILL) while its process trains on, and another node is started. Ray is as it comes,
+its patience with silent nodes too.
+
+Told: whether every file of every run is the same to the bit, how often runs were trained, and what a run costs beyond
+its training, on the cluster and here: the time from giving it to a process to its answer, less the seconds of training.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import fmean, median
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded
+
+PREFIX, PORT, SMALL = "affsp", 6379, 80_000_000
+OWN_TIMES = {"timing.json"}  # all else of a run is compared, but for checkpoints, which follow the clock
+
+
+# ---- nodes
+
+
+class Network:
+    """Namespaces of nodes on one bridge, made when it is entered and removed when it is left."""
+
+    def __init__(self) -> None:
+        self.own = os.geteuid() == 0 and shutil.which("ip") is not None
+        self.processes: dict[int, subprocess.Popen] = {}
+
+    def __enter__(self) -> "Network":
+        if self.own:
+            self.__exit__()
+            _ip("netns", "add", f"{PREFIX}-hub")
+            _ip("-n", f"{PREFIX}-hub", "link", "add", "br0", "type", "bridge")
+            _ip("-n", f"{PREFIX}-hub", "link", "set", "br0", "up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        if not self.own:
+            return
+        there = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
+        for name in (name for name in there if name.startswith(PREFIX)):
+            for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
+                os.kill(int(pid), 9)  # only ours live there
+            _ip("netns", "delete", name)
+
+    def address(self, node: int) -> str:
+        return f"10.77.0.{node + 1}" if self.own else f"127.0.0.{node + 10}"
+
+    def inside(self, node: int) -> list[str]:
+        """How a command begins that runs on a node."""
+        return ["ip", "netns", "exec", f"{PREFIX}{node}"] if self.own else []
+
+    def start(self, node: int, home: Path) -> None:
+        """A node with one CPU; node 0 is the head, which has one, too."""
+        if self.own:
+            name, hub = f"{PREFIX}{node}", f"{PREFIX}-hub"
+            _ip("netns", "add", name)
+            _ip("-n", hub, "link", "add", f"p{node}", "type", "veth", "peer", "name", "eth0", "netns", name)
+            _ip("-n", hub, "link", "set", f"p{node}", "master", "br0", "up")
+            _ip("-n", name, "address", "add", f"{self.address(node)}/24", "dev", "eth0")
+            _ip("-n", name, "link", "set", "eth0", "up")
+            _ip("-n", name, "link", "set", "lo", "up")
+        head = ["--head", f"--port={PORT}", f"--temp-dir={home}", "--include-dashboard=false"]
+        joins = [f"--address={self.address(0)}:{PORT}"]
+        words = [
+            *self.inside(node), sys.executable, "-m", "ray.scripts.scripts", "start", *(joins if node else head),
+            f"--node-ip-address={self.address(node)}", f"--node-name=node{node}", "--num-cpus=1",
+            f"--object-store-memory={SMALL}", "--disable-usage-stats", "--block",
+        ]  # fmt: skip
+        with open(home / f"node{node}.log", "w") as log:
+            self.processes[node] = subprocess.Popen(words, stdout=log, stderr=log)
+
+    def await_node(self, node: int, home: Path) -> None:
+        """Until the node has joined, which takes a busy machine its time."""
+        until = time.monotonic() + 90
+        while "Ray runtime started" not in (log := (home / f"node{node}.log").read_text()):
+            if self.processes[node].poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"node {node} has not started:\n{log}")
+            time.sleep(0.2)
+
+    def kill_raylet(self, node: int) -> None:
+        """End what speaks for a node, by no signal that it could answer; the process that trains is left alone."""
+        os.kill(self._raylet(node), signal.SIGKILL)
+
+    def _raylet(self, node: int) -> int:
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                words = Path("/proc", pid, "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if words[0].endswith("/raylet") and f"--node_ip_address={self.address(node)}" in words:
+                return int(pid)
+        raise SystemExit(f"node {node} has no raylet")
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True)
+
+
+# ---- the study
+
+
+def lay(corpora: Path, folder: Path, seeds: int) -> Path:
+    """EmoDB, seven emotions, other speakers validate and are tested; two recipes."""
+    names = ["angry", "bored", "disgusted", "fearful", "happy", "neutral", "sad"]
+    recipe = {
+        "name": "emodb", "data": str(corpora), "corpora": [{"path": "emodb"}],
+        "labels": {"kind": "classes", "names": names, "dimension": "label"},
+        "features": {"kind": "log_mel", "normalise": {"scope": "train"}},
+        "protocol": {"kind": "grouped_folds", "by": "speaker", "folds": 5, "fold": 0, "allow": ["script"]},
+        "encoder": {"kind": "conv_pool", "channels": 16, "hidden": 16},
+        "terms": [{"kind": "cross_entropy"}],
+        "training": {"epochs": 8, "batch_size": 32, "checkpoint_seconds": 1},
+    }  # fmt: skip
+    import tomli_w
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.toml").write_text(tomli_w.dumps(recipe))
+    terms = [{"kind": "cross_entropy"}, {"kind": "f_similarity"}]
+    study = {
+        "name": "sixty", "seeds": seeds, "splits": [{"name": "emodb"}],
+        "recipes": [
+            {"name": "CE", "path": "recipe.toml"},
+            {"name": "KL", "path": "recipe.toml", "set": {"terms": terms}},
+        ],
+    }  # fmt: skip
+    (folder / "study.toml").write_text(tomli_w.dumps(study))
+    return folder / "study.toml"
+
+
+def drive(path: Path, out: Path, on: str) -> None:
+    """Train the study and write down what each run has cost; in a process of its own."""
+    from affectspace.clusters import where
+    from affectspace.studies import pool, ray_pool
+    from affectspace.studies.execute import run_study
+
+    given: dict[Path, float] = {}
+    rows: list[dict] = []
+
+    def noting(give):
+        def note(self, job, *rest):
+            if job is not None:
+                given[job.folder] = time.monotonic()
+            give(self, job, *rest)
+
+        return note
+
+    def timing(run):
+        def timed(self, jobs, tell):
+            def telling(job, answer):
+                if answer.seconds is not None and not (job.scratch or job.only_open):
+                    took = time.monotonic() - given[job.folder]
+                    row = {"took": took, "trained": answer.seconds, "data": answer.data_seconds}
+                    rows.append({"run": str(job.folder.relative_to(out)), **row})
+                tell(job, answer)
+
+            run(self, jobs, telling)
+
+        return timed
+
+    for owner, name, wrap in (
+        (pool._Worker, "give", noting), (ray_pool.Seat, "give", noting),
+        (pool.Pool, "run", timing), (ray_pool.RayPool, "run", timing),
+    ):  # fmt: skip
+        setattr(owner, name, wrap(getattr(owner, name)))
+    outcome = run_study(path, out, on=where(on), quiet=False)
+    told = {
+        "finished": outcome.finished, "ran": outcome.ran, "taken_up": [str(each) for each in outcome.taken_up],
+        "seconds": outcome.seconds, "failures": [each.error for each in outcome.failures], "rows": rows,
+    }  # fmt: skip
+    (path.parent / f"{out.name}.json").write_text(json.dumps(told))
+
+
+def driven(path: Path, out: Path, on: str, within: list[str], **environment: str) -> subprocess.Popen:
+    words = [*within, sys.executable, __file__, str(path), str(out), "--drive", on]
+    return subprocess.Popen(words, env={**os.environ, **environment})
+
+
+# ---- what became of it
+
+
+def contents(out: Path) -> dict[str, str]:
+    """SHA-256 of every file of the runs that must not depend on where they were trained."""
+    files = (path for path in sorted((out / "runs").rglob("*")) if path.is_file() and path.name not in OWN_TIMES)
+    kept = [path for path in files if "checkpoints" not in path.parts and path.name != ".lock"]
+    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
+
+
+def finished(out: Path) -> int:
+    return len(list(out.glob("runs/*/*/seed-*/metrics.json")))
+
+
+def tell(name: str, told: dict, processes: str) -> None:
+    rows = told["rows"]
+    beyond = [row["took"] - row["trained"] for row in rows]
+    without = [row["took"] - row["trained"] - row["data"] for row in rows]
+    trained = [row["trained"] for row in rows]
+    print(
+        f"{name} ({processes}): {told['finished']} finished, {told['ran']} trained, {len(told['taken_up'])} taken up "
+        f"by another process,\n  {len(told['failures'])} failed; {told['seconds']:.1f} s in all, training "
+        f"{sum(trained):.1f} s, a run {median(trained):.2f} s"
+    )
+    for what, each in (("beyond training", beyond), ("the same without opening data", without)):
+        print(f"  {what}, a run: mean {fmean(each):.3f} s, median {median(each):.3f} s, most {max(each):.3f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("corpora", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seeds", type=int, nargs="?", default=30)
+    parser.add_argument("--drive")
+    asked = parser.parse_args()
+    if asked.drive:
+        drive(asked.corpora, asked.folder, asked.drive)
+        return
+    root = asked.folder.resolve()
+    path = lay(asked.corpora.resolve(), root, asked.seeds)
+    runs = 2 * asked.seeds
+    here, there = root / "local", root / "ray"
+    for left in (here, there):
+        shutil.rmtree(left, ignore_errors=True)
+    if driven(path, here, "local", []).wait():
+        raise SystemExit("the study here has failed")
+    with tempfile.TemporaryDirectory(prefix="r") as home, Network() as network:
+        print("nodes are", "in network namespaces of their own" if network.own else "on the loopback", flush=True)
+        for node in range(3):
+            network.start(node, Path(home))
+            network.await_node(node, Path(home))
+        head = f"{network.address(0)}:{PORT}"
+        began = time.monotonic()
+        driver = driven(path, there, "ray", network.inside(0), RAY_ADDRESS=head)
+        killed = joined = 0.0
+        while driver.poll() is None:
+            time.sleep(0.2)
+            done = finished(there)
+            if not killed and done >= runs // 3:
+                network.kill_raylet(2)
+                killed = time.monotonic() - began
+                print(f"node 2 was killed after {killed:.1f} s, with {done} runs finished", flush=True)
+            elif killed and not joined:
+                network.start(3, Path(home))
+                joined = time.monotonic() - began
+                print(f"node 3 was started after {joined:.1f} s", flush=True)
+        if driver.returncode:
+            raise SystemExit("the study on the cluster has failed")
+    one, other = contents(here), contents(there)
+    differ = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    tell("here", json.loads((root / "local.json").read_text()), "2 processes")
+    tell("on Ray", json.loads((root / "ray.json").read_text()), "three nodes of 1 CPU, one killed, one more")
+    left = [str(path) for path in there.rglob(".*.claimed")]
+    print(f"{len(one)} files compared, {len(differ)} differ {differ[:3]}; {len(left)} folders of attempts left")
+
+
+if __name__ == "__main__":
+    main()
