@@ -3,7 +3,7 @@
     python benchmarks/many_processes.py CORPORA RUNS [RECIPE...]
 
 CORPORA is a folder with emodb, ravdess, ased, urdu and ferplus. Each recipe is trained by one process, by 2 and 4 under
-torchrun, by 2 of which one is killed by SIGKILL in the second epoch and restarted (``--max-restarts``), and by two
+torchrun, by 2 of which one is killed by SIGKILL before its eighth batch and restarted (``--max-restarts``), and by two
 machines of one process each, played by two torchruns on this one, of which one is killed with its process, so that the
 other goes on alone (``--nnodes 1:2``). Prints Markdown: the largest difference of a weight from one process, in single
 precision and, where that is above 1e-5, in double precision. To tell what rounding alone does, one process trains a
@@ -30,12 +30,20 @@ SHORT = [
 ]  # fmt: skip
 SPEECH = [*SHORT, 'protocol.allow=["script", "near_audio"]']
 ACROSS = [*SPEECH, "monitor.snapshots=[]"]
+CONTRAST = (
+    '{ kind = "cross_entropy" }',
+    '{ kind = "supervised_contrastive", weight = 0.3, groups = "language", across_groups = 2.0 }',
+    '{ kind = "linear_adversary", groups = "speaker" }',
+)
 MMD = '{ kind = "mmd", groups = "language" }'
 CASES = {
     "f-SPL, in-batch": ("cross_corpus_speech", ACROSS),
     "f-SPL, triplets": ("cross_corpus_speech", [*ACROSS, f'terms=[{{ kind = "cross_entropy" }}, {TRIPLETS}]']),
     "MMD": ("cross_corpus_speech", [*ACROSS, f'terms=[{{ kind = "cross_entropy" }}, {MMD}]']),
-    "SupCon, linear adversary": ("cross_language", SPEECH),
+    "SupCon, linear adversary": (
+        "cross_corpus_speech",
+        [*ACROSS, "training.items_per_class=16", "training.across=language", f"terms=[{', '.join(CONTRAST)}]"],
+    ),
     "SGM, batch normalisation": (
         "face_subclasses", [*SHORT, "training.labelled_share=0.03", "training.precision=32-true"],
     ),
@@ -54,7 +62,9 @@ def worker(told: dict[str, Any], command: list[str]) -> None:
 
     def kills(self: Data, *given: Any) -> Any:
         drawn.append(None)
-        if len(drawn) == told.get("batch") and os.environ["RANK"] == "1":
+        # the machine at the rendezvous must stay, whatever the rank of its process
+        chosen = "SECOND" in os.environ if told.get("machine") else os.environ["RANK"] == "1"
+        if len(drawn) == told.get("batch") and chosen:
             lives = Path(told["once"])
             if not lives.exists():
                 lives.touch()
@@ -100,10 +110,11 @@ def train(name: str, run: Path, data: str, processes: int = 1, more: tuple[str, 
         begun = [begin(sys.executable)]
     elif told.get("machine"):
         rendezvous = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:29617", "--rdzv-id", "together"]
-        patience = ["--rdzv-conf", "last_call_timeout=5,keep_alive_interval=2,keep_alive_max_attempt=2"]
+        patience = ["--rdzv-conf", "last_call_timeout=20"]
         many = ["--nnodes", "1:2", "--nproc-per-node", "1", "--max-restarts", "3", *rendezvous, *patience]
         begun = [begin(*torchrun, *many)]
         time.sleep(2)  # so that the first one keeps the rendezvous
+        environment["SECOND"] = "1"
         begun.append(begin(*torchrun, *many))
     else:
         begun = [begin(*torchrun, "--standalone", "--nproc-per-node", str(processes), "--max-restarts", "1")]

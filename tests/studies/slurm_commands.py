@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PLACE = Path(os.environ["STAND_IN"])
+PLACE = Path(os.environ.get("STAND_IN", "."))
 
 
 def sbatch(script: str) -> None:

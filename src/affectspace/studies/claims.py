@@ -96,9 +96,13 @@ def claim(place: Path) -> Claim | None:
         except FileNotFoundError:
             time.sleep(WAIT)  # another was faster, or the storage still lists what is no more
             continue
+        claimed = Claim(place, work, mark)
+        if there == place and finished(work):  # between the question and the rename somebody has put it in its place
+            claimed.put_in_place()
+            continue
         # Who holds the old one is ended, or is to be taken for that.
         (work / ".lock").unlink(missing_ok=True)
-        return Claim(place, work, mark)
+        return claimed
     return None
 
 
