@@ -42,13 +42,16 @@ class RayNodes:
         self._added(**head)
         self.address, self.client = self._cluster.address, f"ray://127.0.0.2:{port}"
         self._last = 2
+        self._more: list[Any] = []
         _await(port)
 
     def add(self, cpus: int = 1) -> Any:
         """One more node, at an address of its own."""
         self._last += 1
         address = f"127.0.0.{self._last}"
-        return self._added(num_cpus=cpus, object_store_memory=SMALL, node_ip_address=address)
+        node = self._added(num_cpus=cpus, object_store_memory=SMALL, node_ip_address=address)
+        self._more.append(node)
+        return node
 
     def _added(self, **words: Any) -> Any:
         """Ray gives a node half a minute to start, which on a busy machine may not be enough."""
@@ -60,6 +63,12 @@ class RayNodes:
     def kill(self, node: Any) -> None:
         """As by power that fails: nothing of the node is told that it ends."""
         self._cluster.remove_node(node, allow_graceful=False)
+
+    def only_head(self) -> None:
+        """What has been added is gone."""
+        while self._more:
+            with suppress(Exception):  # some are gone already
+                self.kill(self._more.pop())
 
     def end(self) -> None:
         """All of it."""
