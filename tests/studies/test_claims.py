@@ -3,12 +3,14 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier
 
 import pytest
 
-from affectspace.files import sha256
+from affectspace.files import sha256, write_text
 from affectspace.studies import claimed
 from affectspace.studies.claims import claim, claimed_folders, digests, give_back
 from affectspace.studies.same_files import refuse_other_files
@@ -112,31 +114,35 @@ def test_what_is_finished_second_is_dropped(place):
     assert names(place) == ["seed-0"]
 
 
-def test_of_many_who_claim_at_once_each_has_it_alone(place):
+@pytest.fixture
+def hasty():
+    """Threads that take turns a thousand times as often, so that they meet."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("round_", range(10))
+def test_of_many_who_claim_at_once_each_has_it_alone(place, hasty, round_):
     """Sixteen take it from one another; who has it can end it, nobody else, and what lies in its place is one's own."""
-    barrier, done = Barrier(16), []
+    barrier = Barrier(16)
 
     def attempt(number):
         barrier.wait()
         mine = claim(place)
         if mine is None:
-            return
-        try:
+            return False
+        with suppress(OSError):  # the path is gone
             mine.work.mkdir(exist_ok=True)
             for name in ("recipe.toml", "a", "b", "metrics.json"):
-                (mine.work / name).write_text(str(number))
-        except OSError:
-            pass  # the path is gone
-        if mine.put_in_place():
-            done.append(number)
+                write_text(mine.work / name, str(number))
+        return mine.put_in_place()
 
-    threads = [Thread(target=attempt, args=(number,)) for number in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(16) as threads:
+        done = list(threads.map(attempt, range(16)))
     # Who asks while a finished run is taken and put back makes it once more: the same again, in a study.
-    assert done
+    assert any(done)
     assert len({path.read_text() for path in place.iterdir() if not path.name.startswith(".")}) == 1
     assert sorted(path.name for path in place.iterdir() if not path.name.startswith(".")) == [
         "a", "b", "metrics.json", "recipe.toml",

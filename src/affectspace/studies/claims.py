@@ -25,7 +25,7 @@ from affectspace.studies.status import finished
 
 __all__ = ["Claim", "claim", "claimed_folders", "digests", "give_back"]
 
-CLAIMED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.claimed")
+HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.(?P<why>claimed|removed)")
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}  # a folder is there
 WAIT = 0.02  # seconds
 TRAINED = ("checkpoints", "metrics.json", "metrics.jsonl")  # of which a run that has trained has some
@@ -52,29 +52,32 @@ class Claim:
         What is ours and comes second is removed: the other is finished and has the same content.
         """
         try:
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(self.mark), os.stat(self.work)):
-                    return self._renamed()
+            while self._ours():
+                try:
+                    os.rename(self.work, self.place)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    if error.errno not in TAKEN:
+                        raise
+                    if finished(self.place):
+                        _remove(self.work, self.place)
+                        return False
+                    # Somebody has begun it in its place, which no attempt on a cluster does.
+                    with suppress(FileNotFoundError):
+                        os.rename(self.place, _hidden(self.place))
+                else:
+                    _flush(self.place.parent)
+                    _remove_what_is_left(self.place)
+                    return True
             return False
         finally:
             os.close(self.mark)
 
-    def _renamed(self) -> bool:
-        try:
-            os.rename(self.work, self.place)
-        except OSError as error:
-            if error.errno not in TAKEN:
-                raise
-            if finished(self.place):
-                shutil.rmtree(self.work, ignore_errors=True)
-                return False
-            # Somebody has begun it in its place, which no attempt on a cluster does.
-            os.rename(self.place, _hidden(self.place))
-            os.rename(self.work, self.place)
-        _flush(self.place.parent)
-        for left in _left_of(self.place):
-            shutil.rmtree(left, ignore_errors=True)
-        return True
+    def _ours(self) -> bool:
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(self.mark), os.stat(self.work))
+        return False
 
 
 def claim(place: Path) -> Claim | None:
@@ -108,28 +111,19 @@ def claim(place: Path) -> Claim | None:
 
 def give_back(folder: Path) -> None:
     """Put what lost attempts have left in the runs' places, and remove what is there twice; for who holds the study."""
-    for place in sorted({place for place, _ in claimed_folders(folder)}):
+    for place in sorted({place for place, _, _ in _hidden_folders(folder)}):
         there = next(iter(_begun(place)), None)
         if there is not None and there != place and _begins(there):
             with suppress(OSError):
                 if place.is_dir() and all(path.name.startswith(".") for path in place.iterdir()):
                     shutil.rmtree(place)  # nothing but a lock
                 os.rename(there, place)
-        for left in _left_of(place):
-            shutil.rmtree(left, ignore_errors=True)
+        _remove_what_is_left(place)
 
 
 def claimed_folders(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Places of runs that are claimed, each with the folder in which it is trained."""
-    for top in ("grid", "runs"):
-        for place, folders, files in os.walk(folder / top):
-            if "recipe.toml" in files:
-                folders.clear()  # what is within a run is its own
-                continue
-            for name in folders:
-                if found := CLAIMED.fullmatch(name):
-                    yield Path(place, found["name"]), Path(place, name)
-            folders[:] = [name for name in folders if not name.startswith(".")]
+    yield from ((place, path) for place, path, why in _hidden_folders(folder) if why == "claimed")
 
 
 def digests(place: Path) -> dict[str, str]:
@@ -141,6 +135,18 @@ def _results(place: Path) -> Iterator[Path]:
     for top, folders, files in os.walk(place):
         folders[:] = [name for name in folders if name not in NO_RESULT]
         yield from (Path(top, name) for name in files if not name.startswith("."))
+
+
+def _hidden_folders(folder: Path) -> Iterator[tuple[Path, Path, str]]:
+    for top in ("grid", "runs"):
+        for place, folders, files in os.walk(folder / top):
+            if "recipe.toml" in files:
+                folders.clear()  # what is within a run is its own
+                continue
+            for name in folders:
+                if found := HIDDEN.fullmatch(name):
+                    yield Path(place, found["name"]), Path(place, name), found["why"]
+            folders[:] = [name for name in folders if not name.startswith(".")]
 
 
 def _begun(place: Path) -> list[Path]:
@@ -164,15 +170,30 @@ def _newest(path: Path) -> str:
     return max((step.name for step in path.glob("checkpoints/step-*")), default="")
 
 
-def _left_of(place: Path) -> list[Path]:
-    """Folders in which attempts train this run, or have."""
+def _left_of(place: Path, why: str = "claimed") -> list[Path]:
+    """Folders in which attempts train this run, or have; or those that are being removed."""
     names = os.listdir(place.parent) if place.parent.is_dir() else []
-    fits = ((name, CLAIMED.fullmatch(name)) for name in sorted(names))
-    return [place.parent / name for name, fit in fits if fit and fit["name"] == place.name]
+    fits = ((name, HIDDEN.fullmatch(name)) for name in sorted(names))
+    return [place.parent / name for name, fit in fits if fit and (fit["name"], fit["why"]) == (place.name, why)]
 
 
-def _hidden(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(8)}.claimed")
+def _remove_what_is_left(place: Path) -> None:
+    for left in _left_of(place):
+        _remove(left, place)
+    for half in _left_of(place, "removed"):
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _remove(folder: Path, place: Path) -> None:
+    """Remove an attempt's folder, renamed first: who is about to take it has either all of it or nothing."""
+    own = _hidden(place, "removed")
+    with suppress(FileNotFoundError):
+        os.rename(folder, own)
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _hidden(place: Path, why: str = "claimed") -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(8)}.{why}")
 
 
 def _flush(folder: Path) -> None:
