@@ -5,8 +5,9 @@
 FOLDER holds recordings (FLAC or WAV), of which some minutes are taken, drawn by a fixed seed. CPU seconds are those
 of one thread, per hour of audio; steps take turns over the rounds, so that a busy machine slows all, and the median
 over the rounds is told with the least and the most. Sizes are of files as they are written. Nets with random weights
-do the work of trained ones; the pretrained one is looked at on every tenth recording. What needs a graphics card is
-not measured here: no figure is told for it.
+do the work of trained ones; the pretrained one is looked at on every tenth recording. No graphics card is measured:
+operations are counted (two for each multiplication and addition, as PyTorch's counter does), by which one can be
+worked out.
 """
 
 import io
@@ -25,6 +26,8 @@ import pandas as pd
 import soundfile
 import torch
 from torch.nn import functional
+from torch.nn.utils import parametrize
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import WavLMConfig, WavLMModel
 
 from affectspace.encoders import Batch, ConvPool, SpeechNet, pad
@@ -71,6 +74,7 @@ def forward(net: torch.nn.Module, batches: list[tuple[torch.Tensor, torch.Tensor
 def wavlm(clips: list[np.ndarray]) -> Callable[[], object]:
     """The size of WavLM Base, clip by clip, as its layers are kept as features."""
     net = WavLMModel(WavLMConfig()).eval()
+    parametrize.remove_parametrizations(net.encoder.pos_conv_embed.conv, "weight")  # the counter cannot look through it
 
     def run() -> None:
         with torch.inference_mode():
@@ -140,6 +144,12 @@ def main() -> None:
                 step()
                 if turn:  # the first warms up
                     seconds[name].append((time.process_time() - began) / looked_at.get(name, hours))
+        operations = {}
+        for name, step in steps.items():
+            if any(word in name for word in ("embed", "WavLM")):
+                with FlopCounterMode(display=False) as counter:
+                    step()
+                operations[name] = counter.get_total_flops() / looked_at.get(name, hours)
         vectors = np.random.default_rng(0).standard_normal((len(clips), DIMENSIONS)).astype(np.float32)
         items = pd.DataFrame({"id": [f"corpus/{path.stem}" for path in files], "corpus": "corpus", "label": "sad"})
         items["probabilities"] = list(np.full((len(clips), CLASSES), 1 / CLASSES, np.float32))
@@ -158,15 +168,23 @@ def main() -> None:
 
     print(f"{len(clips)} recordings, {hours * 60:.1f} minutes, mean {hours * HOUR / len(clips):.2f} s; one thread")
     print(f"{'CPU seconds an hour of audio':50} {'median':>8}  (least to most of {ROUNDS} rounds)")
-    told: dict[str, dict[str, float]] = {"cpu_seconds_an_hour": {}, "bytes_an_hour": {}, "bytes_an_item": {}}
+    spread: dict[str, dict[str, float]] = {}
     for name, each in seconds.items():
         print(f"{name:50} {np.median(each):8.2f}  ({min(each):.2f} to {max(each):.2f})")
-        told["cpu_seconds_an_hour"][name] = round(float(np.median(each)), 3)
+        figures = {"median": np.median(each), "least": min(each), "most": max(each)}
+        spread[name] = {word: round(float(figure), 3) for word, figure in figures.items()}
     print("\nMB an hour of audio")
     for name, size in sizes.items():
         print(f"{name:50} {size / 1e6:8.2f}")
-        told["bytes_an_hour"][name] = round(size)
-    told["bytes_an_item"]["space"] = round(space, 1)
+    print("\nGFLOP an hour of audio")
+    for name, count in operations.items():
+        print(f"{name:50} {count / 1e9:8.1f}")
+    told = {
+        "cpu_seconds_an_hour": spread,
+        "flop_an_hour": {name: round(count) for name, count in operations.items()},
+        "bytes_an_hour": {name: round(size) for name, size in sizes.items()},
+        "bytes_an_item": {"space": round(space, 1)},
+    }
     if len(sys.argv) > 2:
         Path(sys.argv[2]).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 

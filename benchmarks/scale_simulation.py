@@ -4,8 +4,8 @@
 
 Worked out in docs/scale.md for 100,000 hours of speech in items of 4 seconds; RATES.json is what ``scale_rates.py``
 has measured, by default ``results/scale-rates.json``. A worker takes a shard, asks the store for its items, so many
-at a time, each of which answers after a latency and comes over a line that all workers share alike, then works on
-them with one core, and takes the next. A node that fails loses the shards that its workers have in hand, which others
+at a time, each of which comes after a latency over a line that all workers share alike, then works on them with one
+core, and takes the next. A node that fails loses the shards that its workers have in hand, which others
 do again, and comes back later. The same seed gives the same figures.
 
 Two bounds stand beside the simulated time: all bytes through the line, and all cores always at work. Where it lies
@@ -37,6 +37,7 @@ class World:
         item_bytes, item_seconds: what an item weighs, and the core seconds that it takes.
         overlap: whether a worker asks for its next shard while it works on one.
         shards: how many there are.
+        items: in a shard.
         node_cores: that fail together.
         fails_every: mean seconds until a node fails; infinite for never.
         away: seconds until a node is back.
@@ -50,29 +51,30 @@ class World:
     item_seconds: float
     overlap: bool
     shards: int
+    items: int = SHARD_ITEMS
     node_cores: int = 16
     fails_every: float = float("inf")
     away: float = 900.0
 
     @property
     def shard_bytes(self) -> float:
-        return SHARD_ITEMS * self.item_bytes
+        return self.items * self.item_bytes
 
     @property
     def shard_seconds(self) -> float:
-        return SHARD_ITEMS * self.item_seconds
+        return self.items * self.item_seconds
 
     @property
-    def waiting(self) -> float:
-        """Seconds of a shard in which its items have been asked for and nothing comes yet."""
-        return SHARD_ITEMS / self.at_once * self.latency
+    def fastest(self) -> float:
+        """Bytes a second that one worker has at most: of each item it waits for the first byte, then for the last."""
+        return self.at_once * self.item_bytes / (self.latency + self.item_bytes / self.line)
 
 
 def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
     """Seconds until all shards are done, the share of that time in which cores worked, and shards done again.
 
-    The line is shared alike by all who wait for bytes, and all want as many: who has come later ends later, so that
-    one queue of how much has come to everybody tells who is next.
+    All who wait for bytes get them alike, and all want as many: who has come later ends later, so that one queue of how
+    much has come to everybody tells who is next.
     """
     random = np.random.default_rng(seed)
     left, done, again, now, came, worked = world.shards, 0, 0, 0.0, 0.0, 0.0
@@ -93,7 +95,8 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
         if left and worker not in asked:
             left -= 1
             asked.add(worker)
-            put(world.waiting, "begins", worker)
+            life = lives[worker // world.node_cores]
+            heapq.heappush(wanting, (came + world.shard_bytes, next(number), worker, life))
 
     def work(worker: int) -> None:
         ready.discard(worker)
@@ -108,9 +111,10 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
         for node in range(len(lives)):
             put(random.exponential(world.fails_every), "fails", node * world.node_cores)
     while done < world.shards:
-        through = now + (wanting[0][0] - came) * len(wanting) / world.line if wanting else float("inf")
+        speed = min(world.line / len(wanting), world.fastest) if wanting else 0.0
+        through = now + (wanting[0][0] - came) / speed if wanting else float("inf")
         until = min(through, events[0][0]) if events else through
-        came += (until - now) * world.line / len(wanting) if wanting else 0.0
+        came += (until - now) * speed
         worked += (until - now) * len(busy)
         now = until
         if through <= until:
@@ -124,9 +128,7 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
         _, _, what, worker, life = heapq.heappop(events)
         node = worker // world.node_cores
         mine = range(node * world.node_cores, min((node + 1) * world.node_cores, world.cores))
-        if what == "begins" and life == lives[node]:
-            heapq.heappush(wanting, (came + world.shard_bytes, next(number), worker, life))
-        elif what == "worked" and life == lives[node]:
+        if what == "worked" and life == lives[node]:
             busy.discard(worker)
             done += 1
             if worker in ready:
@@ -156,7 +158,8 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
 
 def layouts(rates: dict) -> Iterator[tuple[str, World]]:
     """The layouts of docs/scale.md, worst first."""
-    seconds, sizes = rates["cpu_seconds_an_hour"], rates["bytes_an_hour"]
+    seconds = {name: figures["median"] for name, figures in rates["cpu_seconds_an_hour"].items()}
+    sizes = rates["bytes_an_hour"]
     read = seconds["read FLAC"]
     made = read + seconds["log-Mel energies"] + seconds["embed by Conv-Pool, of log-Mel energies"]
     hour = 3600 / ITEM_SECONDS  # items
@@ -176,17 +179,24 @@ def layouts(rates: dict) -> Iterator[tuple[str, World]]:
     yield "and each node of 16 fails once an hour", replace(large, cores=1024, fails_every=DAY / 24)
 
 
-def main() -> None:
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "results" / "scale-rates.json"
-    rates = json.loads(path.read_text(encoding="utf-8"))
-    print(f"{HOURS:,} hours in items of {ITEM_SECONDS:g} s, shards of {SHARD_ITEMS}")
-    print(f"{'':44} {'hours':>7} {'line':>7} {'cores':>7} {'at work':>8} {'again':>6}")
+def table(rates: dict) -> str:
+    """The layouts as Markdown."""
+    lines = [
+        "| layout | hours | by the line | by the cores | cores at work | shards done again |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
     for name, world in layouts(rates):
         seconds, share, again = simulate(world)
-        line = world.shards * world.shard_bytes / world.line
-        cores = world.shards * world.shard_seconds / world.cores
-        hours = " ".join(f"{each / 3600:7.1f}" for each in (seconds, line, cores))
-        print(f"{name:44} {hours} {share:8.0%} {again / world.shards:6.1%}")
+        bounds = world.shards * world.shard_bytes / world.line, world.shards * world.shard_seconds / world.cores
+        hours = " | ".join(f"{each / 3600:.1f}" for each in (seconds, *bounds))
+        lines.append(f"| {name} | {hours} | {share:.0%} | {again / world.shards:.1%} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "results" / "scale-rates.json"
+    print(f"{HOURS:,} hours in items of {ITEM_SECONDS:g} s, shards of {SHARD_ITEMS}\n")
+    print(table(json.loads(path.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":
