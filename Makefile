@@ -2,7 +2,8 @@
 PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS)
+# Most modules are never imported, so none is compiled beforehand: installing takes half the time.
+PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check $(CONSTRAINTS)
 
 .PHONY: demo test check peers bench study format clean
 

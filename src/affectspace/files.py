@@ -20,6 +20,7 @@ from affectspace.errors import InputError
 __all__ = [
     "atomic_directory",
     "atomic_path",
+    "flush",
     "held",
     "in_use",
     "inside",
@@ -59,10 +60,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     path = Path(name)
     try:
         yield path
-        _flush(path)
+        flush(path)
         os.chmod(path, 0o666 & ~UMASK)
         os.replace(path, target)
-        _flush(target.parent)
+        flush(target.parent)
     finally:
         path.unlink(missing_ok=True)
 
@@ -79,14 +80,14 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
     try:
         yield path
         for entry in (*path.rglob("*"), path):  # names in a folder are safe only when the folder is flushed too
-            _flush(entry)
+            flush(entry)
         os.chmod(path, 0o777 & ~UMASK)
         try:
             os.rename(path, target)
         except OSError:
             if not target.is_dir():
                 raise
-        _flush(target.parent)
+        flush(target.parent)
     finally:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -246,7 +247,8 @@ def _hashed(real: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder, before anything else is done."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from affectspace.files import sha256
+from affectspace.files import flush, sha256
 from affectspace.studies.status import finished
 
 __all__ = ["Claim", "claim", "claimed_folders", "digests", "give_back"]
@@ -67,7 +67,7 @@ class Claim:
                     with suppress(FileNotFoundError):
                         os.rename(self.place, _hidden(self.place))
                 else:
-                    _flush(self.place.parent)
+                    flush(self.place.parent)
                     _remove_what_is_left(self.place)
                     return True
             return False
@@ -194,11 +194,3 @@ def _remove(folder: Path, place: Path) -> None:
 
 def _hidden(place: Path, why: str = "claimed") -> Path:
     return place.with_name(f".{place.name}.{secrets.token_hex(8)}.{why}")
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
