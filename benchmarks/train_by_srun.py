@@ -2,8 +2,8 @@
 
     python benchmarks/train_by_srun.py
 
-needs what ``study_on_slurm.py`` needs, and starts the same controller and node. A net is trained on made-up speech by one
-process, by a job of two tasks, and by another such job that is put back into the queue (``scontrol requeue``) once
+needs what ``study_on_slurm.py`` needs, and starts the same controller and node. A net is trained on made-up speech by
+one process, by a job of two tasks, and by another such job that is put back into the queue (``scontrol requeue``) once
 it has kept a checkpoint, as SLURM does when it needs a node for others. Prints the largest difference of a weight.
 """
 
