@@ -11,7 +11,7 @@ demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings
 	$(BIN)/affectspace demo $(if $(DATA),--data "$(DATA)" --out runs/demo-$(notdir $(DATA:/=)))
 
 test: check  ## everything that must hold, with the real data too where they are
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test  ## style, types, and the direction of imports
 	$(BIN)/ruff check .
