@@ -1,6 +1,7 @@
 """What the store gives is what the front end gives, whoever else writes, and whatever dies."""
 
-import builtins
+import errno
+import io
 import json
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from affectspace.errors import InputError, MediaError
-from affectspace.features import FeatureStore, LogMel, growing, in_order, store
+from affectspace.features import FeatureStore, LogMel, growing, in_order, store, value_files
 from affectspace.media import read_audio, samples_sha256, write_audio
 
 
@@ -195,11 +196,11 @@ def test_tables_that_cannot_be_used(tmp_path, rows, message):
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, media, monkeypatch):
-    def full(path, mode):
-        # a device on which no space is ever left
-        return builtins.open("/dev/full" if path.name == "values.npy" else path, "wb" if "w" in mode else mode)
+    class Full(io.FileIO):
+        def write(self, given):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(growing, "open", full, raising=False)
+    monkeypatch.setattr(value_files, "FileIO", Full)
     root = tmp_path / "store"
     with pytest.raises(
         InputError, match=r"features cannot be stored in .*store: the disk is full; free some space, or"

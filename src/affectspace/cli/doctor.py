@@ -29,10 +29,11 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
     import soundfile
     import torch
 
-    from affectspace.training.frontends import cache_folder
+    from affectspace.training.frontends import cache_folders
 
-    cache = cache_folder()
-    unusable, free = _try(cache)
+    caches = {cache: _try(cache) for cache in cache_folders()}
+    unusable, free = any(why for why, _ in caches.values()), [free for _, free in caches.values()]
+    room = " + ".join(f"{each:.1f}" for each in free)
     product = torch.ones(2, 2) @ torch.ones(2, 2)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; training runs on the CPU"
     formats = [name for name in ("WAV", "FLAC", "OGG", "MP3") if name in soundfile.available_formats()]
@@ -43,8 +44,11 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
         ("GPU", None, device),
         ("audio", {"WAV", "FLAC"} <= set(formats), f"reads {', '.join(formats)} and others"),
         ("numpy", int(np.__version__.split(".")[0]) >= 2, f"{np.__version__} (2 or later is needed)"),
-        ("cache", not unusable, f"{cache}{unusable} (AFFECTSPACE_CACHE chooses another folder)"),
-        ("disk", None if unusable else free > 1, f"{free:.1f} GiB free for features (at least 1 is needed)"),
+        *(
+            ("cache", not why, f"{cache}{why} (AFFECTSPACE_CACHE chooses another folder, or several)")
+            for cache, (why, _) in caches.items()
+        ),
+        ("disk", None if unusable else max(free) > 1, f"{room} GiB free for features (at least 1 is needed)"),
         ("cores", None, f"{os.cpu_count()}; small nets train fastest with training.threads = 1 or 2"),
     ]
     functionals = importlib.util.find_spec("opensmile") is not None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
+from affectspace.features.spread_values import SpreadValues
 
 __all__ = ["Features", "refuse_duplicates", "refuse_too_many"]
 
@@ -21,7 +22,7 @@ class Features:
         ids: ``(items,)`` the items' ids, in the order asked for, without those in quarantine.
         lengths: ``(items,)`` int64 frames of each item; 1 for vectors.
         values: ``(frames of all items, dimensions)`` float32 (samples: int16, pixels: uint8), read-only, on disk where
-            it came from there.
+            it came from there; several files are :class:`~affectspace.features.spread_values.SpreadValues`.
         audio_sha: ``(items,)`` SHA-256 of each item's samples (see
             :func:`~affectspace.media.samples_sha256`) or pixels; None where nobody has heard or seen them.
         quarantine: the items without features, columns ``id`` and ``reason``.
@@ -39,7 +40,7 @@ class Features:
 
     ids: np.ndarray
     lengths: np.ndarray
-    values: np.ndarray
+    values: np.ndarray | SpreadValues
     audio_sha: np.ndarray
     quarantine: pd.DataFrame
 

@@ -4,19 +4,23 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from affectspace.errors import AffectspaceError, InputError
+from affectspace.features import spread
 from affectspace.features.extract import Extracted
+from affectspace.features.spread import Part
+from affectspace.features.value_files import FIRST, FULL, ValueFiles, no_room
 from affectspace.files import atomic_directory
 
-__all__ = ["Growing", "Made", "growing_folder"]
+__all__ = ["Growing", "Made", "forget", "growing_folder"]
 
 SETTLED_SECONDS = 5.0  # so much work may be lost; to have the disk keep each item would cost more than many take
 JOURNAL, LOCK = "made.jsonl", ".lock"
@@ -33,32 +37,57 @@ class Made(NamedTuple):
 
 
 @contextmanager
-def growing_folder(entry: Path) -> Iterator[Path]:
+def growing_folder(entry: Path, folders: Sequence[Path] = ()) -> Iterator[Path]:
     """A hidden folder beside an entry, which takes its name once the block ends well.
 
     It is the same for every run that makes this entry, so that what a killed one has left is found in it. While
     another process is at work there, a folder of its own is given, and whoever is first has made the entry. An
     exception leaves nothing behind; a signal, or the death of a worker, leaves what has been made.
+
+    Args:
+        entry: its folder.
+        folders: others, over which its values may be spread.
     """
     entry.parent.mkdir(parents=True, exist_ok=True)
     folder = entry.parent / f".{entry.name}.partial"
     with _held(folder) as ours:
         if not ours:
-            with atomic_directory(entry) as other:
-                yield other
-            return
+            folder = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", suffix=".partial", dir=entry.parent))
+        elif entry.is_dir():  # whoever has made it died before it removed this, which tells of what the entry has
+            (folder / JOURNAL).unlink(missing_ok=True)
         try:
             yield folder
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
-            raise
+            places = _places(folder)
+            spread.settle_names(places, folders, made=True)
         except BaseException as error:
-            if isinstance(error, InputError) or not isinstance(error, AffectspaceError):
-                shutil.rmtree(folder, ignore_errors=True)
+            if not ours or _is_fault(error):
+                forget(folder, entry, folders)
             raise
         with atomic_directory(entry) as target:
             for file in sorted({*folder.iterdir()} - {folder / JOURNAL, folder / LOCK}):
                 file.rename(target / file.name)
-        shutil.rmtree(folder, ignore_errors=True)  # the lock last, as whoever gets it may begin anew
+        forget(folder, entry, folders)
+
+
+def forget(folder: Path, entry: Path, folders: Sequence[Path]) -> None:
+    """Remove the folder in which an entry was made, and values elsewhere that the entry, if there is one, has not."""
+    spread.remove(_places(folder), folders, kept=spread.used_places(entry))
+    shutil.rmtree(folder, ignore_errors=True)  # the lock last, as whoever gets it may begin anew
+
+
+def _is_fault(error: BaseException) -> bool:
+    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+        return False
+    return isinstance(error, InputError) or not isinstance(error, AffectspaceError)
+
+
+def _places(folder: Path) -> list[str]:
+    """Where values have been written, other than with the entry."""
+    try:
+        told = [json.loads(line) for line in (folder / JOURNAL).read_bytes().splitlines() if line.startswith(b"{")]
+        return list(dict.fromkeys(each["place"] for each in told if each["place"]))
+    except (OSError, ValueError):
+        return []
 
 
 @contextmanager
@@ -81,9 +110,9 @@ class Growing:
         folder: of :func:`growing_folder`.
         ids: of all items.
         dimensions: numbers in a frame.
+        folders: of the store, over which values may be spread.
 
     Example:
-        >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with Growing(folder, ["a", "b"], 2) as first:
         ...     first.add(Extracted(np.ones((3, 2), np.float32), "sha", ""))
@@ -92,23 +121,19 @@ class Growing:
         ['a']
     """
 
-    def __init__(self, folder: Path, ids: Sequence[str], dimensions: int):
-        self._folder, self._ids, self._dimensions = folder, ids, dimensions
+    def __init__(self, folder: Path, ids: Sequence[str], dimensions: int, folders: Sequence[Path] = ()):
+        self._folder, self._ids, self._dimensions, self._folders = folder, ids, dimensions, folders
         self.made: list[Made] = []
         self._kind = ""  # of the values, by numpy's name; one for all of them
 
     def __enter__(self) -> "Growing":
-        path = self._folder / "values.npy"
-        self._values = open(path, "r+b" if path.exists() else "w+b")
+        self._files = ValueFiles(self._folder, self._folder.parent, self._folders, self._dimensions, self._begun)
+        places = _places(self._folder)
+        self._elsewhere = bool(places)
+        spread.settle_names(places, self._folders, made=False)
         self._journal = open(self._folder / JOURNAL, "a+b")
-        _write_header(self._values, "<f4", 0, self._dimensions)
-        begins = end = self._values.tell()
-        told = 0
-        for made, end, told in self._left(begins):  # noqa: B007 - the last of each is wanted
-            self.made.append(made)
-            self._kind = made.kind or self._kind
-        self._values.truncate(end)
-        self._values.seek(end)
+        parts, told = self._left()
+        self._files.go_on(parts, places, self._kind)
         self._journal.truncate(told)
         self._waiting: list[Made] = []
         self._settled = time.monotonic()
@@ -117,11 +142,15 @@ class Growing:
     def __exit__(self, *error) -> None:
         if not error[0]:
             self._settle()
-        self._values.close()
+        self._files.close()
         self._journal.close()
 
     def add(self, extracted: Extracted) -> None:
-        """The next item."""
+        """The next item.
+
+        Raises:
+            InputError: no disk has room for its values.
+        """
         values, audio_sha, reason = extracted
         item = self._ids[len(self.made)]
         if values is None:
@@ -131,45 +160,69 @@ class Growing:
             if self._kind not in ("", made.kind):
                 raise ValueError(f"the front end gave {values.dtype} for {item!r}, and {self._kind} before it")
             self._kind = made.kind
-            self._values.write(values.data)
+            self._files.add(values)
         self.made.append(made)
         self._waiting.append(made)
         if time.monotonic() - self._settled >= SETTLED_SECONDS:
             self._settle()
 
-    def finish(self) -> None:
-        """Say in the file what it holds."""
-        frames = sum(made.length for made in self.made)
-        self._values.seek(0)
-        _write_header(self._values, self._kind or "<f4", frames, self._dimensions)
-        self._values.seek(0, os.SEEK_END)
+    def finish(self) -> dict[str, Any]:
+        """Say in the files what they hold; what an entry tells of them."""
+        kind = self._kind or "<f4"
+        self._files.finish(kind)
+        return spread.told_parts(self._files.parts, self._dimensions, self._files.header, np.dtype(kind).itemsize)
 
     def _settle(self) -> None:
         """Values first, and only then that they are there."""
-        self._values.flush()
-        os.fsync(self._values.fileno())
-        self._journal.write("".join(json.dumps(made) + "\n" for made in self._waiting).encode())
-        self._journal.flush()
+        self._files.settle()
+        self._write("".join(json.dumps(made) + "\n" for made in self._waiting))
         self._waiting = []
         self._settled = time.monotonic()
 
-    def _left(self, end: int) -> Iterator[tuple[Made, int, int]]:
-        """What has been made, where its values end, and where its line does."""
-        size, told = os.fstat(self._values.fileno()).st_size, 0
+    def _begun(self, part: Part) -> None:
+        """A file that is begun, of which nobody needs to be told if it is the first and in its usual place."""
+        if part.file != FIRST or part.place or self._elsewhere:
+            self._elsewhere = True
+            self._settle()
+            self._write(json.dumps({"file": part.file, "place": part.place}) + "\n")
+
+    def _write(self, lines: str) -> None:
+        try:
+            self._journal.write(lines.encode())
+            self._journal.flush()
+        except OSError as error:
+            if error.errno in FULL:
+                raise no_room(self._folder.parent) from error
+            raise
+
+    def _left(self) -> tuple[list[Part], int]:
+        """The files and the length of the journal as far as items are in both; these become ``made``."""
+        parts: list[Part] = []
+        end = size = seen = told = 0
         self._journal.seek(0)
-        for item, line in zip(self._ids, self._journal.read().splitlines(keepends=True)):
+        for line in self._journal.read().splitlines(keepends=True):
+            if len(self.made) == len(self._ids) or not line.endswith(b"\n"):
+                break
+            seen += len(line)
             try:
-                made = Made(*json.loads(line))
+                says = json.loads(line)
+                if isinstance(says, dict) or not parts:
+                    if parts and not parts[-1].frames:  # in vain
+                        parts.pop()
+                    parts.append(Part(says["file"], says["place"]) if isinstance(says, dict) else Part(FIRST, ""))
+                    end, size = self._files.header, self._files.size(parts[-1])
+                if isinstance(says, dict):
+                    continue
+                made = Made(*says)
                 end += made.length * self._dimensions * np.dtype(made.kind or "<f4").itemsize
-            except (ValueError, TypeError):
-                return
-            if made.item != item or end > size or not line.endswith(b"\n"):
-                return
-            told += len(line)
-            yield made, end, told
-
-
-def _write_header(file: BinaryIO, kind: str, frames: int, dimensions: int) -> None:
-    # numpy pads a header so that the first length may grow without moving what follows; all kinds are as long
-    header = {"descr": kind, "fortran_order": False, "shape": (frames, dimensions)}
-    np.lib.format.write_array_header_1_0(file, header)
+            except (ValueError, TypeError, KeyError):
+                break
+            if made.item != self._ids[len(self.made)] or (made.length and end > size):
+                break
+            self.made.append(made)
+            self._kind = made.kind or self._kind
+            parts[-1].frames += made.length
+            told = seen
+        if parts and not parts[-1].frames:
+            parts.pop()
+        return parts, told

@@ -1,13 +1,12 @@
 """Features kept on disk: made once, mapped into memory ever after."""
 
-import errno
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,13 @@ from rich.console import Console
 from rich.progress import track
 
 from affectspace.errors import InputError
+from affectspace.features import spread
 from affectspace.features.extract import Frontend, Source, extract_all, reads_text
 from affectspace.features.features import Features, refuse_duplicates, refuse_too_many
-from affectspace.features.growing import Growing, growing_folder
+from affectspace.features.growing import Growing, forget, growing_folder
 from affectspace.features.lines import Lines, counted_lines
+from affectspace.features.spread_values import SpreadValues
+from affectspace.features.value_files import FIRST, FULL, no_room
 from affectspace.files import packed
 
 __all__ = ["FeatureStore"]
@@ -28,7 +30,7 @@ ABANDONED_SECONDS = 7 * 24 * 3600.0  # nobody goes on with a partial entry that 
 
 
 class FeatureStore:
-    """A folder of features, one entry for each front end and list of files.
+    """A folder of features, or several on disks of their own, with one entry for each front end and list of files.
 
     An entry is found again by its front end's fingerprint and, for every item, its id, path, size,
     time of change, start, end and box (or its text): touch a file, and its entry is made anew. It appears whole or not
@@ -37,10 +39,13 @@ class FeatureStore:
 
     An entry holds ``values.npy`` (float32, or int16 or uint8 where the front end gives that; frames of all
     items x dimensions), ``index.parquet`` (id, length, audio_sha), ``quarantine.parquet`` (id, reason) and
-    ``about.json``. Any of them may be deleted with their folder; they are only a cache.
+    ``about.json``. What is more than 16 GiB goes on in ``values-00001.npy`` and so on, each of whole items and in the
+    folder with the most free space: in the entry, or in a folder of the entry's name and some digits more. Any of
+    them may be deleted with their folder; they are only a cache.
 
     Args:
-        root: the folder; made when it is needed.
+        root: the folder, or several in their order; made when they are needed. Entries are made in the first, and
+            found in all, in whatever order they are named.
 
     Example:
         >>> import tempfile
@@ -54,8 +59,10 @@ class FeatureStore:
         ((98, 40), ['b'])
     """
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
+    def __init__(self, root: str | Path | Sequence[str | Path]):
+        self.folders = [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root]
+        if not self.folders:
+            raise InputError("a store of features is a folder, or several; none was given")
 
     def extract(
         self,
@@ -86,23 +93,37 @@ class FeatureStore:
         """
         ids, sources = _read_media(media)
         key = _key(frontend, ids, sources)
-        entry = self.root / key
+        entry = self._found(key)
         if not entry.is_dir():
             try:
-                _sweep(self.root)
-                with growing_folder(entry) as folder:
-                    quarantine = _make(folder, ids, sources, frontend, workers, what if progress else "")
+                _sweep(self.folders)
+                with growing_folder(entry, self.folders) as folder:
+                    quarantine = _make(folder, ids, sources, frontend, workers, what if progress else "", self.folders)
                     refuse_too_many(quarantine, len(ids), max_bad_share)
             except OSError as error:
-                full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-                why = "the disk is full" if full else error.strerror or str(error)
-                remedy = "free some space" if full else "see to its permissions"
-                raise InputError(
-                    f"features cannot be stored in {self.root}: {why}; {remedy}, or choose another folder"
-                ) from error
-        features = _open(entry)
+                raise self._unusable(error, entry.parent) from error
+        features = _open(entry, self.folders)
         refuse_too_many(features.quarantine, len(ids), max_bad_share)
         return features
+
+    def _found(self, key: str) -> Path:
+        """An entry, or else where it was begun, or else where it is to be."""
+        for name in (key, f".{key}.partial"):
+            for folder in self.folders:
+                if (folder / name).is_dir():
+                    return folder / key
+        return self.folders[0] / key
+
+    def _unusable(self, error: OSError, home: Path) -> InputError:
+        """Which folder cannot be written to, and why."""
+        named = [folder for folder in self.folders if error.filename and Path(error.filename).is_relative_to(folder)]
+        where = named[0] if named else home
+        if error.errno in FULL:
+            return no_room(where)
+        return InputError(
+            f"features cannot be stored in {where}: {error.strerror or error}; see to its permissions, or choose "
+            "another folder"
+        )
 
 
 def _read_media(media: pd.DataFrame) -> tuple[list[str], list[Source]]:
@@ -157,10 +178,11 @@ def _make(
     frontend: Frontend,
     workers: int | None,
     told: str,
+    folders: Sequence[Path],
 ) -> pd.DataFrame:
     """Stream the features into ``folder``, item by item, behind what is there already; returns the quarantine."""
     console = Console(stderr=True)
-    with Growing(folder, ids, frontend.dimensions) as entry:
+    with Growing(folder, ids, frontend.dimensions, folders) as entry:
         there = len(entry.made)
         made = extract_all(frontend, sources[there:], workers)
         made = counted_lines(made, told, len(ids), Lines(console, quiet=not told), there)
@@ -169,7 +191,7 @@ def _make(
         )
         for extracted in bar:
             entry.add(extracted)
-        entry.finish()
+        files = entry.finish()
         if len(entry.made) != len(ids):
             raise ValueError(f"the front end gave {len(entry.made)} of {len(ids)} items")
         index = [(made.item, made.length, made.audio_sha) for made in entry.made if made.kind]
@@ -179,16 +201,17 @@ def _make(
     table.to_parquet(folder / "quarantine.parquet", index=False)
     about = {"format": FORMAT, "frontend": frontend.fingerprint, "dimensions": frontend.dimensions}
     about |= {"items": len(index), "quarantined": len(quarantine), "frames": sum(length for _, length, _ in index)}
+    about |= files
     (folder / "about.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
     return table
 
 
-def _open(entry: Path) -> Features:
+def _open(entry: Path, folders: Sequence[Path]) -> Features:
     try:
         about = json.loads((entry / "about.json").read_text(encoding="utf-8"))
         index = pd.read_parquet(entry / "index.parquet")
         quarantine = pd.read_parquet(entry / "quarantine.parquet")
-        values = np.load(entry / "values.npy", mmap_mode="r")
+        values = _mapped(entry, about, folders)
         if values.shape != (index["length"].sum(), about["dimensions"]) or len(index) != about["items"]:
             raise ValueError(f"values of shape {values.shape} do not fit the index")
     except (OSError, ValueError, KeyError) as error:
@@ -197,12 +220,23 @@ def _open(entry: Path) -> Features:
     return Features(ids, lengths, values, audio_sha, quarantine)
 
 
-def _sweep(root: Path) -> None:
+def _mapped(entry: Path, about: dict[str, Any], folders: Sequence[Path]) -> np.ndarray | SpreadValues:
+    if "files" not in about:
+        return np.load(entry / FIRST, mmap_mode="r")
+    paths = [spread.find(entry, each["file"], each["place"], folders, each["bytes"]) for each in about["files"]]
+    try:
+        parts = [np.load(path, mmap_mode="r") for path in paths]
+    except OSError as error:
+        raise InputError(f"the stored features in {entry} cannot be opened: {error}; see to that") from error
+    return parts[0] if len(parts) == 1 else SpreadValues(parts)
+
+
+def _sweep(folders: Sequence[Path]) -> None:
     """Remove what killed runs have left behind."""
-    for folder in root.glob(".*.partial"):
+    for folder in [each for root in folders for each in root.glob(".*.partial")]:
         try:
             touched = max(file.stat().st_mtime for file in [folder, *folder.glob("*")])
         except FileNotFoundError:  # another run has finished it in the meantime
             continue
         if time.time() - touched > ABANDONED_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+            forget(folder, folder.with_name(folder.name.split(".")[1]), folders)

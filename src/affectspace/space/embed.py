@@ -14,7 +14,7 @@ from affectspace.space.read_corpora import ROW, read_corpora, reads_corpora
 from affectspace.space.read_media import ROOT, first_of, read_media, without_repeated
 from affectspace.space.space import Space
 from affectspace.training.below_data import refuse_other_below
-from affectspace.training.frontends import cache_folder
+from affectspace.training.frontends import cache_folders
 from affectspace.training.model import Model
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run, holds_run
@@ -155,7 +155,7 @@ def _of_media(model: Model, sources: Sequence[Path], quiet: bool) -> _Found:
     read = read_media(model, sources)
     media, faulty = read.items, read.faulty
     wanted = media[["id", "path", "start", "end", *(["box"] if read.kind == "image" and "box" in media else [])]]
-    features = FeatureStore(cache_folder()).extract(wanted, frontend, max_bad_share=1.0, progress=not quiet)
+    features = FeatureStore(cache_folders()).extract(wanted, frontend, max_bad_share=1.0, progress=not quiet)
     faulty = pd.concat([faulty, features.quarantine[["id", "reason"]]], ignore_index=True)
     if not len(features.ids):
         raise InputError(f"none of the {len(faulty)} files can be read; {first_of(faulty)}")

@@ -42,9 +42,9 @@ def cluster_pool(
     if isinstance(on, Slurm):
         return SlurmPool(most or AT_ONCE, folder)
     from affectspace.studies.ray_pool import RayPool
-    from affectspace.training.frontends import cache_folder
+    from affectspace.training.frontends import cache_folders
 
-    return RayPool(folder, places(recipes), cache_folder(), most, tell)
+    return RayPool(folder, places(recipes), cache_folders(), most, tell)
 
 
 def places(recipes: Iterable[Recipe]) -> dict[str, str]:

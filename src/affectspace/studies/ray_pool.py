@@ -26,7 +26,7 @@ class RayPool:
     Args:
         folder: the study's, which all nodes must see.
         needed: other places that they must see, with what each is.
-        cache: the folder of features here.
+        cache: the folders of features here.
         most: processes at once; None for as many as there are CPUs.
         tell: what happens to nodes, in sentences.
 
@@ -43,15 +43,21 @@ class RayPool:
     keeps_data = True
 
     def __init__(
-        self, folder: Path, needed: Mapping[str, str], cache: Path, most: int | None, tell: Callable[[str], None]
+        self,
+        folder: Path,
+        needed: Mapping[str, str],
+        cache: Sequence[Path],
+        most: int | None,
+        tell: Callable[[str], None],
     ):
-        self.folder, self.cache, self.most, self.tell = folder.resolve(), cache.resolve(), most, tell
+        self.folder, self.most, self.tell = folder.resolve(), most, tell
+        self.cache = [each.resolve() for each in cache]
         self.processes = 0
         self.taken_up: list[Job] = []
         self.lost: list[str] = []
         self.unfit: list[Unfit] = []
         self.beat: Callable[[], None] = lambda: None
-        self._wanted = wanted(self.folder, needed, [self.cache])
+        self._wanted = wanted(self.folder, needed, self.cache)
         self._fit: dict[str, Sight] = {}
         self._asked: dict[str, Asked] = {}
         self._known: set[str] = set()

@@ -1,6 +1,7 @@
 """A process of a Ray cluster that trains one run of a study after another."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -39,7 +40,7 @@ class Seat:
 
     Args:
         sight: of the node.
-        cache: the folder of features here, used there where it is seen.
+        cache: the folders of features here, used there where all that are there are seen.
 
     Attributes:
         answer: Ray's reference to what it says next: that it is ready, or how its job ended; None while it is idle.
@@ -47,13 +48,14 @@ class Seat:
         began: when it was given that, by this machine's clock that never goes back.
     """
 
-    def __init__(self, sight: Sight, cache: Path):
+    def __init__(self, sight: Sight, cache: Sequence[Path]):
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self.node = sight.node
         only: Any = NodeAffinitySchedulingStrategy(sight.node.id, soft=False)
-        kept = {"AFFECTSPACE_CACHE": str(cache)} if str(cache) in sight.seen else {}
+        there = {str(each) for each in cache if each.exists()}
+        kept = {"AFFECTSPACE_CACHE": os.pathsep.join(map(str, cache))} if there and there <= sight.seen else {}
         self._trainer: Any = ray.remote(Trainer).options(
             num_cpus=1, max_restarts=0, max_task_retries=0, scheduling_strategy=only,
             runtime_env={"env_vars": {**ENVIRONMENT, **kept}},

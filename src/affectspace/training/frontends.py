@@ -55,6 +55,7 @@ if TYPE_CHECKING:  # a model is opened without any corpus
 
 __all__ = [
     "cache_folder",
+    "cache_folders",
     "joined_fingerprint",
     "make_frontend",
     "make_hearing",
@@ -229,8 +230,16 @@ def make_views(recipe: Recipe) -> Views | None:
     return Views(views.crop, views.flip, views.rotation, views.aspect, views.colour)
 
 
-def cache_folder() -> Path:
-    """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder."""
-    chosen = os.environ.get("AFFECTSPACE_CACHE")
+def cache_folders() -> list[Path]:
+    """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder.
+
+    It may name several folders, separated as in ``PATH``.
+    """
+    chosen = [Path(each) for each in os.environ.get("AFFECTSPACE_CACHE", "").split(os.pathsep) if each]
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(chosen) if chosen else home / "affectspace"
+    return chosen or [home / "affectspace"]
+
+
+def cache_folder() -> Path:
+    """Where all else is kept that can be made anew: the first of :func:`cache_folders`."""
+    return cache_folders()[0]

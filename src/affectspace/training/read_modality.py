@@ -12,7 +12,7 @@ import pandas as pd
 from affectspace.corpora import Corpus, Fault
 from affectspace.corpora.corpus import video_times
 from affectspace.features import AudioFingerprint, Features, FeatureStore, VectorTable, Waveform
-from affectspace.training.frontends import cache_folder, medium
+from affectspace.training.frontends import cache_folders, medium
 from affectspace.training.recipe import Recipe
 from affectspace.training.set_aside import unusable
 from affectspace.training.unused import reason_kind
@@ -146,7 +146,7 @@ def extract(
         part = ["box"] if column == "image" and "box" in items else []
         media = items[["id", "start", "end", *part]].assign(path=[str(corpus.root / path) for path in items[column]])
     kind = TOLD.get(type(frontend), "features")
-    features = FeatureStore(cache_folder()).extract(
+    features = FeatureStore(cache_folders()).extract(
         media, frontend, max_bad_share=1.0, progress=not quiet, what=f"{kind} of {corpus.name}"
     )
     return features, ids

@@ -1,0 +1,118 @@
+"""Where the files of an entry's values lie: with the entry, or in folders of their own on other disks."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affectspace.errors import InputError
+
+__all__ = ["Part", "find", "free_bytes", "hidden", "lies", "told_parts", "used_places"]
+
+
+@dataclass
+class Part:
+    """A file of an entry's values.
+
+    Args:
+        file: its name.
+        place: the folder in which it lies once the entry is made; empty for that of the entry.
+        frames: that it holds.
+    """
+
+    file: str
+    place: str
+    frames: int = 0
+
+
+def hidden(place: Path) -> Path:
+    """How a place is called until its entry is made; as all that is begun, it is swept once nobody goes on with it.
+
+    Example:
+        >>> hidden(Path("/b/17.4f"))
+        PosixPath('/b/.17.4f.partial')
+    """
+    return place.with_name(f".{place.name}.partial")
+
+
+def lies(place: str, folders: Sequence[Path]) -> Iterator[Path]:
+    """Where a place may be found: where it was made, or in a store's folder as it is called now."""
+    made = Path(place)
+    return iter(dict.fromkeys([made, *(folder / made.name for folder in folders)]))
+
+
+def find(entry: Path, file: str, place: str, folders: Sequence[Path], size: int) -> Path:
+    """The file of a part of an entry that has been made.
+
+    Args:
+        entry: its folder.
+        file: name of the part.
+        place: of the part.
+        folders: of the store.
+        size: the file's bytes.
+
+    Raises:
+        InputError: there is none, or it has another size.
+    """
+    remedy = f"delete {entry}, and the features are made anew"
+    there = [where / file for where in (lies(place, folders) if place else [entry]) if (where / file).is_file()]
+    if not there:
+        where = Path(place) if place else entry
+        mount = f"mount that disk, name the folder where {where.name} lies now, or " if place else ""
+        raise InputError(f"the stored features in {entry} lack a file: there is no {where / file}; {mount}{remedy}")
+    whole = [path for path in there if path.stat().st_size == size]
+    if not whole:
+        raise InputError(
+            f"the stored features in {entry} are damaged: {there[0]} has {there[0].stat().st_size:,} bytes, and was "
+            f"made with {size:,}; copy it anew, or {remedy}"
+        )
+    return whole[0]
+
+
+def told_parts(parts: Sequence[Part], dimensions: int, header: int, itemsize: int) -> dict[str, Any]:
+    """What an entry says of its files; nothing where there is one, and it lies in the entry."""
+    if len(parts) == 1 and not parts[0].place:
+        return {}
+    row = dimensions * itemsize
+    return {
+        "files": [
+            {"file": part.file, "place": part.place, "frames": part.frames, "bytes": header + part.frames * row}
+            for part in parts
+        ]
+    }
+
+
+def used_places(entry: Path) -> set[str]:
+    """Names of the places that an entry has; none where there is no entry."""
+    try:
+        files = json.loads((entry / "about.json").read_text(encoding="utf-8")).get("files", [])
+        return {Path(each["place"]).name for each in files if each["place"]}
+    except (OSError, ValueError):
+        return set()
+
+
+def free_bytes(folder: Path) -> int:
+    """Of the disk on which a folder is, or would be."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    return shutil.disk_usage(there).free
+
+
+def remove(places: Iterable[str], folders: Sequence[Path], kept: set[str]) -> None:
+    """Remove places wherever they may be found, but for those whose names are to be kept."""
+    for place in places:
+        for where in lies(place, folders):
+            shutil.rmtree(hidden(where), ignore_errors=True)
+            if where.name not in kept:
+                shutil.rmtree(where, ignore_errors=True)
+
+
+def settle_names(places: Iterable[str], folders: Sequence[Path], made: bool) -> None:
+    """Give places the names that they bear once their entry is made, or those that they have until then."""
+    for place in places:
+        for where in lies(place, folders):
+            before, after = (hidden(where), where) if made else (where, hidden(where))
+            if before.is_dir():
+                os.rename(before, after)
