@@ -26,6 +26,7 @@ __all__ = [
     "inside",
     "json_text",
     "packed",
+    "rename_directory",
     "sha256",
     "sweep",
     "write_json",
@@ -79,17 +80,24 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         yield path
-        for entry in (*path.rglob("*"), path):  # names in a folder are safe only when the folder is flushed too
-            flush(entry)
-        os.chmod(path, 0o777 & ~UMASK)
-        try:
-            os.rename(path, target)
-        except OSError:
-            if not target.is_dir():
-                raise
-        flush(target.parent)
+        rename_directory(path, target)
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def rename_directory(path: Path, target: Path) -> bool:
+    """Have a folder with its files, all of them safe on the disk, take a name; whether nobody was faster."""
+    for entry in (*path.rglob("*"), path):  # names in a folder are safe only when the folder is flushed too
+        flush(entry)
+    os.chmod(path, 0o777 & ~UMASK)
+    try:
+        os.rename(path, target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        return False
+    flush(target.parent)
+    return True
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from affectspace.features import spread
 from affectspace.features.extract import Extracted
 from affectspace.features.spread import Part
 from affectspace.features.value_files import FIRST, FULL, ValueFiles, no_room
-from affectspace.files import atomic_directory
+from affectspace.files import rename_directory
 
 __all__ = ["Growing", "Made", "forget", "growing_folder"]
 
@@ -53,25 +53,23 @@ def growing_folder(entry: Path, folders: Sequence[Path] = ()) -> Iterator[Path]:
     with _held(folder) as ours:
         if not ours:
             folder = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", suffix=".partial", dir=entry.parent))
-        elif entry.is_dir():  # whoever has made it died before it removed this, which tells of what the entry has
-            (folder / JOURNAL).unlink(missing_ok=True)
         try:
             yield folder
-            places = _places(folder)
-            spread.settle_names(places, folders, made=True)
         except BaseException as error:
             if not ours or _is_fault(error):
-                forget(folder, entry, folders)
+                forget(folder, folders)
             raise
-        with atomic_directory(entry) as target:
-            for file in sorted({*folder.iterdir()} - {folder / JOURNAL, folder / LOCK}):
-                file.rename(target / file.name)
-        forget(folder, entry, folders)
+        spread.take_names(_places(folder), folders)
+        if rename_directory(folder, entry):
+            for left in (JOURNAL, LOCK):
+                (entry / left).unlink(missing_ok=True)
+        else:
+            forget(folder, folders)
 
 
-def forget(folder: Path, entry: Path, folders: Sequence[Path]) -> None:
-    """Remove the folder in which an entry was made, and values elsewhere that the entry, if there is one, has not."""
-    spread.remove(_places(folder), folders, kept=spread.used_places(entry))
+def forget(folder: Path, folders: Sequence[Path]) -> None:
+    """Remove the folder in which an entry was being made, and its values in others."""
+    spread.remove(_places(folder), folders)
     shutil.rmtree(folder, ignore_errors=True)  # the lock last, as whoever gets it may begin anew
 
 
@@ -130,7 +128,7 @@ class Growing:
         self._files = ValueFiles(self._folder, self._folder.parent, self._folders, self._dimensions, self._begun)
         places = _places(self._folder)
         self._elsewhere = bool(places)
-        spread.settle_names(places, self._folders, made=False)
+        spread.give_back_names(places, self._folders)
         self._journal = open(self._folder / JOURNAL, "a+b")
         parts, told = self._left()
         self._files.go_on(parts, places, self._kind)

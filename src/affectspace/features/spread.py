@@ -1,7 +1,5 @@
 """Where the files of an entry's values lie: with the entry, or in folders of their own on other disks."""
 
-import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.errors import InputError
+from affectspace.files import rename_directory
 
-__all__ = ["Part", "find", "free_bytes", "hidden", "lies", "told_parts", "used_places"]
+__all__ = [
+    "Part", "find", "free_bytes", "give_back_names", "hidden", "lies", "remove", "take_names", "told_parts",
+]  # fmt: skip
 
 
 @dataclass
@@ -85,34 +86,31 @@ def told_parts(parts: Sequence[Part], dimensions: int, header: int, itemsize: in
     }
 
 
-def used_places(entry: Path) -> set[str]:
-    """Names of the places that an entry has; none where there is no entry."""
-    try:
-        files = json.loads((entry / "about.json").read_text(encoding="utf-8")).get("files", [])
-        return {Path(each["place"]).name for each in files if each["place"]}
-    except (OSError, ValueError):
-        return set()
-
-
 def free_bytes(folder: Path) -> int:
     """Of the disk on which a folder is, or would be."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     return shutil.disk_usage(there).free
 
 
-def remove(places: Iterable[str], folders: Sequence[Path], kept: set[str]) -> None:
-    """Remove places wherever they may be found, but for those whose names are to be kept."""
+def remove(places: Iterable[str], folders: Sequence[Path]) -> None:
+    """Remove places, whatever they are called and wherever they may be found."""
     for place in places:
         for where in lies(place, folders):
-            shutil.rmtree(hidden(where), ignore_errors=True)
-            if where.name not in kept:
-                shutil.rmtree(where, ignore_errors=True)
+            for name in (hidden(where), where):
+                shutil.rmtree(name, ignore_errors=True)
 
 
-def settle_names(places: Iterable[str], folders: Sequence[Path], made: bool) -> None:
-    """Give places the names that they bear once their entry is made, or those that they have until then."""
+def take_names(places: Iterable[str], folders: Sequence[Path]) -> None:
+    """Give places the names that they bear once their entry is made."""
     for place in places:
         for where in lies(place, folders):
-            before, after = (hidden(where), where) if made else (where, hidden(where))
-            if before.is_dir():
-                os.rename(before, after)
+            if hidden(where).is_dir():
+                rename_directory(hidden(where), where)
+
+
+def give_back_names(places: Iterable[str], folders: Sequence[Path]) -> None:
+    """Give places the names that they bear before, as nobody got to make the entry after :func:`take_names`."""
+    for place in places:
+        for where in lies(place, folders):
+            if where.is_dir():
+                where.rename(hidden(where))

@@ -214,6 +214,8 @@ def _open(entry: Path, folders: Sequence[Path]) -> Features:
         values = _mapped(entry, about, folders)
         if values.shape != (index["length"].sum(), about["dimensions"]) or len(index) != about["items"]:
             raise ValueError(f"values of shape {values.shape} do not fit the index")
+    except InputError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"the stored features in {entry} are damaged ({error}); delete that folder") from error
     ids, lengths, audio_sha = (index[column].to_numpy() for column in ("id", "length", "audio_sha"))
@@ -239,4 +241,4 @@ def _sweep(folders: Sequence[Path]) -> None:
         except FileNotFoundError:  # another run has finished it in the meantime
             continue
         if time.time() - touched > ABANDONED_SECONDS:
-            forget(folder, folder.with_name(folder.name.split(".")[1]), folders)
+            forget(folder, folders)

@@ -68,10 +68,12 @@ class ValueFiles:
         """Begin behind the items that are in ``parts``; whatever else is in ``places`` is removed."""
         self.parts = list(parts)
         kept = {self.path(part) for part in parts}
-        own = [spread.hidden(where) for place in places for where in spread.lies(place, self._folders)]
-        for path in [path for folder in (self._folder, *own) for path in folder.glob("values*.npy")]:
-            if path not in kept:
-                path.unlink()
+        own = {spread.hidden(where) for place in places for where in spread.lies(place, self._folders)}
+        for path in {path for folder in (self._folder, *own) for path in folder.glob("values*.npy")} - kept:
+            path.unlink()
+        for folder in own:
+            with suppress(OSError):  # it is not empty, or not there
+                folder.rmdir()
         for part in self.parts:
             if part.place:  # its disk may be mounted elsewhere now
                 part.place = str(self.path(part).parent.parent.absolute() / Path(part.place).name)
