@@ -1,0 +1,92 @@
+"""A run whose features are spread over several disks is to the bit the run of features in one file."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+
+from affectspace.features import spread, value_files
+from affectspace.space.embed import embed
+from affectspace.training import load_model, train
+from affectspace.training.frontends import cache_folder, cache_folders
+
+SAME = ("metrics.json", "metrics.jsonl", "predictions.parquet", "model/model.safetensors", "recipe.toml", "data.json")
+
+
+def bits(folder):
+    snapshots = sorted(path.relative_to(folder) for path in folder.glob("snapshots/*.parquet"))
+    return {str(name): (folder / name).read_bytes() for name in (*SAME, *snapshots)}
+
+
+@pytest.fixture
+def disks(monkeypatch):
+    """``disks(a, b)``: features are kept there, in files of about three clips that take turns."""
+
+    def use(*folders):
+        monkeypatch.setenv("AFFECTSPACE_CACHE", os.pathsep.join(map(str, folders)))
+        monkeypatch.setattr(value_files, "FILE_BYTES", 60_000)
+        monkeypatch.setattr(spread, "free_bytes", lambda folder: 10**9 - len([*folder.rglob("values*.npy")]))
+
+    return use
+
+
+@pytest.mark.parametrize("scope", ["item", "speaker", "train"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_training_and_embedding_are_the_same_to_the_bit(tiny, world, tmp_path, monkeypatch, disks, scope, count):
+    recipe = tiny("triplets", features={"kind": "log_mel", "bands": 20, "normalise": {"scope": scope}})
+    monkeypatch.setenv("AFFECTSPACE_CACHE", str(tmp_path / "one"))
+    train(recipe, tmp_path / "whole", quiet=True)
+    expected = embed(load_model(tmp_path / "whole"), [world / "boro"], quiet=True).table
+    assert {path.name for path in (tmp_path / "one").rglob("values*.npy")} == {"values.npy"}
+
+    folders = [tmp_path / name for name in "abc"[:count]]
+    disks(*folders)
+    train(recipe, tmp_path / "spread", quiet=True)
+    found = embed(load_model(tmp_path / "spread"), [world / "boro"], quiet=True).table
+    assert all(len(list(folder.rglob("values*.npy"))) > 3 for folder in folders)
+    assert bits(tmp_path / "spread") == bits(tmp_path / "whole")
+    assert np.stack(found["vector"]).tobytes() == np.stack(expected["vector"]).tobytes()
+    assert found["id"].tolist() == expected["id"].tolist()
+
+    disks(*folders[::-1])
+    before = sorted(path for folder in folders for path in folder.rglob("*"))
+    train(recipe, tmp_path / "again", quiet=True)
+    assert bits(tmp_path / "again") == bits(tmp_path / "whole")
+    assert sorted(path for folder in folders for path in folder.rglob("*")) == before
+
+
+def test_another_process_finds_them_by_the_variable(tiny, tmp_path, disks):
+    recipe = tiny("ce")
+    folders = [tmp_path / "a", tmp_path / "b"]
+    disks(*folders)
+    train(recipe, tmp_path / "here", quiet=True)
+    before = sorted(path for folder in folders for path in folder.rglob("*"))
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)))
+    command = [
+        sys.executable,
+        "-m",
+        "affectspace",
+        "train",
+        str(tmp_path / "recipe.toml"),
+        "--out",
+        str(tmp_path / "there"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    assert bits(tmp_path / "there") == bits(tmp_path / "here")
+    assert sorted(path for folder in folders for path in folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("chosen", "folders"),
+    [("/a", ["/a"]), ("/a:/b", ["/a", "/b"]), (":/b:", ["/b"]), (":", ["/home/.cache/affectspace"])],
+)
+def test_the_variable_names_folders_as_path_does(monkeypatch, chosen, folders):
+    monkeypatch.setenv("AFFECTSPACE_CACHE", chosen)
+    monkeypatch.setenv("HOME", "/home")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache_folders() == [Path(folder) for folder in folders]
+    assert cache_folder() == Path(folders[0])
