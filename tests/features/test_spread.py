@@ -507,6 +507,45 @@ def test_an_exception_leaves_nothing_on_any_disk(tmp_path, turns):
     assert not [path for place in places for path in place.iterdir()]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"file": "values.npy", "place": "{mine}"},
+        {"file": "../../mine/values.npy", "place": ""},
+        {"file": "values.npy", "place": "{mine}/.."},
+        {"file": "values.npy"},
+        {"place": 3, "file": None},
+    ],
+)
+def test_a_journal_leads_nobody_to_what_is_not_of_the_store(tmp_path, turns, killed, line):
+    """Others may write to a folder that is shared; what they note is neither opened nor removed."""
+    mine = tmp_path / "mine"
+    for folder in (mine, spread.hidden(mine)):
+        folder.mkdir()
+        (folder / "values.npy").write_bytes(bytes(1000))
+    (journal,) = killed[0].glob(f".*/{growing.JOURNAL}")
+    told = json.dumps(line).replace("{mine}", str(mine)).encode() + b"\n"
+    journal.write_bytes(told + journal.read_bytes())
+    (again,) = [shutil.copytree(journal.parent, killed[0] / f".{'0' * 32}.partial")]
+    then = time.time() - 1.1 * store.ABANDONED_SECONDS
+    for path in [*again.iterdir(), again]:
+        os.utime(path, (then, then))
+    same(FeatureStore(killed).extract(MEDIA, Numbers(), 1), whole(tmp_path))
+    assert not again.exists()
+    for folder in (mine, spread.hidden(mine)):
+        assert (folder / "values.npy").read_bytes() == bytes(1000)
+
+
+@pytest.mark.filterwarnings("ignore:the disk of")
+def test_folders_may_be_named_from_where_one_is(tmp_path, disks, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(value_files, "FILE_BYTES", 250)
+    disks({tmp_path / "a": 300, tmp_path / "b": 300})
+    with pytest.raises(InputError, match="their disks are full"):
+        FeatureStore(["a", "b", "a"]).extract(MEDIA, Numbers(), 1)
+    same(FeatureStore(["a", "b", "c"]).extract(MEDIA, Numbers(), 1), whole(tmp_path))
+
+
 # company
 
 

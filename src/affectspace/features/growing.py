@@ -80,12 +80,16 @@ def _is_fault(error: BaseException) -> bool:
 
 
 def _places(folder: Path) -> list[str]:
-    """Where values have been written, other than with the entry."""
+    """Where values have been written, other than with the entry; whatever else somebody may have noted is left out."""
+    found = []
     try:
-        told = [json.loads(line) for line in (folder / JOURNAL).read_bytes().splitlines() if line.startswith(b"{")]
-        return list(dict.fromkeys(each["place"] for each in told if each["place"]))
+        with open(folder / JOURNAL, "rb") as journal:
+            for line in journal:
+                if line.startswith(b"{"):
+                    found.append(json.loads(line).get("place"))
     except (OSError, ValueError):
-        return []
+        pass
+    return list(dict.fromkeys(place for place in found if spread.is_place(place, folder)))
 
 
 @contextmanager
@@ -193,6 +197,10 @@ class Growing:
                 raise no_room(self._folder.parent) from error
             raise
 
+    def _is_part(self, says: dict[str, Any]) -> bool:
+        place = says.get("place")
+        return spread.is_file_name(says.get("file")) and (place == "" or spread.is_place(place, self._folder))
+
     def _left(self) -> tuple[list[Part], int]:
         """The files and the length of the journal as far as items are in both; these become ``made``."""
         parts: list[Part] = []
@@ -204,6 +212,8 @@ class Growing:
             seen += len(line)
             try:
                 says = json.loads(line)
+                if isinstance(says, dict) and not self._is_part(says):
+                    break
                 if isinstance(says, dict) or not parts:
                     if parts and not parts[-1].frames:  # in vain
                         parts.pop()

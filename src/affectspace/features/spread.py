@@ -1,5 +1,7 @@
 """Where the files of an entry's values lie: with the entry, or in folders of their own on other disks."""
 
+import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +12,8 @@ from affectspace.errors import InputError
 from affectspace.files import rename_directory
 
 __all__ = [
-    "Part", "find", "free_bytes", "give_back_names", "hidden", "lies", "remove", "take_names", "told_parts",
+    "Part", "find", "free_bytes", "give_back_names", "hidden", "is_file_name", "is_place", "lies", "new_name", "remove",
+    "take_names", "told_parts",
 ]  # fmt: skip
 
 
@@ -37,6 +40,31 @@ def hidden(place: Path) -> Path:
         PosixPath('/b/.17.4f.partial')
     """
     return place.with_name(f".{place.name}.partial")
+
+
+def new_name(folder: Path) -> str:
+    """A name, of no other process, for places of the entry that is made in a folder."""
+    return f"{_entry_name(folder)}.{secrets.token_hex(4)}"
+
+
+def is_place(place: Any, folder: Path) -> bool:
+    """Whether something that was read is a place of the entry that is made in a folder, and nothing else of a user's.
+
+    Example:
+        >>> is_place("/b/17.0123cdef", Path("/a/.17.partial")), is_place("/home", Path("/a/.17.partial"))
+        (True, False)
+    """
+    fit = rf"{re.escape(_entry_name(folder))}\.[0-9a-f]{{8}}"
+    return isinstance(place, str) and re.fullmatch(fit, Path(place).name) is not None
+
+
+def is_file_name(name: Any) -> bool:
+    """Whether something that was read is the name of a file of values."""
+    return isinstance(name, str) and re.fullmatch(r"values(-\d{5})?\.npy", name) is not None
+
+
+def _entry_name(folder: Path) -> str:
+    return folder.name.removeprefix(".").removesuffix(".partial")
 
 
 def lies(place: str, folders: Sequence[Path]) -> Iterator[Path]:

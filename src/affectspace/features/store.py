@@ -60,7 +60,8 @@ class FeatureStore:
     """
 
     def __init__(self, root: str | Path | Sequence[str | Path]):
-        self.folders = [Path(root)] if isinstance(root, str | Path) else [Path(folder) for folder in root]
+        roots = [root] if isinstance(root, str | Path) else root
+        self.folders = list(dict.fromkeys(Path(folder).absolute() for folder in roots))
         if not self.folders:
             raise InputError("a store of features is a folder, or several; none was given")
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -33,7 +32,7 @@ class ValueFiles:
     Args:
         folder: of the entry, while it is made.
         home: the store's folder in which that lies.
-        folders: all of the store.
+        folders: all of the store, from the root as ``home`` is.
         dimensions: numbers in a frame.
         begun: told of each part before its file is made, when all before it is on the disk.
     """
@@ -43,8 +42,7 @@ class ValueFiles:
     ):
         self._folder, self._home, self._dimensions, self._begun = folder, home, dimensions, begun
         self._folders = list(dict.fromkeys([home, *folders]))
-        entry = folder.name.removeprefix(".").removesuffix(".partial")
-        self._name = f"{entry}.{secrets.token_hex(4)}"  # of this process's places alone
+        self._name = spread.new_name(folder)  # of this process's places alone
         self.header = len(_header("<f4", 0, dimensions))
         self.parts: list[Part] = []
         self._file: FileIO | None = None
