@@ -10,6 +10,7 @@ its patience with silent nodes too.
 
 Told: whether every file of every run is the same to the bit, how often runs were trained, and what a run costs beyond
 its training, on the cluster and here: the time from giving it to a process to its answer, less the seconds of training.
+Each node's own: how many runs it trained, and how its first one went.
 """
 
 import argparse
@@ -95,10 +96,13 @@ class Network:
     def await_node(self, node: int, home: Path) -> None:
         """Until the node has joined, which takes a busy machine its time."""
         until = time.monotonic() + 90
-        while "Ray runtime started" not in (log := (home / f"node{node}.log").read_text()):
+        while not self.is_up(node, home):
             if self.processes[node].poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"node {node} has not started:\n{log}")
+                raise SystemExit(f"node {node} has not started:\n{(home / f'node{node}.log').read_text()}")
             time.sleep(0.2)
+
+    def is_up(self, node: int, home: Path) -> bool:
+        return "Ray runtime started" in (home / f"node{node}.log").read_text()
 
     def kill_raylet(self, node: int) -> None:
         """End what speaks for a node, by no signal that it could answer; the process that trains is left alone."""
@@ -156,13 +160,13 @@ def drive(path: Path, out: Path, on: str) -> None:
     from affectspace.studies import pool, ray_pool
     from affectspace.studies.execute import run_study
 
-    given: dict[Path, float] = {}
+    given: dict[Path, tuple[float, str]] = {}
     rows: list[dict] = []
 
     def noting(give):
         def note(self, job, *rest):
             if job is not None:
-                given[job.folder] = time.monotonic()
+                given[job.folder] = time.monotonic(), self.node.name if hasattr(self, "node") else "here"
             give(self, job, *rest)
 
         return note
@@ -171,8 +175,9 @@ def drive(path: Path, out: Path, on: str) -> None:
         def timed(self, jobs, tell):
             def telling(job, answer):
                 if answer.seconds is not None and not (job.scratch or job.only_open):
-                    took = time.monotonic() - given[job.folder]
-                    row = {"took": took, "trained": answer.seconds, "data": answer.data_seconds}
+                    now, (began, node) = time.monotonic(), given[job.folder]
+                    row = {"took": now - began, "trained": answer.seconds, "data": answer.data_seconds}
+                    row |= {"node": node, "begun": began, "done": now}
                     rows.append({"run": str(job.folder.relative_to(out)), **row})
                 tell(job, answer)
 
@@ -226,6 +231,30 @@ def tell(name: str, told: dict, processes: str) -> None:
         print(f"  {what}, a run: mean {fmean(each):.3f} s, median {median(each):.3f} s, most {max(each):.3f} s")
 
 
+def tell_nodes(rows: list[dict], started: dict[str, float]) -> None:
+    """What each node has trained, and how its first run went.
+
+    Args:
+        rows: of the runs, with times of the machine's clock that never goes back.
+        started: when each node was up, by the same clock.
+    """
+    for node, up in started.items():
+        own = sorted((row for row in rows if row["node"].startswith(f"{node} ")), key=lambda row: row["begun"])
+        if not own:
+            print(f"  {node}: trained none")
+            continue
+        first = own[0]
+        print(
+            f"  {node}: trained {len(own)}; the first was begun {first['begun'] - up:.1f} s after the node was up and "
+            f"took {first['took']:.2f} s,\n    {first['took'] - first['trained']:.3f} s of them beyond training, "
+            f"{first['data']:.3f} s of these to open data"
+        )
+
+
+def load() -> str:
+    return "load " + " ".join(f"{each:.1f}" for each in os.getloadavg())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("corpora", type=Path)
@@ -236,6 +265,7 @@ def main() -> None:
     if asked.drive:
         drive(asked.corpora, asked.folder, asked.drive)
         return
+    print(load(), flush=True)
     root = asked.folder.resolve()
     path = lay(asked.corpora.resolve(), root, asked.seeds)
     runs = 2 * asked.seeds
@@ -246,9 +276,11 @@ def main() -> None:
         raise SystemExit("the study here has failed")
     with tempfile.TemporaryDirectory(prefix="r") as home, Network() as network:
         print("nodes are", "in network namespaces of their own" if network.own else "on the loopback", flush=True)
+        started: dict[str, float] = {}
         for node in range(3):
             network.start(node, Path(home))
             network.await_node(node, Path(home))
+            started[f"node{node}"] = time.monotonic()
         head = f"{network.address(0)}:{PORT}"
         began = time.monotonic()
         driver = driven(path, there, "ray", network.inside(0), RAY_ADDRESS=head)
@@ -264,14 +296,18 @@ def main() -> None:
                 network.start(3, Path(home))
                 joined = time.monotonic() - began
                 print(f"node 3 was started after {joined:.1f} s", flush=True)
+            elif joined and "node3" not in started and network.is_up(3, Path(home)):
+                started["node3"] = time.monotonic()
         if driver.returncode:
             raise SystemExit("the study on the cluster has failed")
     one, other = contents(here), contents(there)
     differ = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
     tell("here", json.loads((root / "local.json").read_text()), "2 processes")
     tell("on Ray", json.loads((root / "ray.json").read_text()), "three nodes of 1 CPU, one killed, one more")
+    tell_nodes(json.loads((root / "ray.json").read_text())["rows"], started)
     left = [str(path) for path in there.rglob(".*.claimed")]
     print(f"{len(one)} files compared, {len(differ)} differ {differ[:3]}; {len(left)} folders of attempts left")
+    print(load())
 
 
 if __name__ == "__main__":

@@ -238,3 +238,18 @@ def ray_nodes():
     cluster = module.RayNodes()
     yield cluster
     cluster.end()
+
+
+@pytest.fixture
+def patience():
+    """A test that waits for a cluster gives up after minutes, which none of them needs, and never hangs."""
+    import signal
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("the cluster has not done what the test waits for within five minutes")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(300)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -26,9 +26,12 @@ class RayNodes:
 
         self._patch = pytest.MonkeyPatch()
         self._home = tempfile.mkdtemp(prefix="r")  # sockets lie there, whose paths have to be short
-        # A node that is killed is to be missed soon; a test of what comes after that need not wait for it.
-        told = {"RAY_TMPDIR": self._home, "RAY_health_check_period_ms": "200", "RAY_health_check_timeout_ms": "1000",
+        # A node that is killed refuses to answer at once, and is missed within a second; one that lives and is silent,
+        # as the machine is busy, has two minutes.
+        told = {"RAY_TMPDIR": self._home, "RAY_health_check_period_ms": "200", "RAY_health_check_timeout_ms": "60000",
                 "RAY_health_check_failure_threshold": "2", "RAY_USAGE_STATS_ENABLED": "0",
+                # No processes that may be of use later: each takes a second of CPU to start.
+                "RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0",
                 # Else one in ten of the servers that a head forks for its clients never comes up.
                 "GRPC_ENABLE_FORK_SUPPORT": "0"}  # fmt: skip
         for name, value in told.items():
@@ -37,6 +40,7 @@ class RayNodes:
             self._patch.delenv(name, raising=False)
         port = _free_port()
         head = {"num_cpus": cpus, "object_store_memory": SMALL, "include_dashboard": False,
+                "include_log_monitor": False, "no_monitor": True,  # which no test asks for
                 "node_ip_address": "127.0.0.2", "ray_client_server_port": port}  # fmt: skip
         self._cluster = Cluster()
         self._added(**head)
@@ -45,11 +49,11 @@ class RayNodes:
         self._more: list[Any] = []
         _await(port)
 
-    def add(self, cpus: int = 1) -> Any:
+    def add(self, cpus: int = 1, gpus: int = 0) -> Any:
         """One more node, at an address of its own."""
         self._last += 1
         address = f"127.0.0.{self._last}"
-        node = self._added(num_cpus=cpus, object_store_memory=SMALL, node_ip_address=address)
+        node = self._added(num_cpus=cpus, num_gpus=gpus, object_store_memory=SMALL, node_ip_address=address)
         self._more.append(node)
         return node
 

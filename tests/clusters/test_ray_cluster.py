@@ -12,6 +12,7 @@ from affectspace.clusters import RayAt, connect, look, nodes, ray_cluster, wante
 from affectspace.errors import InputError
 
 pytest.importorskip("ray", reason='Ray is not installed; pip install "affectspace[ray]"')
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 @contextmanager
@@ -114,6 +115,21 @@ def test_what_ray_says_becomes_a_sentence():
     assert lost.startswith("the head node at ray://head:1 could not start a server for this client; try again")
     other = ray_cluster._told("head:1", ConnectionError("\n Something is off.\nMore of it."))
     assert other == "the Ray cluster at head:1 cannot be used: Something is off"
+
+
+def test_what_ray_shows_of_its_logs_as_it_ends_is_not_shown(ray_nodes, monkeypatch, capfd):
+    import ray
+
+    def shutdown():
+        for stream in (sys.stdout, sys.stderr):
+            print("(raylet) Last 20 lines of the Raylet logs: ...", file=stream)
+        real()
+
+    real = ray.shutdown
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    with connect(RayAt(ray_nodes.address)):
+        print("ours")
+    assert capfd.readouterr() == ("ours\n", "")
 
 
 @pytest.mark.parametrize("by", ["address", "client"])

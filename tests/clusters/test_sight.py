@@ -1,5 +1,6 @@
 """Which nodes can do work, by what they have told."""
 
+from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
@@ -44,6 +45,18 @@ def test_whatever_a_node_lacks_is_told_with_its_remedy(tmp_path, changes, why):
     found = judge(*told(tmp_path, **changes))
     assert isinstance(found, Unfit)
     assert found.why.startswith(why.format(folder=tmp_path))
+
+
+def test_where_a_gpu_is_needed_a_node_without_one_is_told_how_to_offer_it(tmp_path):
+    want, answer = told(tmp_path)
+    found = judge(replace(want, gpu=True), answer)
+    assert isinstance(found, Unfit)
+    assert found.why == (
+        'it offers no GPU, and training.device is "cuda"; start Ray there with --num-gpus where it has one, or train '
+        'by "cpu" or "auto"'
+    )
+    having = judged(replace(NODE, gpus=1), replace(want, gpu=True), answer, answer["time"], answer["time"])
+    assert isinstance(having, Sight)
 
 
 def test_a_build_of_torch_for_another_device_is_no_other_torch(tmp_path):

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from affectspace.clusters import RayAt, connect, nodes
+from affectspace.clusters import RayAt, Sight, connect, nodes
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
 from affectspace.studies.execute import run_study
+from affectspace.studies.overview import overview
 
 pytest.importorskip("ray", reason='Ray is not installed; pip install "affectspace[ray]"')
+pytestmark = pytest.mark.usefixtures("patience")
 
 STUDY = {
     "name": "tiny",
@@ -83,7 +85,7 @@ def test_a_study_on_a_cluster_leaves_the_bytes_of_one_here(whole, ray_nodes, mon
     assert (outcome.planned, outcome.finished, outcome.ran, outcome.exit_code) == (6, 6, 6, 0)
     assert contents(tmp_path / "out") == contents(whole[1])
     assert not list((tmp_path / "out").rglob(".*.claimed"))
-    assert re.search(r"node 127.0.0.\d is left out: it has affectspace 0.0.1\n", capfd.readouterr().err)
+    assert re.search(r"node 127.0.0.\d+ is left out: it has affectspace 0.0.1\n", capfd.readouterr().err)
 
 
 def test_where_no_node_can_do_the_work_nothing_is_begun(whole, connected, monkeypatch, tmp_path):
@@ -109,37 +111,70 @@ def test_a_run_that_ends_its_process_again_and_again_is_given_up(whole, connecte
             super().give(job, now)
 
     monkeypatch.setattr(ray_pool, "Seat", Seat)
+    monkeypatch.setattr(ray_pool, "LIVES", 2)  # each costs the start of a process
     outcome = run_study(whole[0], tmp_path / "out", on=RayAt(), processes=1)
     assert (outcome.finished, outcome.ran, len(outcome.taken_up)) == (5, 5, 1)
     (failure,) = outcome.failures
     assert (str(failure.folder), failure.code) == ("runs/CE/there/seed-1", 1)
-    assert failure.error.startswith("its process was ended 3 times, the last on node 127.0.0.2: ")
+    assert failure.error.startswith("its process was ended 2 times, the last on node 127.0.0.2: ")
     assert failure.error.endswith("; is there enough memory? --processes with a smaller number needs less")
 
 
-def test_a_node_that_is_lost_and_one_that_joins_cost_only_time(whole, connected, monkeypatch, tmp_path, capfd):
-    """The node is killed as its first run has begun; another joins then."""
+def test_a_node_that_is_lost_and_one_that_joins_cost_only_time(whole, ray_nodes, monkeypatch, tmp_path, capfd):
+    """The node is killed as its first run has begun; another joins then. Nothing that Ray says of it is shown."""
     from affectspace.studies import ray_pool
 
-    lost, marks = connected.add(cpus=2), []
-    _await_nodes(2)
+    marks = []
 
     class Seat(ray_pool.Seat):
         def give(self, job, now):
             super().give(job, now)
             if not marks and self.node.address != "127.0.0.2":
                 marks.append(self.node.name)
-                connected.kill(lost)
-                connected.add(cpus=1)
+                ray_nodes.kill(lost)
+                ray_nodes.add(cpus=1)
 
     monkeypatch.setattr(ray_pool, "Seat", Seat)
-    outcome = run_study(whole[0], tmp_path / "out", on=RayAt(), quiet=False)
+    with connect(RayAt(ray_nodes.address)):
+        lost = ray_nodes.add()
+        _await_nodes(2)
+        outcome = run_study(whole[0], tmp_path / "out", on=RayAt(), quiet=False)
+        ray_nodes.only_head()
+        _await_nodes(1)
     assert (outcome.finished, outcome.ran, outcome.exit_code) == (6, 6, 0)
     assert contents(tmp_path / "out") == contents(whole[1])
     assert len(outcome.taken_up) >= 1
-    _, told = capfd.readouterr()
-    assert re.search(r"node 127.0.0.\d has joined, with 1 CPU\n", told)
+    assert outcome.lost == overview(tmp_path / "out").lost == marks
+    shown, told = capfd.readouterr()
+    assert re.search(r"node 127.0.0.\d+ has joined, with 1 CPU\n", told)
     assert f"node {marks[0]} is lost; what it was doing is done by others" in told
+    assert shown == ""
+    assert "raylet" not in told.lower()
+
+
+def test_a_process_sees_the_gpus_of_which_it_reserves_a_share_and_no_others(connected, monkeypatch, tmp_path):
+    """The GPUs are made up: Ray hands out what a node says that it has."""
+    import ray
+
+    from affectspace.studies import ray_seat
+
+    class Looking:
+        def __init__(self, cuda):
+            pass
+
+        def ready(self):
+            return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+    monkeypatch.setattr(ray_seat, "Trainer", Looking)
+    connected.add(cpus=3, gpus=2)
+    _await_nodes(2)
+    (node,) = (each for each in nodes() if each.gpus)
+    assert (node.cpus, node.gpus) == (3, 2)
+    seats = [ray_seat.Seat(Sight(node), tmp_path, gpu) for gpu in (0.5, 1.0, 0.0)]
+    half, whole, none = ray.get([seat.answer for seat in seats])
+    assert ({half, whole}, none) == ({"0", "1"}, "")
+    for seat in seats:
+        seat.end()
 
 
 def _await_nodes(count: int) -> None:

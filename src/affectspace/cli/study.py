@@ -44,7 +44,8 @@ def study(
     out
         The study's folder [default: studies/NAME].
     processes
-        How many runs are trained at once [default: 2, or 1 on a single core; of a cluster, all its CPUs].
+        How many runs are trained at once [default: 2, or 1 on a single core; of a cluster, all its CPUs, or
+        its GPUs where recipes train on them].
     on
         Where they are trained: local, ray (the cluster that RAY_ADDRESS names or that runs on this machine) or
         ray://HOST:PORT; see docs/clusters.md.
@@ -164,7 +165,14 @@ def _tell(outcome: "Outcome", command: str) -> None:
         first = outcome.folder / outcome.diverged[0]
         count = counted(len(outcome.diverged), "inner run")
         say(f"{count} diverged (such as {first}); what was tried there is not chosen")
-    if outcome.taken_up:
+    if outcome.lost:
+        were = "was" if len(outcome.lost) == 1 else "were"
+        count = counted(len(outcome.taken_up), "run")
+        say(
+            f"{counted(len(outcome.lost), 'node')} {were} lost ({', '.join(outcome.lost)}); {count} went on in another "
+            "process"
+        )
+    elif outcome.taken_up:
         count = counted(len(outcome.taken_up), "run")
         say(f"{count} went on in another process, as its own was killed ({outcome.taken_up[0]}); is memory short?")
     for failure in outcome.failures[:SHOWN]:
@@ -209,6 +217,8 @@ def _record(outcome: "Outcome", results: "StudyResults", summaries: "tuple[Split
         "trained": outcome.ran,
         "failures": [{"run": str(f.folder), "error": f.error, "code": f.code} for f in outcome.failures],
         "diverged": [str(path) for path in outcome.diverged],
+        "lost": outcome.lost,
+        "taken_up": [str(path) for path in outcome.taken_up],
         "not_run": outcome.blocked,
         "versions": outcome.versions,
         "no_longer_planned": [str(path) for path in outcome.unplanned],

@@ -1,5 +1,6 @@
 """A connection to a Ray cluster that is running; whatever is wrong with it is told within seconds, in a sentence."""
 
+import io
 import logging
 import os
 import re
@@ -57,7 +58,8 @@ def connect(at: RayAt) -> Iterator[str]:
         with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
             yield address
     finally:
-        ray.shutdown()
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # it shows what it kept of its logs
+            ray.shutdown()
 
 
 class _Without:

@@ -66,17 +66,19 @@ class Wanted:
         token: a file in it, and what it says: who reads that sees the same folder.
         needed: other places that must be there, with what each is, in words.
         asked: places that may be there.
+        gpu: it must offer a GPU.
     """
 
     folder: str
     token: tuple[str, str]
     needed: Mapping[str, str] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
+    gpu: bool = False
 
 
 @contextmanager
 def wanted(
-    folder: str | Path, needed: Mapping[str, str] | None = None, asked: Sequence[str | Path] = ()
+    folder: str | Path, needed: Mapping[str, str] | None = None, asked: Sequence[str | Path] = (), gpu: bool = False
 ) -> Iterator[Wanted]:
     """What nodes must have and see, for as long as a block asks them.
 
@@ -84,11 +86,12 @@ def wanted(
         folder: to which everybody writes; it is there.
         needed: other places that must be there, with what each is, such as ``{"/data/emodb": "corpus emodb"}``.
         asked: places of which is told whether they are there.
+        gpu: nodes that offer no GPU will not do.
     """
     path, says = Path(folder).resolve() / f".{secrets.token_hex(8)}.seen.partial", secrets.token_hex(16)
     path.write_text(says, encoding="utf-8")
     try:
-        yield Wanted(str(path.parent), (str(path), says), dict(needed or {}), tuple(map(str, asked)))
+        yield Wanted(str(path.parent), (str(path), says), dict(needed or {}), tuple(map(str, asked)), gpu)
     finally:
         path.unlink(missing_ok=True)
 
@@ -141,6 +144,9 @@ def judged(node: Node, wanted: Wanted, told: Mapping[str, Any], sent: float, now
         >>> judged(node, want, told | {"says": None}, 2.0, 4.0).why
         'it does not see the folder /studies/x as it is here; mount the same storage at the same path there'
     """
+    if wanted.gpu and node.gpus < 1:
+        start = "start Ray there with --num-gpus where it has one"
+        return Unfit(node, f'it offers no GPU, and training.device is "cuda"; {start}, or train by "cpu" or "auto"')
     for name, here in VERSIONS.items():
         there = told["versions"].get(name)
         if there is None:

@@ -175,6 +175,7 @@ class _Call:
         self.outcome.diverged = [r.folder for r in everything if self._settled(r) and not self._finished(r)]
         self.outcome.finished = sum(map(self._settled, everything))
         self.outcome.taken_up = list(dict.fromkeys(job.folder for job in self.pool.taken_up))
+        self.outcome.lost = list(self.pool.lost)
         self.outcome.versions = versions(self.folder, everything)
         self.outcome.seconds = self.clock.seconds
         return self.outcome

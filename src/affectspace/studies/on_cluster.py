@@ -36,7 +36,7 @@ def cluster_pool(
         on: which of them.
         folder: the study's.
         recipes: all that it trains, in any of their variants.
-        most: processes at once; None for as many as there are CPUs, by SLURM for 16.
+        most: processes at once; None for as many as there are CPUs, or GPUs where these are used; by SLURM for 16.
         tell: what happens to nodes, in sentences.
     """
     if isinstance(on, Slurm):
@@ -44,7 +44,9 @@ def cluster_pool(
     from affectspace.studies.ray_pool import RayPool
     from affectspace.training.frontends import cache_folders
 
-    return RayPool(folder, places(recipes), cache_folders(), most, tell)
+    recipes = list(recipes)
+    devices = {recipe.training.device for recipe in recipes}
+    return RayPool(folder, places(recipes), cache_folders(), most, tell, devices)
 
 
 def places(recipes: Iterable[Recipe]) -> dict[str, str]:

@@ -39,6 +39,7 @@ class Outcome:
         unplanned: folders of runs that the study no longer plans.
         replaced: how many runs of other recipes were moved away.
         taken_up: runs whose process ended under them, and with which another went on.
+        lost: names of nodes of a cluster that were lost.
         versions: of packages of which the runs have seen several.
         seconds: of this call.
         predicted: what was predicted for all of it before it began to train; None where too little was known.
@@ -55,6 +56,7 @@ class Outcome:
     unplanned: list[Path] = field(default_factory=list)
     replaced: int = 0
     taken_up: list[Path] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     versions: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
     predicted: float | None = None

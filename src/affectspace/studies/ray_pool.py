@@ -1,13 +1,14 @@
 """The processes that train the runs of a study on a Ray cluster, whose nodes may come and go meanwhile."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from affectspace.clusters import Asked, Node, Sight, Unfit, look, nodes, wanted
+from affectspace.clusters import Asked, Sight, Unfit, look, nodes, wanted
 from affectspace.errors import AffectspaceError
 from affectspace.studies.pool import LIVES, Answer, AtWork, Backlog, Held, Job
+from affectspace.studies.ray_room import Room, room_on
 from affectspace.studies.ray_seat import Seat
 from affectspace.studies.same_files import refuse_other_files
 
@@ -18,7 +19,7 @@ HINT = 30.0  # seconds without any process after which that is told
 
 
 class RayPool:
-    """One process on each CPU of every node that can do the work; for who is connected to the cluster.
+    """A process on each CPU, or each GPU, of every node that can do the work; for who is connected to the cluster.
 
     Nodes are asked what they have and see, once (:func:`affectspace.clusters.look`): one that cannot do the work is
     left out and told, one that joins is used, and the jobs of one that is lost are done by others.
@@ -27,8 +28,10 @@ class RayPool:
         folder: the study's, which all nodes must see.
         needed: other places that they must see, with what each is.
         cache: the folders of features here.
-        most: processes at once; None for as many as there are CPUs.
+        most: processes at once; None for as many as there are CPUs, or GPUs where these are used.
         tell: what happens to nodes, in sentences.
+        devices: of all recipes. With "cuda" each process takes a GPU of its own, or a share of one where more processes
+            are asked for than there are GPUs; so it does with "auto" on nodes that offer any.
 
     Attributes:
         processes: how many there are, or were to begin with.
@@ -49,6 +52,7 @@ class RayPool:
         cache: Sequence[Path],
         most: int | None,
         tell: Callable[[str], None],
+        devices: Collection[str] = ("cpu",),
     ):
         self.folder, self.most, self.tell = folder.resolve(), most, tell
         self.cache = [each.resolve() for each in cache]
@@ -57,7 +61,9 @@ class RayPool:
         self.lost: list[str] = []
         self.unfit: list[Unfit] = []
         self.beat: Callable[[], None] = lambda: None
-        self._wanted = wanted(self.folder, needed, self.cache)
+        self._cuda = "cuda" in devices
+        self._room = Room(gpus=self._cuda or "auto" in devices)
+        self._wanted = wanted(self.folder, needed, self.cache, self._cuda)
         self._fit: dict[str, Sight] = {}
         self._asked: dict[str, Asked] = {}
         self._known: set[str] = set()
@@ -78,6 +84,7 @@ class RayPool:
         except BaseException:
             self.__exit__()
             raise
+        self._room = room_on((sight.node for sight in self._fit.values()), self.most, self._room.gpus)
         self.processes = self._wanted_seats()
         return self
 
@@ -190,7 +197,7 @@ class RayPool:
     def _welcome(self, sight: Sight, told: bool = True) -> None:
         self._fit[sight.node.id] = sight
         if told:
-            self.tell(f"node {sight.node.name} has joined, with {_cpus(sight.node)}")
+            self.tell(f"node {sight.node.name} has joined, with {self._room.offers(sight.node)}")
         if sight.note:
             self.tell(sight.note)
 
@@ -206,16 +213,17 @@ class RayPool:
         self.tell(f"node {node.name} is lost; what it was doing is done by others")
 
     def _wanted_seats(self) -> int:
-        cpus = sum(sight.node.cpus for sight in self._fit.values())
-        return cpus if self.most is None else min(self.most, cpus)
+        seats = sum(self._room.seats(sight.node) for sight in self._fit.values())
+        return seats if self.most is None else min(self.most, seats)
 
     def _fill(self, left: int) -> None:
-        """A process for every CPU, as far as there is something to do for it, on the emptiest nodes first."""
+        """All processes that have room, as far as there is something to do for them, on the emptiest nodes first."""
         for _ in range(min(self._wanted_seats(), left) - len(self._seats)):
             taken = {key: sum(seat.node.id == key for seat in self._seats) for key in self._fit}
-            free = [key for key, sight in self._fit.items() if taken[key] < sight.node.cpus]
-            best = min(free, key=lambda key: taken[key] / self._fit[key].node.cpus)
-            self._seats.append(Seat(self._fit[best], self.cache))
+            room = {key: self._room.seats(sight.node) for key, sight in self._fit.items()}
+            free = [key for key in room if taken[key] < room[key]]
+            best = self._fit[min(free, key=lambda key: taken[key] / room[key])]
+            self._seats.append(Seat(best, self.cache, self._room.share(best.node), self._cuda))
         self.processes = max(self._wanted_seats(), 1)
 
     def _hint(self) -> None:
@@ -225,7 +233,8 @@ class RayPool:
             self._idle_since = float("inf")
         elif now - self._idle_since > HINT:
             self._idle_since = float("inf")
-            why = "its CPUs are busy with other work" if self._fit else "no node that can do the work is left"
+            what = "CPUs or GPUs" if self._room.gpus else "CPUs"
+            why = f"its {what} are busy with other work" if self._fit else "no node that can do the work is left"
             self.tell(f"waiting for the Ray cluster: {why}")
 
     # ---- processes
@@ -299,10 +308,6 @@ def _absolute(job: Job) -> Job:
 def _in_given_words(jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> Callable[[Job, Answer], None]:
     given = {job.folder.absolute(): job for job in jobs}
     return lambda job, answer: tell(given[job.folder], answer)
-
-
-def _cpus(node: Node) -> str:
-    return "1 CPU" if node.cpus == 1 else f"{node.cpus:,} CPUs"
 
 
 def _first_line(error: BaseException) -> str:

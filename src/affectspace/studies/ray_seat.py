@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.clusters import Sight
+from affectspace.errors import InputError
 from affectspace.studies.pool import Held, Job
 
 __all__ = ["Seat", "Trainer"]
@@ -16,16 +17,31 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # as for the pro
 
 
 class Trainer:
-    """What runs in it; it keeps the data that it has opened."""
+    """What runs in it; it keeps the data that it has opened.
 
-    def __init__(self) -> None:
+    Args:
+        cuda: its runs need a GPU.
+    """
+
+    def __init__(self, cuda: bool = False) -> None:
         import_module("affectspace.training.train")  # which takes seconds that are no part of any run
         from affectspace.training.cache import DataCache
 
-        self.cache = DataCache()
+        self.cache, self.cuda = DataCache(), cuda
 
     def ready(self) -> dict[str, Any]:
-        """Its process id, once it can work."""
+        """Its process id, once it can work.
+
+        Raises:
+            InputError: it is to train on a GPU, and torch finds none; said now, no run fails by it.
+        """
+        if self.cuda:
+            import torch
+
+            if not torch.cuda.is_available():
+                raise InputError(
+                    "torch finds no GPU there, though Ray offers one; see to its driver and install a torch for it"
+                )
         return {"process": os.getpid()}
 
     def perform(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -36,11 +52,13 @@ class Trainer:
 
 
 class Seat:
-    """One CPU of a node, and what is done there.
+    """One CPU of a node, a share of a GPU where that is wanted, and what is done there.
 
     Args:
         sight: of the node.
         cache: the folders of features here, used there where all that are there are seen.
+        gpu: the share of a GPU that it reserves, 0 to 1; without any it sees none.
+        cuda: its runs need a GPU.
 
     Attributes:
         answer: Ray's reference to what it says next: that it is ready, or how its job ended; None while it is idle.
@@ -48,7 +66,7 @@ class Seat:
         began: when it was given that, by this machine's clock that never goes back.
     """
 
-    def __init__(self, sight: Sight, cache: Sequence[Path]):
+    def __init__(self, sight: Sight, cache: Sequence[Path], gpu: float = 0.0, cuda: bool = False):
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -56,10 +74,12 @@ class Seat:
         only: Any = NodeAffinitySchedulingStrategy(sight.node.id, soft=False)
         there = {str(each) for each in cache if each.exists()}
         kept = {"AFFECTSPACE_CACHE": os.pathsep.join(map(str, cache))} if there and there <= sight.seen else {}
+        # Ray names the GPUs to who reserves a share; hidden from others, as a look at one takes memory of it.
+        hidden = {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
         self._trainer: Any = ray.remote(Trainer).options(
-            num_cpus=1, max_restarts=0, max_task_retries=0, scheduling_strategy=only,
-            runtime_env={"env_vars": {**ENVIRONMENT, **kept}},
-        ).remote()  # fmt: skip
+            num_cpus=1, num_gpus=gpu, max_restarts=0, max_task_retries=0, scheduling_strategy=only,
+            runtime_env={"env_vars": {**ENVIRONMENT, **kept, **hidden}},
+        ).remote(cuda)  # fmt: skip
         self.ready = False
         self.job: Job | None = None
         self.began = 0.0

@@ -1,0 +1,86 @@
+"""How many processes the nodes of a Ray cluster get, and which share of a GPU each; no cluster is needed for that."""
+
+from itertools import count, product
+
+import pytest
+
+from affectspace.clusters import Node, RayAt, Sight
+from affectspace.errors import InputError
+from affectspace.studies import on_cluster, ray_pool
+from affectspace.studies.ray_room import Room, room_on
+from affectspace.studies.ray_seat import Trainer
+from affectspace.training.recipe import make_recipe
+
+GPUS, CPUS = Node("1", "ant", "10.0.0.7", cpus=16, gpus=4), Node("2", "bee", "10.0.0.8", cpus=2)
+
+
+def test_all_processes_fit_on_their_node():
+    for cpus, gpus, most in product(range(1, 18), range(1, 9), (None, 1, 7, 16, 100)):
+        node = Node("1", "ant", "10.0.0.7", cpus, gpus)
+        room = room_on([node], most, gpus=True)
+        seats, share = room.seats(node), room.share(node)
+        on_one = int(1 / share)  # so many Ray puts on a GPU
+        assert min(cpus, gpus, most or gpus) <= seats <= min(cpus, gpus * on_one), node
+        assert seats == cpus or most is None or seats >= most, "whoever is asked for has room"
+
+
+def test_without_gpus_every_cpu_has_a_process_that_reserves_none():
+    for room in (Room(), room_on([CPUS], 40, gpus=True)):
+        assert (room.seats(CPUS), room.share(CPUS)) == (2, 0.0)
+    assert (Room().seats(GPUS), Room().share(GPUS)) == (16, 0.0)
+
+
+def test_nodes_without_a_gpu_take_what_they_can_before_gpus_are_shared():
+    assert [room_on([GPUS, CPUS], most, gpus=True).sharing for most in (None, 6, 7, 14)] == [1, 1, 2, 3]
+
+
+@pytest.fixture
+def seats(monkeypatch):
+    """``seats(devices, most)``: nodes and GPU shares of the processes that a pool would start on two nodes."""
+
+    class Seat:
+        def __init__(self, sight, cache, gpu, cuda):
+            self.node, self.gpu, self.cuda = sight.node, gpu, cuda
+
+        def end(self):
+            pass
+
+    def look(found, asking):
+        return [Sight(node) for node in found if node.gpus or not asking.gpu], []
+
+    monkeypatch.setattr(ray_pool, "Seat", Seat)
+    monkeypatch.setattr(ray_pool, "nodes", lambda: [GPUS, CPUS])
+    monkeypatch.setattr(ray_pool, "look", look)
+    numbers = count()
+
+    def plan(folder, device, most):
+        place = folder / str(next(numbers))
+        place.mkdir()
+        values = {
+            "name": "x", "corpora": [{"path": "alva"}], "labels": {"kind": "poles", "dimension": "activation"},
+            "features": {"kind": "log_mel"}, "protocol": {"kind": "published"}, "encoder": {"kind": "conv_pool"},
+            "terms": [{"kind": "cross_entropy"}], "training": {"device": device},
+        }  # fmt: skip
+        recipe = make_recipe(values, "x.toml")
+        with on_cluster.cluster_pool(RayAt(), place, [recipe], most, print) as pool:
+            pool._fill(100)
+            return [(seat.node.name, seat.gpu, seat.cuda) for seat in pool._seats]
+
+    return plan
+
+
+def test_what_the_recipes_train_on_decides_what_processes_reserve(seats, tmp_path):
+    assert seats(tmp_path, "cuda", None) == [("ant", 1.0, True)] * 4
+    assert seats(tmp_path, "cuda", 8) == [("ant", 0.5, True)] * 8
+    assert sorted(seats(tmp_path, "auto", None)) == [("ant", 1.0, False)] * 4 + [("bee", 0.0, False)] * 2
+    assert sorted(seats(tmp_path, "cpu", None)) == [("ant", 0.0, False)] * 16 + [("bee", 0.0, False)] * 2
+
+
+def test_a_process_that_finds_no_gpu_says_so_before_it_is_given_a_run(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert Trainer().ready()["process"]
+    with pytest.raises(InputError) as caught:
+        Trainer(cuda=True).ready()
+    assert str(caught.value) == (
+        "torch finds no GPU there, though Ray offers one; see to its driver and install a torch for it"
+    )
