@@ -5,8 +5,9 @@ from itertools import count, product
 import pytest
 
 from affectspace.clusters import Node, RayAt, Sight
-from affectspace.errors import InputError
+from affectspace.errors import AffectspaceError, InputError
 from affectspace.studies import on_cluster, ray_pool
+from affectspace.studies.pool import Job
 from affectspace.studies.ray_room import Room, room_on
 from affectspace.studies.ray_seat import Trainer
 from affectspace.training.recipe import make_recipe
@@ -34,6 +35,14 @@ def test_nodes_without_a_gpu_take_what_they_can_before_gpus_are_shared():
     assert [room_on([GPUS, CPUS], most, gpus=True).sharing for most in (None, 6, 7, 14)] == [1, 1, 2, 3]
 
 
+def recipe_on(device):
+    return {
+        "name": "x", "corpora": [{"path": "alva"}], "labels": {"kind": "poles", "dimension": "activation"},
+        "features": {"kind": "log_mel"}, "protocol": {"kind": "published"}, "encoder": {"kind": "conv_pool"},
+        "terms": [{"kind": "cross_entropy"}], "training": {"device": device},
+    }  # fmt: skip
+
+
 @pytest.fixture
 def seats(monkeypatch):
     """``seats(devices, most)``: nodes and GPU shares of the processes that a pool would start on two nodes."""
@@ -56,12 +65,7 @@ def seats(monkeypatch):
     def plan(folder, device, most):
         place = folder / str(next(numbers))
         place.mkdir()
-        values = {
-            "name": "x", "corpora": [{"path": "alva"}], "labels": {"kind": "poles", "dimension": "activation"},
-            "features": {"kind": "log_mel"}, "protocol": {"kind": "published"}, "encoder": {"kind": "conv_pool"},
-            "terms": [{"kind": "cross_entropy"}], "training": {"device": device},
-        }  # fmt: skip
-        recipe = make_recipe(values, "x.toml")
+        recipe = make_recipe(recipe_on(device), "x.toml")
         with on_cluster.cluster_pool(RayAt(), place, [recipe], most, print) as pool:
             pool._fill(100)
             return [(seat.node.name, seat.gpu, seat.cuda) for seat in pool._seats]
@@ -83,4 +87,22 @@ def test_a_process_that_finds_no_gpu_says_so_before_it_is_given_a_run(monkeypatc
         Trainer(cuda=True).ready()
     assert str(caught.value) == (
         "torch finds no GPU there, though Ray offers one; see to its driver and install a torch for it"
+    )
+
+
+def test_without_its_head_node_a_cluster_is_given_up_before_ray_ends_the_program(monkeypatch, tmp_path):
+    """Nothing is asked of Ray meanwhile, which would wait for the head and end the program."""
+    monkeypatch.setattr(ray_pool, "nodes", lambda: [CPUS])
+    monkeypatch.setattr(ray_pool, "look", lambda found, asking: ([Sight(CPUS)], []))
+    monkeypatch.setattr(ray_pool, "Seat", None)
+    monkeypatch.setattr(ray_pool, "TICK", 0.0)
+    monkeypatch.setattr(ray_pool, "HEADLESS", 0.01)
+    monkeypatch.setattr(ray_pool, "head_answers", lambda: False)
+    recipe = make_recipe(recipe_on("cpu"), "x.toml")
+    pool = on_cluster.cluster_pool(RayAt(), tmp_path, [recipe], None, print)
+    with pool as entered, pytest.raises(AffectspaceError) as caught:
+        entered.run([Job(tmp_path / "runs/a", recipe)], print)
+    assert str(caught.value) == (
+        "the connection to the Ray cluster is lost (its head node does not answer); runs that are finished stay, and "
+        "the same command goes on with the others once its head node is up"
     )

@@ -4,7 +4,7 @@ Ray itself is loaded only once somebody connects to it.
 """
 
 from affectspace.clusters.nodes import Node, nodes
-from affectspace.clusters.ray_cluster import connect
+from affectspace.clusters.ray_cluster import connect, head_answers
 from affectspace.clusters.sight import Asked, Sight, Unfit, Wanted, look, wanted
 from affectspace.clusters.where import Local, RayAt, Slurm, Where, where
 
@@ -19,6 +19,7 @@ __all__ = [
     "Wanted",
     "Where",
     "connect",
+    "head_answers",
     "look",
     "nodes",
     "wanted",

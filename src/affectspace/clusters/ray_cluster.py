@@ -15,7 +15,7 @@ from affectspace.clusters.where import RayAt
 from affectspace.errors import InputError
 from affectspace.extras import refuse_missing
 
-__all__ = ["connect", "refuse_silent"]
+__all__ = ["connect", "head_answers", "refuse_silent"]
 
 PATIENCE = 3.0  # seconds in which a head node has to answer; Ray itself waits for minutes
 HEAD = "/ray.rpc.NodeInfoGcsService/CheckAlive"  # what a head node answers, and a Ray Client's server does not know
@@ -60,6 +60,24 @@ def connect(at: RayAt) -> Iterator[str]:
     finally:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # it shows what it kept of its logs
             ray.shutdown()
+
+
+def head_answers() -> bool:
+    """Whether the head node still listens; for who is connected. Ray itself ends a program a minute after it does not.
+
+    Through a Ray Client it is taken to: there Ray says so by an error.
+    """
+    import ray
+    from ray.util.client import ray as client
+
+    if client.is_connected():
+        return True
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except OSError:
+        return False
+    return True
 
 
 class _Without:

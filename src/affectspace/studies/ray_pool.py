@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from affectspace.clusters import Asked, Sight, Unfit, look, nodes, wanted
+from affectspace.clusters import Asked, Sight, Unfit, head_answers, look, nodes, wanted
 from affectspace.errors import AffectspaceError
 from affectspace.studies.pool import LIVES, Answer, AtWork, Backlog, Held, Job
 from affectspace.studies.ray_room import Room, room_on
@@ -15,6 +15,7 @@ from affectspace.studies.same_files import refuse_other_files
 __all__ = ["RayPool"]
 
 TICK = 1.0  # seconds after which it is asked again which nodes there are
+HEADLESS = 20.0  # seconds without its head node after which a cluster is given up; Ray ends the program after 60
 HINT = 30.0  # seconds without any process after which that is told
 
 
@@ -70,7 +71,7 @@ class RayPool:
         self._unborn: dict[str, int] = {}  # processes in a row that ended before they were ready, by node
         self._deaths: dict[Path, list[str]] = {}  # nodes on which a run has ended its process
         self._seats: list[Seat] = []
-        self._listed = self._idle_since = time.monotonic()
+        self._listed = self._idle_since = self._answered = time.monotonic()
 
     def __enter__(self) -> Self:
         self._asking = self._wanted.__enter__()
@@ -144,8 +145,11 @@ class RayPool:
 
         waiting, left = Backlog(jobs), len(jobs)
         self._deaths.clear()
-        self._idle_since = time.monotonic()
+        self._idle_since = self._answered = time.monotonic()
         while left:
+            if not self._has_head():
+                time.sleep(TICK)
+                continue
             self._fill(left)
             for seat in self._seats:
                 if seat.ready and seat.job is None:
@@ -173,9 +177,24 @@ class RayPool:
 
     # ---- nodes
 
+    def _has_head(self) -> bool:
+        """Whether the head node answers; what Ray is asked meanwhile waits for it, and after a minute ends the program.
+
+        Raises:
+            ConnectionError: it has not for too long.
+        """
+        now = time.monotonic()
+        if head_answers():
+            self._answered = now
+        elif now - self._answered > HEADLESS:
+            raise ConnectionError("its head node does not answer")
+        return self._answered == now
+
     def _list(self, waiting: Backlog[Job]) -> None:
         """See which nodes have joined and which are gone."""
         self._listed = time.monotonic()
+        if not self._has_head():  # it may have gone a moment ago
+            return
         found = {node.id: node for node in nodes()}
         for node in found.values():
             if node.id not in self._known:
@@ -249,8 +268,8 @@ class RayPool:
         except RayTaskError as error:
             said = {"error": _first_line(error.cause or error), "code": 1, "trace": str(error)}
         except RayError as error:  # its process is gone, or could not be started
-            if seat not in self._seats:
-                return None
+            if seat not in self._seats or not head_answers():
+                return None  # in the latter case it is asked again, or all is lost
             if isinstance(error, ActorUnavailableError) or seat.node.id not in {node.id for node in nodes()}:
                 self._lose(seat, waiting)
                 return None
