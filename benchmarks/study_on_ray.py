@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,100 +26,10 @@ from pathlib import Path
 from statistics import fmean, median
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.ray_network import PORT, Network
 
-PREFIX, PORT, SMALL = "affsp", 6379, 80_000_000
 OWN_TIMES = {"timing.json"}  # all else of a run is compared, but for checkpoints, which follow the clock
-
-
-# ---- nodes
-
-
-class Network:
-    """Namespaces of nodes on one bridge, made when it is entered and removed when it is left."""
-
-    def __init__(self) -> None:
-        self.own = os.geteuid() == 0 and shutil.which("ip") is not None
-        self.processes: dict[int, subprocess.Popen] = {}
-
-    def __enter__(self) -> "Network":
-        if self.own:
-            self.__exit__()
-            _ip("netns", "add", f"{PREFIX}-hub")
-            _ip("-n", f"{PREFIX}-hub", "link", "add", "br0", "type", "bridge")
-            _ip("-n", f"{PREFIX}-hub", "link", "set", "br0", "up")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        if not self.own:
-            return
-        there = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
-        for name in (name for name in there if name.startswith(PREFIX)):
-            for pid in subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split():
-                os.kill(int(pid), 9)  # only ours live there
-            _ip("netns", "delete", name)
-
-    def address(self, node: int) -> str:
-        return f"10.77.0.{node + 1}" if self.own else f"127.0.0.{node + 10}"
-
-    def inside(self, node: int) -> list[str]:
-        """How a command begins that runs on a node."""
-        return ["ip", "netns", "exec", f"{PREFIX}{node}"] if self.own else []
-
-    def start(self, node: int, home: Path) -> None:
-        """A node with one CPU; node 0 is the head, which has one, too."""
-        if self.own:
-            name, hub = f"{PREFIX}{node}", f"{PREFIX}-hub"
-            _ip("netns", "add", name)
-            _ip("-n", hub, "link", "add", f"p{node}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            _ip("-n", hub, "link", "set", f"p{node}", "master", "br0", "up")
-            _ip("-n", name, "address", "add", f"{self.address(node)}/24", "dev", "eth0")
-            _ip("-n", name, "link", "set", "eth0", "up")
-            _ip("-n", name, "link", "set", "lo", "up")
-        head = ["--head", f"--port={PORT}", f"--temp-dir={home}", "--include-dashboard=false"]
-        joins = [f"--address={self.address(0)}:{PORT}"]
-        words = [
-            *self.inside(node), sys.executable, "-m", "ray.scripts.scripts", "start", *(joins if node else head),
-            f"--node-ip-address={self.address(node)}", f"--node-name=node{node}", "--num-cpus=1",
-            f"--object-store-memory={SMALL}", "--disable-usage-stats", "--block",
-        ]  # fmt: skip
-        with open(home / f"node{node}.log", "w") as log:
-            self.processes[node] = subprocess.Popen(words, stdout=log, stderr=log)
-
-    def await_node(self, node: int, home: Path) -> None:
-        """Until the node has joined, which takes a busy machine its time."""
-        until = time.monotonic() + 90
-        while not self.is_up(node, home):
-            if self.processes[node].poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"node {node} has not started:\n{(home / f'node{node}.log').read_text()}")
-            time.sleep(0.2)
-
-    def is_up(self, node: int, home: Path) -> bool:
-        return "Ray runtime started" in (home / f"node{node}.log").read_text()
-
-    def kill_raylet(self, node: int) -> None:
-        """End what speaks for a node, by no signal that it could answer; the process that trains is left alone."""
-        os.kill(self._raylet(node), signal.SIGKILL)
-
-    def _raylet(self, node: int) -> int:
-        for pid in filter(str.isdecimal, os.listdir("/proc")):
-            try:
-                words = Path("/proc", pid, "cmdline").read_bytes().decode().split("\0")
-            except OSError:
-                continue
-            if words[0].endswith("/raylet") and f"--node_ip_address={self.address(node)}" in words:
-                return int(pid)
-        raise SystemExit(f"node {node} has no raylet")
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True)
 
 
 # ---- the study

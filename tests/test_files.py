@@ -8,7 +8,7 @@ import pytest
 
 from affectspace import files
 from affectspace.errors import InputError
-from affectspace.files import atomic_directory, atomic_path, inside, json_text, packed, sha256, sweep, write_text
+from affectspace.files import Below, atomic_directory, atomic_path, inside, json_text, packed, sha256, sweep, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
@@ -53,6 +53,26 @@ def test_paths_that_leave_their_root_are_refused(tmp_path, path):
     with pytest.raises(InputError, match="paths in a table must stay below the root"):
         inside(root, path)
     assert inside(root, "b/../c") == root / "b/../c"
+
+
+def test_links_are_followed_as_the_system_does_whatever_was_asked_before(tmp_path):
+    for folder in ("root/a/b", "root/c", "out"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "f").write_text("")
+    for link, to in {"a/in": "../c", "a/away": "../../out", "a/file": "b/f", "loop": "loop", "c/up": ".."}.items():
+        (tmp_path / "root" / link).symlink_to(to)
+    (tmp_path / "link").symlink_to("root")
+    for root in (tmp_path / "root", tmp_path / "link"):
+        below, top = Below(root), str(tmp_path / "root")
+        for path in ("a/b/f", "a/in/f", "a/away/f", "a/file", "a/in/up/c/f", "a/b/../../c/f", "loop", "a/b/..", "", "x",
+                     "x/y", "a/away", "a/in", "../out/f", "c/up/../out/f", "a/b/f/", "../root/c/f"):  # fmt: skip
+            real = os.path.realpath(root / path)
+            if os.path.commonpath([top, real]) == top:
+                assert below.real(path) == real
+                assert below.path(path) == inside(root, path) == root / path
+            else:
+                with pytest.raises(InputError, match="leaves its root"):
+                    below.path(path)
 
 
 def test_json_holds_no_nan():

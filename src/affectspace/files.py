@@ -7,6 +7,7 @@ import math
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 from affectspace.errors import InputError
 
 __all__ = [
+    "Below",
     "atomic_directory",
     "atomic_path",
     "flush",
@@ -223,16 +225,63 @@ def inside(root: str | Path, relative: str) -> Path:
         ...
         affectspace.errors.InputError: path '../secret.wav' leaves its root /corpus; ...
     """
-    path = Path(root, relative)
-    # A file may bear the very name of a reference, so both it and the table have to stay.
-    top, *real = [os.path.realpath(place) for place in (root, *dict.fromkeys((path, packed(path)[0])))]
-    if os.path.isabs(relative) or os.path.commonpath([top, *real]) != top:
+    return Below(root).path(relative)
+
+
+class Below:
+    """A root that paths have to stay below, for who asks for many: links of each folder are followed once.
+
+    Args:
+        root: of the paths.
+
+    Example:
+        >>> Below("/corpus").path("audio/one.wav")
+        PosixPath('/corpus/audio/one.wav')
+    """
+
+    def __init__(self, root: str | Path):
+        self.root, self._top = root, os.path.realpath(root)
+        self._folders: dict[str, str] = {}
+
+    def path(self, relative: str) -> Path:
+        """The path ``root / relative``; refused as :func:`inside` refuses it."""
         if os.path.isabs(relative):
             raise InputError(
-                f"path {relative!r} is absolute; paths in a table must stay below the root {root} and be relative to it"
+                f"path {relative!r} is absolute; paths in a table must stay below the root {self.root} and be relative "
+                "to it"
             )
-        raise InputError(f"path {relative!r} leaves its root {root}; paths in a table must stay below the root")
-    return path
+        path = os.path.join(self.root, relative)
+        # A file may bear the very name of a reference, so both it and the table have to stay.
+        both = [path] if "#" not in relative else [path, os.path.join(self.root, packed(relative)[0])]
+        if not all(self._holds(self._real(place)) for place in both):
+            raise InputError(
+                f"path {relative!r} leaves its root {self.root}; paths in a table must stay below the root"
+            )
+        return Path(path)
+
+    def real(self, relative: str) -> str:
+        """The same, absolute and with its links followed.
+
+        Raises:
+            InputError: as :func:`inside`.
+        """
+        return self._real(str(self.path(relative)))
+
+    def _holds(self, real: str) -> bool:
+        return real == self._top or real.startswith(self._top.rstrip("/") + "/")
+
+    def _real(self, place: str) -> str:
+        """``os.path.realpath(place)``, with what its folder is from the last time."""
+        folder, name = os.path.split(place)
+        if name in ("", ".", ".."):
+            return os.path.realpath(place)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        found = os.path.join(self._folders[folder], name)
+        try:
+            return os.path.realpath(found) if stat.S_ISLNK(os.lstat(found).st_mode) else found
+        except OSError:  # there is nothing
+            return found
 
 
 def sha256(path: str | Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 from affectspace.clusters import Node, RayAt, Sight, Unfit, connect
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import InputError
-from affectspace.space import Space, bulk_plan, bulk_ray
+from affectspace.space import Space, bulk_plan, bulk_ray, bulk_worker
 from affectspace.space.bulk import embed_in_shards
 from affectspace.space.bulk_ray import OnRay
 from affectspace.space.embed import embed
@@ -70,7 +70,7 @@ def test_a_fault_on_a_worker_is_an_answer_and_told_in_its_own_words(world, tmp_p
 
     def asked(job, shards, cpus, gpus, sent):
         elsewhere = replace(job, out=str(tmp_path / "nowhere")) if blind else replace(job, run="gone")
-        worker = bulk_ray._Worker(elsewhere, sent)
+        worker = bulk_worker.Worker(elsewhere, sent)
         for shard in shards:
             answer = worker({"shard": np.array([shard])})
             yield {name: value for name, (value,) in answer.items()}
@@ -115,13 +115,13 @@ def test_what_ray_raises_is_told_in_a_sentence_with_the_remedy():
 
     full = exceptions.RaySystemError("lost")
     full.__cause__ = exceptions.ObjectStoreFullError("no room")
-    assert str(bulk_ray._told(full)) == (
+    assert str(bulk_worker.told_of(full)) == (
         "the object store of a Ray node is full, and so is the disk behind it; ray start --object-store-memory=BYTES "
         "gives a node more; the same command goes on"
     )
-    assert str(bulk_ray._told(exceptions.OutOfMemoryError("killed"))) == (
+    assert str(bulk_worker.told_of(exceptions.OutOfMemoryError("killed"))) == (
         "a Ray node has too little memory for its workers; give each more by --cpus; the same command goes on"
     )
-    assert str(bulk_ray._told(ConnectionError("The head is gone.\nmore"))) == (
+    assert str(bulk_worker.told_of(ConnectionError("The head is gone.\nmore"))) == (
         "the Ray cluster could not go on: The head is gone; see to it, and the same command goes on"
     )

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from affectspace.errors import InputError, MediaError
-from affectspace.files import inside, packed
+from affectspace.files import Below, packed
 
 __all__ = ["bad_times", "decoder_words", "missing_file"]
 
 
-def missing_file(root: Path, value: str) -> tuple[str, str] | None:
+def missing_file(root: Path | Below, value: str) -> tuple[str, str] | None:
     """Problem and message of a path that leads to no file with bytes below the root."""
     try:
-        path = inside(root, value)
+        path = (root if isinstance(root, Below) else Below(root)).path(value)
         size = path.stat().st_size if path.is_file() else None
     except InputError as error:
         return "outside-root", str(error)

@@ -14,6 +14,7 @@ from affectspace.corpora.check_videos import Clip, Films
 from affectspace.corpora.corpus import Corpus, video_times
 from affectspace.corpora.fault import Fault, of_copy
 from affectspace.errors import MediaError
+from affectspace.files import Below
 from affectspace.media.audio import END_SLACK, AudioInfo, audio_info, read_audio, samples_sha256
 
 __all__ = ["media_faults"]
@@ -42,7 +43,7 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     """Paths, times and, if they are to be read, all media; see :func:`affectspace.corpora.check`."""
     label_map = corpus.card.label_map
     ears, eyes = _Ears(label_map), Eyes(corpus.root, read_media, label_map)
-    films = Films(corpus.root, read_media)
+    films, below = Films(corpus.root, read_media), Below(corpus.root)
     items = corpus.items
     rated = items["id"].isin(corpus.ratings["item"].dropna())  # whose label is what most say: copies may differ in it
     labels = items["label"].mask(rated)
@@ -63,7 +64,7 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
             continue
         start, end = (None if pd.isna(second) else float(second) for second in (start, end))
         part = _Part(row, name, audio, start, end, "" if pd.isna(label) else str(label).strip())
-        found = missing_file(corpus.root, audio)
+        found = missing_file(below, audio)
         fault = part.fault(*found) if found else _bad_times(part)
         if fault is None and read_media:
             fault = ears.listen(corpus.root / audio, part)

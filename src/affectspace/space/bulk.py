@@ -19,8 +19,9 @@ from affectspace.features.in_order import in_order
 from affectspace.features.lines import Lines
 from affectspace.files import held, json_text, sweep
 from affectspace.places import Place
+from affectspace.space.bulk_job import Job
 from affectspace.space.bulk_plan import Plan, agree, make_plan, parquet_bytes
-from affectspace.space.bulk_shard import Job, embed_shard
+from affectspace.space.bulk_shard import embed_shard
 from affectspace.space.read_media import first_of
 from affectspace.space.sharded import FORMAT, MANIFEST, QUARANTINE, note_name, shard_name, tries_name
 from affectspace.training.hub_model import named_on_hub

@@ -16,25 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affectspace.errors import InputError
-from affectspace.files import json_text, packed, sha256
+from affectspace.files import json_text, packed
 from affectspace.places import Place, is_url
 from affectspace.space.embed import Embedded, about_of, groups_of, known_of_items
+from affectspace.space.model_files import model_sha256
 from affectspace.space.read_corpora import reads_corpora
 from affectspace.space.read_media import ROOT, read_media
-from affectspace.space.sharded import MANIFEST, PLAN
+from affectspace.space.sharded import ITEMS, MANIFEST, PLAN, SOURCE
 from affectspace.space.space_file import known_columns
 from affectspace.training.below_data import refuse_other_below
-from affectspace.training.hub_model import model_folder
 from affectspace.training.model import Model
 
-__all__ = ["ITEMS", "SOURCE", "Plan", "agree", "make_plan", "model_files", "model_sha256"]
+__all__ = ["Plan", "agree", "make_plan", "parquet_bytes"]
 
 FORMAT = 1
 SHARD = 512  # items: some seconds of work, which is what a lost machine costs
 MOST = 4096  # shards, as each is a file or two; of more items they are larger
-ITEMS, SET_ASIDE = "plan/items.parquet", "plan/quarantine.parquet"
-SOURCE = "source of the features"  # a column of the plan alone, as no corpus names one of its own
-CARD = "README.md"  # of a model, which decides nothing
+SET_ASIDE = "plan/quarantine.parquet"
 SOURCE_FIELDS = pa.struct(
     [
         ("path", pa.large_string()),
@@ -222,20 +220,6 @@ def _planned(model: Model, run: str | Path, media: pd.DataFrame) -> pa.Table:
     table = pd.DataFrame({"id": media["id"], "vector": [np.zeros(1)] * len(media), **said}).join(known_of_items(media))
     space = Embedded(table, pd.DataFrame(), model.classes).space(run)
     return known_columns(space.items.drop(columns=[*said]))
-
-
-def model_files(run: str | Path) -> dict[str, Path]:
-    """The files that make a model, by their names in its folder, but for its card."""
-    folder = model_folder(run)
-    folder = folder / "model" if (folder / "model").is_dir() else folder
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
-    return {file.relative_to(folder).as_posix(): file for file in files if file.name != CARD}
-
-
-def model_sha256(run: str | Path) -> str:
-    """A hash of the files of a model."""
-    told = {name: sha256(file) for name, file in model_files(run).items()}
-    return hashlib.sha256(json_text(told).encode()).hexdigest()
 
 
 def parquet_bytes(table: pd.DataFrame) -> bytes:

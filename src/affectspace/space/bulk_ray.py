@@ -1,25 +1,23 @@
 """Shards embedded by the workers of a Ray cluster, by Ray Data; for who is connected to one."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from affectspace.clusters import look, nodes, wanted
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.extras import refuse_missing
-from affectspace.files import json_text
 from affectspace.places import is_url
-from affectspace.space.bulk_plan import model_files
-from affectspace.space.bulk_shard import Job, embed_shard
+from affectspace.space.bulk_job import Job
+from affectspace.space.bulk_worker import Asker, told_of
+from affectspace.space.model_files import model_files
 from affectspace.training.below_data import files_below
 from affectspace.training.model import load_model
 
 __all__ = ["OnRay"]
 
 LARGEST = 1 << 30  # bytes of a model that is sent; a larger one is opened where it lies
-STORE = "ray start --object-store-memory=BYTES gives a node more"
-AGAIN = "the same command goes on"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class OnRay:
         except AffectspaceError:
             raise
         except Exception as error:  # of Ray's own, and what others' code in its workers raised
-            raise _told(error) from error
+            raise told_of(error) from error
 
     def _refuse_small(self) -> None:
         import ray
@@ -92,7 +90,7 @@ class OnRay:
 
 
 def _asked(job: Job, shards: list[int], cpus: float, gpus: float, sent: list[Any]) -> Iterator[Any]:
-    """Rows of :class:`_Worker`, in any order.
+    """Rows of :class:`~affectspace.space.bulk_worker.Worker`, in any order.
 
     Args:
         job: of the plan.
@@ -104,56 +102,9 @@ def _asked(job: Job, shards: list[int], cpus: float, gpus: float, sent: list[Any
     import ray
 
     beside_head = {"node:__internal_head__": 0.001}
-    asker = ray.remote(num_cpus=0, resources=beside_head)(_Asker).remote(job, shards, cpus, gpus, sent)
+    asker = ray.remote(num_cpus=0, resources=beside_head)(Asker).remote(job, shards, cpus, gpus, sent)
     while (row := ray.get(asker.next.remote())) is not None:
         yield row
-
-
-class _Asker:
-    """Ray Data, run by an actor that takes no CPU from anybody: it does not work through a Ray Client, as actors do."""
-
-    def __init__(self, job: Job, shards: list[int], cpus: float, gpus: float, sent: list[Any]):
-        import ray.data
-        from ray.data import ActorPoolStrategy, DataContext
-
-        context = DataContext.get_current()
-        context.enable_progress_bars = context.print_on_execution_start = False
-        # A block a shard, and each worker is at one while one waits for it.
-        pool = ActorPoolStrategy(min_size=1, max_size=len(shards), initial_size=1, max_tasks_in_flight_per_actor=2)
-        data = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
-        made = data.map_batches(
-            _Worker, fn_constructor_args=(job, sent), batch_size=1, num_cpus=cpus, num_gpus=gpus or None, compute=pool
-        )
-        self._rows: Iterator[Any] = iter(made.iter_rows())
-
-    def next(self) -> dict[str, Any] | None:
-        """A row, once there is one more; None at the end."""
-        try:
-            return next(self._rows, None)
-        except Exception as error:  # as an answer, which is told without the stack that Ray puts around it
-            return {"note": "", "fault": str(_told(error)), "input": False}
-
-
-class _Worker:
-    """What an actor of Ray Data does: a row with a shard's number to one with its note, or with what is at fault.
-
-    A fault is an answer, and not raised: Ray would try it again, and tell it with its own stack around.
-    """
-
-    def __init__(self, job: Job, sent: Sequence[Any]):
-        import ray
-
-        self._job = job
-        self._files: dict[str, bytes] | None = None if sent[0] is None else ray.get(sent[0])
-
-    def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        (shard,) = batch["shard"].tolist()
-        found: dict[str, Any] = {"note": "", "fault": "", "input": False}
-        try:
-            found["note"] = json_text(embed_shard(self._job, shard, self._files))
-        except AffectspaceError as error:
-            found |= {"fault": str(error), "input": isinstance(error, InputError)}
-        return {name: [value] for name, value in found.items()}
 
 
 def _refuse_unfit(job: Job) -> None:
@@ -175,24 +126,3 @@ def _sent(job: Job) -> dict[str, bytes] | None:
     if sum(file.stat().st_size for file in files.values()) > LARGEST:
         return None
     return {name: file.read_bytes() for name, file in files.items()}
-
-
-def _told(error: Exception) -> AffectspaceError:
-    """What went wrong with the cluster as one sentence."""
-    import ray.exceptions as faults
-
-    causes, cause = [], error
-    while cause is not None:
-        causes.append(cause)
-        cause = getattr(cause, "cause", None) or cause.__cause__
-        if cause in causes:
-            break
-    if any(isinstance(each, faults.ObjectStoreFullError | faults.OutOfDiskError) for each in causes):
-        return AffectspaceError(
-            f"the object store of a Ray node is full, and so is the disk behind it; {STORE}; {AGAIN}"
-        )
-    if any(isinstance(each, faults.OutOfMemoryError) for each in causes):
-        return AffectspaceError(f"a Ray node has too little memory for its workers; give each more by --cpus; {AGAIN}")
-    lines = [line.strip() for each in reversed(causes) for line in str(each).splitlines() if line.strip()]
-    told = lines[0] if lines else type(error).__name__
-    return AffectspaceError(f"the Ray cluster could not go on: {told.rstrip('.')}; see to it, and {AGAIN}")

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,42 +23,18 @@ from affectspace.features.extract import Extracted, Source, extract_all
 from affectspace.features.in_order import one_thread
 from affectspace.files import json_text, packed
 from affectspace.places import Place, is_url
-from affectspace.space.bulk_plan import ITEMS, SOURCE, model_sha256
-from affectspace.space.embed import answered, by_length
-from affectspace.space.sharded import PLAN, note_name, shard_name, tries_name
+from affectspace.space.bulk_job import Job
+from affectspace.space.by_length import answered, by_length
+from affectspace.space.model_files import model_sha256
+from affectspace.space.sharded import ITEMS, PLAN, SOURCE, note_name, shard_name, tries_name
 from affectspace.space.space_file import write_table
 from affectspace.training.model import Model, load_model
 
-__all__ = ["Job", "embed_shard"]
+__all__ = ["embed_shard"]
 
 BLOCK = 512  # items whose features are held at a time
 TRIES = 5  # workers that may end at one shard
 FETCHED = 32  # files of a store that are fetched side by side
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a process must know to embed shards of a plan.
-
-    Args:
-        out: the URL or folder that shards are written to.
-        plan: the plan's id.
-        run: where the model is.
-        model: its SHA-256.
-        roots: folders in which media lie.
-        classes: of the model.
-        about: of the space.
-        device: of torch, that the net runs on.
-    """
-
-    out: str
-    plan: str
-    run: str
-    model: str
-    roots: tuple[str, ...]
-    classes: tuple[str, ...]
-    about: Mapping[str, Any]
-    device: str = "cpu"
 
 
 _OPEN: dict[tuple[str, ...], "_Embedder"] = {}  # of this process: its model is loaded once

@@ -10,6 +10,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 from affectspace.features import FeatureStore
+from affectspace.space.by_length import answered, by_length
 from affectspace.space.read_corpora import ROW, read_corpora, reads_corpora
 from affectspace.space.read_media import ROOT, first_of, read_media, without_repeated
 from affectspace.space.space import Space
@@ -21,8 +22,6 @@ from affectspace.training.run import Run, holds_run
 from affectspace.training.who_has import nobody_has_told
 
 __all__ = ["Embedded", "about_of", "answered", "by_length", "embed", "groups_of", "known_of_items", "parts_of"]
-
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -89,35 +88,6 @@ def embed(model: Model, sources: Sequence[str | Path], *, quiet: bool = False) -
     about = about_of(items, recipe, found.fingerprint)
     table = pd.DataFrame(columns).join(known_of_items(items))
     return Embedded(table, found.faulty, model.classes, about, found.omitted, found.corpora, found.notes)
-
-
-def by_length(
-    model: Model, lengths: np.ndarray, clips: Callable[[np.ndarray], Any], groups: Sequence[str | None] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings ``(items, dimensions)`` and probabilities ``(items, classes)``, asked for in batches of like length.
-
-    Args:
-        model: which net.
-        lengths: ``(items,)`` frames of each.
-        clips: rows of items to what the model is given of them.
-        groups: of each item, see :meth:`Model.groups_of`.
-    """
-    order = np.argsort(lengths, kind="stable")
-    made = [
-        model(clips(part), None if groups is None else [groups[row] for row in part])
-        for part in np.array_split(order, -(-len(order) // BATCH))
-    ]
-    back = np.argsort(order)
-    return np.concatenate([each[0] for each in made])[back], np.concatenate([each[1] for each in made])[back]
-
-
-def answered(model: Model, chances: np.ndarray) -> dict[str, Any]:
-    """The columns of what a model says of items, by their probabilities ``(items, classes)``."""
-    found: dict[str, Any] = {
-        "probabilities": [*chances],
-        "prediction": [model.classes[place] for place in chances.argmax(1)],
-    }
-    return found if model.cut is None else found | {"predicted_value": model.cut.values(chances)}
 
 
 def known_of_items(items: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 
 from affectspace.corpora import Corpus, Fault, check
 from affectspace.errors import InputError
-from affectspace.files import inside
+from affectspace.files import Below
 from affectspace.labels import Classes, Levels
 from affectspace.labels.naming import led
 from affectspace.metrics._inputs import TIE
@@ -59,8 +58,9 @@ def media_of(corpus: Corpus) -> pd.DataFrame:
     found = items[["id", "text", "start", "end", *(["box"] if "box" in items else [])]].assign(
         id=corpus.name + "/" + items["id"]
     )
+    below = Below(corpus.root)
     for kind in ("audio", "image"):
-        found[kind] = pd.array([_absolute(corpus.root, path) for path in items[kind]], dtype="string")
+        found[kind] = pd.array([_absolute(below, path) for path in items[kind]], dtype="string")
     return found.drop_duplicates("id")
 
 
@@ -110,10 +110,10 @@ def _labels(
     return known, unknown_labels_told(corpus.name, unknown, space.names)
 
 
-def _absolute(root: Path, path: Any) -> str | None:
+def _absolute(below: Below, path: Any) -> str | None:
     if pd.isna(path):
         return None
     try:
-        return str(inside(root, str(path)).resolve())
-    except InputError:
+        return below.real(str(path))
+    except (InputError, ValueError):  # outside, or of characters that no path has
         return None

@@ -12,9 +12,11 @@ from affectspace.places import Place
 from affectspace.space.space_file import read_files
 
 __all__ = [
+    "ITEMS",
     "MANIFEST",
     "PLAN",
     "QUARANTINE",
+    "SOURCE",
     "holds_shards",
     "note_name",
     "read_folder",
@@ -26,6 +28,8 @@ __all__ = [
 FORMAT = 1
 MANIFEST, QUARANTINE = "manifest.json", "quarantine.parquet"
 PLAN = "plan/plan.json"  # what is to be done: there from the first moment on
+ITEMS = "plan/items.parquet"  # every item of it, a shard a group of rows
+SOURCE = "source of the features"  # a column of the plan alone, as no corpus names one of its own
 
 
 def shard_name(index: int) -> str:
