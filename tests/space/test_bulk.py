@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ import pytest
 
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import AffectspaceError, InputError
+from affectspace.files import json_text
 from affectspace.space import Space, bulk, bulk_plan, bulk_shard
 from affectspace.space.bulk import embed_in_shards, here
 from affectspace.space.bulk_shard import embed_shard
@@ -432,3 +436,40 @@ def test_corpora_in_a_store_are_known_by_their_table(world, boro, forgetful):
     )
     forgetful.pipe_file("/lake/packed/items.csv", b"id,image,label\na,faces.parquet#3,sad\n")
     assert "images in the rows of a table" in refused("forgetful://lake/packed")
+
+
+# ---- what a worker loads
+
+PASSES_ON = ("torch", "pandas", "pyarrow", "numpy", "ray", "affectspace.training", "affectspace.features")
+EMBEDS = (
+    "affectspace.corpora", "affectspace.losses", "affectspace.metrics", "affectspace.neighbours",
+    "affectspace.space.space", "faiss", "lightning_fabric", "matplotlib", "openTSNE", "ray", "scipy", "skimage",
+    "sklearn", "torch._dynamo", "transformers",
+)  # fmt: skip
+WORKER = """
+import json, sys
+import affectspace.space.bulk_worker
+first = [*sys.modules]
+from affectspace.space.bulk_job import Job
+from affectspace.space.bulk_shard import embed_shard
+job, shards = json.loads(sys.argv[1])
+notes = [embed_shard(Job(**job), shard) for shard in shards]
+print(json.dumps([notes, first, [*sys.modules]]))
+"""
+
+
+def test_a_worker_loads_what_it_embeds_with_and_who_passes_it_on_nothing(world, boro, tmp_path):
+    told = []
+
+    def process(job, shards):
+        words = [sys.executable, "-c", WORKER, json_text([asdict(job), shards])]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        notes, *loaded = json.loads(done.stdout)
+        told.extend(loaded)
+        return iter(notes)
+
+    assert in_shards(world, boro, tmp_path / "space", process).items == 21
+    passes_on, embeds = map(set, told)
+    assert not passes_on.intersection(PASSES_ON)
+    assert not embeds.intersection(EMBEDS)
+    assert "torch" in embeds
