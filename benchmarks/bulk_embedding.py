@@ -6,9 +6,11 @@ RUN is a finished run on log-Mel energies, SPEECH a folder of real corpora, FOLD
 1.3 GB) and all that is made of them; clips that lie there already are used again. They are real recordings at another
 speed and loudness, with noise; among them are files of which nothing can be read, six kinds of them.
 
-A round is ``affectspace embed`` on one core, ``affectspace embed --on ray`` twice, and again the first. Nodes have one
-CPU, a core of this machine, and a network namespace each; the command runs on the head's. The first time all is in
-peace, the second time one node is killed once a third of the shards is there, and a new one joins after half.
+A round is ``affectspace embed``, ``affectspace embed --on ray`` twice, and again the first. All have two cores of this
+machine: the local command as two at once, each on one core with all clips, since a core is slower where the other is
+busy; Ray as two nodes of one CPU, each with a core and a network namespace, where the command runs on the head's. The
+first time all is in peace, the second time one node is killed once a third of the shards is there, and a new one joins
+after half.
 
 Counted are clips a second by the clock for each core, and for each second of a core that all processes have used, those
 of Ray too. The same of 1,000 clips tells what the start of all of them takes: further clips are without it.
@@ -76,19 +78,24 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "affectspace", "embed", *words, "--json"]
 
 
-def by_one(run: str, corpus: Path, folder: Path) -> tuple[Cost, float]:
-    """What the local command takes on one core, and its MiB."""
-    shutil.rmtree(folder / "cache", ignore_errors=True)
+def by_two(run: str, corpus: Path, folder: Path) -> tuple[Cost, float]:
+    """What the local command takes on each of two cores, as two at once, each with all clips; and MiB of one."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [*on_core(0), *command(run, str(corpus), "--out", str(folder / "local.parquet"))],
-        env=os.environ | {"AFFECTSPACE_CACHE": str(folder / "cache")}, stdout=subprocess.PIPE, check=True,
-    )  # fmt: skip
+    asked = []
+    for core in range(2):
+        cache, out = folder / f"cache{core}", folder / f"local{core}.parquet"
+        shutil.rmtree(cache, ignore_errors=True)
+        asked.append(subprocess.Popen(
+            [*on_core(core), *command(run, str(corpus), "--out", str(out))],
+            env=os.environ | {"AFFECTSPACE_CACHE": str(cache)}, stdout=subprocess.PIPE,
+        ))  # fmt: skip
+    told = [each.communicate()[0] for each in asked]
     spent = time.perf_counter() - began
+    if any(each.returncode for each in asked):
+        raise SystemExit("the local command has failed")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    shutil.rmtree(folder / "cache")
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(json.loads(done.stdout)["items"], spent, used, 1), after.ru_maxrss / 1024
+    return Cost(sum(json.loads(each)["items"] for each in told), spent, used, 2), after.ru_maxrss / 1024
 
 
 def by_cluster(run: str, corpus: Path, out: Path, shards: int, killed: bool) -> tuple[Cost, Watch, list[str]]:
@@ -166,10 +173,10 @@ def main(run: str, speech: str, folder: str, count: str = "20000", rounds: str =
 
 def one_round(number: str, run: str, corpus: Path, few: Path, place: Path, shards: int) -> list[str]:
     """Print a row for each way; what else is to be told."""
-    few_here, _ = by_one(run, few, place)
-    before, most = by_one(run, corpus, place)
+    few_here, _ = by_two(run, few, place)
+    before, most = by_two(run, corpus, place)
     print(before.row(f"{number}, here", few_here), flush=True)
-    local, notes = Space.open(place / "local.parquet"), [f"here: {most:.0f} MiB at most"]
+    local, notes = Space.open(place / "local0.parquet"), [f"here: {most:.0f} MiB at most"]
     few_there, watch, _ = by_cluster(run, few, place / "start", 2, False)
     notes += [f"1,000 clips: here {few_here.seconds:.1f} s, {few_here.used:.1f} s of cores; two nodes "
               f"{few_there.seconds:.1f} s, {few_there.used:.1f} s of cores: {watch.shares()}"]  # fmt: skip
@@ -186,7 +193,7 @@ def one_round(number: str, run: str, corpus: Path, few: Path, place: Path, shard
             f"within shards {within:.1f} s of cores, {there[name].items / within:.0f} clips for each",
             f"s of cores: {watch.shares()}",
         )]  # fmt: skip
-    after, _ = by_one(run, corpus, place)
+    after, _ = by_two(run, corpus, place)
     print(after.row(f"{number}, here, again", few_here), flush=True)
     own = [before.rates(few_here), after.rates(few_here)]
     for name, cost in there.items():
