@@ -34,16 +34,28 @@ def world(tmp_path_factory, lay_tiny):
     return folder
 
 
-@pytest.fixture
-def boro(world, tmp_path):
+@pytest.fixture(scope="module")
+def spoiled(world):
     """A corpus of which some items cannot be read: the bytes of one are none, one is missing, one has no id."""
-    corpus = shutil.copytree(world / "world/boro", tmp_path / "boro")
+    corpus = shutil.copytree(world / "world/boro", world / "spoiled/boro")
     table = pd.read_csv(corpus / "items.csv", dtype="string")
     (corpus / table["audio"][3]).write_bytes(b"no sound at all")
     (corpus / table["audio"][5]).unlink()
     table.loc[7, "id"] = pd.NA
     table.assign(size=np.arange(len(table)), empty=pd.NA).to_csv(corpus / "items.csv", index=False)
     return corpus
+
+
+@pytest.fixture(scope="module")
+def whole(world, spoiled):
+    """The space of that corpus as one file has it."""
+    return embed(load_model(world / "run"), [spoiled], quiet=True).space(world / "run")
+
+
+@pytest.fixture
+def boro(spoiled, tmp_path):
+    """The same corpus, for a test to spoil more of it."""
+    return shutil.copytree(spoiled, tmp_path / "boro")
 
 
 @pytest.fixture(autouse=True)
@@ -67,13 +79,12 @@ def same(space: Space, other: Space) -> None:
     assert (space.classes, space.about) == (other.classes, other.about)
 
 
-def test_a_folder_of_shards_is_the_space_that_one_file_would_be(world, boro, tmp_path):
-    whole = embed(load_model(world / "run"), [boro], quiet=True)
-    whole.space(world / "run").save(tmp_path / "whole.parquet")
-    made = in_shards(world, boro, tmp_path / "space")
+def test_a_folder_of_shards_is_the_space_that_one_file_would_be(world, spoiled, whole, tmp_path):
+    whole.save(tmp_path / "whole.parquet")
+    made = in_shards(world, spoiled, tmp_path / "space")
     space = Space.open(tmp_path / "space")
     same(space, Space.open(tmp_path / "whole.parquet"))
-    assert made.items == len(space) == len(whole.table)
+    assert made.items == len(space) == len(whole)
     assert made.shards == -(-24 // 5)
 
 
@@ -102,7 +113,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2, 3, 4, 5, 6, 10, 17, 18, 19])  # of 20
-def test_a_call_that_is_killed_before_any_write_goes_on_with_what_is_there(world, boro, tmp_path, monkeypatch, writes):
+def test_a_call_that_is_killed_before_any_write_goes_on_with_what_is_there(
+    world, spoiled, whole, tmp_path, monkeypatch, writes
+):
     from affectspace.places import Place
 
     write, out, left = Place.write, tmp_path / "space", [writes]
@@ -115,7 +128,7 @@ def test_a_call_that_is_killed_before_any_write_goes_on_with_what_is_there(world
 
     monkeypatch.setattr(Place, "write", mortal)
     with pytest.raises(Killed):
-        in_shards(world, boro, out)
+        in_shards(world, spoiled, out)
     monkeypatch.setattr(Place, "write", write)
     assert not (out / "manifest.json").exists()
     if writes >= 3:  # the plan takes three
@@ -126,10 +139,10 @@ def test_a_call_that_is_killed_before_any_write_goes_on_with_what_is_there(world
             f"{out} is no whole space yet: {min(done, 5)} of its 5 shards are there; what is missing is made by: "
             f"{COMMAND}"
         )
-    made = in_shards(world, boro, out)
+    made = in_shards(world, spoiled, out)
     assert made.before == min(max(0, (writes - 3) // 3), 5)
-    same(Space.open(out), embed(load_model(world / "run"), [boro], quiet=True).space(world / "run"))
-    again = in_shards(world, boro, out, engine=None)  # nothing is left for an engine
+    same(Space.open(out), whole)
+    again = in_shards(world, spoiled, out, engine=None)  # nothing is left for an engine
     assert (again.before, again.items) == (5, made.items)
 
 
