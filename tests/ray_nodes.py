@@ -75,8 +75,10 @@ class RayNodes:
                 self.kill(self._more.pop())
 
     def end(self) -> None:
-        """All of it."""
-        self._cluster.shutdown()
+        """All of it, by kills: a head node that is asked to end waits for its nodes, for ever where one is gone."""
+        self.only_head()
+        self.kill(self._cluster.head_node)
+        self._cluster.shutdown()  # what is left is what this process has noted
         self._patch.undo()
         shutil.rmtree(self._home, ignore_errors=True)
 
