@@ -35,7 +35,7 @@ def index(
     as_json
         Print what was done as JSON, for machines.
     """
-    far = on.startswith("milvus://")
+    far = on.startswith(("milvus://", "milvus+tls://"))
     if not far and on not in ("faiss", "milvus"):
         raise InputError(f"--on {on} is no engine; legal: faiss, milvus, milvus://HOST:PORT/NAME")
     if far and out is not None:

@@ -94,7 +94,7 @@ class ValueFiles:
             try:
                 if self._file is None:
                     self._begin(values.nbytes, tried)
-                self._write(memoryview(values).cast("B"))
+                self._write(values.data.cast("B"))
                 break
             except OSError as error:
                 if error.errno not in FULL:

@@ -96,10 +96,23 @@ def test_what_was_cut_off_goes_on_and_what_is_done_is_not_done_again(tmp_path, s
 def test_an_index_of_something_else_is_let_be(tmp_path, shards):
     build_index(Source(shards), tmp_path / "x.index")
     other = Source(lay(tmp_path / "other", parts=2))
-    with pytest.raises(InputError, match=r"x.index is there already; choose another path, or remove it first"):
+    with pytest.raises(InputError, match=r"x.index is there already, and was not made of .*other as it is now; choose"):
         build_index(other, tmp_path / "x.index")
     with pytest.raises(InputError, match="shards is there already; choose another path, or remove it first"):
         build_index(other, shards)
+
+
+def test_a_space_that_is_made_anew_with_files_of_the_same_sizes_is_not_taken_for_the_old_one(tmp_path):
+    path, items = tmp_path / "space.parquet", pd.DataFrame({"id": [f"i{row}" for row in range(500)]})
+    sizes = set()
+    for seed in range(2):
+        Space(items, np.random.default_rng(seed).normal(size=(500, 16)), ()).save(path)
+        sizes.add(path.stat().st_size)
+        if not seed:
+            build_index(Source(path), tmp_path / "x.index").close()
+    assert len(sizes) == 1, "else this shows nothing"
+    with pytest.raises(InputError, match=r"x.index is there already, and was not made of .*space.parquet as it is now"):
+        build_index(Source(path), tmp_path / "x.index")
 
 
 def test_columns_that_some_shards_lack_or_that_cannot_be_kept(tmp_path):

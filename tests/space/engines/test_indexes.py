@@ -12,6 +12,7 @@ from affectspace.errors import InputError
 from affectspace.space import Space
 from affectspace.space.engines import create_index, is_index, open_index
 from affectspace.space.engines.columns import kinds_of
+from affectspace.space.engines.milvus_index import Place
 
 N, D = 300, 6
 KINDS = ["faiss exact", "faiss ivf", "faiss ivf-pq", "milvus exact", "milvus ivf", "server exact"]
@@ -282,6 +283,14 @@ def test_what_is_no_index_is_said(tmp_path, server):
         InputError, match=r"Milvus keeps an index as 'exact' or 'ivf'; 'ivf-pq' is of indexes in a fold"
     ):
         create_index(f"{server}/pq", D, {}, kind="ivf-pq")
+
+
+def test_a_password_is_sent_to_no_other_machine_in_clear(monkeypatch):
+    monkeypatch.setenv("MILVUS_TOKEN", "root:secret")
+    with pytest.raises(InputError, match=r"^milvus://vectors.lab/x would be sent MILVUS_TOKEN in clear, .*\+tls://vec"):
+        Place("milvus://vectors.lab/x")
+    assert Place("milvus+tls://vectors.lab/x").uri == "https://vectors.lab:19530"
+    assert Place("milvus://127.0.0.1:1/x").uri == "http://127.0.0.1:1"
 
 
 def test_no_server_at_the_address(monkeypatch):

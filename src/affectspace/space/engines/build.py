@@ -10,7 +10,7 @@ from affectspace.errors import InputError
 from affectspace.neighbours.nearest import EXACT_UP_TO, SAMPLED
 from affectspace.space.engines.columns import VECTOR, vectors_of
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.milvus_index import MilvusIndex
+from affectspace.space.engines.milvus_index import ADDRESSES, MilvusIndex
 from affectspace.space.engines.open import create_index, is_index, open_index
 from affectspace.space.engines.protocol import Index
 from affectspace.space.engines.scan import best, exact, told
@@ -50,14 +50,17 @@ def build_index(
         >>> index.manifest.kind, index.search([[1.0, 0.0]], 1).ids.tolist()
         ('exact', [['a']])
     """
-    begun = {"source": str(source.path), "files": source.print}
+    begun = {"source": str(source.path), "sha256": source.digest}
     if is_index(place):
         index = open_index(place)
         if index.manifest.about.get(BUILT_FROM) != begun:
             index.close()
-            raise InputError(f"{place} is there already; choose another path, or remove it first")
+            raise InputError(
+                f"{place} is there already, and was not made of {source.path} as it is now; choose another path, or "
+                "remove it first"
+            )
     else:
-        if engine == "milvus" or str(place).startswith("milvus://"):
+        if engine == "milvus" or str(place).startswith(ADDRESSES):
             kind = kind or ("exact" if source.items <= EXACT_UP_TO else "ivf")
         about = {**source.about, BUILT_FROM: begun}
         index = create_index(place, source.dimensions, source.columns, source.classes, about, engine, kind)

@@ -28,8 +28,9 @@ from affectspace.space.engines.queries import as_asked
 from affectspace.space.engines.segment import with_vectors
 from affectspace.space.engines.where import columns_named, refuse_nobody
 
-__all__ = ["DATABASE", "MilvusIndex", "Place"]
+__all__ = ["ADDRESSES", "DATABASE", "MilvusIndex", "Place"]
 
+ADDRESSES = ("milvus://", "milvus+tls://")  # how those of servers begin
 DATABASE = "milvus.db"  # what Milvus Lite keeps in the folder of an index
 MANIFEST = "manifest.json"  # beside it: says that the collection is there, and of which engine
 COLLECTION = "items"
@@ -41,6 +42,7 @@ LITTLE = 16  # queries at a time for Milvus Lite, which holds all differences to
 MANY = 1024  # for a server
 ASKED = 16_384  # rows that a query may give
 LONGEST = {"id": 1024, "text": 65_535}  # bytes
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 WAIT = 10.0  # seconds for a server to answer at all
 RESERVED = {"id", VECTOR, "in", "not", "and", "or", "like", "is", "null", "true", "false", "exists", "contains"}
 
@@ -52,37 +54,43 @@ class Place:
         name: of the index.
 
     Raises:
-        InputError: an address that is none.
+        InputError: an address that is none, or ``MILVUS_TOKEN`` is set and would be sent to another machine in clear.
 
     Example:
-        >>> Place("milvus://vectors.lab:19530/faces").uri, Place("milvus://vectors.lab/faces").collection
-        ('http://vectors.lab:19530', 'faces')
+        >>> Place("milvus://vectors.lab:19530/faces").uri, Place("milvus+tls://vectors.lab/faces").uri
+        ('http://vectors.lab:19530', 'https://vectors.lab:19530')
     """
 
     def __init__(self, name: str | Path):
         self.name = str(name)
-        self.folder = None if self.name.startswith("milvus://") else Path(name)
+        self.folder = None if self.name.startswith(ADDRESSES) else Path(name)
         self.collection = COLLECTION
         self.uri = str(Path(name, DATABASE))
         if self.folder is None:
             parts = re.fullmatch(
-                r"milvus://([\w.-]+|\[[\da-fA-F:]+\])(?::(\d{1,5}))?/([A-Za-z_]\w{0,254})", self.name, re.ASCII
+                r"milvus(\+tls)?://([\w.-]+|\[[\da-fA-F:]+\])(?::(\d{1,5}))?/([A-Za-z_]\w{0,254})", self.name, re.ASCII
             )
             if not parts:
                 raise InputError(
                     f"{self.name} is no address of an index; write milvus://HOST:PORT/NAME, where NAME is of letters, "
                     "digits and _"
                 )
-            host, port, self.collection = parts.groups()
-            self.uri = f"http://{host}:{port or PORT}"
+            tls, host, port, self.collection = parts.groups()
+            if os.environ.get("MILVUS_TOKEN") and not tls and host not in LOOPBACK:
+                raise InputError(
+                    f"{self.name} would be sent MILVUS_TOKEN in clear, for everybody on the way to read; write "
+                    f"milvus+tls://{self.name.removeprefix('milvus://')}, which the server must know, or unset it"
+                )
+            self.uri = f"{'https' if tls else 'http'}://{host}:{port or PORT}"
 
 
 class MilvusIndex:
     """An index in a collection of Milvus, which many may search and write to, wherever they are.
 
     ``milvus://HOST:PORT/NAME`` is the collection NAME of a server; who may enter is told by ``MILVUS_TOKEN`` of the
-    environment, as ``user:password``. A folder is kept by Milvus Lite, the same engine's small form: it runs inside
-    this process, lets nobody else in meanwhile, and listens on a free port of the loopback interface, without a token.
+    environment, as ``user:password``, and with it an address of another machine is ``milvus+tls://HOST:PORT/NAME``. A
+    folder is kept by Milvus Lite, the same engine's small form: it runs inside this process, lets nobody else in
+    meanwhile, and listens on a free port of the loopback interface, without a token.
 
     Items are upserted, in messages of some megabytes: what :meth:`add` was given is kept once it has returned; where it
     was cut off, some of these messages may be there, and adding the same again completes them. Of equal distances the
@@ -286,7 +294,7 @@ class MilvusIndex:
                     f"Milvus Lite cannot open {folder} ({_first(error)}); build the index again"
                 ) from error
             raise InputError(
-                f"no Milvus answers at {self.place.uri.removeprefix('http://')} ({_first(error)}); start it, or "
+                f"no Milvus answers at {self.place.uri.partition('://')[2]} ({_first(error)}); start it, or "
                 "correct the address"
             ) from error
         self._stack.callback(self._close)

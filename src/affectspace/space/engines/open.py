@@ -7,12 +7,10 @@ from typing import Any
 from affectspace.errors import InputError
 from affectspace.space.engines.faiss_index import MANIFEST, FaissIndex
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.milvus_index import MilvusIndex
+from affectspace.space.engines.milvus_index import ADDRESSES, MilvusIndex
 from affectspace.space.engines.protocol import Index
 
 __all__ = ["create_index", "is_index", "open_index"]
-
-ADDRESS = "milvus://"
 
 
 def is_index(place: str | Path) -> bool:
@@ -33,7 +31,7 @@ def open_index(place: str | Path) -> Index:
     Raises:
         InputError: nothing there, or damaged, or no answer.
     """
-    if str(place).startswith(ADDRESS) or MilvusIndex.holds(place):
+    if str(place).startswith(ADDRESSES) or MilvusIndex.holds(place):
         return MilvusIndex(place)
     return FaissIndex(place)
 
@@ -66,5 +64,5 @@ def create_index(
     engines = {"faiss": FaissIndex, "milvus": MilvusIndex}
     if engine not in engines:
         raise InputError(f"there is no engine {engine!r}; an index is kept by 'faiss' or 'milvus'")
-    chosen = MilvusIndex if str(place).startswith(ADDRESS) else engines[engine]
+    chosen = MilvusIndex if str(place).startswith(ADDRESSES) else engines[engine]
     return chosen.create(place, dimensions, columns, classes, about, kind)

@@ -1,7 +1,9 @@
 """A space as an index is built of it: batch after batch of a file or of a folder of shards, never whole."""
 
+import hashlib
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from affectspace.errors import InputError
+from affectspace.files import sha256
 from affectspace.space.engines.columns import VECTOR, kinds_of, vectors_of
 from affectspace.space.engines.segment import ROWS
 from affectspace.space.sharded import MANIFEST, holds_shards, whole_shards
@@ -68,7 +71,11 @@ class Source:
         self.about: dict[str, Any] = told[0].get("about", {})
         classes = told[0].get("classes")
         self.classes = tuple(classes) if classes is not None else self._labels()
-        self.print = [[file.name, file.stat().st_size] for file in self.files]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over those of all files: a space that is embedded anew may have files of the same names and sizes."""
+        return hashlib.sha256("".join(map(sha256, self.files)).encode()).hexdigest()
 
     def batches(self) -> Iterator[pa.Table]:
         """All items, in tables of at most 65,536."""
