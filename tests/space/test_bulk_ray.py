@@ -59,16 +59,33 @@ def test_a_node_that_is_not_fit_stops_all_before_any_work(world, tmp_path, monke
     why = "it does not see the media at /data; mount or copy it to the same path there"
     monkeypatch.setattr(bulk_ray, "nodes", lambda: [fit, unfit])
     monkeypatch.setattr(bulk_ray, "look", lambda found, asking: ([Sight(fit)], [Unfit(unfit, why)]))
-    monkeypatch.setattr(OnRay, "_refuse_small", lambda self: None)
+    monkeypatch.setattr(OnRay, "_room", lambda self: 1)
     with pytest.raises(InputError) as told:
         in_shards(world, tmp_path / "space")
     assert str(told.value) == f"node bee: {why}; or take it out of the cluster, as every node of it is given work"
 
 
+@pytest.mark.parametrize(
+    ("share", "nodes", "room"),
+    [
+        ({"cpus": 0.9}, [{"CPU": 1}, {"CPU": 16}, {"CPU": 0.5}, {}], 1 + 17),
+        ({"cpus": 0.45}, [{"CPU": 1}, {"CPU": 0.9}], 2 + 2),
+        ({"cpus": 0.1}, [{"CPU": 1}], 10),
+        ({"cpus": 3}, [{"CPU": 8}], 2),
+        ({"cpus": 1, "gpus": 0.25}, [{"CPU": 3, "GPU": 1}, {"CPU": 8, "GPU": 1}, {"CPU": 8}], 3 + 4),
+        ({"cpus": 0, "gpus": 0.5}, [{"CPU": 1, "GPU": 2}], 4),
+    ],
+)
+def test_as_many_workers_are_started_at_once_as_nodes_have_room_for(share, nodes, room, monkeypatch):
+    there = [{"Alive": True, "Resources": each} for each in nodes]
+    monkeypatch.setattr("ray.nodes", lambda: [*there, {"Alive": False, "Resources": {"CPU": 99, "GPU": 99}}])
+    assert OnRay(**share)._room() == room
+
+
 def test_a_fault_on_a_worker_is_an_answer_and_told_in_its_own_words(world, tmp_path, monkeypatch):
     """As Ray Data calls a worker, whose answers then come out of a cluster."""
 
-    def asked(job, shards, cpus, gpus, sent):
+    def asked(job, shards, cpus, gpus, room, sent):
         elsewhere = replace(job, out=str(tmp_path / "nowhere")) if blind else replace(job, run="gone")
         worker = bulk_worker.Worker(elsewhere, sent)
         for shard in shards:
@@ -76,7 +93,7 @@ def test_a_fault_on_a_worker_is_an_answer_and_told_in_its_own_words(world, tmp_p
             yield {name: value for name, (value,) in answer.items()}
 
     monkeypatch.setattr(bulk_ray, "_asked", asked)
-    monkeypatch.setattr(OnRay, "_refuse_small", lambda self: None)
+    monkeypatch.setattr(OnRay, "_room", lambda self: 1)
     monkeypatch.setattr(bulk_ray, "_refuse_unfit", lambda job: None)
     monkeypatch.setattr("ray.put", lambda files: files)
     monkeypatch.setattr("ray.get", lambda files: files)

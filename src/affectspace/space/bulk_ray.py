@@ -62,12 +62,12 @@ class OnRay:
         """
         import ray
 
-        self._refuse_small()
+        room = self._room()
         _refuse_unfit(job)
         try:
             files = _sent(job)
             sent = None if files is None else ray.put(files)
-            for row in _asked(job, list(shards), self.cpus, self.gpus, [sent]):
+            for row in _asked(job, list(shards), self.cpus, self.gpus, room, [sent]):
                 if row["fault"]:
                     raise (InputError if row["input"] else AffectspaceError)(row["fault"])
                 yield json.loads(row["note"])
@@ -76,12 +76,15 @@ class OnRay:
         except Exception as error:  # of Ray's own, and what others' code in its workers raised
             raise told_of(error) from error
 
-    def _refuse_small(self) -> None:
+    def _room(self) -> int:
+        """For how many workers the nodes are large enough."""
         import ray
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if any(has.get("CPU", 0) >= self.cpus and has.get("GPU", 0) >= self.gpus for has in nodes):
-            return
+        shares = {kind: share for kind, share in (("CPU", self.cpus), ("GPU", self.gpus)) if share}
+        room = sum(min(int(has.get(kind, 0) / share + 1e-9) for kind, share in shares.items()) for has in nodes)
+        if room:
+            return room
         most = {kind: max((has.get(kind, 0) for has in nodes), default=0) for kind in ("CPU", "GPU")}
         raise InputError(
             f"no node of the cluster has {self.cpus:g} CPUs and {self.gpus:g} GPUs for a worker; the most that one has "
@@ -89,7 +92,7 @@ class OnRay:
         )
 
 
-def _asked(job: Job, shards: list[int], cpus: float, gpus: float, sent: list[Any]) -> Iterator[Any]:
+def _asked(job: Job, shards: list[int], cpus: float, gpus: float, room: int, sent: list[Any]) -> Iterator[Any]:
     """Rows of :class:`~affectspace.space.bulk_worker.Worker`, in any order.
 
     Args:
@@ -97,12 +100,13 @@ def _asked(job: Job, shards: list[int], cpus: float, gpus: float, sent: list[Any
         shards: their numbers.
         cpus: of each worker.
         gpus: of each worker.
+        room: how many workers are started at once; more as nodes join.
         sent: the reference to the model's files, or None, in a list, where Ray leaves references what they are.
     """
     import ray
 
     beside_head = {"node:__internal_head__": 0.001}
-    asker = ray.remote(num_cpus=0, resources=beside_head)(Asker).remote(job, shards, cpus, gpus, sent)
+    asker = ray.remote(num_cpus=0, resources=beside_head)(Asker).remote(job, shards, cpus, gpus, room, sent)
     while (row := ray.get(asker.next.remote())) is not None:
         yield row
 

@@ -19,14 +19,15 @@ AGAIN = "the same command goes on"
 class Asker:
     """Ray Data, run by an actor that takes no CPU from anybody: it does not work through a Ray Client, as actors do."""
 
-    def __init__(self, job: Job, shards: list[int], cpus: float, gpus: float, sent: list[Any]):
+    def __init__(self, job: Job, shards: list[int], cpus: float, gpus: float, room: int, sent: list[Any]):
         import ray.data
         from ray.data import ActorPoolStrategy, DataContext
 
         context = DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
         # A block a shard, and each worker is at one while one waits for it.
-        pool = ActorPoolStrategy(min_size=1, max_size=len(shards), initial_size=1, max_tasks_in_flight_per_actor=2)
+        most, first = len(shards), min(room, len(shards))
+        pool = ActorPoolStrategy(min_size=1, max_size=most, initial_size=first, max_tasks_in_flight_per_actor=2)
         data = ray.data.from_items([{"shard": shard} for shard in shards], override_num_blocks=len(shards))
         made = data.map_batches(
             Worker, fn_constructor_args=(job, sent), batch_size=1, num_cpus=cpus, num_gpus=gpus or None, compute=pool
