@@ -147,3 +147,14 @@ def test_nodes_are_found_and_asked_what_they_see(ray_nodes, tmp_path, by):
         assert ray.is_initialized()
     assert not ray.is_initialized()
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_what_ray_has_kept_to_print_at_its_end_is_printed_nowhere(ray_nodes, capfd):
+    """As where a node is lost: what it says goes to standard output, where a command prints JSON for machines."""
+    from ray._private.ray_logging import stdout_deduplicator
+
+    said = {"pid": "raylet", "is_err": False, "lines": ["a node has been marked dead", "a node has been marked dead"]}
+    with connect(RayAt(ray_nodes.address)):
+        stdout_deduplicator.deduplicate(said)
+        assert stdout_deduplicator.recent
+    assert capfd.readouterr() == ("", "")
