@@ -99,6 +99,9 @@ def test_lists_are_made_by_size_and_find_what_they_say(tmp_path, monkeypatch):
             assert held is None or held[rows].all()
             gaps = np.sqrt(((queries[:, None].astype(np.float32).astype(float) - vectors[rows]) ** 2).sum(-1))
             np.testing.assert_allclose(found.distances, gaps, rtol=1e-6)
+            with monkeypatch.context() as patch:
+                patch.setattr("affectspace.space.engines.lists.HELD", 700)  # few queries at a time
+                assert index.search(queries, 10, where).ids.tolist() == found.ids.tolist()
 
 
 def killed_at(step, work):

@@ -18,6 +18,7 @@ __all__ = ["Lists", "Settings", "write_lists"]
 BLOCK = 65_536  # rows assigned at a time
 MOST = 65_536  # lists
 PART = 4  # numbers that one byte of a compressed vector stands for
+HELD = 1 << 22  # distances of queries to lists that are ranked at a time
 WIDEST = 256  # candidates for each neighbour wanted, where vectors are compressed
 LISTS, SIZES, OF, CENTRES, CODES = "lists.bin", "sizes.npy", "list_of.npy", "centres.npy", "codes.npy"
 
@@ -121,6 +122,11 @@ class _View:
         self.items, self.longest = len(lists.vectors), lists.longest
 
     def find(self, queries: np.ndarray, wide: int, allowed: Any) -> tuple[np.ndarray, np.ndarray]:
+        step = len(queries) if self.enough is None else max(1, HELD // len(self.per_list))
+        parts = [self._find(queries[start : start + step], wide, allowed) for start in range(0, len(queries), step)]
+        return np.concatenate([found for found, _ in parts]), np.concatenate([rows for _, rows in parts])
+
+    def _find(self, queries: np.ndarray, wide: int, allowed: Any) -> tuple[np.ndarray, np.ndarray]:
         index = self.lists._index
         if self.enough is None:
             gaps, keys = find(index.quantizer, queries, self.probes, None)
