@@ -11,7 +11,7 @@ from affectspace.clusters.sight import _by_value, _tell, judged, refuse_none
 from affectspace.errors import InputError
 
 NODE = Node("1", "ant (10.0.0.7)", "10.0.0.7", 4)
-TORCH = version("torch")
+TORCH = version("torch").partition("+")[0]
 
 
 def told(tmp_path, **changes):
@@ -27,7 +27,7 @@ def judge(want: Wanted, answer: dict, around: float = 0.0):
 
 def test_this_machine_would_do(tmp_path):
     want, answer = told(tmp_path)
-    assert answer["versions"] == {"affectspace": affectspace.__version__, "torch": TORCH}
+    assert answer["versions"] == {"affectspace": affectspace.__version__, "torch": version("torch")}
     assert judge(want, answer) == Sight(NODE, 0.0, frozenset({"/"}))
 
 
@@ -60,7 +60,7 @@ def test_where_a_gpu_is_needed_a_node_without_one_is_told_how_to_offer_it(tmp_pa
 
 
 def test_a_build_of_torch_for_another_device_is_no_other_torch(tmp_path):
-    versions = {"affectspace": affectspace.__version__, "torch": TORCH.partition("+")[0] + "+cu999"}
+    versions = {"affectspace": affectspace.__version__, "torch": TORCH + "+cu999"}
     assert isinstance(judge(*told(tmp_path, versions=versions)), Sight)
 
 

@@ -4,12 +4,13 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from affectspace import __version__
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.files import json_text
@@ -486,3 +487,19 @@ def test_a_worker_loads_what_it_embeds_with_and_who_passes_it_on_nothing(world, 
     assert not passes_on.intersection(PASSES_ON)
     assert not embeds.intersection(EMBEDS)
     assert "torch" in embeds
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"versions": {"affectspace": "0.0.1"}}, f"has affectspace {__version__}, and this was planned with 0.0.1; "),
+        ({"features": "another front end"}, r"makes features .+, and another front end were planned; "),
+    ],
+)
+def test_a_machine_that_would_embed_otherwise_embeds_nothing(world, boro, tmp_path, other, what):
+    def elsewhere(job, shards):
+        yield embed_shard(replace(job, **other), shards[0])
+
+    with pytest.raises(InputError, match=what + "install the same there, or take it out of the cluster"):
+        in_shards(world, boro, tmp_path / "space", elsewhere)
+    assert not list((tmp_path / "space").glob("part-*"))

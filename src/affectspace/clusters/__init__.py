@@ -6,6 +6,7 @@ Ray itself is loaded only once somebody connects to it.
 from affectspace.clusters.nodes import Node, nodes
 from affectspace.clusters.ray_cluster import connect, head_answers
 from affectspace.clusters.sight import Asked, Sight, Unfit, Wanted, look, wanted
+from affectspace.clusters.versions import versions_here
 from affectspace.clusters.where import Local, RayAt, Slurm, Where, where
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "head_answers",
     "look",
     "nodes",
+    "versions_here",
     "wanted",
     "where",
 ]

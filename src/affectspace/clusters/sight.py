@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import affectspace
 from affectspace.clusters.nodes import Node
+from affectspace.clusters.versions import versions_here
 from affectspace.errors import InputError
 
 __all__ = ["Asked", "Sight", "Unfit", "Wanted", "look", "wanted"]
@@ -137,8 +136,7 @@ def judged(node: Node, wanted: Wanted, told: Mapping[str, Any], sent: float, now
 
     Example:
         >>> node, want = Node("1", "ant", "10.0.0.7", 4), Wanted("/studies/x", ("/studies/x/.token", "abc"))
-        >>> own = {name: here() for name, here in VERSIONS.items()}
-        >>> told = {"versions": own, "says": "abc", "seen": [], "writes": True, "time": 3.0}
+        >>> told = {"versions": versions_here(), "says": "abc", "seen": [], "writes": True, "time": 3.0}
         >>> judged(node, want, told, 2.0, 4.0).ahead
         0.0
         >>> judged(node, want, told | {"says": None}, 2.0, 4.0).why
@@ -147,12 +145,12 @@ def judged(node: Node, wanted: Wanted, told: Mapping[str, Any], sent: float, now
     if wanted.gpu and node.gpus < 1:
         start = "start Ray there with --num-gpus where it has one"
         return Unfit(node, f'it offers no GPU, and training.device is "cuda"; {start}, or train by "cpu" or "auto"')
-    for name, here in VERSIONS.items():
+    for name, here in versions_here().items():
         there = told["versions"].get(name)
         if there is None:
-            return Unfit(node, f"{name} is not installed there; install {name} {here()} in the Python that Ray runs in")
-        if there.partition("+")[0] != here().partition("+")[0]:  # a build for another device rounds no differently
-            return Unfit(node, f"it has {name} {there}, and this is {here()}; results are the same only by the same")
+            return Unfit(node, f"{name} is not installed there; install {name} {here} in the Python that Ray runs in")
+        if there.partition("+")[0] != here:
+            return Unfit(node, f"it has {name} {there}, and this is {here}; results are the same only by the same")
     if told["says"] != wanted.token[1]:
         mount = "mount the same storage at the same path there"
         return Unfit(node, f"it does not see the folder {wanted.folder} as it is here; {mount}")
@@ -164,12 +162,6 @@ def judged(node: Node, wanted: Wanted, told: Mapping[str, Any], sent: float, now
     # Between sending and hearing lies the node's time, unless its clock is off by at least the rest.
     ahead = max(told["time"] - now, 0.0) + min(told["time"] - sent, 0.0)
     return Sight(node, ahead, frozenset(told["seen"]) & frozenset(wanted.asked))
-
-
-VERSIONS: dict[str, Callable[[], str]] = {
-    "affectspace": lambda: affectspace.__version__,
-    "torch": lambda: version("torch"),
-}
 
 
 def look(found: Sequence[Node], asking: Wanted) -> tuple[list[Sight], list[Unfit]]:

@@ -14,6 +14,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from affectspace.clusters.versions import versions_here
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.features.in_order import in_order
 from affectspace.features.lines import Lines
@@ -114,7 +115,8 @@ def embed_in_shards(
         for shard in left if begun else ():
             place.remove(tries_name(shard))  # somebody has looked at what went wrong
         at = place.url if folder is None else str(folder.resolve())
-        job = Job(at, plan.id, _absolute(plan.run), plan.model, plan.roots, plan.classes, plan.about, device)
+        job = Job(at, plan.id, _absolute(plan.run), plan.model, plan.roots, plan.classes, plan.about, plan.features,
+                  versions_here(), device)  # fmt: skip
         if left:
             for note in _shown(engine(job, left), plan, notes, quiet):
                 _refuse_lost(plan, place, note)

@@ -19,6 +19,8 @@ class Job:
         roots: folders in which media lie.
         classes: of the model.
         about: of the space.
+        features: the fingerprint of its front end.
+        versions: of packages by which vectors may differ, where it was planned.
         device: of torch, that the net runs on.
     """
 
@@ -29,4 +31,6 @@ class Job:
     roots: tuple[str, ...]
     classes: tuple[str, ...]
     about: Mapping[str, Any]
+    features: str
+    versions: Mapping[str, str]
     device: str = "cpu"

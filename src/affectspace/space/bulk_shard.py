@@ -9,7 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from affectspace.clusters.versions import versions_here
 from affectspace.errors import AffectspaceError, InputError, MediaError
 from affectspace.features import Frontend
 from affectspace.features.extract import Extracted, Source, extract_all
@@ -73,6 +74,7 @@ class _Embedder:
         self._sent = None if files is None else _laid_out(files)  # as long as the model, which may look things up there
         self.model = _loaded(job, self._sent and self._sent.name, self.node)
         self.frontend = self.model.frontend
+        self._refuse_unlike()
 
     def __call__(self, shard: int) -> dict[str, Any]:
         try:
@@ -90,6 +92,8 @@ class _Embedder:
             held = io.BytesIO()
             write_table(held, table, vectors, self.job.classes, self.job.about)
             content = held.getvalue()
+            with suppress(FileNotFoundError):  # of another worker, when this one was taken for dead
+                return json.loads(self.out.read(note_name(shard)))
             self._write(shard_name(shard), content)
             note |= {"dimensions": vectors.shape[1], "bytes": len(content)}
             note["sha256"] = hashlib.sha256(content).hexdigest()
@@ -186,6 +190,19 @@ class _Embedder:
                     f"{self.node} has no folder {root}, in which media lie; mount it there as on all other nodes, or "
                     "give the corpus by its URL in a store"
                 )
+
+    def _refuse_unlike(self) -> None:
+        """Stop where this machine would embed otherwise than the one that planned: that would not be one space."""
+        remedy = "install the same there, or take it out of the cluster"
+        here = versions_here()
+        for name, planned in self.job.versions.items():
+            if here[name] != planned:
+                raise InputError(f"{self.node} has {name} {here[name]}, and this was planned with {planned}; {remedy}")
+        if self.frontend.fingerprint != self.job.features:
+            raise InputError(
+                f"{self.node} makes features {self.frontend.fingerprint}, and {self.job.features} were planned; "
+                f"{remedy}"
+            )
 
     def _refuse_unmounted(self, sources: Sequence[dict[str, Any]]) -> None:
         """Stop where each of the files that were there when they were planned is gone: the folder is empty here."""
