@@ -274,7 +274,21 @@ def test_who_has_lost_the_run_says_so(place, monkeypatch):
 
     monkeypatch.setattr(claimed, "perform", lose)
     answer = claimed.perform_claimed(asked(place), None)
-    assert answer == {"error": f"another process has taken up the run in {place}", "code": 1}
+    assert answer == {"error": f"another process has taken up the run in {place}", "code": 1, "taken": True}
+
+
+@pytest.mark.parametrize("ended", [{"seconds": 1.0}, {"error": "no such file", "code": 1}])
+def test_who_has_lost_the_run_to_one_who_has_finished_it_well_has_not_failed(place, monkeypatch, ended):
+    def lose(job, cache):
+        other = claim(place)
+        assert other is not None
+        end(other.work)
+        assert other.put_in_place()
+        return ended
+
+    monkeypatch.setattr(claimed, "perform", lose)
+    answer = claimed.perform_claimed(asked(place), None)
+    assert answer == {"seconds": ended.get("seconds", 0.0), "files": digests(place)}
 
 
 def test_storage_that_refuses_is_told(tmp_path):

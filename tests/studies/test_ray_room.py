@@ -1,13 +1,14 @@
 """How many processes the nodes of a Ray cluster get, and which share of a GPU each; no cluster is needed for that."""
 
 from itertools import count, product
+from types import SimpleNamespace
 
 import pytest
 
 from affectspace.clusters import Node, RayAt, Sight
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.studies import on_cluster, ray_pool
-from affectspace.studies.pool import Job
+from affectspace.studies.pool import Answer, Backlog, Held, Job
 from affectspace.studies.ray_room import Room, room_on
 from affectspace.studies.ray_seat import Trainer
 from affectspace.training.recipe import make_recipe
@@ -88,6 +89,21 @@ def test_a_process_that_finds_no_gpu_says_so_before_it_is_given_a_run(monkeypatc
     assert str(caught.value) == (
         "torch finds no GPU there, though Ray offers one; see to its driver and install a torch for it"
     )
+
+
+def test_a_run_that_its_process_has_lost_to_another_is_tried_again_and_no_failure(monkeypatch, tmp_path):
+    ray = pytest.importorskip("ray")
+    recipe = make_recipe(recipe_on("cpu"), "x.toml")
+    pool = ray_pool.RayPool(tmp_path, {}, [], None, print)
+    job, waiting = Job(tmp_path / "runs/a", recipe), Backlog([])
+    monkeypatch.setattr(ray, "get", lambda said: {"error": "another has it", "code": 1, "taken": True})
+    answers = []
+    for _ in range(3):
+        seat = SimpleNamespace(node=CPUS, ready=True, job=job, answer=1, held=Held())
+        answers.append(pool._came(seat, waiting))
+    assert answers == [None, None, (job, Answer(error="another has it", code=1))]
+    assert pool.taken_up == [job, job]
+    assert waiting.next_for(Held(), []) == job
 
 
 def test_without_its_head_node_a_cluster_is_given_up_before_ray_ends_the_program(monkeypatch, tmp_path):

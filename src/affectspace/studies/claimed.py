@@ -19,7 +19,8 @@ def perform_claimed(job: dict[str, Any], cache: Any) -> dict[str, Any]:
         cache: of data, kept from job to job.
 
     Returns:
-        As there, and ``files``: the SHA-256 of every file of the finished run.
+        As there, and ``files``: the SHA-256 of every file of the finished run. An error that is no fault of the run,
+        as another process has taken it up and is at it, has ``taken``.
     """
     if job.get("scratch") or job.get("only_open"):
         return perform(job, cache)
@@ -27,10 +28,12 @@ def perform_claimed(job: dict[str, Any], cache: Any) -> dict[str, Any]:
     try:
         claimed = claim(place)
         if claimed is None:
-            return {"seconds": _seconds(place), "files": digests(place)}
+            return _of_finished(place)
         answer = _named(perform({**job, "folder": str(claimed.work)}, cache), str(claimed.work), str(place))
-        if not claimed.put_in_place() and not finished(place):
-            return {"error": f"another process has taken up the run in {place}", "code": 1}
+        if not claimed.put_in_place():
+            if finished(place):
+                return {**_of_finished(place), **({} if "error" in answer else answer)}
+            return {"error": f"another process has taken up the run in {place}", "code": 1, "taken": True}
         return answer if "error" in answer else {**answer, "files": digests(place)}
     except OSError as error:
         return fault(error)
@@ -39,6 +42,11 @@ def perform_claimed(job: dict[str, Any], cache: Any) -> dict[str, Any]:
 def _named(answer: dict[str, Any], work: str, place: str) -> dict[str, Any]:
     """The answer in words of the run's place: the folder of an attempt means nothing to anybody."""
     return {key: value.replace(work, place) if isinstance(value, str) else value for key, value in answer.items()}
+
+
+def _of_finished(place: Path) -> dict[str, Any]:
+    """The answer for a run that another has finished."""
+    return {"seconds": _seconds(place), "files": digests(place)}
 
 
 def _seconds(place: Path) -> float:

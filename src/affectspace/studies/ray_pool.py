@@ -282,6 +282,8 @@ class RayPool:
             return None
         job, seat.job, seat.answer = seat.job, None, None
         assert job is not None, "a process answers only what it was asked"
+        if said.pop("taken", False):  # by a process of which this one knows nothing; it may have ended by now
+            return self._again(job, seat.node.id, said["error"], waiting)
         files = said.pop("files", None)
         if files is not None and (fault := refuse_other_files(self.folder, job.folder, files, seat.node.name)):
             said = {"error": fault, "code": 1}
@@ -309,14 +311,18 @@ class RayPool:
             if not self._fit:
                 raise AffectspaceError("; ".join(f"node {each.node.name}: {each.why}" for each in self.unfit))
             return None
-        deaths = self._deaths.setdefault(job.folder, [])
-        deaths.append(seat.node.id)
-        if len(deaths) < LIVES:
-            waiting.again(job)
-            self.taken_up.append(job)
-            return None
         why = f"its process was ended {LIVES} times, the last on node {seat.node.name}: {_cause(error)}"
-        return job, Answer(error=why, code=1)
+        return self._again(job, seat.node.id, why, waiting)
+
+    def _again(self, job: Job, node_id: str, why: str, waiting: Backlog[Job]) -> tuple[Job, Answer] | None:
+        """Let a job be done once more, unless it has been that often: then why it is given up."""
+        deaths = self._deaths.setdefault(job.folder, [])
+        deaths.append(node_id)
+        if len(deaths) >= LIVES:
+            return job, Answer(error=why, code=1)
+        waiting.again(job)
+        self.taken_up.append(job)
+        return None
 
 
 def _absolute(job: Job) -> Job:

@@ -38,8 +38,11 @@ class Task:
         jobs: list[dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))
         for job in jobs:
             answer = answer_file(self.path.parent, job.pop("number"))
-            if not answer.is_file():
-                write_json(answer, {**perform_claimed(job, cache), "node": socket.gethostname()})
+            if answer.is_file():
+                continue
+            said = perform_claimed(job, cache)
+            if not said.get("taken"):  # else SLURM has begun this task anew elsewhere, and that one will answer
+                write_json(answer, {**said, "node": socket.gethostname()})
 
     def checkpoint(self) -> Any:
         """What submitit puts into the queue again when the time is up or the node is wanted by others."""
