@@ -1,8 +1,8 @@
 """Stands in for SLURM's commands on a machine without SLURM: one file, called by each of their names.
 
 Tasks of an array run one after another, by a process of their own. ``STAND_IN`` names a folder: ``refuse`` in it makes
-sbatch refuse with its words, ``ends-N`` that the Nth array's tasks end at once, as if their node were lost, and
-``calls`` tells what was asked.
+sbatch refuse with its words, ``ends-N`` that the Nth array's tasks end at once, as if their node were lost, ``silent``
+that neither squeue nor scancel can reach the controller, as often as it has bytes, and ``calls`` tells what was asked.
 """
 
 import os
@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 PLACE = Path(os.environ.get("STAND_IN", "."))
@@ -30,6 +31,8 @@ def sbatch(script: str) -> None:
         process = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
     (PLACE / f"array-{number}" / "process").write_text(str(process.pid))
     (PLACE / f"array-{number}" / "script").write_text(told)
+    named = os.environ.get("SBATCH_JOB_NAME") or re.findall(r"--job-name=(\S+)", told)[-1]  # as SLURM prefers them
+    (PLACE / f"array-{number}" / "name").write_text(named)
     print(f"Submitted batch job {number}")
 
 
@@ -53,14 +56,39 @@ def srun(*command: str) -> None:
 
 
 def squeue(*options: str) -> None:
-    number = options[options.index("--jobs") + 1]
-    for state in sorted((PLACE / f"array-{number}").glob("state*")):
-        print(f"{number}{state.name.removeprefix('state')} {state.read_text()}")
+    _refuse_silent("slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
+    if "--jobs" in options:
+        array = PLACE / f"array-{options[options.index('--jobs') + 1]}"
+        if not array.is_dir():
+            sys.exit("slurm_load_jobs error: Invalid job id specified")
+        arrays = [array]
+    else:
+        arrays = _named(options[options.index("--name") + 1])
+    for array in arrays:
+        for state in sorted(array.glob("state*")):
+            print(f"{array.name.removeprefix('array-')}{state.name.removeprefix('state')} {state.read_text()}")
 
 
-def scancel(number: str) -> None:
-    process = PLACE / f"array-{number}" / "process"
-    os.killpg(int(process.read_text()), signal.SIGKILL)
+def scancel(_: str, name: str) -> None:
+    _refuse_silent("slurm_load_jobs error: Unable to contact slurm controller (connect failure)")
+    for array in _named(name):
+        left = [state for state in array.glob("state*") if state.read_text() in ("PENDING", "RUNNING")]
+        if left:
+            with suppress(ProcessLookupError):
+                os.killpg(int((array / "process").read_text()), signal.SIGKILL)
+        for state in left:
+            state.write_text("CANCELLED")
+
+
+def _named(name: str) -> list[Path]:
+    return [path.parent for path in PLACE.glob("array-*/name") if path.read_text() == name]
+
+
+def _refuse_silent(words: str) -> None:
+    silent = PLACE / "silent"
+    if left := silent.read_text() if silent.is_file() else "":
+        silent.write_text(left[1:])
+        sys.exit(words)
 
 
 def sinfo(*_: str) -> None:

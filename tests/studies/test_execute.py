@@ -246,6 +246,17 @@ def test_a_run_that_diverges_does_not_stop_the_others(world, tmp_path, write_stu
     assert open_study(tmp_path / "out").runs["recipe"].tolist() == ["CE", "CE"]
 
 
+def test_a_run_that_another_has_finished_meanwhile_has_not_failed(world, tmp_path, monkeypatch, write_study, here):
+    class Late(here):
+        def run(self, jobs, tell):
+            tell(jobs[0], Answer(error="another process has taken up the run", code=1))
+            super().run(jobs, lambda job, answer: job == jobs[0] or tell(job, answer))
+
+    monkeypatch.setattr(execute, "Pool", Late)
+    outcome = run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out")
+    assert (outcome.planned, outcome.finished, outcome.failures, outcome.exit_code) == (4, 4, [], 0)
+
+
 def test_settings_that_diverge_are_not_chosen_and_not_tried_again(world, tmp_path, write_study):
     change = {"grid.values": {"terms.0.weight": [1e39, 1.0]}, "recipes.1.grid": {}}
     path = write_study(tmp_path, world, change)

@@ -10,11 +10,12 @@ import pytest
 
 from affectspace.clusters import Slurm
 from affectspace.corpora import make_synthetic_world
-from affectspace.errors import InputError
-from affectspace.studies import slurm_pool
+from affectspace.errors import AffectspaceError, InputError
+from affectspace.studies import slurm_pool, slurm_queue
 from affectspace.studies.execute import run_study
 from affectspace.studies.pool import Job
 from affectspace.studies.slurm_pool import SlurmPool, refuse_no_slurm
+from affectspace.studies.slurm_task import Task
 from affectspace.training.recipe_file import load_recipe
 
 pytest.importorskip("submitit", reason='submitit is not installed; pip install "affectspace[slurm]"')
@@ -41,6 +42,7 @@ def slurm(tmp_path, monkeypatch):
     monkeypatch.setattr(slurm_pool, "ASK", 0.2)
     monkeypatch.setattr(slurm_pool, "LOOK", 0.05)
     monkeypatch.setattr(slurm_pool, "PATIENCE", 0.1)
+    monkeypatch.setattr(slurm_queue, "ASK", 0.05)
     return place
 
 
@@ -61,6 +63,16 @@ def study(lay_tiny, here, tmp_path_factory):
 def jobs(study, folder: Path, count: int) -> list[Job]:
     recipe = load_recipe(study[0].parent / "recipe.toml")
     return [Job(folder / "runs" / f"seed-{seed}", recipe.model_copy(update={"seed": seed})) for seed in range(count)]
+
+
+def calls(slurm: Path) -> list[str]:
+    """What SLURM was asked."""
+    return (slurm / "calls").read_text().splitlines()
+
+
+def name(slurm: Path, number: int) -> str:
+    """Of an array."""
+    return (slurm / f"array-{number}/name").read_text()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -88,7 +100,7 @@ def test_a_job_whose_tasks_always_end_is_given_up_and_its_log_named(slurm, study
     for number in (1, 2, 3):
         (slurm / f"ends-{number}").touch()
     told = []
-    with SlurmPool(2, tmp_path) as pool:
+    with SlurmPool(2, tmp_path, print) as pool:
         pool.run(jobs(study, tmp_path, 1), lambda job, answer: told.append((job.folder.name, answer.error)))
     [(name, error)] = told
     assert name == "seed-0"
@@ -103,23 +115,153 @@ def test_an_interruption_takes_the_array_out_of_the_queue(slurm, study, tmp_path
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with SlurmPool(1, tmp_path) as pool, pytest.raises(KeyboardInterrupt):
+    with SlurmPool(1, tmp_path, print) as pool, pytest.raises(KeyboardInterrupt):
         pool.run(jobs(study, tmp_path, 3), stop)
-    assert "scancel 1" in (slurm / "calls").read_text().splitlines()
+    assert f"scancel --name {name(slurm, 1)}" in calls(slurm)
+    assert not (tmp_path / ".slurm").exists()
 
 
-def test_what_a_killed_call_has_queued_is_taken_out_by_the_next(slurm, tmp_path):
-    left = tmp_path / ".slurm" / "1"
-    left.mkdir(parents=True)
-    (left / "array.json").write_text(json.dumps({"id": "7"}))
-    with SlurmPool(1, tmp_path):
-        assert (slurm / "calls").read_text().splitlines() == ["scancel 7"]
-    assert not left.exists()
+# ---- a controller that does not answer
+
+
+def test_while_slurm_does_not_answer_its_tasks_are_waited_for_and_no_second_array_is_queued(slurm, study, tmp_path):
+    for number in (1, 2, 3):
+        (slurm / f"ends-{number}").touch()
+    (slurm / "silent").write_text("." * (2 * slurm_pool.UNKNOWN))
+    said, told = [], []
+    with SlurmPool(2, tmp_path, said.append) as pool:
+        pool.run(jobs(study, tmp_path, 1), lambda *answer: told.append(answer))
+    assert said == [
+        "SLURM does not answer (slurm_load_jobs error: Unable to contact slurm controller (connect failure)); its "
+        "tasks are waited for",
+        "SLURM answers again",
+    ]
+    assert len(told) == 1
+    asked = [call.split()[0] for call in calls(slurm)]
+    first, second = [place for place, call in enumerate(asked) if call == "sbatch"][:2]
+    assert asked[first + 1 : second].count("squeue") > 2 * slurm_pool.UNKNOWN
+    assert f"scancel --name {name(slurm, 1)}" in calls(slurm)[first:second], "before there is another"
+    assert len({name(slurm, number) for number in (1, 2, 3)}) == 3
+
+
+def test_what_slurm_has_forgotten_has_ended(slurm):
+    assert slurm_queue.task_states("7") == {}
+
+
+@pytest.mark.parametrize("ends", ["by an interruption", "as a second array is refused"])
+def test_an_array_that_may_be_at_work_is_noted_until_slurm_tells_that_it_is_not(slurm, study, tmp_path, ends):
+    def stop():
+        if ends == "by an interruption" and (slurm / "array-1/name").exists():
+            (slurm / "silent").write_text("." * 100)
+            raise KeyboardInterrupt
+        (slurm / "refuse").write_text("sbatch: error: no")
+
+    pool = SlurmPool(1, tmp_path, print)
+    pool.beat = stop
+    if ends == "as a second array is refused":
+        (slurm / "ends-1").touch()
+    with pool, pytest.raises((KeyboardInterrupt, InputError)):
+        pool.run(jobs(study, tmp_path, 1), print)
+    notes = list(tmp_path.glob(".slurm/*/array.json"))
+    if ends == "as a second array is refused":
+        assert notes == [], "the first was over before"
+        return
+    assert [json.loads(note.read_text()) for note in notes] == [{"name": name(slurm, 1)}]
+    with pytest.raises(AffectspaceError) as fault:
+        slurm_queue.end_left(tmp_path, print)
+    assert str(fault.value) == (
+        f"an earlier call has left the SLURM job {name(slurm, 1)} at work on {tmp_path}, and SLURM does not answer "
+        "(slurm_load_jobs error: Unable to contact slurm controller (connect failure)); when it answers the same "
+        f"command goes on; where that SLURM is no more, remove {notes[0].parent}"
+    )
+    with SlurmPool(1, tmp_path, print):
+        pass
+    assert notes[0].is_file()
+    (slurm / "silent").unlink()
+    slurm_queue.end_left(tmp_path, print)
+    assert {path.read_text() for path in (slurm / "array-1").glob("state*")} == {"CANCELLED"}
+    assert not (tmp_path / ".slurm").exists()
+
+
+# ---- what a call that was killed has left
+
+
+def test_who_trains_here_ends_what_a_killed_call_has_left_in_the_queue(slurm, study, tmp_path, monkeypatch, here):
+    """Killed before it has heard from sbatch, with a name of the user's own in the environment."""
+    out = tmp_path / "out"
+    queue = SlurmPool._queue
+
+    def killed(*given):
+        queue(*given)
+        os._exit(9)
+
+    monkeypatch.setenv("SBATCH_JOB_NAME", "theirs")
+    child = os.fork()
+    if child == 0:
+        SlurmPool._queue = killed
+        SlurmPool(1, out, print).run(jobs(study, out, 1), print)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert name(slurm, 1) != os.environ["SBATCH_JOB_NAME"] == "theirs"
+    monkeypatch.setattr("affectspace.studies.execute.Pool", here)
+    assert run_study(study[0], out).finished == 3
+    assert f"scancel --name {name(slurm, 1)}" in calls(slurm)
+    assert {path.read_text() for path in (slurm / "array-1").glob("state*")} == {"CANCELLED"}
+    assert not (out / ".slurm").exists()
+
+
+def test_tasks_that_end_late_are_waited_for(slurm, tmp_path, monkeypatch):
+    left = slurm_queue.Noted.new(tmp_path)
+    (slurm / "array-1").mkdir()
+    (slurm / "array-1/name").write_text(left.name)
+    (slurm / "array-1/state_0").write_text("COMPLETING")
+    said = []
+
+    def say(sentence):
+        said.append(sentence)
+        (slurm / "array-1/state_0").write_text("CANCELLED")
+
+    slurm_queue.end_left(tmp_path, say)
+    assert said == [f"waiting for SLURM to end the job {left.name}, which an earlier call has left"]
+    left = slurm_queue.Noted.new(tmp_path)
+    (slurm / "array-1/name").write_text(left.name)
+    (slurm / "array-1/state_0").write_text("COMPLETING")
+    monkeypatch.setattr(slurm_queue, "LEFT", 0.0)
+    with pytest.raises(AffectspaceError) as fault:
+        slurm_queue.end_left(tmp_path, print)
+    assert str(fault.value) == (
+        f"SLURM does not end the job {left.name} that an earlier call has left at work on {tmp_path}; see squeue "
+        f"--name {left.name}, and when it is over the same command goes on"
+    )
+
+
+def test_what_is_left_to_slurm_is_refused_where_there_is_no_scancel(study, tmp_path, monkeypatch):
+    left = slurm_queue.Noted.new(tmp_path / "out")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError) as fault:
+        run_study(study[0], tmp_path / "out")
+    assert str(fault.value) == (
+        f"an earlier call has left the SLURM job {left.name} at work on {tmp_path / 'out'}, and this machine has no "
+        "scancel; call the study where jobs are submitted to SLURM, or end it there by: scancel --name "
+        f"{left.name}, and remove {left.folder / 'array.json'} when it is over"
+    )
+    assert (left.folder / "array.json").is_file()
+
+
+def test_a_task_that_has_lost_its_run_to_another_leaves_it_to_that_one_to_answer(tmp_path, monkeypatch):
+    """As when SLURM takes a node for lost, and begins what it was doing anew."""
+    said = {"error": "another process has taken up the run", "code": 1, "taken": True}
+    monkeypatch.setattr("affectspace.studies.claimed.perform_claimed", lambda job, cache: said)
+    (tmp_path / "task-0.json").write_text('[{"number": 0, "folder": "x"}]')
+    Task(tmp_path / "task-0.json")()
+    assert [path.name for path in tmp_path.iterdir()] == ["task-0.json"]
+
+
+# ---- what is asked of SLURM
 
 
 def test_a_refusal_is_told_in_slurms_own_words(slurm, study, tmp_path):
     (slurm / "refuse").write_text("sbatch: error: invalid partition specified: gpu")
-    with SlurmPool(1, tmp_path) as pool, pytest.raises(InputError) as fault:
+    with SlurmPool(1, tmp_path, print) as pool, pytest.raises(InputError) as fault:
         pool.run(jobs(study, tmp_path, 2), lambda *_: None)
     assert str(fault.value) == (
         "SLURM refuses the job array: sbatch: error: invalid partition specified: gpu; what it asks for is told by "

@@ -23,6 +23,7 @@ from affectspace.studies.pool import Answer, Executor, Job, Pool
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import Selection, outcomes, stand_in
+from affectspace.studies.slurm_queue import end_left
 from affectspace.studies.split_name import former_name
 from affectspace.studies.status import (
     Status,
@@ -66,7 +67,8 @@ def run_study(
     Raises:
         InputError: anything wrong in the study file, its recipes or its data, before anything is trained; a
             folder of another study, or with runs of other recipes; a cluster that is not there, or none of whose
-            nodes can do the work.
+            nodes can do the work; a job array of SLURM that an earlier call has left, on a machine without SLURM.
+        AffectspaceError: SLURM does not answer while such an array may be at work.
         FullDisk: the disk is full.
     """
     given = load_study(path)
@@ -89,6 +91,7 @@ def run_study(
         busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
         with held(folder, busy):
             _sweep(folder)
+            end_left(folder, console.print)
             give_back(folder)
             with _executor(on, processes, folder, recipes, console.print) as pool:
                 return _Call(recipes, data, folder, pool, replace, clock, console, str(on)).run()
@@ -172,6 +175,8 @@ class _Call:
             raise
         self.board.end()
         self.clock.write(everything)
+        # Another may have finished by now what was taken from the one who failed.
+        self.outcome.failures = [f for f in self.outcome.failures if not finished(self.folder / f.folder)]
         self.outcome.diverged = [r.folder for r in everything if self._settled(r) and not self._finished(r)]
         self.outcome.finished = sum(map(self._settled, everything))
         self.outcome.taken_up = list(dict.fromkeys(job.folder for job in self.pool.taken_up))

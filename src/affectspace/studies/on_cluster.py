@@ -37,10 +37,10 @@ def cluster_pool(
         folder: the study's.
         recipes: all that it trains, in any of their variants.
         most: processes at once; None for as many as there are CPUs, or GPUs where these are used; by SLURM for 16.
-        tell: what happens to nodes, in sentences.
+        tell: what happens to nodes, or to SLURM, in sentences.
     """
     if isinstance(on, Slurm):
-        return SlurmPool(most or AT_ONCE, folder)
+        return SlurmPool(most or AT_ONCE, folder, tell)
     from affectspace.studies.ray_pool import RayPool
     from affectspace.training.frontends import cache_folders
 

@@ -1,11 +1,12 @@
 """The runs of a study as SLURM job arrays: SLURM says where and when, submitit puts them into its queue."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from affectspace.extras import refuse_missing
 from affectspace.files import write_json
 from affectspace.studies.pool import LIVES, Answer, AtWork, Held, Job
 from affectspace.studies.same_files import refuse_other_files
+from affectspace.studies.slurm_queue import ENDED, NOTE, PLACE, Noted, Silent, ask, last_line, named_by_us, task_states
 from affectspace.studies.slurm_task import Task, answer_file
 
 __all__ = ["AT_ONCE", "SlurmPool", "refuse_no_slurm"]
@@ -23,11 +25,8 @@ AT_ONCE = 16  # tasks, where nobody says how many
 MINUTES = 24 * 60  # that a task may take; SBATCH_TIMELIMIT says otherwise
 SHARE = 3  # so many tasks for each that runs at once, so that the last ones end about together
 LOOK, ASK = 0.5, 5.0  # seconds between looks for answers, and between questions to SLURM
-UNKNOWN = 3  # questions in a row to which SLURM knows no task of the array
+UNKNOWN = 3  # answers in a row in which SLURM knows no task of the array
 PATIENCE = 10.0  # seconds for storage on a network that lists late what a task wrote at its end
-ENDED = {
-    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT",
-}  # fmt: skip
 
 
 class SlurmPool:
@@ -35,11 +34,13 @@ class SlurmPool:
 
     Runs that read the same data share a task, which opens the data once. What SLURM is to be asked for besides is told
     by its own variables: ``SBATCH_PARTITION``, ``SBATCH_ACCOUNT``, ``SBATCH_TIMELIMIT``, ``SBATCH_MEM_PER_CPU``, ... A
-    call that is interrupted takes its array out of the queue; one that was killed leaves that to the next.
+    call that is interrupted takes its array out of the queue; one that was killed leaves that to the next, which has to
+    do that first (:func:`affectspace.studies.slurm_queue.end_left`).
 
     Args:
         processes: tasks that run at once.
         folder: of the study, which all nodes see under this path.
+        say: what becomes of SLURM, in sentences.
 
     Attributes:
         taken_up: jobs whose task ended under them and that another went on with.
@@ -50,24 +51,30 @@ class SlurmPool:
     lost: Sequence[str] = ()  # SLURM puts what a lost node was doing into its queue again by itself
     left_out: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, processes: int, folder: Path):
-        self.processes = processes
+    def __init__(self, processes: int, folder: Path, say: Callable[[str], None]):
+        self.processes, self.say = processes, say
         self.taken_up: list[Job] = []
         self.beat: Callable[[], None] = lambda: None
         self.at_work: list[AtWork] = []
         self._folder = folder.resolve()
-        self._place = self._folder / ".slurm"
-        self._failed = False
+        self._place = self._folder / PLACE
+        self._failed = self._silent = False
 
     def __enter__(self) -> Self:
-        for path in self._place.glob("*/array.json"):  # of a call that was killed
-            _cancel(str(json.loads(path.read_text(encoding="utf-8"))["id"]))
-        shutil.rmtree(self._place, ignore_errors=True)
+        self._sweep()
         return self
 
     def __exit__(self, *_: object) -> None:
         if not self._failed:  # whose logs somebody may want to read
-            shutil.rmtree(self._place, ignore_errors=True)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what lies here of arrays that are over; what tells of others is needed to end them."""
+        for tasks in self._place.glob("*"):
+            if not (tasks / NOTE).is_file():
+                shutil.rmtree(tasks, ignore_errors=True)
+        with suppress(OSError):
+            self._place.rmdir()
 
     @property
     def held(self) -> list[Held]:
@@ -78,11 +85,10 @@ class SlurmPool:
         """Do all jobs; ``tell`` is called with each one's answer as it comes, and may raise to stop.
 
         A job whose task ends without an answer is put into the queue again, and is given up when that has happened
-        three times.
+        three times. While SLURM does not answer, nothing is known of its tasks, and they are waited for.
 
         Raises:
             InputError: SLURM refuses the array, in its own words.
-            AffectspaceError: it does not answer any more.
         """
         waiting, how = dict(enumerate(jobs)), ""
         for life in range(LIVES):
@@ -97,60 +103,87 @@ class SlurmPool:
 
     def _array(self, waiting: dict[int, Job], tell: Callable[[Job, Answer], None]) -> str:
         """One array of all that waits, until its tasks have ended; ``waiting`` loses what is answered. How it ended."""
-        from submitit import SlurmExecutor
-
-        tasks = self._place / f"{time.time_ns()}"
-        paths = []
-        for number, chunk in enumerate(_chunks(waiting, self.processes)):
-            paths.append(tasks / f"task-{number}.json")
-            write_json(paths[-1], [{"number": place, **_absolute(waiting[place]).asked} for place in chunk])
-        executor = SlurmExecutor(tasks / "logs", max_num_timeout=1000)
-        executor.update_parameters(**_parameters(list(waiting.values()), self.processes))
+        noted = Noted.new(self._folder)
         try:
-            with executor.batch():
-                queued = [executor.submit(Task(path)) for path in paths]
-        except Exception as error:
-            if refused := _refused(error):
-                raise InputError(refused) from error
-            raise
-        array = queued[0].job_id.partition("_")[0]
-        write_json(tasks / "array.json", {"id": array})
-        try:
-            states = self._follow(array, [job.job_id for job in queued], tasks, waiting, tell)
+            queued = self._queue(noted, waiting)
+            states = self._follow(queued[0].job_id.partition("_")[0], noted.folder, waiting, tell)
+            if waiting:  # whatever SLURM thinks of them, tasks of this array and of the next would want the same runs
+                self._end(noted)
         except BaseException:
-            _cancel(array)
+            with suppress(AffectspaceError):
+                if noted.cancel():
+                    noted.strike()
             raise
         finally:
             self.at_work = []
+        noted.strike()
         ended = [(job, states.get(job.job_id, "COMPLETED")) for job in queued]
         bad = next(((job, state) for job, state in reversed(ended) if state != "COMPLETED"), (queued[-1], "COMPLETED"))
         return f"{bad[1]}, which its log in {bad[0].paths.stderr} may explain"
 
+    def _queue(self, noted: Noted, waiting: dict[int, Job]) -> list[Any]:
+        """An array of tasks for all that waits; submitit's jobs, one for each task."""
+        from submitit import SlurmExecutor
+
+        paths = []
+        for number, chunk in enumerate(_chunks(waiting, self.processes)):
+            paths.append(noted.folder / f"task-{number}.json")
+            write_json(paths[-1], [{"number": place, **_absolute(waiting[place]).asked} for place in chunk])
+        executor = SlurmExecutor(noted.folder / "logs", max_num_timeout=1000)
+        executor.update_parameters(job_name=noted.name, **_parameters(list(waiting.values()), self.processes))
+        try:
+            with named_by_us(), executor.batch():
+                return [executor.submit(Task(path)) for path in paths]
+        except Exception as error:
+            if refused := _refused(error):
+                raise InputError(refused) from error
+            raise
+
     def _follow(
-        self,
-        array: str,
-        queued: Sequence[str],
-        tasks: Path,
-        waiting: dict[int, Job],
-        tell: Callable[[Job, Answer], None],
+        self, array: str, tasks: Path, waiting: dict[int, Job], tell: Callable[[Job, Answer], None]
     ) -> dict[str, str]:
         """Hand on answers as they come, until there are no tasks that could give more; the state of each task."""
         asked = ended = time.monotonic()
         unknown, over, states = 0, False, dict[str, str]()
         while waiting and not (over and time.monotonic() - ended > PATIENCE):
-            for number in [each for each in waiting if answer_file(tasks, each).is_file()]:
+            # Storage on a network looks anew where a folder is listed, and may not where a name is asked for.
+            there = {*os.listdir(tasks)}
+            for number in [each for each in waiting if answer_file(tasks, each).name in there]:
                 tell(*self._answered(waiting.pop(number), answer_file(tasks, number)))
             if not over and time.monotonic() - asked >= ASK:
-                found = _states(array)
-                asked = time.monotonic()
-                states |= found
-                unknown = 0 if found else unknown + 1
-                over = unknown >= UNKNOWN or (bool(found) and all(states.get(task) in ENDED for task in queued))
-                ended = asked
+                with self._patient():
+                    found = task_states(array)
+                    states |= found
+                    unknown = 0 if found else unknown + 1
+                    over = unknown >= UNKNOWN or (bool(found) and all(each in ENDED for each in found.values()))
+                asked = ended = time.monotonic()
                 self.at_work = [AtWork(f"SLURM task {task}") for task, state in states.items() if state == "RUNNING"]
             self.beat()
             time.sleep(LOOK)
         return states
+
+    def _end(self, noted: Noted) -> None:
+        """Wait until no task of an array is in the queue or at work."""
+        while True:
+            with self._patient():
+                if noted.cancel():
+                    return
+            self.beat()
+            time.sleep(ASK)
+
+    @contextmanager
+    def _patient(self) -> Iterator[None]:
+        """Ask SLURM something; that it does not answer is told once, until it does."""
+        try:
+            yield
+        except Silent as error:
+            if not self._silent:
+                self.say(f"{error}; its tasks are waited for")
+            self._silent = True
+        else:
+            if self._silent:
+                self.say("SLURM answers again")
+            self._silent = False
 
     def _answered(self, job: Job, path: Path) -> tuple[Job, Answer]:
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -168,36 +201,9 @@ def refuse_no_slurm() -> None:
     """
     refuse_missing("slurm", "a study on SLURM needs", "submitit")
     try:
-        _ask("sinfo", "--noheader", "--format", "%P")
+        ask("sinfo", "--noheader", "--format", "%P")
     except subprocess.CalledProcessError as error:
-        raise InputError(f"SLURM cannot be asked: {_last_line(error)}; see to it, or leave --on out") from error
-
-
-def _states(array: str) -> dict[str, str]:
-    """Of each task of an array, as long as SLURM knows it, which is some minutes after its end."""
-    with suppress(subprocess.CalledProcessError):
-        told = _ask("squeue", "--noheader", "--array", "--states=all", "--jobs", array, "--format", "%i %T")
-        return dict(line.split() for line in told.splitlines() if len(line.split()) == 2)
-    return {}
-
-
-def _cancel(array: str) -> None:
-    with suppress(subprocess.CalledProcessError, AffectspaceError):
-        _ask("scancel", array)
-
-
-def _ask(*command: str) -> str:
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
-    except FileNotFoundError:
-        raise InputError(
-            f"there is no {command[0]} on this machine; call the study where jobs are submitted to SLURM, or leave "
-            "--on out"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise AffectspaceError(
-            f"SLURM does not answer to {command[0]}; when it does, the same command goes on where this one stopped"
-        ) from None
+        raise InputError(f"SLURM cannot be asked: {last_line(error)}; see to it, or leave --on out") from error
 
 
 def _chunks(jobs: dict[int, Job], processes: int) -> Iterator[list[int]]:
@@ -220,7 +226,6 @@ def _parameters(jobs: Sequence[Job], processes: int) -> dict[str, Any]:
     """What an array asks SLURM for."""
     settings = [job.recipe.training for job in jobs]
     asked: dict[str, Any] = {
-        "job_name": "affectspace-study",
         "time": MINUTES,
         "cpus_per_task": max(each.threads for each in settings),
         "array_parallelism": processes,
@@ -237,11 +242,6 @@ def _refused(error: Exception) -> str:
     if not (isinstance(error, subprocess.CalledProcessError) or type(error).__module__.startswith("submitit")):
         return ""
     return (
-        f"SLURM refuses the job array: {_last_line(error)}; what it asks for is told by variables such as "
+        f"SLURM refuses the job array: {last_line(error)}; what it asks for is told by variables such as "
         "SBATCH_PARTITION, SBATCH_ACCOUNT and SBATCH_TIMELIMIT"
     )
-
-
-def _last_line(error: Exception) -> str:
-    said = str(getattr(error, "stderr", None) or error).strip().splitlines()
-    return said[-1].strip() if said else type(error).__name__
