@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -285,3 +286,14 @@ def test_runs_of_the_same_data_share_tasks_and_every_process_has_several(study, 
     assert sorted(number for chunk in chunks for number in chunk) == list(range(22))
     assert chunks[-1] == [20, 21]
     assert max(map(len, chunks)) == 4  # 22 jobs, 2 processes with 3 tasks each
+
+
+@pytest.mark.parametrize(("count", "data", "processes", "most"), [
+    (3000, 1, 400, 3), (5000, 3, 400, 10), (3000, 3000, 2, 3), (3000, 2500, 400, 6), (3, 1, 16, 1),
+])  # fmt: skip
+def test_an_array_has_no_more_tasks_than_slurm_takes(count, data, processes, most):
+    waiting = {number: SimpleNamespace(split_key=str(number % data)) for number in range(count)}
+    chunks = list(slurm_pool._chunks(waiting, processes))
+    assert sorted(number for chunk in chunks for number in chunk) == list(waiting)
+    assert len(chunks) == min(count, 1000)
+    assert 1 <= min(map(len, chunks)) <= max(map(len, chunks)) <= most

@@ -23,6 +23,7 @@ __all__ = ["AT_ONCE", "SlurmPool", "refuse_no_slurm"]
 
 AT_ONCE = 16  # tasks, where nobody says how many
 MINUTES = 24 * 60  # that a task may take; SBATCH_TIMELIMIT says otherwise
+TASKS = 1000  # of an array at most, as SLURM's own MaxArraySize is 1,001 where nobody has set another
 SHARE = 3  # so many tasks for each that runs at once, so that the last ones end about together
 LOOK, ASK = 0.5, 5.0  # seconds between looks for answers, and between questions to SLURM
 UNKNOWN = 3  # answers in a row in which SLURM knows no task of the array
@@ -207,14 +208,21 @@ def refuse_no_slurm() -> None:
 
 
 def _chunks(jobs: dict[int, Job], processes: int) -> Iterator[list[int]]:
-    """Numbers of jobs by task: of the same data, and so few that all processes have several tasks."""
-    most = max(1, -(-len(jobs) // (SHARE * processes)))
+    """Numbers of jobs by task: of the same data, and so few that all processes have several tasks.
+
+    Where there are more data than an array may have tasks, a task reads several.
+    """
+    most = max(1, -(-len(jobs) // min(SHARE * processes, TASKS)))
     by_data: dict[str, list[int]] = {}
     for number, job in jobs.items():
         by_data.setdefault(job.split_key, []).append(number)
-    for numbers in by_data.values():
-        for start in range(0, len(numbers), most):
-            yield numbers[start : start + most]
+    chunks = [
+        numbers[start : start + most] for numbers in by_data.values() for start in range(0, len(numbers), most)
+    ]
+    tasks = min(len(chunks), TASKS)
+    for task in range(tasks):
+        own = chunks[task * len(chunks) // tasks : (task + 1) * len(chunks) // tasks]
+        yield [number for chunk in own for number in chunk]
 
 
 def _absolute(job: Job) -> Job:
