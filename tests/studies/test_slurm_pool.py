@@ -6,14 +6,18 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 
 from affectspace.clusters import Slurm
 from affectspace.corpora import make_synthetic_world
 from affectspace.errors import AffectspaceError, InputError
+from affectspace.files import held
 from affectspace.studies import slurm_pool, slurm_queue
+from affectspace.studies.board import Board
 from affectspace.studies.execute import run_study
+from affectspace.studies.overview import overview
 from affectspace.studies.pool import Job
 from affectspace.studies.slurm_pool import SlurmPool, refuse_no_slurm
 from affectspace.studies.slurm_task import Task
@@ -120,6 +124,38 @@ def test_an_interruption_takes_the_array_out_of_the_queue(slurm, study, tmp_path
         pool.run(jobs(study, tmp_path, 3), stop)
     assert f"scancel --name {name(slurm, 1)}" in calls(slurm)
     assert not (tmp_path / ".slurm").exists()
+
+
+def test_how_it_stands_names_the_run_of_each_task_and_its_epochs(slurm, study, tmp_path):
+    """Of two tasks of two runs each, one has done its first and is at the second, and the other opens its data."""
+    asked = jobs(study, tmp_path, 4)
+    pool = SlurmPool(2, tmp_path, print)
+    work = asked[1].folder.with_name(f".seed-1.{1:016x}.claimed")
+    board = Board(tmp_path, "SLURM", pool)
+    (tmp_path / "study.toml").write_text("")
+
+    def array(*_):
+        (slurm / "array-1").mkdir()
+        for task in (0, 1):
+            (slurm / f"array-1/state_{task}").write_text("RUNNING")
+        work.mkdir(parents=True)
+        (work / "metrics.jsonl").write_text("{}\n{}\n")
+        return [SimpleNamespace(job_id=f"1_{task}") for task in (0, 1)]
+
+    def look():
+        if not pool.at_work:
+            return
+        board._write("at work")
+        with held(tmp_path, "busy"):
+            found = overview(tmp_path)
+        assert [(each.node, each.run, each.epoch) for each in found.processes] == [
+            ("SLURM task 1_0", "runs/seed-1", 2), ("SLURM task 1_1", None, 0),
+        ]  # fmt: skip
+        raise KeyboardInterrupt
+
+    pool._queue, pool.beat = array, look
+    with patch.object(slurm_pool, "_chunks", lambda *_: [[0, 1], [2, 3]]), pytest.raises(KeyboardInterrupt):
+        pool.run(asked, print)
 
 
 # ---- a controller that does not answer

@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from pathlib import Path
 from affectspace.files import flush, sha256
 from affectspace.studies.status import finished
 
-__all__ = ["Claim", "claim", "claimed_folders", "digests", "give_back"]
+__all__ = ["Claim", "claim", "claimed_folders", "claimed_of", "digests", "give_back"]
 
 HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.(?P<why>claimed|removed)")
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}  # a folder is there
@@ -124,6 +124,14 @@ def give_back(folder: Path) -> None:
 def claimed_folders(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Places of runs that are claimed, each with the folder in which it is trained."""
     yield from ((place, path) for place, path, why in _hidden_folders(folder) if why == "claimed")
+
+
+def claimed_of(places: Iterable[Path]) -> set[Path]:
+    """Which of these runs are claimed; every folder in which they lie is listed once."""
+    wanted = set(places)
+    listed = {top: os.listdir(top) for top in {place.parent for place in wanted} if top.is_dir()}
+    fits = ((top, HIDDEN.fullmatch(name)) for top, names in listed.items() for name in names)
+    return wanted & {top / fit["name"] for top, fit in fits if fit and fit["why"] == "claimed"}
 
 
 def digests(place: Path) -> dict[str, str]:

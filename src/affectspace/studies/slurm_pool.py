@@ -14,6 +14,7 @@ from typing import Any, Self
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.extras import refuse_missing
 from affectspace.files import write_json
+from affectspace.studies.claims import claimed_of
 from affectspace.studies.pool import LIVES, Answer, AtWork, Held, Job
 from affectspace.studies.same_files import refuse_other_files
 from affectspace.studies.slurm_queue import ENDED, NOTE, PLACE, Noted, Silent, ask, last_line, named_by_us, task_states
@@ -60,6 +61,7 @@ class SlurmPool:
         self._folder = folder.resolve()
         self._place = self._folder / PLACE
         self._failed = self._silent = False
+        self._since: dict[Path, float] = {}  # when each run that is claimed was seen to be
 
     def __enter__(self) -> Self:
         self._sweep()
@@ -104,10 +106,11 @@ class SlurmPool:
 
     def _array(self, waiting: dict[int, Job], tell: Callable[[Job, Answer], None]) -> str:
         """One array of all that waits, until its tasks have ended; ``waiting`` loses what is answered. How it ended."""
-        noted = Noted.new(self._folder)
+        noted, chunks = Noted.new(self._folder), list(_chunks(waiting, self.processes))
         try:
-            queued = self._queue(noted, waiting)
-            states = self._follow(queued[0].job_id.partition("_")[0], noted.folder, waiting, tell)
+            queued = self._queue(noted, waiting, chunks)
+            runs = {job.job_id: [waiting[number].folder for number in chunk] for job, chunk in zip(queued, chunks)}
+            states = self._follow(noted.folder, runs, waiting, tell)
             if waiting:  # whatever SLURM thinks of them, tasks of this array and of the next would want the same runs
                 self._end(noted)
         except BaseException:
@@ -122,12 +125,12 @@ class SlurmPool:
         bad = next(((job, state) for job, state in reversed(ended) if state != "COMPLETED"), (queued[-1], "COMPLETED"))
         return f"{bad[1]}, which its log in {bad[0].paths.stderr} may explain"
 
-    def _queue(self, noted: Noted, waiting: dict[int, Job]) -> list[Any]:
+    def _queue(self, noted: Noted, waiting: dict[int, Job], chunks: Sequence[Sequence[int]]) -> list[Any]:
         """An array of tasks for all that waits; submitit's jobs, one for each task."""
         from submitit import SlurmExecutor
 
         paths = []
-        for number, chunk in enumerate(_chunks(waiting, self.processes)):
+        for number, chunk in enumerate(chunks):
             paths.append(noted.folder / f"task-{number}.json")
             write_json(paths[-1], [{"number": place, **_absolute(waiting[place]).asked} for place in chunk])
         executor = SlurmExecutor(noted.folder / "logs", max_num_timeout=1000)
@@ -141,9 +144,21 @@ class SlurmPool:
             raise
 
     def _follow(
-        self, array: str, tasks: Path, waiting: dict[int, Job], tell: Callable[[Job, Answer], None]
+        self,
+        tasks: Path,
+        runs: Mapping[str, Sequence[Path]],
+        waiting: dict[int, Job],
+        tell: Callable[[Job, Answer], None],
     ) -> dict[str, str]:
-        """Hand on answers as they come, until there are no tasks that could give more; the state of each task."""
+        """Hand on answers as they come, until there are no tasks that could give more; the state of each task.
+
+        Args:
+            tasks: the folder in which they answer.
+            runs: places of what each task trains, in that order, by SLURM's name of the task.
+            waiting: jobs that are to be answered.
+            tell: told the answers.
+        """
+        array = next(iter(runs)).partition("_")[0]
         asked = ended = time.monotonic()
         unknown, over, states = 0, False, dict[str, str]()
         while waiting and not (over and time.monotonic() - ended > PATIENCE):
@@ -157,11 +172,23 @@ class SlurmPool:
                     states |= found
                     unknown = 0 if found else unknown + 1
                     over = unknown >= UNKNOWN or (bool(found) and all(each in ENDED for each in found.values()))
+                    left = {job.folder for job in waiting.values()}
+                    running = [task for task, state in found.items() if state == "RUNNING"]
+                    self._see({task: [place for place in runs.get(task, ()) if place in left] for task in running})
                 asked = ended = time.monotonic()
-                self.at_work = [AtWork(f"SLURM task {task}") for task, state in states.items() if state == "RUNNING"]
             self.beat()
             time.sleep(LOOK)
         return states
+
+    def _see(self, running: Mapping[str, Sequence[Path]]) -> None:
+        """See what tasks are at, of what is left to each: the first run that somebody has claimed."""
+        claimed, now = claimed_of(place for places in running.values() for place in places), time.monotonic()
+        at = {task: next((place for place in places if place in claimed), None) for task, places in running.items()}
+        self._since = {place: self._since.get(place, now) for place in at.values() if place}
+        self.at_work = [
+            AtWork(f"SLURM task {task}", place, now - self._since[place] if place else 0.0)
+            for task, place in at.items()
+        ]
 
     def _end(self, noted: Noted) -> None:
         """Wait until no task of an array is in the queue or at work."""
@@ -216,9 +243,7 @@ def _chunks(jobs: dict[int, Job], processes: int) -> Iterator[list[int]]:
     by_data: dict[str, list[int]] = {}
     for number, job in jobs.items():
         by_data.setdefault(job.split_key, []).append(number)
-    chunks = [
-        numbers[start : start + most] for numbers in by_data.values() for start in range(0, len(numbers), most)
-    ]
+    chunks = [numbers[start : start + most] for numbers in by_data.values() for start in range(0, len(numbers), most)]
     tasks = min(len(chunks), TASKS)
     for task in range(tasks):
         own = chunks[task * len(chunks) // tasks : (task + 1) * len(chunks) // tasks]
