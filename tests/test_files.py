@@ -1,5 +1,6 @@
 """Files are whole or absent, and paths stay below their root."""
 
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -8,7 +9,19 @@ import pytest
 
 from affectspace import files
 from affectspace.errors import InputError
-from affectspace.files import Below, atomic_directory, atomic_path, inside, json_text, packed, sha256, sweep, write_text
+from affectspace.files import (
+    Below,
+    atomic_directory,
+    atomic_path,
+    held,
+    in_use,
+    inside,
+    json_text,
+    packed,
+    sha256,
+    sweep,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path):
@@ -155,3 +168,16 @@ def test_a_file_that_is_gone_is_not_known_by_its_hash(tmp_path, monkeypatch):
     (tmp_path / "a.bin").unlink()
     with pytest.raises(FileNotFoundError):
         sha256(tmp_path / "a.bin")
+
+
+def test_who_looks_whether_a_folder_is_in_use_keeps_nobody_out_of_it(tmp_path, monkeypatch):
+    """The look holds the lock for a moment; whoever comes then asks again."""
+    with held(tmp_path, "busy"):
+        pass
+    with open(tmp_path / ".lock") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        monkeypatch.setattr(files.time, "sleep", lambda seconds: fcntl.flock(look, fcntl.LOCK_UN))
+        with held(tmp_path, "busy"):
+            assert in_use(tmp_path)
+            with pytest.raises(InputError, match="busy"), held(tmp_path, "busy"):
+                pass

@@ -37,6 +37,7 @@ __all__ = [
 
 
 PACKED = re.compile(r"(?P<table>.+\.(?:parquet|csv))#(?P<row>\d{1,18})", re.DOTALL)
+GLANCES, GLANCE = 3, 0.05  # how often a lock is asked for, and seconds between: who only looks holds it for less
 SETTLED = 2_000_000_000  # nanoseconds; no file system's clock ticks more slowly
 UMASK = os.umask(0o077)  # it can only be read by setting it, which is safe while the program has one thread
 os.umask(UMASK)
@@ -126,10 +127,14 @@ def held(folder: str | Path, busy: str) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"{folder} is, or lies below, a file; choose another folder with --out") from None
     with open(Path(folder, ".lock"), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(busy) from None
+        for left in reversed(range(GLANCES)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    raise InputError(busy) from None
+                time.sleep(GLANCE)
         yield
 
 
