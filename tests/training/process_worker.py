@@ -3,8 +3,8 @@
     python process_worker.py CASES.json FOLDER
 
 CASES.json holds ``{name: {"recipe": values, ...}}``, and for some cases more: ``counts``, how many processes train it;
-``breaks``, the batch before which all are interrupted; ``goes_on``, ``[processes, name]`` of a run that was, and is
-copied first; ``double``, whether numbers are of double precision. Every process has a run folder of its own,
+``breaks``, the batch before which all are interrupted; ``goes_on``, ``[processes, rank, name]`` of a folder that was,
+and is copied first, to the process ``at`` (else 0); ``double``, whether numbers are of double precision. Every process has a run folder of its own,
 FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and tells in FOLDER/PROCESSES.RANK.json what became of each
 run. test_processes.py starts this and asserts.
 """
@@ -118,9 +118,9 @@ def find(rank: int, count: int, port: int, cases: dict[str, Any], folder: Path) 
             if count not in case.get("counts", COUNTS):
                 continue
             own = folder / f"{count}.{rank}" / name
-            if "goes_on" in case and rank == 0:
-                before, other = case["goes_on"]
-                shutil.copytree(folder / f"{before}.0" / other, own)
+            if "goes_on" in case and rank == case.get("at", 0):
+                before, of, other = case["goes_on"]
+                shutil.copytree(folder / f"{before}.{of}" / other, own)
             found[name] = one(case, own)
             processes.agree()  # nobody begins the next run before all are done with this one
     (folder / f"{count}.{rank}.json").write_text(json.dumps(found), encoding="utf-8")

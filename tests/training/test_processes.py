@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+
+from affectspace.errors import InputError
+from affectspace.training import make_recipe, train
 
 WORKER = Path(__file__).with_name("process_worker.py")
 NAMES = ["angry", "happy", "sad"]
@@ -132,9 +136,12 @@ def recipes(root: Path, world: Path) -> dict[str, dict]:
     refused = cases["normalised"]["recipe"] | {"name": "refused", "training": training | {"chunk_size": 4}}
     return cases | {
         "broken off": {"recipe": broken, "breaks": 6, "counts": [1, 2]},
-        "more go on": {"recipe": broken, "goes_on": [1, "broken off"], "counts": [2]},
-        "others go on": {"recipe": broken, "goes_on": [2, "broken off"], "counts": [4]},
-        "used": {"recipe": wild, "goes_on": [2, "triplets"], "counts": [4]},
+        "more go on": {"recipe": broken, "goes_on": [1, 0, "broken off"], "counts": [2]},
+        "others go on": {"recipe": broken, "goes_on": [2, 0, "broken off"], "counts": [4]},
+        # each machine has a disk of its own, and the one that is first now is not the one that was
+        "newer elsewhere": {"recipe": broken, "goes_on": [2, 0, "broken off"], "at": 3, "counts": [4]},
+        "first is lost": {"recipe": broken, "goes_on": [2, 1, "broken off"], "counts": [4]},
+        "used": {"recipe": wild, "goes_on": [2, 0, "triplets"], "counts": [4]},
         "diverged": {"recipe": wild, "counts": [1, 4]},
         "refused": {"recipe": refused, "counts": [1, 4]},
         "leaks": {"recipe": broken | {"protocol": base["protocol"] | {"by": "item"}}, "counts": [1, 4]},
@@ -242,10 +249,24 @@ def test_a_run_goes_on_with_any_number_of_processes(folder, found, name, count):
     assert apart(folder / "1.0/in batch", folder / f"{count}.0" / name) < 1e-5
 
 
-def test_the_first_alone_writes(folder):
+def test_the_first_alone_writes_but_for_a_word_where_the_run_is(folder):
     for count in (2, 4):
         for rank in range(1, count):
-            assert not (folder / f"{count}.{rank}").exists()
+            own = [path for path in (folder / f"{count}.{rank}").rglob("*") if path.is_file()]
+            assert {path.name for path in own if "newer elsewhere" not in path.parts} == {"elsewhere.json"}
+
+
+def test_who_is_left_alone_does_not_begin_a_run_anew(folder, tmp_path):
+    """The machine of the first process is lost, and with it the only folder that holds the run."""
+    case = json.loads((folder / "cases.json").read_text())["broken off"]
+    own = tmp_path / "own"
+    shutil.copytree(folder / "2.1/broken off", own)
+    words = rf"has got to step 4 on .* begin anew by removing {own}/elsewhere\.json"
+    with pytest.raises(InputError, match=words):
+        train(make_recipe(case["recipe"]), own, resume=True, quiet=True)
+    (own / "elsewhere.json").unlink()
+    with pytest.raises(InputError, match="no corpus"):  # it begins
+        train(make_recipe(case["recipe"] | {"data": str(tmp_path)}), own, resume=True, quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +276,8 @@ def test_the_first_alone_writes(folder):
         ("diverged", "DivergedError", "is not finite in epoch"),
         ("refused", "InputError", "training.chunk_size is 4, and this net normalises by the whole batch"),
         ("leaks", "LeakError", "speakers are in both train"),
+        ("newer elsewhere", "InputError", "where the first process is now, no checkpoint: it would train that again"),
+        ("first is lost", "InputError", "this run has got to step 4 on"),
     ],
 )
 def test_what_ends_the_first_ends_all_with_the_same_error(found, name, kind, words):
@@ -263,7 +286,7 @@ def test_what_ends_the_first_ends_all_with_the_same_error(found, name, kind, wor
     assert words in told[0]["told"]
     assert all(each["common"] for each in told)
     assert len({(each["error"], each["told"]) for each in told}) == 1
-    if name != "used":
+    if name in found[1, 0]:
         assert not found[1, 0][name]["common"]
 
 

@@ -63,6 +63,22 @@ class Processes:
         """
         return value if self.count == 1 else self._hear(self._say({"value": value}) if self.first else None)
 
+    def each(self, value: Any) -> list[Any]:
+        """What each of them gives, by rank, on all of them; anything that JSON keeps.
+
+        Raises:
+            AffectspaceError: the first one's, which ended it before it had a value.
+        """
+        self.agree()
+        if self.count == 1:
+            return [value]
+        text = torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8)
+        lengths = [torch.tensor(0) for _ in range(self.count)]
+        dist.all_gather(lengths, torch.tensor(len(text)))
+        rooms = [torch.zeros(int(max(lengths)), dtype=torch.uint8) for _ in lengths]
+        dist.all_gather(rooms, torch.nn.functional.pad(text, (0, len(rooms[0]) - len(text))))
+        return [json.loads(bytes(room[:length].tolist())) for room, length in zip(rooms, lengths, strict=True)]
+
     def send(self, content: bytes | None) -> bytes:
         """The first one's bytes, on all of them, where there are several; the others give None."""
         size = self.agree(content and len(content))

@@ -44,6 +44,7 @@ from affectspace.training.processes import processes
 from affectspace.training.progress_bar import epoch_lines, progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
+from affectspace.training.run_elsewhere import leave_word, refuse_to_lose
 from affectspace.training.shared_batch import SharedBatch
 from affectspace.training.speech_models import layer_figures
 from affectspace.training.start_weights import start_with
@@ -86,7 +87,8 @@ def train(
 
     Raises:
         InputError: a folder in use, a recipe that differs on resuming, a checkpoint of another version that does not
-            fit, data that cannot be trained on, weights to begin with that are of another net.
+            fit, a run that has got further on another process's machine, data that cannot be trained on, weights to
+            begin with that are of another net.
         LeakError: a group that the protocol keeps apart crosses over.
         DivergedError: a loss or gradient that is not finite; the batch is saved in ``diverged/``.
     """
@@ -97,6 +99,7 @@ def train(
     with together.alike(), hold(folder, recipe, resume) if first else nullcontext():
         if together.agree((folder / "metrics.json").exists()):
             return Run(folder) if first else Run.elsewhere(folder)
+        first_host = refuse_to_lose(folder, together)
         started = time.monotonic()
         revision = together.agree(begun_with(folder) if first else None)
 
@@ -173,6 +176,8 @@ def train(
             state["seconds"] = seconds_before + time.monotonic() - started
             if first:
                 save_checkpoint(checkpoints, state["step"], parts(), state)
+            else:
+                leave_word(folder, first_host, state["step"])
 
         # ---- epochs
         steps = settings.epochs * len(sampler)
@@ -233,6 +238,7 @@ def train(
                     save()
         tell()
         if not first:
+            leave_word(folder, first_host, state["step"])
             together.agree()  # the first one measures and writes
             return Run.elsewhere(folder)
 
