@@ -4,9 +4,9 @@
 
 CASES.json holds ``{name: {"recipe": values, ...}}``, and for some cases more: ``counts``, how many processes train it;
 ``breaks``, the batch before which all are interrupted; ``goes_on``, ``[processes, rank, name]`` of a folder that was,
-and is copied first, to the process ``at`` (else 0); ``double``, whether numbers are of double precision. Every process has a run folder of its own,
-FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and tells in FOLDER/PROCESSES.RANK.json what became of each
-run. test_processes.py starts this and asserts.
+and is copied first, to the process ``at`` (else 0); ``double``, whether numbers are of double precision. Every process
+has a run folder of its own, FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and tells in
+FOLDER/PROCESSES.RANK.json what became of each run. test_processes.py starts this and asserts.
 """
 
 import hashlib

@@ -68,15 +68,14 @@ def leave_word(folder: Path, host: str, step: int) -> None:
 def _known(folder: Path) -> dict[str, Any]:
     """What this process can tell of the run, by names alone: whether files are whole the first one finds."""
     names = [path.name.removeprefix("step-") for path in folder.glob("checkpoints/step-*")]
+    newest = max((int(name) for name in names if name.isdigit()), default=None)
     elsewhere = None
     with suppress(OSError, ValueError):
         elsewhere = json.loads((folder / FILE).read_text(encoding="utf-8"))
     return {
         "host": socket.gethostname(),
         "begun": (folder / "recipe.toml").exists(),
-        "step": "end"
-        if (folder / "metrics.json").exists()
-        else max((int(name) for name in names if name.isdigit()), default=None),
+        "step": "end" if (folder / "metrics.json").exists() else newest,
         "elsewhere": elsewhere,
     }
 
