@@ -4,9 +4,10 @@
 
 CASES.json holds ``{name: {"recipe": values, ...}}``, and for some cases more: ``counts``, how many processes train it;
 ``breaks``, the batch before which all are interrupted; ``goes_on``, ``[processes, rank, name]`` of a folder that was,
-and is copied first, to the process ``at`` (else 0); ``double``, whether numbers are of double precision. Every process
-has a run folder of its own, FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and tells in
-FOLDER/PROCESSES.RANK.json what became of each run. test_processes.py starts this and asserts.
+and is copied first, to the process ``at`` (else 0); ``other``, ``[rank, recipe]`` of the process that has another
+recipe; ``version``, ``[rank, text]`` of the one that has another affectspace; ``double``, whether numbers are of double
+precision. Every process has a run folder of its own, FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and
+tells in FOLDER/PROCESSES.RANK.json what became of each run. test_processes.py starts this and asserts.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from unittest.mock import patch
 
 import torch
 
+import affectspace
 from affectspace.errors import AffectspaceError
 from affectspace.training import evaluate, make_recipe, train
 from affectspace.training.checkpoint import random_state
@@ -121,7 +123,11 @@ def find(rank: int, count: int, port: int, cases: dict[str, Any], folder: Path) 
             if "goes_on" in case and rank == case.get("at", 0):
                 before, of, other = case["goes_on"]
                 shutil.copytree(folder / f"{before}.{of}" / other, own)
-            found[name] = one(case, own)
+            if "other" in case and rank == case["other"][0]:
+                case = case | {"recipe": case["other"][1]}
+            of, version = case.get("version", [None, None])
+            with patch.object(affectspace, "__version__", version if rank == of else affectspace.__version__):
+                found[name] = one(case, own)
             processes.agree()  # nobody begins the next run before all are done with this one
     (folder / f"{count}.{rank}.json").write_text(json.dumps(found), encoding="utf-8")
 

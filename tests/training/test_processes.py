@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+import affectspace
 from affectspace.errors import InputError
 from affectspace.training import make_recipe, train
 
@@ -140,6 +141,9 @@ def recipes(root: Path, world: Path) -> dict[str, dict]:
         "others go on": {"recipe": broken, "goes_on": [2, 0, "broken off"], "counts": [4]},
         # each machine has a disk of its own, and the one that is first now is not the one that was
         "newer elsewhere": {"recipe": broken, "goes_on": [2, 0, "broken off"], "at": 3, "counts": [4]},
+        "other labels": {"recipe": broken, "other": [2, broken | {"data": str(root / "other")}], "counts": [4]},
+        "other version": {"recipe": broken, "version": [1, "0.0.1"], "counts": [4]},
+        "other recipe": {"recipe": broken, "other": [3, broken | {"seed": 7}], "counts": [4]},
         "first is lost": {"recipe": broken, "goes_on": [2, 1, "broken off"], "counts": [4]},
         "used": {"recipe": wild, "goes_on": [2, 0, "triplets"], "counts": [4]},
         "diverged": {"recipe": wild, "counts": [1, 4]},
@@ -153,6 +157,11 @@ def folder(tmp_path_factory, world) -> Path:
     """Where the processes left their runs; they are started once for all tests."""
     root, folder = tmp_path_factory.mktemp("corpora"), tmp_path_factory.mktemp("processes")
     lay(root)
+    shutil.copytree(root, root / "other")
+    table = pd.read_csv(root / "other/ay/items.csv")
+    table.assign(label=table["label"].replace({"sad": "happy", "happy": "sad"})).to_csv(
+        root / "other/ay/items.csv", index=False
+    )
     (folder / "cases.json").write_text(json.dumps(recipes(root, world)))
     done = subprocess.run(
         [sys.executable, WORKER, folder / "cases.json", folder],
@@ -277,6 +286,9 @@ def test_who_is_left_alone_does_not_begin_a_run_anew(folder, tmp_path):
         ("refused", "InputError", "training.chunk_size is 4, and this net normalises by the whole batch"),
         ("leaks", "LeakError", "speakers are in both train"),
         ("newer elsewhere", "InputError", "where the first process is now, no checkpoint: it would train that again"),
+        ("other labels", "InputError", "has another set of tables of corpus ay than process 0 on "),
+        ("other version", "InputError", f"(0.0.1, not {affectspace.__version__}), and they are to train one net"),
+        ("other recipe", "InputError", "has another recipe than process 0 on "),
         ("first is lost", "InputError", "this run has got to step 4 on"),
     ],
 )

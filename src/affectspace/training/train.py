@@ -45,6 +45,7 @@ from affectspace.training.progress_bar import epoch_lines, progress_bar
 from affectspace.training.recipe import Recipe
 from affectspace.training.run import Run
 from affectspace.training.run_elsewhere import leave_word, refuse_to_lose
+from affectspace.training.same_everywhere import contents, makers, refuse_differences
 from affectspace.training.shared_batch import SharedBatch
 from affectspace.training.speech_models import layer_figures
 from affectspace.training.start_weights import start_with
@@ -87,8 +88,8 @@ def train(
 
     Raises:
         InputError: a folder in use, a recipe that differs on resuming, a checkpoint of another version that does not
-            fit, a run that has got further on another process's machine, data that cannot be trained on, weights to
-            begin with that are of another net.
+            fit, a run that has got further on another process's machine, processes with other data or versions, data
+            that cannot be trained on, weights to begin with that are of another net.
         LeakError: a group that the protocol keeps apart crosses over.
         DivergedError: a loss or gradient that is not finite; the batch is saved in ``diverged/``.
     """
@@ -99,6 +100,8 @@ def train(
     with together.alike(), hold(folder, recipe, resume) if first else nullcontext():
         if together.agree((folder / "metrics.json").exists()):
             return Run(folder) if first else Run.elsewhere(folder)
+        if together.count > 1:
+            refuse_differences(makers(recipe), together)
         first_host = refuse_to_lose(folder, together)
         started = time.monotonic()
         revision = together.agree(begun_with(folder) if first else None)
@@ -130,6 +133,8 @@ def train(
             step = Step(fabric, encoder, objective, together, settings.chunk_size)
             if first:
                 record(folder, recipe, data, revision_of(model))
+        if together.count > 1:
+            refuse_differences(contents(data), together)
         noise = noise_of_views(recipe)
 
         # ---- where we are: at the beginning, or at the newest whole checkpoint
