@@ -5,9 +5,10 @@
 CASES.json holds ``{name: {"recipe": values, ...}}``, and for some cases more: ``counts``, how many processes train it;
 ``breaks``, the batch before which all are interrupted; ``goes_on``, ``[processes, rank, name]`` of a folder that was,
 and is copied first, to the process ``at`` (else 0); ``other``, ``[rank, recipe]`` of the process that has another
-recipe; ``version``, ``[rank, text]`` of the one that has another affectspace; ``double``, whether numbers are of double
-precision. Every process has a run folder of its own, FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and
-tells in FOLDER/PROCESSES.RANK.json what became of each run. test_processes.py starts this and asserts.
+recipe; ``version``, ``[rank, text]`` of the one that has another affectspace; ``drops``, whether dropout leaves out
+frames before the net; ``double``, whether numbers are of double precision. Every process has a run folder of its own,
+FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and tells in FOLDER/PROCESSES.RANK.json what became of each
+run. test_processes.py starts this and asserts.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -26,6 +28,7 @@ from unittest.mock import patch
 import torch
 
 import affectspace
+from affectspace.encoders import Batch
 from affectspace.errors import AffectspaceError
 from affectspace.training import evaluate, make_recipe, train
 from affectspace.training.checkpoint import random_state
@@ -84,12 +87,19 @@ def in_double(asked: bool) -> Iterator[None]:
     torch.set_default_dtype(torch.float)
 
 
+def without_some(net: torch.nn.Module, given: tuple[Batch]) -> tuple[Batch]:
+    (batch,) = given
+    return (replace(batch, values=torch.nn.functional.dropout(batch.values, 0.3, net.training)),)
+
+
 def one(case: dict[str, Any], folder: Path) -> dict[str, Any]:
     steps: list[Step] = []
 
     def begin(self: Step, *given: Any) -> None:
         steps.append(self)
         BEGIN(self, *given)
+        if case.get("drops"):
+            self.encoder.register_forward_pre_hook(without_some)
 
     Step.__init__ = begin
     interrupted_before(case.get("breaks"))

@@ -104,6 +104,7 @@ def recipes(root: Path, world: Path) -> dict[str, dict]:
         # the last batch of an epoch has fewer items than there are processes
         make("triplets", entropy, F_SIMILARITY | {"pairs": "triplets"}, training={"clip_gradient": 1.0}),
         make("heard", entropy, F_SIMILARITY | {"pairs": "triplets"}, **voices, augment=AUGMENT),
+        make("over frames", entropy, **voices),
         make("in batch", entropy, F_SIMILARITY, encoder=dropout, training={"selection": "validation"}),
         make("no term reads the logits", F_SIMILARITY),
         make("manifold", {"kind": "gaussian_manifold"}, entropy, encoder=dropout,
@@ -128,6 +129,7 @@ def recipes(root: Path, world: Path) -> dict[str, dict]:
     for name in {*cases} - {*PROMISED}:
         cases[name]["counts"] = [1, 4]
     cases["normalised"]["double"] = True
+    cases["over frames"]["drops"] = True
     stops = training | {"checkpoint_steps": 2, "checkpoint_seconds": 0, "selection": "validation"}
     broken = cases["in batch"]["recipe"] | {"name": "broken", "training": stops}
     wild = cases["in batch"]["recipe"] | {
@@ -211,7 +213,8 @@ def test_weights_are_those_of_one_process(folder, name, count):
 
 
 @pytest.mark.parametrize(
-    "name", ["heard", "in batch", "no term reads the logits", "matching", "seen twice", "plain", "chunked"]
+    "name",
+    ["heard", "over frames", "in batch", "no term reads the logits", "matching", "seen twice", "plain", "chunked"],
 )
 def test_so_are_those_of_other_recipes(folder, name):
     assert apart(folder / "1.0" / name, folder / "4.0" / name) < 1e-5

@@ -1,7 +1,9 @@
 """The gradients of one step: of the whole batch, whoever encodes which of its items, and how many at a time."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch import distributed as dist
@@ -65,6 +67,8 @@ class Step:
         own = batch.own if isinstance(batch, SharedBatch) else None
         if own is None:
             own = batch.rows(start, stop) if shared else batch
+        elif shared:
+            own = _as_long_as_all(own)
         if self.chunk_size is not None and self.chunk_size < stop - start:
             told = self._in_chunks(batch, own, start, shared, self.chunk_size)
         else:
@@ -95,6 +99,20 @@ class Step:
         items = len(own.lengths)
         cached_backward(encode, [(row, min(row + size, items)) for row in range(0, items, size)], loss)
         return told[0]
+
+
+def _as_long_as_all(own: Batch) -> Batch:
+    """A share of sequences, padded to the longest item of all shares, as one process pads the batch.
+
+    Else dropout over frames, which draws a number for each, would leave the processes' generators at other places.
+    """
+    if own.values.ndim < 3:
+        return own
+    longest = torch.tensor(own.values.shape[1])
+    dist.all_reduce(longest, dist.ReduceOp.MAX)
+    more = int(longest) - own.values.shape[1]
+    wide = nn.functional.pad(own.values, [0, 0] * (own.values.ndim - 2) + [0, more])
+    return replace(own, values=wide) if more else own
 
 
 def _gathered(outputs: Outputs) -> Outputs:
