@@ -12,7 +12,7 @@ import pytest
 
 from affectspace.files import sha256, write_text
 from affectspace.studies import claimed
-from affectspace.studies.claims import claim, claimed_folders, digests, give_back
+from affectspace.studies.claims import BEGUN, claim, claimed_folders, digests, give_back
 from affectspace.studies.same_files import refuse_other_files
 from affectspace.studies.status import finished
 
@@ -23,7 +23,8 @@ def place(tmp_path):
 
 
 def begin(folder: Path, step: int = 0) -> None:
-    (folder / "recipe.toml").write_text("recipe")
+    for name in BEGUN:
+        (folder / name).write_text(name)
     (folder / ".lock").touch()
     if step:
         (folder / f"checkpoints/step-{step:08d}").mkdir(parents=True)
@@ -232,6 +233,39 @@ def test_a_place_with_nothing_but_a_lock_is_no_run(place):
     assert (place / "checkpoints/step-00000004").is_dir()
 
 
+@pytest.mark.parametrize("in_the_way", ["environment.txt", "fold-00"])
+def test_nothing_of_a_run_is_removed_that_was_not_put_in_its_place(place, in_the_way):
+    """A place that somebody was about to begin in makes way; what else lies there stays, and so does the attempt."""
+    left = place.with_name(f".seed-0.{1:016x}.claimed")
+    left.mkdir(parents=True)
+    begin(left, 400)
+    (place / in_the_way).mkdir(parents=True)
+    give_back(place.parents[3])
+    kept = place if in_the_way == "environment.txt" else left
+    assert (kept / "checkpoints/step-00000400").is_dir()
+    assert names(place) == (["seed-0"] if kept == place else [left.name, "seed-0"])
+    assert kept == place or (place / in_the_way).is_dir()
+
+
+@pytest.mark.parametrize("written", [*sorted(BEGUN), "metrics.jsonl"])
+def test_one_that_loses_its_folder_as_it_begins_leaves_nothing_that_others_would_go_on_with(place, written):
+    """What it writes after that makes a folder anew, in which the rest is missing."""
+    lost = claim(place)
+    assert lost is not None
+    mine = claim(place)
+    assert mine is not None
+    begin(mine.work)
+    lost.work.mkdir()
+    (lost.work / written).write_text(written)
+    next_ = claim(place)
+    assert next_ is not None
+    assert {path.name for path in next_.work.iterdir()} == BEGUN, "that of the one who has begun"
+    shutil.rmtree(next_.work)
+    later = claim(place)
+    assert later is not None
+    assert not {"recipe.toml", "metrics.jsonl"} & {path.name for path in later.work.iterdir()}, "it begins anew"
+
+
 # ---- what is answered
 
 
@@ -248,7 +282,7 @@ def test_the_answer_tells_the_place_and_the_hashes_of_what_lies_there(place, mon
 
     monkeypatch.setattr(claimed, "perform", train)
     answer = claimed.perform_claimed(asked(place), None)
-    assert answer["files"] == {name: sha256(place / name) for name in ("metrics.json", "model/weights", "recipe.toml")}
+    assert answer["files"] == {name: sha256(place / name) for name in ("metrics.json", "model/weights", *BEGUN)}
     assert refuse_other_files(place.parents[3], place, answer["files"], "ant") == ""
     again = claimed.perform_claimed(asked(place), None)
     assert again == {"seconds": 0.0, "files": answer["files"]}

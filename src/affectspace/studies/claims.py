@@ -29,6 +29,7 @@ HIDDEN = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.(?P<why>claimed|removed)")
 TAKEN = {errno.ENOTEMPTY, errno.EEXIST}  # a folder is there
 WAIT = 0.02  # seconds
 TRAINED = ("checkpoints", "metrics.json", "metrics.jsonl")  # of which a run that has trained has some
+BEGUN = {"environment.txt", "data.json", "split.parquet", "recipe.toml"}  # which a run needs to go on
 NO_RESULT = {"checkpoints"}  # what a run leaves that nobody reads once it is finished
 
 
@@ -110,14 +111,19 @@ def claim(place: Path) -> Claim | None:
 
 
 def give_back(folder: Path) -> None:
-    """Put what lost attempts have left in the runs' places, and remove what is there twice; for who holds the study."""
+    """Put what lost attempts have left in the runs' places, and remove what is there twice; for who holds the study.
+
+    Of a run whose place is taken by something else nothing is removed.
+    """
     for place in sorted({place for place, _, _ in _hidden_folders(folder)}):
         there = next(iter(_begun(place)), None)
         if there is not None and there != place and _begins(there):
-            with suppress(OSError):
-                if place.is_dir() and all(path.name.startswith(".") for path in place.iterdir()):
-                    shutil.rmtree(place)  # nothing but a lock
+            if place.is_dir() and all(path.name in BEGUN or path.name.startswith(".") for path in place.iterdir()):
+                _remove(place, place)  # of one that was ended before it had begun
+            try:
                 os.rename(there, place)
+            except OSError:
+                continue
         _remove_what_is_left(place)
 
 
@@ -166,12 +172,13 @@ def _begun(place: Path) -> list[Path]:
 
 
 def _begins(path: Path) -> bool:
-    return (path / "recipe.toml").is_file()
+    """Whether a run has begun here; the recipe alone is of one that has lost its folder as it was about to begin."""
+    return all((path / name).is_file() for name in BEGUN)
 
 
 def _usable(path: Path) -> bool:
-    """Whether a run can go on here; results without a recipe are of one that has lost its folder."""
-    return _begins(path) or not any((path / name).exists() for name in TRAINED)
+    """Whether a run can go on or begin here; a part of what it leaves is of one that has lost its folder."""
+    return _begins(path) or not any((path / name).exists() for name in ("recipe.toml", *TRAINED))
 
 
 def _newest(path: Path) -> str:
