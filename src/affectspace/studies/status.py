@@ -246,6 +246,7 @@ def no_longer_planned(folder: Path, planned: Sequence[Planned]) -> list[Path]:
                 path = Path(place).relative_to(folder)
                 if path not in wanted:
                     found.append(path)
+            folders[:] = [name for name in folders if not name.startswith(".")]  # attempts at runs
     return sorted(found)
 
 
