@@ -385,6 +385,28 @@ def test_a_folder_of_something_else(whole, tmp_path):
         run_study(whole[0], tmp_path / "out", processes=0)
 
 
+@pytest.mark.parametrize("name", ["theirs", "tiny"])
+def test_what_another_call_does_while_the_data_are_opened_is_seen(
+    world, tmp_path, monkeypatch, write_study, here, name
+):
+    def open_data(*given, **how):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/study.toml").write_text(f'name = "{name}"')
+        (tmp_path / "out/timing.json").write_text('{"seconds": 1000.0}')
+        return real(*given, **how)
+
+    real = execute.open_data
+    monkeypatch.setattr(execute, "open_data", open_data)
+    monkeypatch.setattr(execute, "Pool", here)
+    path = write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}, "seeds": 1})
+    if name == "theirs":
+        with pytest.raises(InputError, match="holds the study 'theirs', not 'tiny'; choose another folder"):
+            run_study(path, tmp_path / "out")
+        return
+    run_study(path, tmp_path / "out")
+    assert json.loads((tmp_path / "out/timing.json").read_text())["seconds"] > 1000, "of all calls"
+
+
 # ---- foreseen
 
 
@@ -613,6 +635,9 @@ def test_a_fusion_that_is_added_trains_nothing(again, world, write_study):
 
 def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, write_study):
     path, folder = again
+    attempt = folder / f"runs/CE/there/.seed-0.{1:016x}.removed"
+    attempt.mkdir()
+    (attempt / "recipe.toml").touch()
     outcome = run_study(write_study(path.parent, world, {"seeds": [1]}), folder)
     assert outcome.ran == 0
     assert outcome.unplanned == [Path("runs/CE/there/seed-0"), Path("runs/KL/there/seed-0")]

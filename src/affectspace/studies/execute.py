@@ -90,6 +90,8 @@ def run_study(
         data = open_data(recipes, quiet=quiet)
         busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
         with held(folder, busy):
+            _refuse_other(folder, study)  # another call may have begun, and ended, since
+            clock.read()
             _sweep(folder)
             end_left(folder, console.print)
             give_back(folder)

@@ -32,6 +32,10 @@ class Clock:
         self.path = folder / "timing.json"
         self.processes = processes
         self._began = self._kept = time.monotonic()
+        self.read()
+
+    def read(self) -> None:
+        """Take up what earlier calls have told, once nobody else can be writing it."""
         try:
             self._before: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
             self._seconds = float(self._before["seconds"])
