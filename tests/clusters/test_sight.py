@@ -7,7 +7,7 @@ import pytest
 
 import affectspace
 from affectspace.clusters import Node, Sight, Unfit, Wanted, wanted
-from affectspace.clusters.sight import _by_value, _tell, judged, refuse_none
+from affectspace.clusters.sight import Asked, _by_value, _tell, judged, look, refuse_none
 from affectspace.errors import InputError
 
 NODE = Node("1", "ant (10.0.0.7)", "10.0.0.7", 4)
@@ -88,3 +88,28 @@ def test_where_no_node_will_do_all_reasons_are_told():
         refuse_none([], [Unfit(NODE, "it is off")])
     with pytest.raises(InputError, match="none of them offers a CPU"):
         refuse_none([], [])
+
+
+def test_nodes_that_do_not_answer_are_awaited_at_once_and_told(monkeypatch):
+    """Of four one answers, one is lost, one says nothing, and of one the answer is lost on the way."""
+    ray = pytest.importorskip("ray")
+    from ray.exceptions import GetTimeoutError, RayError
+
+    def begin(self, node, asking):
+        self.node, self.wanted, self._sent, self.answer = node, asking, 0.0, node.id
+
+    def get(answer, timeout):
+        if answer != "here":
+            raise {"lost": RayError, "late": GetTimeoutError}[answer]("")
+        return {"time": 0.0}
+
+    waited = []
+    monkeypatch.setattr(Asked, "__init__", begin)
+    monkeypatch.setattr(ray, "wait", lambda refs, **how: waited.append(refs) or (["here", "lost", "late"], ["silent"]))
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr("affectspace.clusters.sight.judged", lambda node, *_: Sight(node))
+    fit, unfit = look([replace(NODE, id=name) for name in ("here", "lost", "late", "silent")], Wanted("/", ("", "")))
+    assert waited == [["here", "lost", "late", "silent"]]
+    assert [each.node.id for each in fit] == ["here"]
+    why = "it did not answer within 60 s; see to it, or take it out of the cluster"
+    assert [(each.node.id, each.why) for each in unfit] == [("late", why), ("silent", why)]

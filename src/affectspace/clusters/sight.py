@@ -120,15 +120,21 @@ class Asked:
     def heard(self) -> Sight | Unfit | None:
         """What it says, once ``answer`` is there; None where the node is lost."""
         import ray
-        from ray.exceptions import RayError, RayTaskError
+        from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
         try:
             told: Any = ray.get(self.answer, timeout=PATIENCE)
         except RayTaskError as error:
             return Unfit(self.node, f"it cannot be asked: {str(error.cause or error).splitlines()[0]}")
+        except GetTimeoutError:
+            return self.silent()
         except RayError:
             return None
         return judged(self.node, self.wanted, told, self._sent, time.time())
+
+    def silent(self) -> Unfit:
+        """What there is to say where it has said nothing for so long."""
+        return Unfit(self.node, f"it did not answer within {PATIENCE:.0f} s; see to it, or take it out of the cluster")
 
 
 def judged(node: Node, wanted: Wanted, told: Mapping[str, Any], sent: float, now: float) -> Sight | Unfit:
@@ -176,9 +182,10 @@ def look(found: Sequence[Node], asking: Wanted) -> tuple[list[Sight], list[Unfit
     import ray
 
     asked = [Asked(node, asking) for node in found]
+    there = []
     if asked:
-        ray.wait([each.answer for each in asked], num_returns=len(asked), timeout=PATIENCE)
-    heard = [each.heard() for each in asked]
+        there, _ = ray.wait([each.answer for each in asked], num_returns=len(asked), timeout=PATIENCE)
+    heard = [each.heard() if each.answer in there else each.silent() for each in asked]
     fit = [each for each in heard if isinstance(each, Sight)]
     unfit = [each for each in heard if isinstance(each, Unfit)]
     refuse_none(fit, unfit)
