@@ -91,6 +91,22 @@ def test_a_process_that_finds_no_gpu_says_so_before_it_is_given_a_run(monkeypatc
     )
 
 
+def test_that_no_node_is_left_is_told_each_time_that_it_is_so(monkeypatch, tmp_path):
+    said, now = [], [0.0]
+    monkeypatch.setattr(ray_pool.time, "monotonic", lambda: now[0])
+    pool = ray_pool.RayPool(tmp_path, {}, [], None, said.append)
+    for begins in (0.0, 1000.0):
+        pool._seats = [SimpleNamespace(ready=True)]
+        now[0] = begins
+        pool._hint()
+        pool._seats = []
+        for seconds in (29.0, 31.0, 100.0):
+            now[0] = begins + seconds
+            pool._hint()
+            assert len(said) == (begins > 0) + (seconds > 30)
+    assert said == ["waiting for the Ray cluster: no node that can do the work is left"] * 2
+
+
 def test_a_run_that_its_process_has_lost_to_another_is_tried_again_and_no_failure(monkeypatch, tmp_path):
     ray = pytest.importorskip("ray")
     recipe = make_recipe(recipe_on("cpu"), "x.toml")

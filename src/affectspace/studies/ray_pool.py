@@ -246,10 +246,10 @@ class RayPool:
         self.processes = max(self._wanted_seats(), 1)
 
     def _hint(self) -> None:
-        """Tell, once, that nothing can be done for want of a process."""
+        """Tell that nothing can be done for want of a process; once, each time that there is none any more."""
         now = time.monotonic()
         if any(seat.ready for seat in self._seats):
-            self._idle_since = float("inf")
+            self._idle_since = now
         elif now - self._idle_since > HINT:
             self._idle_since = float("inf")
             what = "CPUs or GPUs" if self._room.gpus else "CPUs"
