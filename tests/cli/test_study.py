@@ -4,12 +4,17 @@ import errno
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import affectspace.studies.execute as execute
+from affectspace.cli.study import _record, _tell
 from affectspace.corpora import make_synthetic_world
+from affectspace.files import json_text
+from affectspace.studies.outcome import Outcome
 from affectspace.studies.pool import Answer
+from affectspace.studies.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -226,3 +231,22 @@ def test_what_is_needed_to_read_the_table_stands_below_it(run, lay):
     last = out.splitlines()[-1]
     assert last.endswith(" studies/tiny/runs/KL-4/there/seed-0 --out runs.html  # the first 6 of 7 recipes")
     assert "KL-5" not in last
+
+
+@pytest.mark.parametrize(("lost", "taken_up", "told"), [
+    (["ant (10.0.0.7)"], ["a"], "1 node was lost (ant (10.0.0.7)); 1 run went on in another process"),
+    (["ant", "bee"], ["a", "b", "c"], "2 nodes were lost (ant, bee); 3 runs went on in another process"),
+    (["ant"], [], "1 node was lost (ant); 0 runs went on in another process"),
+    ([], ["a", "b"], "2 runs went on in another process, as its own was killed (a); is memory short?"),
+    ([], [], ""),
+])  # fmt: skip
+def test_nodes_that_were_lost_and_runs_that_went_on_elsewhere_are_told(tmp_path, capsys, lost, taken_up, told):
+    study = Study.model_validate({"name": "x", "seeds": 1, "recipes": [{"name": "CE", "path": "r.toml"}]})
+    outcome = Outcome(study, tmp_path, 2, 2, 2, lost=lost, taken_up=[Path(run) for run in taken_up])
+    _tell(outcome, "affectspace study x.toml")
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines == ([told] if told else [])
+    assert last == "2 runs trained in 1 s; 2 of 2 runs are finished"
+    record = _record(outcome, SimpleNamespace(selection={}), ())
+    assert (record["lost"], record["taken_up"]) == (lost, taken_up)
+    assert json.loads(json_text(record))["trained"] == 2
