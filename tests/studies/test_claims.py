@@ -13,8 +13,16 @@ import pytest
 from affectspace.files import sha256, write_text
 from affectspace.studies import claimed
 from affectspace.studies.claims import BEGUN, claim, claimed_folders, digests, give_back
-from affectspace.studies.same_files import refuse_other_files
+from affectspace.studies.pool import Answer, Job
+from affectspace.studies.same_files import Arrivals
 from affectspace.studies.status import finished
+from affectspace.training.recipe import make_recipe
+
+RECIPE = {
+    "name": "x", "corpora": [{"path": "alva"}], "labels": {"kind": "poles", "dimension": "activation"},
+    "features": {"kind": "log_mel"}, "protocol": {"kind": "published"}, "encoder": {"kind": "conv_pool"},
+    "terms": [{"kind": "cross_entropy"}],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -283,7 +291,7 @@ def test_the_answer_tells_the_place_and_the_hashes_of_what_lies_there(place, mon
     monkeypatch.setattr(claimed, "perform", train)
     answer = claimed.perform_claimed(asked(place), None)
     assert answer["files"] == {name: sha256(place / name) for name in ("metrics.json", "model/weights", *BEGUN)}
-    assert refuse_other_files(place.parents[3], place, answer["files"], "ant") == ""
+    assert arrived(place, answer["files"])[1] == DONE
     again = claimed.perform_claimed(asked(place), None)
     assert again == {"seconds": 0.0, "files": answer["files"]}
 
@@ -340,16 +348,27 @@ def test_measurements_are_not_claimed(place, monkeypatch):
 
 # ---- what the study's own process sees
 
+DONE = Answer(seconds=1.0)
+
+
+def arrived(place: Path, told: dict[str, str]) -> tuple[Job, Answer]:
+    """How a run passes at once, or does not."""
+    arrivals = Arrivals(place.parents[3])
+    arrivals.add(Job(place, make_recipe(RECIPE, "x.toml")), DONE, told, "ant")
+    [found] = arrivals.settled()
+    assert not arrivals
+    return found
+
 
 @pytest.mark.parametrize("wrong", ["metrics.json", "model/weights"])
 def test_files_that_are_not_those_that_were_written_do_not_pass_for_done(place, monkeypatch, wrong):
-    monkeypatch.setattr("affectspace.studies.same_files.PATIENCE", 0.0)
+    monkeypatch.setattr("affectspace.studies.same_files.PATIENCE", -1.0)
     place.mkdir(parents=True)
     end(place)
     told = digests(place)
     (place / wrong).write_text("other")
     folder = place.parents[3]
-    fault = refuse_other_files(folder, place, told, "ant")
+    fault = arrived(place, told)[1].error
     aside = folder / "replaced/1/runs/CE/there/seed-0"
     assert fault == (
         f"node ant has finished the run, and {wrong} in {place} is not what it has written: is that the same storage "
@@ -360,23 +379,24 @@ def test_files_that_are_not_those_that_were_written_do_not_pass_for_done(place, 
 
 
 def test_a_run_that_is_not_seen_here_is_told(place, monkeypatch):
-    monkeypatch.setattr("affectspace.studies.same_files.PATIENCE", 0.0)
-    fault = refuse_other_files(place.parents[3], place, {"metrics.json": "0"}, "ant")
+    monkeypatch.setattr("affectspace.studies.same_files.PATIENCE", -1.0)
+    fault = arrived(place, {"metrics.json": "0"})[1].error
     assert "Nothing lies there; the same command trains it anew" in fault
 
 
-def test_storage_that_lists_late_is_waited_for(place, monkeypatch):
-    slept = []
-
-    def sleep(seconds):
-        slept.append(seconds)
-        if len(slept) == 3:
-            place.mkdir(parents=True)
-            end(place)
-
-    end_of = place.parents[3] / "elsewhere"
-    end_of.mkdir()
-    end(end_of)
-    monkeypatch.setattr("affectspace.studies.same_files.time.sleep", sleep)
-    assert refuse_other_files(place.parents[3], place, digests(end_of), "ant") == ""
-    assert len(slept) == 3
+def test_storage_that_shows_late_holds_up_no_run_but_its_own(place):
+    arrivals, recipe = Arrivals(place.parents[3]), make_recipe(RECIPE, "x.toml")
+    late, fine = Job(place, recipe), Job(place.with_name("seed-1"), recipe)
+    fine.folder.mkdir(parents=True)
+    end(fine.folder)
+    told = digests(fine.folder)
+    for job in (late, fine):
+        arrivals.add(job, DONE, told, "ant")
+    assert list(arrivals.settled()) == [(fine, DONE)]
+    assert list(arrivals.settled()) == []
+    shutil.copytree(fine.folder, place)
+    (place / "metrics.json").write_text("")
+    assert list(arrivals.settled()) == [], "what is not whole may be yet to come, too"
+    (place / "metrics.json").write_text("{}")
+    assert list(arrivals.settled()) == [(late, DONE)]
+    assert not arrivals

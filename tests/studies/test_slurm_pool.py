@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,11 +17,12 @@ from affectspace.errors import AffectspaceError, InputError
 from affectspace.files import held
 from affectspace.studies import slurm_pool, slurm_queue
 from affectspace.studies.board import Board
+from affectspace.studies.claims import digests
 from affectspace.studies.execute import run_study
 from affectspace.studies.overview import overview
 from affectspace.studies.pool import Job
 from affectspace.studies.slurm_pool import SlurmPool, refuse_no_slurm
-from affectspace.studies.slurm_task import Task
+from affectspace.studies.slurm_task import Task, answer_file
 from affectspace.training.recipe_file import load_recipe
 
 pytest.importorskip("submitit", reason='submitit is not installed; pip install "affectspace[slurm]"')
@@ -156,6 +158,30 @@ def test_how_it_stands_names_the_run_of_each_task_and_its_epochs(slurm, study, t
     pool._queue, pool.beat = array, look
     with patch.object(slurm_pool, "_chunks", lambda *_: [[0, 1], [2, 3]]), pytest.raises(KeyboardInterrupt):
         pool.run(asked, print)
+
+
+def test_a_run_whose_files_are_seen_late_is_awaited_while_others_are_told(study, tmp_path, monkeypatch):
+    """The second answers at once; the first run's files come to be seen when that has been told."""
+    asked = jobs(study, tmp_path, 2)
+    pool, told = SlurmPool(2, tmp_path, print), []
+    source = next((study[1] / "runs").glob("*/*/seed-0"))
+    files = digests(source)
+    shutil.copytree(source, asked[1].folder)
+
+    def array(noted, *_):
+        for number in (0, 1):
+            answer_file(noted.folder, number).write_text(json.dumps({"seconds": 1.0, "node": "ant", "files": files}))
+        return [SimpleNamespace(job_id="1", paths=SimpleNamespace(stderr=""))]
+
+    def tell(job, answer):
+        told.append((job, answer.seconds))
+        if len(told) == 1:
+            shutil.copytree(source, asked[0].folder)
+
+    monkeypatch.setattr(slurm_pool, "LOOK", 0.0)
+    pool._queue = array
+    pool.run(asked, tell)
+    assert told == [(asked[1], 1.0), (asked[0], 1.0)]
 
 
 # ---- a controller that does not answer

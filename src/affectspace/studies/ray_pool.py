@@ -10,7 +10,7 @@ from affectspace.errors import AffectspaceError
 from affectspace.studies.pool import LIVES, Answer, AtWork, Backlog, Held, Job
 from affectspace.studies.ray_room import Room, room_on
 from affectspace.studies.ray_seat import Seat
-from affectspace.studies.same_files import refuse_other_files
+from affectspace.studies.same_files import Arrivals
 
 __all__ = ["RayPool"]
 
@@ -70,6 +70,7 @@ class RayPool:
         self._known: set[str] = set()
         self._unborn: dict[str, int] = {}  # processes in a row that ended before they were ready, by node
         self._deaths: dict[Path, list[str]] = {}  # nodes on which a run has ended its process
+        self._arrivals = Arrivals(self.folder)
         self._seats: list[Seat] = []
         self._listed = self._idle_since = self._answered = time.monotonic()
 
@@ -145,6 +146,7 @@ class RayPool:
 
         waiting, left = Backlog(jobs), len(jobs)
         self._deaths.clear()
+        self._arrivals.clear()
         self._idle_since = self._answered = time.monotonic()
         while left:
             if not self._has_head():
@@ -171,6 +173,9 @@ class RayPool:
                 elif (done := self._came(seats[ref], waiting)) is not None:
                     left -= 1
                     tell(*done)
+            for done in self._arrivals.settled():
+                left -= 1
+                tell(*done)
             if time.monotonic() - self._listed >= TICK:
                 self._list(waiting)
             self.beat()
@@ -259,7 +264,7 @@ class RayPool:
     # ---- processes
 
     def _came(self, seat: Seat, waiting: Backlog[Job]) -> tuple[Job, Answer] | None:
-        """What a process has said: nothing to tell, or how its job ended."""
+        """What a process has said: nothing to tell yet, or how its job ended."""
         import ray
         from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
@@ -285,9 +290,11 @@ class RayPool:
         if said.pop("taken", False):  # by a process of which this one knows nothing; it may have ended by now
             return self._again(job, seat.node.id, said["error"], waiting)
         files = said.pop("files", None)
-        if files is not None and (fault := refuse_other_files(self.folder, job.folder, files, seat.node.name)):
-            said = {"error": fault, "code": 1}
-        return job, Answer(**said, new_items=seat.opens)
+        answer = Answer(**said, new_items=seat.opens)
+        if files is None:
+            return job, answer
+        self._arrivals.add(job, answer, files, seat.node.name)
+        return None
 
     def _lose(self, seat: Seat, waiting: Backlog[Job]) -> None:
         """A process that is gone with its node, or out of reach, as far as can be told: it does not count."""

@@ -16,7 +16,7 @@ from affectspace.extras import refuse_missing
 from affectspace.files import write_json
 from affectspace.studies.claims import claimed_of
 from affectspace.studies.pool import LIVES, Answer, AtWork, Held, Job
-from affectspace.studies.same_files import refuse_other_files
+from affectspace.studies.same_files import Arrivals
 from affectspace.studies.slurm_queue import ENDED, NOTE, PLACE, Noted, Silent, ask, last_line, named_by_us, task_states
 from affectspace.studies.slurm_task import Task, answer_file
 
@@ -61,6 +61,7 @@ class SlurmPool:
         self._folder = folder.resolve()
         self._place = self._folder / PLACE
         self._failed = self._silent = False
+        self._arrivals = Arrivals(folder)
         self._since: dict[Path, float] = {}  # when each run that is claimed was seen to be
 
     def __enter__(self) -> Self:
@@ -94,6 +95,7 @@ class SlurmPool:
             InputError: SLURM refuses the array, in its own words.
         """
         waiting, how = dict(enumerate(jobs)), ""
+        self._arrivals.clear()
         for life in range(LIVES):
             if not waiting:
                 return
@@ -161,11 +163,14 @@ class SlurmPool:
         array = next(iter(runs)).partition("_")[0]
         asked = ended = time.monotonic()
         unknown, over, states = 0, False, dict[str, str]()
-        while waiting and not (over and time.monotonic() - ended > PATIENCE):
+        while self._arrivals or (waiting and not (over and time.monotonic() - ended > PATIENCE)):
             # Storage on a network looks anew where a folder is listed, and may not where a name is asked for.
             there = {*os.listdir(tasks)}
             for number in [each for each in waiting if answer_file(tasks, each).name in there]:
-                tell(*self._answered(waiting.pop(number), answer_file(tasks, number)))
+                for done in self._answered(waiting.pop(number), answer_file(tasks, number)):
+                    tell(*done)
+            for done in self._arrivals.settled():
+                tell(*done)
             if not over and time.monotonic() - asked >= ASK:
                 with self._patient():
                     found = task_states(array)
@@ -213,12 +218,14 @@ class SlurmPool:
                 self.say("SLURM answers again")
             self._silent = False
 
-    def _answered(self, job: Job, path: Path) -> tuple[Job, Answer]:
+    def _answered(self, job: Job, path: Path) -> Iterator[tuple[Job, Answer]]:
+        """What there is to tell by an answer: nothing yet, where the run is said to be finished."""
         said = json.loads(path.read_text(encoding="utf-8"))
         node, files = said.pop("node"), said.pop("files", None)
-        if files is not None and (fault := refuse_other_files(self._folder, job.folder.resolve(), files, node)):
-            said = {"error": fault, "code": 1}
-        return job, Answer(**said)
+        if files is None:
+            yield job, Answer(**said)
+        else:
+            self._arrivals.add(job, Answer(**said), files, node)
 
 
 def refuse_no_slurm() -> None:
