@@ -44,11 +44,11 @@ def study(
     out
         The study's folder [default: studies/NAME].
     processes
-        How many runs are trained at once [default: 2, or 1 on a single core; of a cluster, all its CPUs, or
-        its GPUs where recipes train on them].
+        How many runs are trained at once [default: 2, or 1 on a single core; of a Ray cluster, all its CPUs, or
+        its GPUs where recipes train on them; by slurm 16].
     on
-        Where they are trained: local, ray (the cluster that RAY_ADDRESS names or that runs on this machine) or
-        ray://HOST:PORT; see docs/clusters.md.
+        Where they are trained: local, ray (the cluster that RAY_ADDRESS names or that runs on this machine),
+        ray://HOST:PORT, or slurm (job arrays); see docs/clusters.md.
     replace
         Train runs anew whose recipes have changed; what is there is moved to FOLDER/replaced.
     status

@@ -73,10 +73,10 @@ class Arrivals:
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(place, aside)
             told_of = f"what lay here is in {aside}"
+        told_of = told_of[0].upper() + told_of[1:]
         return (
-            f"node {arrival.node} has finished the run, and {wrong} in {place} is not what it has written: is that "
-            f"the same storage for both, and is it whole? {told_of[0].upper()}{told_of[1:]}; the same command trains it "
-            "anew"
+            f"node {arrival.node} has finished the run, and {wrong} in {place} is not what it has written: is that the "
+            f"same storage for both, and is it whole? {told_of}; the same command trains it anew"
         )
 
 
