@@ -24,6 +24,7 @@ from affectspace.studies import pool as pool_module
 from affectspace.studies.execute import run_study
 from affectspace.studies.outcome import FullDisk
 from affectspace.studies.pool import Answer, Pool
+from affectspace.studies.status import no_longer_planned
 from affectspace.studies.worker import perform
 from affectspace.training.dotted import put
 from affectspace.training.run import Run
@@ -635,13 +636,17 @@ def test_a_fusion_that_is_added_trains_nothing(again, world, write_study):
 
 def test_runs_that_are_no_longer_planned_stay_and_are_told(again, world, write_study):
     path, folder = again
-    attempt = folder / f"runs/CE/there/.seed-0.{1:016x}.removed"
-    attempt.mkdir()
-    (attempt / "recipe.toml").touch()
     outcome = run_study(write_study(path.parent, world, {"seeds": [1]}), folder)
     assert outcome.ran == 0
     assert outcome.unplanned == [Path("runs/CE/there/seed-0"), Path("runs/KL/there/seed-0")]
     assert open_study(folder).runs["seed"].tolist() == [1, 1]
+
+
+def test_an_attempt_at_a_run_is_none_that_is_no_longer_planned(tmp_path):
+    for name in ("seed-0", f".seed-1.{1:016x}.claimed", f".seed-1.{1:016x}.removed"):
+        (tmp_path / "runs/CE/there" / name).mkdir(parents=True)
+        (tmp_path / "runs/CE/there" / name / "recipe.toml").touch()
+    assert no_longer_planned(tmp_path, []) == [Path("runs/CE/there/seed-0")]
 
 
 def test_runs_of_another_recipe_are_refused_then_replaced_and_never_removed(again, world, write_study):
