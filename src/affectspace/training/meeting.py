@@ -9,6 +9,7 @@ from datetime import timedelta
 import torch
 from torch import distributed as dist
 
+from affectspace.errors import AffectspaceError
 from affectspace.training.started import Started
 
 __all__ = ["meet"]
@@ -28,15 +29,56 @@ def meet(own: Started) -> None:
     process keeps a store of its own, which ends with it, and leaves in torchrun's only where that is.
 
     Raises:
-        RuntimeError: the others have not come in ten minutes.
+        AffectspaceError: the others have not come in ten minutes, or nobody can be met at the address.
     """
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     host, port = own.address.rsplit(":", 1)
-    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
-        store = _new_store(own, host, int(port))
-    else:
-        store = TCPStore(host, int(port), own.count, own.rank == 0, JOINING, wait_for_workers=False)
+    shared = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    try:
+        if shared:
+            store = _new_store(own, host, int(port))
+        else:
+            store = TCPStore(host, int(port), own.count, own.rank == 0, JOINING, wait_for_workers=False)
+    except dist.DistError as error:
+        raise _not_met(own, f"{str(error).splitlines()[0].rstrip('.')}", shared) from error
+    here = [f"affectspace/here/{rank}" for rank in range(own.count)]
+    try:
+        store.set(here[own.rank], "")
+        store.wait(here, JOINING)  # beginning the group waits as long as the group does later, which is PATIENCE
+    except dist.DistError as error:
+        raise _not_met(own, _missing(store, here), shared) from error
     dist.init_process_group(backend, store=store, rank=own.rank, world_size=own.count, timeout=PATIENCE)
+
+
+def _not_met(own: Started, why: str, shared: bool) -> AffectspaceError:
+    """What to do where the processes have not found each other."""
+    if "EADDRINUSE" in why:
+        return AffectspaceError(
+            f"process {own.rank} of {own.count} cannot be met at {own.address}, as another program uses that port; set "
+            "MASTER_PORT to one that is free, the same for all"
+        )
+    elastic = (
+        "; where machines come and go, start torchrun with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 on each, as it else "
+        "leads those that stay to the first process of before"
+    )
+    return AffectspaceError(
+        f"process {own.rank} of {own.count} has not met the others at {own.address} in {_minutes()}: {why}; look at "
+        "what they tell, and at MASTER_ADDR, MASTER_PORT and the network between the machines"
+        + (elastic if shared else "")
+    )
+
+
+def _minutes() -> str:
+    return f"{JOINING.total_seconds() / 60:g} minutes"
+
+
+def _missing(store: TCPStore, here: list[str]) -> str:
+    """Who has not come."""
+    try:
+        gone = [str(rank) for rank, key in enumerate(here) if not store.check([key])]
+    except dist.DistError:  # the first one's store, which has ended with it
+        gone = []
+    return f"process {', '.join(gone)} has not come" if gone else "the first has ended"
 
 
 def _new_store(own: Started, host: str, port: int) -> TCPStore:
@@ -55,4 +97,4 @@ def _new_store(own: Started, host: str, port: int) -> TCPStore:
         with suppress(OSError), socket.create_connection((host, port), timeout=5):  # of a life before nobody answers
             return TCPStore(host, port, own.count, False, JOINING, wait_for_workers=False)
         time.sleep(0.2)
-    raise RuntimeError(f"no first process was met in {JOINING}; look at what it tells, and at the network between them")
+    raise dist.DistStoreError("no first process was there")

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 __all__ = ["Started", "goes_on", "started"]
@@ -35,8 +36,7 @@ def started() -> Started | None:
         address = f"{told['MASTER_ADDR']}:{told['MASTER_PORT']}"
     elif "SLURM_STEP_NUM_TASKS" in told:
         rank, count, local = (int(told[name]) for name in ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
-        # a port that follows from the job, so that all know it
-        port = told.get("MASTER_PORT") or 15_000 + int(told.get("SLURM_JOB_ID", 0)) % 10_000
+        port = told.get("MASTER_PORT") or _port(told)
         address = f"{told.get('MASTER_ADDR') or _first_host(told['SLURM_STEP_NODELIST'])}:{port}"
     else:
         return None
@@ -50,6 +50,17 @@ def goes_on() -> bool:
     restarts that it tells of; SLURM does when it puts a job into its queue again.
     """
     return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_RESTART_COUNT", 0)) > 0
+
+
+def _port(told: Mapping[str, str]) -> int:
+    """One that follows from the job and its step, so that all tasks know it, and two steps at once have two.
+
+    Example:
+        >>> [_port({"SLURM_JOB_ID": "81234", "SLURM_STEP_ID": step}) for step in "01"]
+        [16234, 17243]
+    """
+    step = int(told.get("SLURM_STEP_ID") or told.get("SLURM_STEPID") or 0)
+    return 15_000 + (int(told.get("SLURM_JOB_ID", 0)) + 1_009 * step) % 10_000
 
 
 def _first_host(nodes: str) -> str:
