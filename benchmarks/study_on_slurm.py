@@ -5,8 +5,9 @@
 needs root and SLURM's daemons (Debian: ``apt-get install slurmctld slurmd munge``), which it starts on loopback ports
 and in a temporary folder of its own, and ends again. 24 runs on synthetic speech, by ``--on local`` and twice by ``--on
 slurm``. The second time the process of one task is ended by SIGKILL, another task is put back into the queue by
-``scontrol requeue`` as SLURM does when it needs a node for others, a third is told that its time is nearly up, and the
-study's own process is killed by SIGKILL and started again. Every file of results is compared byte by byte.
+``scontrol requeue`` as SLURM does when it needs a node for others, a third is told that its time is nearly up, the
+controller is away for 45 seconds, and the study's own process is killed by SIGKILL and started again. Every file of
+results is compared byte by byte.
 """
 
 import hashlib
@@ -27,6 +28,7 @@ import tomli_w
 from affectspace.corpora import make_synthetic_world
 
 SEEDS, EPOCHS, PROCESSES = 12, 30, 2
+AWAY = 45  # seconds
 CLOCKED = {"timing.json", "environment.txt", "report.html", ".lock"}
 CONF = """ClusterName=here
 SlurmctldHost={host}(127.0.0.1)
@@ -57,8 +59,8 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 @contextmanager
-def slurm(place: Path) -> Iterator[None]:
-    """A controller and a node."""
+def slurm(place: Path) -> Iterator[list[subprocess.Popen]]:
+    """A controller and a node; the processes of munge, the controller and the node."""
     host = os.uname().nodename.partition(".")[0]
     (place / "slurm.conf").write_text(CONF.format(host=host, place=place))
     (place / "munge.key").write_bytes(os.urandom(128))
@@ -74,7 +76,7 @@ def slurm(place: Path) -> Iterator[None]:
         started.append(subprocess.Popen(["slurmctld", "-D"], stderr=subprocess.DEVNULL))
         started.append(subprocess.Popen(["slurmd", "-D", "-N", host], stderr=subprocess.DEVNULL))
         _await("SLURM", lambda: "idle" in _said("sinfo", "--noheader"))
-        yield
+        yield started
     finally:
         for process in reversed(started):
             process.terminate()
@@ -126,10 +128,11 @@ def contents(out: Path) -> dict[str, str]:
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
 
 
-def disturb(path: Path, out: Path) -> list[str]:
+def disturb(path: Path, out: Path, started: list[subprocess.Popen]) -> list[str]:
     """The study by SLURM, with all that goes wrong; what happened, in sentences."""
     told = []
-    driver = subprocess.Popen(command(path, out, "slurm"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(out.with_suffix(".said"), "w") as said:
+        driver = subprocess.Popen(command(path, out, "slurm"), stdout=subprocess.DEVNULL, stderr=said)
     _await_runs(out, 3)
     array = next((out / ".slurm").glob("*/logs/*submission.sh"))
     told.append("the array: " + ", ".join(re.findall(r"#SBATCH (--(?:array|cpus|time|signal)\S*)", array.read_text())))
@@ -150,13 +153,31 @@ def disturb(path: Path, out: Path) -> list[str]:
     told.append(
         "it " + ("put itself" if "Requeued job" in _log(out, task) else "did not put itself") + " into the queue"
     )
+    told.append(_leave(out, started))
     driver.kill()
     driver.wait()
+    told += [line for line in out.with_suffix(".said").read_text().splitlines() if "answer" in line]
     queued = len(_said("squeue", "--noheader", "--array").split("\n")) - 1
     told.append(f"after {_finished(out)} runs the study's own process was killed, with {queued} tasks in the queue")
     done = subprocess.run(command(path, out, "slurm"), capture_output=True, text=True, check=True)
-    told += [line for line in done.stderr.splitlines() if "finished" in line or "went on" in line]
+    told += [line for line in done.stderr.splitlines() if any(word in line for word in ("finished", "went", "waiting"))]
     return told
+
+
+def _leave(out: Path, started: list[subprocess.Popen]) -> str:
+    """Have the controller away for longer than a study once waited for tasks of which it heard nothing."""
+    before = _finished(out)
+    started[1].terminate()
+    started[1].wait()
+    time.sleep(AWAY)
+    meanwhile, arrays = _finished(out), len(list((out / ".slurm").glob("*/array.json")))
+    started[1] = subprocess.Popen(["slurmctld", "-D"], stderr=subprocess.DEVNULL)
+    _await("SLURM", lambda: _said("sinfo", "--noheader"))
+    time.sleep(8)  # in which the study asks it again
+    return (
+        f"after {before} runs the controller was away for {AWAY} s, in which {meanwhile - before} runs were finished; "
+        f"arrays then: {arrays}"
+    )
 
 
 def _trains(pid: int) -> bool:
@@ -208,11 +229,11 @@ def main() -> None:
         began = time.monotonic()
         subprocess.run(command(path, place / "local", "local"), check=True, capture_output=True)
         here = time.monotonic() - began
-        with slurm(place):
+        with slurm(place) as started:
             began = time.monotonic()
             subprocess.run(command(path, place / "quiet", "slurm"), check=True, capture_output=True)
             quiet = time.monotonic() - began
-            told = disturb(path, place / "disturbed")
+            told = disturb(path, place / "disturbed", started)
         whole = contents(place / "local")
         lines = [f"{2 * SEEDS} runs of {EPOCHS} epochs, {PROCESSES} at once; {_said('sbatch', '--version').strip()}"]
         lines.append(f"here {here:.0f} s, by SLURM {quiet:.0f} s")
