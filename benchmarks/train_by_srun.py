@@ -31,6 +31,10 @@ def submit(recipe: Path, run: Path) -> str:
     return subprocess.run(told, check=True, capture_output=True, text=True, cwd=run.parent).stdout.strip()
 
 
+def state(job: str) -> str:
+    return subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True, check=True).stdout
+
+
 def wait_for(there: Callable[[], bool], what: str, log: Path) -> None:
     for _ in range(3000):
         if there():
@@ -53,8 +57,8 @@ def main() -> None:
                     wait_for(lambda run=run: any(run.glob("checkpoints/*")), "checkpoint", log)
                     subprocess.run(["scontrol", "requeue", job], check=True)
                 wait_for(lambda run=run: (run / "metrics.json").exists(), "run", log)
-                told = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout
-                restarts = next(word for word in told.split() if word.startswith("Restarts="))
+                wait_for(lambda job=job: "COMPLETED" in state(job), "end", log)
+                restarts = next(word for word in state(job).split() if word.startswith("Restarts="))
                 print(f"{run.name}: {apart(one, run):.1e} from one process; {restarts}")
             print(f"the two jobs are {apart(two, again):.1e} apart")
     finally:
