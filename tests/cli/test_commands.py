@@ -261,7 +261,7 @@ def test_doctor(run):
     assert told["well"]
     found = {each["what"]: each for each in told["findings"]}
     assert found["pictures"]["found"].startswith("pillow ")
-    assert {"videos", "face finder cascade", "face finder YuNet"} <= found.keys()
+    assert {"videos", "face finder cascade", "face finder YuNet", "Ray", "SLURM", "Milvus", "stores"} <= found.keys()
 
 
 def test_check_tells_the_most_of_many_faults_and_what_is_no_fault(run, mine):

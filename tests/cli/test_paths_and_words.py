@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from affectspace.cli import tell
+from affectspace.errors import InputError
+from affectspace.training.frontends import cache_folders
 from affectspace.training.run import Run
 
 SCORES = {"uar": 0.6, "chance_uar": 0.25, "macro_f1": 0.5, "jensen_shannon": 0.1, "similarity_rho": 0.4}
@@ -303,6 +307,19 @@ def test_doctor_survives_a_cache_that_cannot_be(run, lay, monkeypatch):
     assert "NO  cache" in out
     assert "cannot be made: Not a directory" in out
     assert "mend the lines that say NO" in out
+
+
+def test_a_disk_that_is_not_mounted_becomes_no_folder_of_another(run, lay, monkeypatch, tmp_path):
+    monkeypatch.setenv("AFFECTSPACE_CACHE", f"{tmp_path}{os.pathsep}{tmp_path / 'gone'}")
+    told = (
+        f"AFFECTSPACE_CACHE names {tmp_path / 'gone'}, which is no folder; mount its disk, make the folder, or leave it"
+    )
+    code, out, _ = run("doctor")
+    assert code == 1
+    assert f"NO  cache                {told} out\n" in out
+    assert not (tmp_path / "gone").exists()
+    with pytest.raises(InputError, match=re.escape(told)):
+        cache_folders()
 
 
 # ---- quick answers

@@ -12,6 +12,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.tell import next_commands
+from affectspace.errors import InputError
 from affectspace.files import json_text
 
 
@@ -31,9 +32,12 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
 
     from affectspace.training.frontends import cache_folders
 
-    caches = {cache: _try(cache) for cache in cache_folders()}
-    unusable, free = any(why for why, _ in caches.values()), [free for _, free in caches.values()]
-    room = " + ".join(f"{each:.1f}" for each in free)
+    try:
+        caches, absent = {cache: _try(cache) for cache in cache_folders()}, ""
+    except InputError as error:
+        caches, absent = {}, str(error)
+    unusable, free = bool(absent) or any(why for why, _ in caches.values()), [free for _, free in caches.values()]
+    room = " + ".join(f"{each:.1f}" for each in free) or "no"
     product = torch.ones(2, 2) @ torch.ones(2, 2)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; training runs on the CPU"
     formats = [name for name in ("WAV", "FLAC", "OGG", "MP3") if name in soundfile.available_formats()]
@@ -48,13 +52,14 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
             ("cache", not why, f"{cache}{why} (AFFECTSPACE_CACHE chooses another folder, or several)")
             for cache, (why, _) in caches.items()
         ),
+        *([("cache", False, absent)] if absent else ()),
         ("disk", None if unusable else max(free) > 1, f"{room} GiB free for features (at least 1 is needed)"),
         ("cores", None, f"{os.cpu_count()}; small nets train fastest with training.threads = 1 or 2"),
     ]
     functionals = importlib.util.find_spec("opensmile") is not None
     told = f"openSMILE {version('opensmile')}, not for commercial use" if functionals else _NO_FUNCTIONALS
     findings.append(("functionals", None, told))
-    findings += [(what, None, _found(package, uses, extra)) for what, package, uses, extra in _PICTURES]
+    findings += [(what, None, _found(package, uses, extra)) for what, package, uses, extra in _MORE]
     if unused:
         findings.append((", ".join(unused), None, "installed, not used; affectspace needs neither"))
     well = all(ok is not False for _, ok, _ in findings)
@@ -71,13 +76,17 @@ def doctor(*, as_json: Annotated[bool, Parameter(name="--json", negative="")] = 
 _NO_FUNCTIONALS = 'openSMILE is not installed; only functionals need it: pip install "affectspace[functionals]"'
 
 
-# what it reads, the package that does, what for, and the extra that installs it
-_PICTURES = (
+# what it is for, the package, what that does, and the extra that installs it
+_MORE = (
     ("pictures", "pillow", "reads PNG, JPEG and others; crops of faces need no more", ""),
     ("videos", "av", "PyAV reads videos, for face_sequence features and affectspace faces", "video"),
     ("pretrained models", "transformers", "opens models of others for speech, texts, faces and pictures", "pretrained"),
     ("face finder cascade", "scikit-image", 'finds faces in pictures: finder = "cascade"', "faces"),
     ("face finder YuNet", "onnxruntime", "runs a YuNet file of your own: finder = its path", "yunet"),
+    ("Ray", "ray", "studies and embedding on a cluster: --on ray", "ray"),
+    ("SLURM", "submitit", "studies by job arrays: --on slurm", "slurm"),
+    ("Milvus", "pymilvus", "an index that others share: --on milvus", "milvus"),
+    ("stores", "s3fs", "corpora and spaces in S3, by their URL", "remote"),
 )
 
 

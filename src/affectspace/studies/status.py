@@ -119,9 +119,7 @@ def _difference(place: Path, run: Planned) -> str:
         return str(error).splitlines()[0].removeprefix(f"{path}: ")
     if before.same_as(run.settings):
         return ""
-    told = [recipe.model_dump(mode="json", exclude_none=True) for recipe in (before, run.settings)]
-    was, now = ({**dotted(values), "data": ""} for values in told)
-    return _first(was, now)
+    return before.difference(run.settings)
 
 
 def _changed(place: Path, run: Planned, data: StudyData) -> str:
@@ -170,22 +168,6 @@ def nearest(folder: Path, planned: Iterable[Planned]) -> list[Planned]:
 def _distance(before: dict[str, Any], run: Planned) -> int:
     now = dotted(run.settings.model_dump(mode="json", exclude_none=True))
     return sum(before.get(key) != now.get(key) for key in {**before, **now})
-
-
-def _first(was: dict[str, Any], now: dict[str, Any]) -> str:
-    for key in {**now, **was}:
-        if was.get(key) != now.get(key):
-            one, other = was.get(key), now.get(key)
-            if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-                one, other = dict(enumerate(one)), dict(enumerate(other))
-            if isinstance(one, dict) and isinstance(other, dict):
-                return _first({f"{key}.{k}": v for k, v in one.items()}, {f"{key}.{k}": v for k, v in other.items()})
-            return f"{key} was {_told(one)}, is {_told(other)}"
-    return "it is of another version"
-
-
-def _told(value: Any) -> str:
-    return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def refuse_stale(status: Status, folder: Path, may: int = 0) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["canonical", "dotted", "put"]
+__all__ = ["canonical", "dotted", "first_difference", "put"]
 
 
 def dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -21,6 +21,29 @@ def dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def first_difference(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The first key by which settings differ, with both values, as a clause.
+
+    Example:
+        >>> first_difference({"training.epochs": 5, "terms": [{"weight": 1}]}, {"training.epochs": 5, "terms": [{}]})
+        'terms.0.weight was 1, is not given'
+    """
+    for key in {**now, **was}:
+        if was.get(key) != now.get(key):
+            one, other = was.get(key), now.get(key)
+            if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+                one, other = dict(enumerate(one)), dict(enumerate(other))
+            if isinstance(one, dict) and isinstance(other, dict):
+                below = ({f"{key}.{k}": v for k, v in values.items()} for values in (one, other))
+                return first_difference(*below)
+            return f"{key} was {_told(one)}, is {_told(other)}"
+    return "it is of another version"
+
+
+def _told(value: Any) -> str:
+    return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def put(values: dict[str, Any], key: str, value: Any) -> None:

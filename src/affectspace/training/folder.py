@@ -53,9 +53,11 @@ def hold(folder: Path, recipe: Recipe, resume: bool) -> Iterator[None]:
                     f"{folder} already holds a run; go on with it by: "
                     f"affectspace train --resume {shlex.quote(str(folder))}, or choose another folder with --out"
                 )
-            if not load_recipe(folder / "recipe.toml").same_as(recipe):
+            before = load_recipe(folder / "recipe.toml")
+            if not before.same_as(recipe):
                 raise InputError(
-                    f"the recipe differs from the one {folder} was begun with; choose another folder with --out"
+                    f"the recipe differs from the one {folder} was begun with ({before.difference(recipe)}); choose "
+                    "another folder with --out"
                 )
             begun = True
         elif (folder / "metrics.json").exists():  # pooled figures of folds, which are no run of their own

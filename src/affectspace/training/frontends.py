@@ -233,9 +233,18 @@ def make_views(recipe: Recipe) -> Views | None:
 def cache_folders() -> list[Path]:
     """Where extracted features are kept: ``$AFFECTSPACE_CACHE``, or the user's cache folder.
 
-    It may name several folders, separated as in ``PATH``.
+    It may name several folders, separated as in ``PATH``. One is made when it is needed; of several each has to be
+    there, as a disk that is not mounted would become a folder of another disk.
+
+    Raises:
+        InputError: one of several is not there.
     """
     chosen = [Path(each) for each in os.environ.get("AFFECTSPACE_CACHE", "").split(os.pathsep) if each]
+    for each in chosen if len(chosen) > 1 else ():
+        if not each.is_dir():
+            raise InputError(
+                f"AFFECTSPACE_CACHE names {each}, which is no folder; mount its disk, make the folder, or leave it out"
+            )
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return chosen or [home / "affectspace"]
 

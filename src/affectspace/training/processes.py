@@ -63,6 +63,15 @@ class Processes:
         """
         return value if self.count == 1 else self._hear(self._say({"value": value}) if self.first else None)
 
+    def told(self, step: int) -> str:
+        """That they train together, and from where on; who has mistyped torchrun sees that there is one.
+
+        Example:
+            >>> Processes(0, 2).told(0), Processes(0, 4).told(120)
+            ('2 processes train together', '4 processes train together, from step 120 on')
+        """
+        return f"{self.count} processes train together" + (f", from step {step} on" if step else "")
+
     def each(self, value: Any) -> list[Any]:
         """What each of them gives, by rank, on all of them; anything that JSON keeps.
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from affectspace.errors import InputError
+from affectspace.training.dotted import dotted, first_difference
 from affectspace.training.recipe_data import Augment, CorpusEntry, Labels, Views, class_count
 from affectspace.training.recipe_encoder import (
     ConvPoolEncoder,
@@ -96,6 +97,11 @@ class Recipe(Section):
             each.model_copy(update={"data": "", "corrections": bool(each.corrections)}) for each in (self, other)
         )
         return first == second
+
+    def difference(self, other: "Recipe") -> str:
+        """The first key by which another trains otherwise than this one, which was before it."""
+        told = [recipe.model_dump(mode="json", exclude_none=True) for recipe in (self, other)]
+        return first_difference(*({**dotted(values), "data": ""} for values in told))
 
     @model_validator(mode="before")
     @classmethod

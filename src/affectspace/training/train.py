@@ -1,6 +1,7 @@
 """A recipe to a run folder: one linear function."""
 
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -187,6 +188,8 @@ def train(
         # ---- epochs
         steps = settings.epochs * len(sampler)
         lines = epoch_lines(quiet)
+        if together.count > 1 and not quiet:
+            print(together.told(state["step"]), file=sys.stderr)
         with together.in_step(), progress_bar(quiet) as progress:
             task = progress.add_task(recipe.name, total=steps, completed=state["step"])
             while state["epoch"] < settings.epochs:

@@ -14,6 +14,9 @@ RATING_FAULT = "rating left out"  # how a reason begins that is a rating's, whos
 _PATH = re.compile(r"\S*[/\\]\S*|\S+\.[A-Za-z]\w+(?:#\d+)?\b")
 _PARTICULAR = re.compile(rf"(?<!\w)'[^']*'(?!\w)|{_PATH.pattern}|(?<![\w.])-?\d[\w.,]*")
 
+# A path with blanks in it, which ends with a file's ending.
+_SPACED = re.compile(r"\A/.*\.[A-Za-z]\w{1,4}(?=\s)")
+
 _MODALITY = re.compile(r"[a-z][a-z0-9_]*: ")  # what is at fault, where an item has several
 
 
@@ -31,6 +34,8 @@ def reason_kind(reason: str) -> str:
         'no face found'
         >>> reason_kind("/voices/a.wav holds no samples; remove it or copy it anew")
         'the file holds no samples'
+        >>> reason_kind("/my voices/no. 1/a b.wav is silent; remove it")
+        'the file is silent'
         >>> reason_kind("the label is '-3'; labels run from 0 to 120")
         'the label is off the scale'
         >>> reason_kind("the label is 'about 40'; labels run from 0 to 120")
@@ -42,7 +47,7 @@ def reason_kind(reason: str) -> str:
         return f"the {cell['column']} is {'off the scale' if _is_number(cell['cell']) else 'not a number'}"
     modality = _MODALITY.match(reason)
     begin = modality[0] if modality else ""
-    head = re.split(r"[;:]\s", reason[len(begin) :], maxsplit=1)[0]
+    head = re.split(r"[;:]\s", _SPACED.sub("/…", reason[len(begin) :]), maxsplit=1)[0]
     kind = re.sub(r"…(\s…)+", "…", _PARTICULAR.sub("…", head))
     if _PATH.match(head):
         kind = f"the file{kind.removeprefix('…')}"
