@@ -35,8 +35,8 @@ def test_columns_without_a_name_may_be_several(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("id;audio\na;a.wav\n", r"one column, 'id;audio', and seems to be separated by ';'"),
-        ("id\taudio\na\ta.wav\n", r"seems to be separated by '\\t'; .* rename it"),
+        ("id;audio\na;a.wav\n", r"one column, 'id;audio', and seems to be separated by ';'; .*, so save it anew$"),
+        ("id\taudio\na\ta.wav\n", r"seems to be separated by '\\t'; .*, so save it anew or rename it \.tsv$"),
         ("id,audio,label\na,a.wav,x,z\nb,b.wav,y\n", r"rows have more cells than its header names; quote"),
         ("id,audio,label\na,a.wav,x\nb,b.wav,y,z\n", r"Expected 3 fields in line 3, saw 4"),
         ("id,label, label\na,x,y\n", r"has 2 columns named 'label'"),

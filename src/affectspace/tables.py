@@ -96,9 +96,10 @@ def _check_header(path: Path, text: str, separator: str) -> None:
     if twice := [name for name, times in names.items() if times > 1]:
         raise InputError(f"{path} has {names[twice[0]]} columns named {twice[0]!r}; give each a name of its own")
     if len(header) == 1 and (other := max(";,\t|", key=header[0].count)) in header[0]:
+        renamed = {",": " or rename it .csv", "\t": " or rename it .tsv"}.get(other, "")
         raise InputError(
             f"{path} has one column, {header[0][:60]!r}, and seems to be separated by {other!r}; a .csv is separated "
-            "by ',' and a .tsv by tabs, so save it anew or rename it"
+            f"by ',' and a .tsv by tabs, so save it anew{renamed}"
         )
 
 
