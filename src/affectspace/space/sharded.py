@@ -83,7 +83,7 @@ def whole_shards(path: Path) -> tuple[list[Path], int]:
         if size != shard["bytes"]:
             has = "is not there" if size is None else f"has {size:,} bytes"
             raise InputError(
-                f"{path / shard['name']} {has}, and {MANIFEST} tells of {shard['bytes']:,}; {_again(path)}"
+                f"{path / shard['name']} {has}, and {MANIFEST} tells of {shard['bytes']:,} bytes; {_again(path)}"
             )
     return [path / shard["name"] for shard in manifest["shards"]], int(manifest["items"])
 
