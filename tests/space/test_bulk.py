@@ -184,9 +184,9 @@ def test_another_model_corpus_or_file_is_refused_with_the_difference(world, boro
     assert refused("other") == f"the model {world / 'run'} ({one}), and {world / 'other'} is {other}"
     items = pd.read_csv(boro / "items.csv", dtype="string")
     items.drop(index=[0, 1]).to_csv(boro / "items.csv", index=False)
-    assert refused() == f"22 items, and now there are 20: 2 gone, the first boro/{items['id'][0]}"
+    assert refused() == f"22 items that could be tried, and now there are 20: 2 gone, the first boro/{items['id'][0]}"
     items.iloc[::-1].to_csv(boro / "items.csv", index=False)
-    assert refused() == "22 items, and now there are 22: in another order"
+    assert refused() == "22 items that could be tried, and now there are 22: in another order"
     items.assign(size="1").to_csv(boro / "items.csv", index=False)
     assert refused() == f"other items: size of boro/{items['id'][0]} was 0 and is 1"
     items.to_csv(boro / "items.csv", index=False)
@@ -197,6 +197,27 @@ def test_another_model_corpus_or_file_is_refused_with_the_difference(world, boro
         == f"other files: boro/{items['id'][0]} has changed, or lies elsewhere, or is another part of its file"
     )
     assert (out / "manifest.json").read_bytes() == before
+
+
+def test_a_folder_that_was_not_begun_by_embedding_stays_as_it_is(world, boro, tmp_path):
+    kept = sorted(boro.rglob("*"))
+    with pytest.raises(InputError) as told:
+        in_shards(world, boro, boro)
+    said, _, remedy = str(told.value).partition(", which is nothing that embed begins with; ")
+    assert remedy == "choose another path, or remove it first"
+    taken, _, holds = said.partition(" is there already, and holds ")
+    assert taken == str(boro)
+    assert boro / holds in kept
+    assert sorted(boro.rglob("*")) == kept
+    shards = tmp_path / "shards"
+    (shards / "plan").mkdir(parents=True)
+    (shards / "plan/part-00000.json").write_text("{}")  # of a plan that somebody removed
+    with pytest.raises(InputError, match=r"is there already, and holds plan/part-00000\.json, which is nothing"):
+        in_shards(world, boro, shards)
+    (shards / "plan/part-00000.json").unlink()
+    (shards / "plan/.items.parquet.x.partial").write_bytes(b"")  # of a call that was killed
+    (shards / ".lock").write_bytes(b"")
+    assert in_shards(world, boro, shards).items == 21
 
 
 def test_a_shard_that_is_embedded_twice_is_there_once(world, boro, tmp_path):

@@ -21,7 +21,7 @@ from affectspace.features.lines import Lines
 from affectspace.files import held, json_text, sweep
 from affectspace.places import Place
 from affectspace.space.bulk_job import Job
-from affectspace.space.bulk_plan import Plan, agree, make_plan, parquet_bytes
+from affectspace.space.bulk_plan import Plan, agree, make_plan, parquet_bytes, refuse_taken
 from affectspace.space.bulk_shard import embed_shard
 from affectspace.space.read_media import first_of
 from affectspace.space.sharded import FORMAT, MANIFEST, QUARANTINE, note_name, shard_name, tries_name
@@ -94,12 +94,13 @@ def embed_in_shards(
         quiet: whether no bar is shown.
 
     Raises:
-        InputError: sources or a model that cannot be used, another plan in the folder, or another process at work
-            there; no item that can be read.
+        InputError: sources or a model that cannot be used, another plan or anything else in the folder, or another
+            process at work there; no item that can be read.
         AffectspaceError: what an engine could not do, or a store did not keep.
     """
     place = Place(str(out))
     folder = place.local
+    refuse_taken(place)
     plan = make_plan(load_model(run), run, sources, command)
     busy = f"another process is writing to {out}; wait for it, or choose another --out"
     with nullcontext() if folder is None else held(folder, busy):

@@ -27,12 +27,13 @@ from affectspace.space.space_file import known_columns
 from affectspace.training.below_data import refuse_other_below
 from affectspace.training.model import Model
 
-__all__ = ["Plan", "agree", "make_plan", "parquet_bytes"]
+__all__ = ["Plan", "agree", "make_plan", "parquet_bytes", "refuse_taken"]
 
 FORMAT = 1
 SHARD = 512  # items: some seconds of work, which is what a lost machine costs
 MOST = 4096  # shards, as each is a file or two; of more items they are larger
 SET_ASIDE = "plan/quarantine.parquet"
+HALF_PLANNED = {".lock", "plan", ITEMS, SET_ASIDE}  # what a call leaves that is ended before its plan is there
 SOURCE_FIELDS = pa.struct(
     [
         ("path", pa.large_string()),
@@ -160,6 +161,24 @@ def make_plan(model: Model, run: str | Path, sources: Sequence[str | Path], comm
     )  # fmt: skip
 
 
+def refuse_taken(place: Place) -> None:
+    """Stop where a folder of this machine holds what no embedding has put there, before anything is written to it.
+
+    Raises:
+        InputError: it does.
+    """
+    folder = place.local
+    if folder is None or not folder.is_dir() or place.size(PLAN) is not None or place.size(MANIFEST) is not None:
+        return  # a store is asked for no list, and what is planned is compared later
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if name not in HALF_PLANNED and not (path.name.startswith(".") and path.name.endswith(".partial")):
+            raise InputError(
+                f"{place} is there already, and holds {name}, which is nothing that embed begins with; choose another "
+                "path, or remove it first"
+            )
+
+
 def agree(plan: Plan, place: Place) -> bool:
     """Whether this very plan is written down in a folder already; False where none is.
 
@@ -197,7 +216,8 @@ def _other(plan: Plan, there: dict[str, Any], items: pa.Table) -> str:
     if old != new:
         more, less = sorted(set(new) - set(old)), sorted(set(old) - set(new))
         told = [f"{len(ids):,} {what}, the first {ids[0]}" for ids, what in ((more, "new"), (less, "gone")) if ids]
-        return f"{len(old):,} items, and now there are {len(new):,}: {'; '.join(told) or 'in another order'}"
+        differ = "; ".join(told) or "in another order"
+        return f"{len(old):,} items that could be tried, and now there are {len(new):,}: {differ}"
     if items.column_names != plan.items.column_names:
         return f"items of the columns {_columns(items)}, and now they have {_columns(plan.items)}"
     for name in items.column_names:
