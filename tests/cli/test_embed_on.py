@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,9 @@ def test_a_corpus_is_embedded_to_a_folder_that_every_command_reads(run, laid, mo
         (("--on", "local", "--out", "file/x"), "file is a file and no folder"),
         (("--on", "ray://127.0.0.1:1"), "no Ray cluster answers at ray://127.0.0.1:1"),
         (("--on", "ray", "--cpus", "1.5"), "--cpus is 1.5 for each worker; legal: 0 to 1, or a whole number above"),
+        (("--on", "local", "--cpus", "0"), "--cpus 0 is of --on ray, where each worker is given so many; leave it out"),
+        (("--on", "local", "--gpus", "-1"), "--gpus -1 is of --on ray, where each worker is given so many; leave it"),
+        (("--cpus", "2"), "--cpus 2 is of --on ray, where each worker is given so many; leave it out"),
         (("s3://lake/x",), "s3://lake/x lies in a store, which is read shard by shard: add --on local, or --on ray"),
     ],
 )
@@ -72,3 +76,19 @@ def test_what_cannot_be_done_is_told_before_anything_is_written(run, laid, tmp_p
     assert code == 2
     assert message in err
     assert [each.name for each in tmp_path.iterdir() if each.name != "cache"] == ["file"]
+
+
+def test_shares_that_no_node_has_are_told_before_a_plan_names_the_command(run, laid, tmp_path, monkeypatch):
+    monkeypatch.setattr("affectspace.clusters.connect", lambda at: nullcontext())
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2}}])
+    for share, asked in ((("--cpus", "3"), "3 CPUs and 0"), (("--gpus", "1"), "0.9 CPUs and 1")):
+        code, _, err = run("embed", laid / "run", laid / "world/boro", "--on", "ray", *share, "--out", "space")
+        assert code == 2
+        assert f"no node of the cluster has {asked} GPUs for a worker; the most that one has is 2 and 0, so give" in err
+        assert not (tmp_path / "space").exists()
+
+
+def test_one_shard_is_one_shard(run, laid, monkeypatch):
+    monkeypatch.setattr(bulk_plan, "SHARD", 512)
+    code, out, _ = run("embed", laid / "run", laid / "world/boro", "--on", "local")
+    assert (code, out.partition(" ->")[0]) == (0, "24 items in 1 shard")

@@ -161,8 +161,8 @@ def test_a_shard_that_was_damaged_or_lost_is_told_and_made_anew(world, boro, tmp
             with pytest.raises(InputError) as told:
                 Space.open(out)
             assert str(told.value) == (
-                f"{out / 'part-00001.parquet'} {has}, and manifest.json tells of {len(content):,} bytes; what is missing "
-                f"is made by: {COMMAND}"
+                f"{out / 'part-00001.parquet'} {has}, and manifest.json tells of {len(content):,} bytes; what is "
+                f"missing is made by: {COMMAND}"
             )
         assert in_shards(world, boro, out).before == 4
         same(Space.open(out), space)

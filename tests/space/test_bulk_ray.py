@@ -59,7 +59,7 @@ def test_a_node_that_is_not_fit_stops_all_before_any_work(world, tmp_path, monke
     why = "it does not see the media at /data; mount or copy it to the same path there"
     monkeypatch.setattr(bulk_ray, "nodes", lambda: [fit, unfit])
     monkeypatch.setattr(bulk_ray, "look", lambda found, asking: ([Sight(fit)], [Unfit(unfit, why)]))
-    monkeypatch.setattr(OnRay, "_room", lambda self: 1)
+    monkeypatch.setattr(OnRay, "room", lambda self: 1)
     with pytest.raises(InputError) as told:
         in_shards(world, tmp_path / "space")
     assert str(told.value) == f"node bee: {why}; or take it out of the cluster, as every node of it is given work"
@@ -79,7 +79,7 @@ def test_a_node_that_is_not_fit_stops_all_before_any_work(world, tmp_path, monke
 def test_as_many_workers_are_started_at_once_as_nodes_have_room_for(share, nodes, room, monkeypatch):
     there = [{"Alive": True, "Resources": each} for each in nodes]
     monkeypatch.setattr("ray.nodes", lambda: [*there, {"Alive": False, "Resources": {"CPU": 99, "GPU": 99}}])
-    assert OnRay(**share)._room() == room
+    assert OnRay(**share).room() == room
 
 
 def test_a_fault_on_a_worker_is_an_answer_and_told_in_its_own_words(world, tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_a_fault_on_a_worker_is_an_answer_and_told_in_its_own_words(world, tmp_p
             yield {name: value for name, (value,) in answer.items()}
 
     monkeypatch.setattr(bulk_ray, "_asked", asked)
-    monkeypatch.setattr(OnRay, "_room", lambda self: 1)
+    monkeypatch.setattr(OnRay, "room", lambda self: 1)
     monkeypatch.setattr(bulk_ray, "_refuse_unfit", lambda job: None)
     monkeypatch.setattr("ray.put", lambda files: files)
     monkeypatch.setattr("ray.get", lambda files: files)

@@ -20,8 +20,8 @@ def embed(
     *sources: str,
     out: str | None = None,
     on: str | None = None,
-    cpus: float = 0.9,
-    gpus: float = 0.0,
+    cpus: float | None = None,
+    gpus: float | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Write the vectors and class probabilities of audio files, pictures or a corpus: a space, in one Parquet file.
@@ -46,9 +46,9 @@ def embed(
         Embed shard by shard to a folder, where the same command goes on after an interruption: "local", on this
         machine; "ray", the Ray cluster that this machine is of or that RAY_ADDRESS names; "ray://HOST:PORT", another.
     cpus
-        With --on ray: CPUs of each worker, such as 0.9 or 2. Less than 1 where nodes have one core.
+        With --on ray: CPUs of each worker, by default 0.9, or such as 2. Less than 1 where nodes have one core.
     gpus
-        With --on ray: GPUs of each worker, such as 0.25, so that four share one.
+        With --on ray: GPUs of each worker, by default none, or such as 0.25, so that four share one.
     as_json
         Print what was done as JSON, for machines.
     """
@@ -58,9 +58,11 @@ def embed(
         stored = on is not None and is_url(path)
         if not (Path(path).exists() or stored or (path == str(run) and _on_hub(run))):
             raise InputError(_nowhere(path, on))
+    shares = {name: share for name, share in (("cpus", cpus), ("gpus", gpus)) if share is not None}
     if on is not None:
-        _in_shards(run, sources, out or "embeddings", on, cpus, gpus, as_json)
+        _in_shards(run, sources, out or "embeddings", on, shares, as_json)
         return
+    _refuse_shares(shares)
     file = new_file(Path(out or "embeddings.parquet"))
     if file.suffix != ".parquet":
         raise InputError(f"--out {out} ends in {file.suffix!r}; vectors are written as Parquet, so end it in .parquet")
@@ -94,7 +96,14 @@ def embed(
     _go_on(str(file), bool(labelled), str(found.table["id"].iloc[0]))
 
 
-def _in_shards(run: Path, sources: tuple[str, ...], out: str, on: str, cpus: float, gpus: float, as_json: bool) -> None:
+def _refuse_shares(shares: Mapping[str, float]) -> None:
+    for name, share in shares.items():
+        raise InputError(f"--{name} {share:g} is of --on ray, where each worker is given so many; leave it out")
+
+
+def _in_shards(
+    run: Path, sources: tuple[str, ...], out: str, on: str, shares: Mapping[str, float], as_json: bool
+) -> None:
     """To a folder of shards, here or on a cluster."""
     from affectspace.clusters import Local, RayAt, connect, where
 
@@ -106,11 +115,13 @@ def _in_shards(run: Path, sources: tuple[str, ...], out: str, on: str, cpus: flo
     if not isinstance(at, Local | RayAt):
         raise InputError(f"--on is {on!r}, and embed works on local, ray, or ray://HOST:PORT")
     words = ["affectspace", "embed", str(run), *sources, "--on", on, "--out", out]
-    if isinstance(at, RayAt):
-        words += [] if cpus == 0.9 else ["--cpus", f"{cpus:g}"]
-        words += [] if gpus == 0 else ["--gpus", f"{gpus:g}"]
+    for name, share in shares.items():
+        words += [f"--{name}", f"{share:g}"]
+    if isinstance(at, Local):
+        _refuse_shares(shares)
 
     from affectspace.space.bulk import embed_in_shards, here
+    from affectspace.studies.words import counted
     from affectspace.training.study_folder import refuse_study
 
     refuse_study(run)
@@ -121,8 +132,9 @@ def _in_shards(run: Path, sources: tuple[str, ...], out: str, on: str, cpus: flo
         else:
             from affectspace.space.bulk_ray import OnRay
 
-            engine = OnRay(cpus, gpus)
+            engine = OnRay(**shares)
             with connect(at):
+                engine.room()  # where none ever has, no plan is written that names this command
                 made = embed_in_shards(run, sources, out, engine, device=engine.device, **given)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("the same command goes on") from None
@@ -134,8 +146,8 @@ def _in_shards(run: Path, sources: tuple[str, ...], out: str, on: str, cpus: flo
         return
     before = f", {made.before} of them from before" if made.before else ""
     print(
-        f"{made.items:,} items in {made.shards:,} shards{before} -> {out} (id, vector, probabilities, prediction; "
-        f"classes: {', '.join(made.classes)})"
+        f"{counted(made.items, 'item')} in {counted(made.shards, 'shard')}{before} -> {out} "
+        f"(id, vector, probabilities, prediction; classes: {', '.join(made.classes)})"
     )
     for row in bad[:SHOWN]:
         print(f"left out: {row['id']}: {row['reason']}")

@@ -62,7 +62,7 @@ class OnRay:
         """
         import ray
 
-        room = self._room()
+        room = self.room()
         _refuse_unfit(job)
         try:
             files = _sent(job)
@@ -76,8 +76,12 @@ class OnRay:
         except Exception as error:  # of Ray's own, and what others' code in its workers raised
             raise told_of(error) from error
 
-    def _room(self) -> int:
-        """For how many workers the nodes are large enough."""
+    def room(self) -> int:
+        """For how many workers the nodes are large enough; for who is connected.
+
+        Raises:
+            InputError: for none.
+        """
         import ray
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
