@@ -116,6 +116,27 @@ def test_loose_files_are_read_by_every_ending_that_corpora_have(tmp_path, ending
         assert embed(Model(asked={}), [source], quiet=True).table["id"].tolist() == [str(path)]
 
 
+def test_links_to_folders_are_not_followed_and_told(tmp_path):
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    inside, outside = sound(folder / "deep/a.wav"), sound(away / "b.wav", 1)
+    (folder / "deep/round").symlink_to(folder)  # which never ends for whoever follows it
+    (folder / "file.wav").symlink_to(outside)
+    found = embed(Model(asked={}), [folder], quiet=True)
+    assert found.table["id"].tolist() == [str(inside), str(folder / "file.wav")]
+    remedy = f"and links to folders are not followed; name such a folder beside {folder} to embed it"
+    assert found.notes == (f"{folder / 'deep/round'} is a link to a folder, {remedy}",)
+    (folder / "away").symlink_to(away)
+    found = embed(Model(asked={}), [folder, folder / "away"], quiet=True)
+    assert found.notes == (f"2 folders in {folder} are links, the first {folder / 'away'}, {remedy}",)
+    assert str(folder / "away/b.wav") in found.table["id"].tolist()
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/away").symlink_to(away)
+    with pytest.raises(
+        InputError, match=r"neither a known corpus nor audio; .*\. .*links/away is a link to a folder, and"
+    ):
+        read_source(tmp_path / "links")
+
+
 def test_items_given_twice_and_two_items_of_one_id_are_told(tmp_path):
     for number, place in enumerate(("one", "two")):
         root = tmp_path / place / "same"

@@ -1,5 +1,6 @@
 """What files, folders and corpora hold for a model of recordings or pictures, before any of it is read."""
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class MediaRead:
         faulty: ``id`` and ``reason`` of all other items.
         kind: ``"audio"`` or ``"image"``.
         omitted: columns that are left out, and why.
-        notes: a sentence on labels of each corpus that are missing.
+        notes: a sentence on labels of each corpus that are missing, and on links of each folder that are not followed.
     """
 
     items: pd.DataFrame
@@ -73,7 +74,7 @@ def read_source(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str], str]:
     """What a source holds (id, path, start, end, columns of a space, then its own), what cannot be used (id, reason).
 
-    And which of its own columns are left out, and why; and a sentence on labels that are, or nothing.
+    And which of its own columns are left out, and why; and a sentence on labels or linked folders that are, or nothing.
     """
     if is_url(source):
         return _of_store(str(source), kind, recipe)
@@ -84,14 +85,28 @@ def read_source(
         return _loose([source], kind), NOTHING, {}, ""
     # Only a folder that nobody takes for a corpus is one of loose files: a broken table is to be mended, not ignored.
     if source.is_dir() and not any(adapter.matches(source) for adapter in ADAPTERS.values()):
-        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in ENDINGS[kind] and not f.name.startswith("."))
+        files, links = _media_below(source, kind)
+        note = ""
+        if links:
+            several = f"{len(links):,} folders in {source} are links, the first {links[0]}"
+            told = several if len(links) > 1 else f"{links[0]} is a link to a folder"
+            note = f"{told}, and links to folders are not followed; name such a folder beside {source} to embed it"
         if not files:
             raise InputError(
                 f"{source} holds neither a known corpus nor {kind}; its files would end in "
-                f"{', '.join(sorted(ENDINGS[kind]))}"
+                f"{', '.join(sorted(ENDINGS[kind]))}" + (f". {note}" if note else "")
             )
-        return _loose(files, kind), NOTHING, {}, ""
+        return _loose(files, kind), NOTHING, {}, note
     return _of_corpus(open_corpus(source), kind, recipe)
+
+
+def _media_below(folder: Path, kind: str) -> tuple[list[Path], list[Path]]:
+    """Media anywhere in a folder, and the links to folders in it, which may lead back here."""
+    media, links = [], []
+    for top, folders, files in os.walk(folder):
+        links += [path for path in (Path(top, name) for name in folders) if path.is_symlink()]
+        media += [Path(top, name) for name in files if not name.startswith(".")]
+    return sorted(path for path in media if path.suffix.lower() in ENDINGS[kind]), sorted(links)
 
 
 def _loose(files: list[Path], kind: str) -> pd.DataFrame:
