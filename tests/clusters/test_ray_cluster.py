@@ -78,6 +78,36 @@ def test_what_the_environment_names_is_checked(monkeypatch, named, told):
     assert refused("auto").startswith(told)
 
 
+NONE_RUNS = (
+    "no Ray cluster runs on this machine and RAY_ADDRESS names none; name one by --on ray://HOST:PORT, or start one "
+    "with: ray start --head"
+)
+
+
+@pytest.mark.parametrize("named", ["", "auto"])
+@pytest.mark.parametrize("raises", [False, True])
+def test_that_no_cluster_runs_is_told_however_ray_says_it(monkeypatch, named, raises):
+    from ray._private import services
+
+    def answer(address):
+        if raises:
+            raise ConnectionError("Could not find any running Ray instance. Please specify the one to connect to")
+
+    monkeypatch.setattr(services, "canonicalize_bootstrap_address", answer)
+    monkeypatch.setenv("RAY_ADDRESS", named)
+    assert refused("auto") == NONE_RUNS
+
+
+def test_that_no_cluster_runs_is_told_by_ray_itself(monkeypatch, tmp_path):
+    """Others may have a cluster on this machine: their processes and what they wrote down are not looked at."""
+    from ray._private import services
+
+    monkeypatch.setattr(services, "find_gcs_addresses", set)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert refused("auto") == NONE_RUNS
+
+
 def test_without_ray_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -117,7 +117,10 @@ def _found() -> str:
             raise InputError(f"RAY_ADDRESS is 'local', which is no cluster; unset it, or {START}")
     from ray._private import services  # the only place that knows where `ray start` writes it down
 
-    found = services.canonicalize_bootstrap_address("auto")
+    try:
+        found = services.canonicalize_bootstrap_address("auto")
+    except ConnectionError:  # how Ray says that there is none; some versions of it answer with None
+        found = None
     if not found:
         raise InputError(
             "no Ray cluster runs on this machine and RAY_ADDRESS names none; name one by --on ray://HOST:PORT, or "
