@@ -84,7 +84,7 @@ def main() -> None:
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        if told := unknown_told(error, tuple(COMMANDS)) or missing_told(error):
+        if told := _of_ours(error) or unknown_told(error, tuple(COMMANDS)) or missing_told(error):
             errors.print(f"error: {told}")
         else:
             Console(stderr=True).print(CycloptsPanel(error))
@@ -108,6 +108,11 @@ def main() -> None:
     except KeyboardInterrupt as interrupt:
         errors.print(f"interrupted{'; ' if interrupt.args else ''}{' '.join(map(str, interrupt.args))}")
         sys.exit(130)
+
+
+def _of_ours(error: CycloptsError) -> str:
+    """What a reader of ours has to say of the value of an option; empty for another fault."""
+    return str(error.__cause__) if isinstance(error.__cause__, AffectspaceError) else ""
 
 
 if __name__ == "__main__":

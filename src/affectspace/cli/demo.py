@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from affectspace.cli.outputs import new_folder
 from affectspace.cli.tell import comparison, next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.corpora.speakers import LANGUAGES
 from affectspace.errors import InputError
 
@@ -27,7 +28,7 @@ MODELS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path("runs/demo"), seed: int = 0) -> None:
+def demo(*, data: Path | None = None, test: str | None = None, out: Path = Path("runs/demo"), seed: Whole = 0) -> None:
     """Train three spaces, compare them and write a report: cross-entropy alone, and with f-SPL.
 
     Without data, it makes a corpus of synthetic voices in three invented languages and tests on one

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from affectspace.cli.outputs import new_file
 from affectspace.cli.spaces import Where, chosen, onwards, working
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.errors import InputError
 from affectspace.extras import refuse_missing
 from affectspace.files import json_text
@@ -32,7 +33,7 @@ def explore(
     where: Where = (),
     corrections: Path | None = None,
     by: str | None = None,
-    port: int | None = None,
+    port: Whole | None = None,
     browser: Annotated[bool, Parameter(negative="--no-browser")] = True,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -19,7 +20,7 @@ def faces(
     out: Path | None = None,
     find: Annotated[Literal["largest", "all"], Parameter(name="--faces")] = "largest",
     finder: str = "cascade",
-    side: int = 128,
+    side: Whole = 128,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Find the faces of pictures and videos and write them as a corpus of crops.

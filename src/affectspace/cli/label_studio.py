@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 from affectspace.cli.outputs import new_file
 from affectspace.cli.spaces import Where, chosen, working
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.errors import InputError
 from affectspace.files import inside, json_text, packed, write_json, write_text
 
@@ -29,7 +30,7 @@ def export_tasks(
     source: Path,
     *,
     out: Path,
-    count: int | None = None,
+    count: Whole | None = None,
     where: Where = (),
     root: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.files import json_text
 
 COLUMNS = {  # besides k, which is no share
@@ -25,7 +26,7 @@ COLUMNS = {  # besides k, which is no share
 def rounds(
     recipe: Path,
     *overrides: str,
-    count: Annotated[int, Parameter(name="--rounds")] = 5,
+    count: Annotated[Whole, Parameter(name="--rounds")] = 5,
     out: Path | None = None,
     resume: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,

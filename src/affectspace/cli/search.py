@@ -14,6 +14,7 @@ from affectspace.cli.outputs import new_file
 from affectspace.cli.spaces import Where, repeated
 from affectspace.cli.tell import next_commands, quoted
 from affectspace.cli.uncropped import uncropped_told
+from affectspace.cli.whole import Whole
 from affectspace.errors import InputError
 from affectspace.files import json_text
 
@@ -25,7 +26,7 @@ def search(
     space: str,
     *,
     query: str,
-    count: int = 10,
+    count: Whole = 10,
     where: Where = (),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from affectspace.cli.tell import next_commands
+from affectspace.cli.whole import Whole
 from affectspace.errors import InputError
 from affectspace.extras import refuse_missing
 from affectspace.files import json_text
@@ -21,14 +22,14 @@ def serve(
     *,
     space: Path | None = None,
     host: str = "127.0.0.1",
-    port: int = 8000,
+    port: Whole = 8000,
     allow_host: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)] = (),
     api_key_file: Path | None = None,
     max_megabytes: float = 20.0,
     max_seconds: float = 60.0,
-    max_pixels: int = 25_000_000,
+    max_pixels: Whole = 25_000_000,
     timeout: float = 30.0,
-    max_waiting: int = 64,
+    max_waiting: Whole = 64,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Answer over HTTP what a run's model hears, sees or reads in uploads, where they lie, and what is near.

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from affectspace.cli.outputs import new_folder
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.files import json_text
 
 if TYPE_CHECKING:  # --help has no use for them
@@ -26,7 +27,7 @@ def study(
     /,
     *,
     out: Path | None = None,
-    processes: int | None = None,
+    processes: Whole | None = None,
     on: str = "local",
     replace: Annotated[bool, Parameter(negative="")] = False,
     status: Annotated[bool, Parameter(negative="")] = False,

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from affectspace.cli.outputs import new_folder
 from affectspace.cli.spaces import Where, beside, chosen, repeated, working
 from affectspace.cli.tell import next_commands, quoted
+from affectspace.cli.whole import Whole
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, json_text
 
@@ -17,8 +18,8 @@ USUAL_GROUPS = 40
 def summarise(
     space: Path,
     *,
-    groups: int | None = None,
-    per_group: int = 8,
+    groups: Whole | None = None,
+    per_group: Whole = 8,
     where: Where = (),
     out: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
