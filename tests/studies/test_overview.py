@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from affectspace.studies import board as board_module
 from affectspace.studies import execute
 from affectspace.studies.execute import run_study
 from affectspace.studies.overview import overview
+from affectspace.studies.progress import Clock
 
 RUNS = {"grid": ["grid/a/0", "grid/a/1", "grid/a/2"], "final": ["runs/a/0", "runs/a/1", "runs/a/2", "runs/a/3"]}
 
@@ -72,6 +74,53 @@ def test_it_is_told_while_another_process_is_at_work(study, capsys):
         f"failed: {study}/runs/a/2: no such device",
     ):  # fmt: skip
         assert f"{line}\n" in told, line
+
+
+def test_time_gone_by_is_that_of_the_call_at_work(study):
+    told = json.loads((study / "progress.json").read_text())
+    (study / "progress.json").write_text(json.dumps(told | {"seconds": 40.25}))
+    with held(study, "busy"):
+        assert overview(study).seconds == 40.25
+    assert overview(study).seconds == 12.5, "what is kept, where none is at work"
+
+
+def test_what_has_cost_nothing_yet_is_not_told_as_a_second(study, capsys):
+    for run in ("grid/a/0", "runs/a/0"):
+        for name in ("metrics.json", "timing.json"):
+            (study / run / name).unlink()
+    (study / "timing.json").unlink()
+    print_status(study, None, as_json=False)
+    assert "cost so far: no run is finished yet\n" in capsys.readouterr().out
+
+
+def test_a_study_file_whose_study_has_not_begun_is_told_with_how_to_begin(tmp_path, lay_tiny, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {"name": "tiny", "seeds": 2, "recipes": [{"name": "CE", "path": "recipe.toml"}], "splits": [{"name": "x"}]}
+    path = lay_tiny(tmp_path, values, tmp_path)
+    for out, words in ((None, ""), (tmp_path / "mine", f" --out {tmp_path / 'mine'}")):
+        folder = out or Path("studies/tiny")
+        with pytest.raises(InputError) as caught:
+            print_status(path, out, as_json=True)
+        told = f"{folder}: the study has not begun yet; start it by: affectspace study {path}{words}"
+        assert str(caught.value) == told
+    with held(tmp_path / "mine", "busy"), pytest.raises(InputError) as caught:
+        print_status(path, tmp_path / "mine", as_json=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'mine'}: a process is opening the data of the study, and has begun no run yet; ask again"
+    )
+
+
+@pytest.mark.parametrize(("error", "told"), [
+    (KeyboardInterrupt(), "interrupted"), (KeyboardInterrupt("by hand"), "interrupted"),
+    (OSError("a\nb"), "a"), (OSError(), "OSError"), (None, ""),
+])  # fmt: skip
+def test_how_a_call_has_ended_is_told(study, error, told):
+    pool = SimpleNamespace(at_work=[], lost=[], left_out={}, taken_up=[])
+    board = board_module.Board(study, "this machine", pool, Clock(study))
+    board.plan([], None)
+    board.end(error)
+    found = overview(study)
+    assert (found.ended, found.at_work) == (told, False)
 
 
 def test_where_nobody_is_at_work_any_more_that_is_told(study, capsys):

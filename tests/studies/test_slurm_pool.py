@@ -21,6 +21,7 @@ from affectspace.studies.claims import digests
 from affectspace.studies.execute import run_study
 from affectspace.studies.overview import overview
 from affectspace.studies.pool import Job
+from affectspace.studies.progress import Clock
 from affectspace.studies.slurm_pool import SlurmPool, refuse_no_slurm
 from affectspace.studies.slurm_task import Task, answer_file
 from affectspace.training.recipe_file import load_recipe
@@ -133,7 +134,7 @@ def test_how_it_stands_names_the_run_of_each_task_and_its_epochs(slurm, study, t
     asked = jobs(study, tmp_path, 4)
     pool = SlurmPool(2, tmp_path, print)
     work = asked[1].folder.with_name(f".seed-1.{1:016x}.claimed")
-    board = Board(tmp_path, "SLURM", pool)
+    board = Board(tmp_path, "SLURM", pool, Clock(tmp_path))
     (tmp_path / "study.toml").write_text("")
 
     def array(*_):

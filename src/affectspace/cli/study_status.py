@@ -4,7 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from affectspace.files import json_text
+from affectspace.cli.tell import quoted
+from affectspace.errors import InputError
+from affectspace.files import in_use, json_text
 
 if TYPE_CHECKING:  # --help has no use for them
     from affectspace.studies.overview import Overview
@@ -19,15 +21,25 @@ def print_status(path: Path, out: Path | None, as_json: bool) -> None:
     """Print how the study stands that a file or a folder names.
 
     Raises:
-        InputError: there is no such study.
+        InputError: there is no such study, or it has not begun.
     """
     from affectspace.studies.overview import folder_of, overview
 
-    found = overview(folder_of(path, out))
+    folder = folder_of(path, out)
+    if not path.is_dir() and not (folder / "study.toml").is_file():
+        raise InputError(_not_begun(path, out, folder))
+    found = overview(folder)
     if as_json:
         print(json_text(_record(found)))
     else:
         _print(found)
+
+
+def _not_begun(path: Path, out: Path | None, folder: Path) -> str:
+    if in_use(folder):
+        return f"{folder}: a process is opening the data of the study, and has begun no run yet; ask again"
+    command = quoted("affectspace", "study", path, *(["--out", out] if out else []))
+    return f"{folder}: the study has not begun yet; start it by: {command}"
 
 
 def _print(found: "Overview") -> None:
@@ -70,10 +82,16 @@ def _processes(found: "Overview") -> list[str]:
 def _cost(found: "Overview") -> list[str]:
     from affectspace.studies.words import duration
 
-    left = f", about {duration(found.left_seconds)} left" if found.left_seconds is not None else ""
-    return [
-        f"cost so far: {duration(found.cpu_seconds)} of CPU in finished runs, {duration(found.seconds)} gone by{left}"
-    ]
+    told = []
+    if not found.count("finished"):
+        told.append("no run is finished yet")
+    elif found.cpu_seconds:
+        told.append(f"{duration(found.cpu_seconds)} of CPU in finished runs")
+    if found.seconds:
+        told.append(f"{duration(found.seconds)} gone by")
+    if found.left_seconds is not None:
+        told.append(f"about {duration(found.left_seconds)} left")
+    return [f"cost so far: {', '.join(told)}"] if told else []
 
 
 def _faults(found: "Overview") -> list[str]:

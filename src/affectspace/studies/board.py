@@ -12,6 +12,7 @@ from affectspace.files import write_json
 from affectspace.studies.outcome import Failure
 from affectspace.studies.plan import Planned
 from affectspace.studies.pool import Executor
+from affectspace.studies.progress import Clock
 
 __all__ = ["PROGRESS", "Board"]
 
@@ -26,10 +27,11 @@ class Board:
         folder: the study's.
         on: the engine, as it was named.
         pool: whose processes are told of.
+        clock: of the study.
     """
 
-    def __init__(self, folder: Path, on: str, pool: Executor):
-        self.path, self.on, self.pool = folder / PROGRESS, on, pool
+    def __init__(self, folder: Path, on: str, pool: Executor, clock: Clock):
+        self.path, self.on, self.pool, self.clock = folder / PROGRESS, on, pool, clock
         self._runs: dict[str, list[tuple[str, int]]] = {}
         self._failures: list[Failure] = []
         self._left: float | None = None
@@ -59,7 +61,11 @@ class Board:
 
     def end(self, error: BaseException | None = None) -> None:
         """Nothing is at work any more, because of an error where there was one."""
-        self._write("ended" if error is None else str(error).splitlines()[0] if str(error) else type(error).__name__)
+        if isinstance(error, KeyboardInterrupt):
+            self._write("interrupted")
+        else:
+            told = str(error).splitlines()[:1] or [type(error).__name__]
+            self._write("ended" if error is None else told[0])
 
     def _write(self, state: str) -> None:
         at_work = self.pool.at_work if state == "at work" else []
@@ -70,6 +76,7 @@ class Board:
             "host": socket.gethostname(),
             "process": os.getpid(),
             "state": state,
+            "seconds": round(self.clock.whole, 3),
             "left_seconds": left if state == "at work" and left is not None else None,
             "at_work": [
                 {"node": each.node, "run": self._named(each.folder), "seconds": round(each.seconds, 1)}

@@ -148,7 +148,7 @@ class _Call:
         self.recipes, self.data, self.folder, self.pool, self.replace = recipes, data, folder, pool, replace
         self.clock, self.console = clock, console
         clock.processes = pool.processes
-        self.board = Board(folder, on, pool)
+        self.board = Board(folder, on, pool, clock)
         pool.beat = self.board.beat
         self.forecast = Forecast(folder, pool, clock, console)
         self.outcome = Outcome(recipes.study, folder)

@@ -129,7 +129,7 @@ def overview(folder: str | Path) -> Overview:
         return Overview(
             folder, str(told["on"]), at_work, _ended(told["state"], at_work), stages, processes, failures,
             [str(each) for each in told["lost"]], dict(told["left_out"]), [str(each) for each in told["taken_up"]],
-            cpu, _seconds(folder), told["left_seconds"] if at_work else None,
+            cpu, _seconds(folder, told if at_work else {}), told["left_seconds"] if at_work else None,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(folder, error) from error
@@ -192,8 +192,10 @@ def _cost(place: Path) -> float:
         return 0.0
 
 
-def _seconds(folder: Path) -> float:
+def _seconds(folder: Path, told: Mapping[str, Any]) -> float:
+    """What the call at work tells, which is newer than what is kept of it; an older version tells nothing of that."""
     try:
-        return float(json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"])
+        kept = float(json.loads((folder / "timing.json").read_text(encoding="utf-8"))["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
-        return 0.0
+        kept = 0.0
+    return max(kept, float(told.get("seconds", 0.0)))

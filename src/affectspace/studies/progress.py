@@ -49,6 +49,11 @@ class Clock:
         """Of this call."""
         return time.monotonic() - self._began
 
+    @property
+    def whole(self) -> float:
+        """Seconds of all calls, this one with them."""
+        return self._seconds + self.seconds
+
     def predict(self, left: float | None, planned: int, going_on: bool = True) -> None:
         """A prediction of what is left.
 
@@ -56,7 +61,7 @@ class Clock:
         """
         same = self._planned == planned and self._before.get("processes") == self.processes
         if self._predicted is None or not (same and going_on):
-            self._predicted = None if left is None else self._seconds + self.seconds + left
+            self._predicted = None if left is None else self.whole + left
         self._planned = planned
 
     def due(self) -> bool:
@@ -78,7 +83,7 @@ class Clock:
     def _write(self, sums: dict[str, float | None]) -> None:
         told = {
             "predicted_seconds": None if self._predicted is None else round(self._predicted, 3),
-            "seconds": round(self._seconds + self.seconds, 3),
+            "seconds": round(self.whole, 3),
             **sums,
             "processes": self.processes,
             "planned": self._planned,
