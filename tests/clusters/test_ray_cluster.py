@@ -143,6 +143,15 @@ def test_what_ray_says_becomes_a_sentence():
     assert "asks for a token" in asked
     lost = ray_cluster._told("ray://head:1", ConnectionAbortedError("Initialization failure from server:\nTraceback"))
     assert lost.startswith("the head node at ray://head:1 could not start a server for this client; try again")
+    gone = (
+        "Request can't be sent because the Ray client has already been disconnected due to an error. Last exception: "
+        "Failed to reconnect within the reconnection grace period (30s)"
+    )
+    for said in (gone, gone.partition(" Last exception: ")[2]):
+        assert ray_cluster._told("ray://head:20001", ConnectionError(said)) == (
+            "no Ray cluster answers at ray://head:20001 (what listens there lost the connection); is its head node up, "
+            "and is 20001 its port, which is 10001 unless another was chosen?"
+        )
     other = ray_cluster._told("head:1", ConnectionError("\n Something is off.\nMore of it."))
     assert other == "the Ray cluster at head:1 cannot be used: Something is off"
 

@@ -1,8 +1,8 @@
 """``affectspace``: the commands, and how their faults are told.
 
 Exit codes: 0 done; 1 faults or leaks were found (``check``, ``audit``), people disagree (``label-studio import``), or
-something outside our hands failed, such as a full disk; 2 input that cannot be used as given; 3 training diverged; 130
-interrupted.
+something outside our hands failed, such as a full disk or a lost cluster; 2 input that cannot be used as given; 3
+training diverged; 130 interrupted.
 """
 
 import errno

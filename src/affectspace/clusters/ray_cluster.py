@@ -20,6 +20,8 @@ __all__ = ["connect", "head_answers", "refuse_silent"]
 PATIENCE = 3.0  # seconds in which a head node has to answer; Ray itself waits for minutes
 HEAD = "/ray.rpc.NodeInfoGcsService/CheckAlive"  # what a head node answers, and a Ray Client's server does not know
 VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+# How a Ray Client says that its server, which may outlive the head node, could do nothing for it.
+GONE = ("Ray client has already been disconnected", "within the reconnection grace period")
 START = "start one with: ray start --head"
 
 
@@ -153,12 +155,17 @@ def refuse_silent(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
     except (OSError, OverflowError) as error:
         why = "no answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or error
-        raise InputError(
-            f"no Ray cluster answers at {address} ({why}); is its head node up, and is {port} its port, which is "
-            f"{usual} unless another was chosen?"
-        ) from None
+        raise InputError(_nobody(address, str(why))) from None
     if os.environ.get("RAY_USE_TLS", "0") in ("", "0"):  # certificates are Ray's own affair
         _refuse_others(address, by_client, usual)
+
+
+def _nobody(address: str, why: str) -> str:
+    usual = 10001 if address.startswith("ray://") else 6379
+    return (
+        f"no Ray cluster answers at {address} ({why}); is its head node up, and is {address.rpartition(':')[2]} its "
+        f"port, which is {usual} unless another was chosen?"
+    )
 
 
 def _refuse_others(address: str, by_client: bool, usual: int) -> None:
@@ -203,5 +210,7 @@ def _told(address: str, error: Exception) -> str:
             f"the head node at {address} could not start a server for this client; try again, and where it happens "
             "often start the head with GRPC_ENABLE_FORK_SUPPORT=0 in its environment"
         )
+    if any(words in text for words in GONE):
+        return _nobody(address, "what listens there lost the connection")
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return f"the Ray cluster at {address} cannot be used: {first.rstrip('.')}"
