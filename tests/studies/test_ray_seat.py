@@ -24,7 +24,7 @@ def test_features_are_read_there_where_all_of_their_folders_are_seen(tmp_path, m
             given.update(options)
             return self
 
-        def remote(self):
+        def remote(self, *given):
             return self
 
     monkeypatch.setattr(ray, "remote", lambda kind: Trainer())
