@@ -170,7 +170,7 @@ def test_a_process_sees_the_gpus_of_which_it_reserves_a_share_and_no_others(conn
     _await_nodes(2)
     (node,) = (each for each in nodes() if each.gpus)
     assert (node.cpus, node.gpus) == (3, 2)
-    seats = [ray_seat.Seat(Sight(node), tmp_path, gpu) for gpu in (0.5, 1.0, 0.0)]
+    seats = [ray_seat.Seat(Sight(node), [tmp_path], gpu) for gpu in (0.5, 1.0, 0.0)]
     half, whole, none = ray.get([seat.answer for seat in seats])
     assert ({half, whole}, none) == ({"0", "1"}, "")
     for seat in seats:

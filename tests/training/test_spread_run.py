@@ -27,6 +27,8 @@ def disks(monkeypatch):
     """``disks(a, b)``: features are kept there, in files of about three clips that take turns."""
 
     def use(*folders):
+        for folder in folders:
+            folder.mkdir(exist_ok=True)
         monkeypatch.setenv("AFFECTSPACE_CACHE", os.pathsep.join(map(str, folders)))
         monkeypatch.setattr(value_files, "FILE_BYTES", 60_000)
         monkeypatch.setattr(spread, "free_bytes", lambda folder: 10**9 - len([*folder.rglob("values*.npy")]))
@@ -82,7 +84,7 @@ def test_another_process_finds_them_by_the_variable(tiny, tmp_path, disks):
 
 @pytest.mark.parametrize(
     ("chosen", "folders"),
-    [("/a", ["/a"]), ("/a:/b", ["/a", "/b"]), (":/b:", ["/b"]), (":", ["/home/.cache/affectspace"])],
+    [("/a", ["/a"]), ("/:/tmp", ["/", "/tmp"]), (":/b:", ["/b"]), (":", ["/home/.cache/affectspace"])],
 )
 def test_the_variable_names_folders_as_path_does(monkeypatch, chosen, folders):
     monkeypatch.setenv("AFFECTSPACE_CACHE", chosen)
