@@ -84,7 +84,8 @@ def lay_tiny():
 @pytest.fixture(scope="session")
 def here():
     """A pool that trains in the test's own process, one run after another, with nothing opened yet."""
-    from affectspace.studies.pool import Answer, Pool
+    from affectspace.studies.job import Answer
+    from affectspace.studies.pool import Pool
     from affectspace.studies.worker import perform
     from affectspace.training.cache import DataCache
 

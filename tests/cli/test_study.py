@@ -12,8 +12,8 @@ import affectspace.studies.execute as execute
 from affectspace.cli.study import _record, _tell
 from affectspace.corpora import make_synthetic_world
 from affectspace.files import json_text
+from affectspace.studies.job import Answer
 from affectspace.studies.outcome import Outcome
-from affectspace.studies.pool import Answer
 from affectspace.studies.study import Study
 
 

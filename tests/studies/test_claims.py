@@ -13,7 +13,7 @@ import pytest
 from affectspace.files import sha256, write_text
 from affectspace.studies import claimed
 from affectspace.studies.claims import BEGUN, claim, claimed_folders, digests, give_back
-from affectspace.studies.pool import Answer, Job
+from affectspace.studies.job import Answer, Job
 from affectspace.studies.same_files import Arrivals
 from affectspace.studies.status import finished
 from affectspace.training.recipe import make_recipe

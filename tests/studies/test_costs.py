@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from affectspace.studies.backlog import Held
 from affectspace.studies.costs import Cost, Costs, finished_costs, measure, opened, worth_it
+from affectspace.studies.job import Answer
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Answer, Held, Pool
+from affectspace.studies.pool import Pool
 from affectspace.studies.progress import Clock
 from affectspace.training.recipe import make_recipe
 

@@ -22,8 +22,9 @@ from affectspace.metrics import scores
 from affectspace.studies import execute, open_study
 from affectspace.studies import pool as pool_module
 from affectspace.studies.execute import run_study
+from affectspace.studies.job import Answer
 from affectspace.studies.outcome import FullDisk
-from affectspace.studies.pool import Answer, Pool
+from affectspace.studies.pool import Pool
 from affectspace.studies.status import no_longer_planned
 from affectspace.studies.worker import perform
 from affectspace.training.dotted import put

@@ -11,8 +11,8 @@ from affectspace.errors import InputError
 from affectspace.studies import execute
 from affectspace.studies.claimed import perform_claimed
 from affectspace.studies.execute import run_study
+from affectspace.studies.job import Answer
 from affectspace.studies.overview import overview
-from affectspace.studies.pool import Answer
 
 ANT = Node("1", "ant", "10.0.0.7", 1)
 

@@ -10,7 +10,9 @@ import pytest
 from affectspace.errors import AffectspaceError
 from affectspace.studies import pool as pool_module
 from affectspace.studies import worker as worker_module
-from affectspace.studies.pool import Held, Job, Pool
+from affectspace.studies.backlog import Held
+from affectspace.studies.job import Job
+from affectspace.studies.pool import Pool
 from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS
 from affectspace.training.recipe import make_recipe
 

@@ -7,8 +7,9 @@ import pytest
 
 from affectspace.clusters import Node, RayAt, Sight
 from affectspace.errors import AffectspaceError, InputError
-from affectspace.studies import on_cluster, ray_pool
-from affectspace.studies.pool import Answer, Backlog, Held, Job
+from affectspace.studies import on_cluster, ray_nodes, ray_pool
+from affectspace.studies.backlog import Backlog, Held
+from affectspace.studies.job import Answer, Job
 from affectspace.studies.ray_room import Room, room_on
 from affectspace.studies.ray_seat import Trainer
 from affectspace.training.recipe import make_recipe
@@ -59,8 +60,8 @@ def seats(monkeypatch):
         return [Sight(node) for node in found if node.gpus or not asking.gpu], []
 
     monkeypatch.setattr(ray_pool, "Seat", Seat)
-    monkeypatch.setattr(ray_pool, "nodes", lambda: [GPUS, CPUS])
-    monkeypatch.setattr(ray_pool, "look", look)
+    monkeypatch.setattr(ray_nodes, "nodes", lambda: [GPUS, CPUS])
+    monkeypatch.setattr(ray_nodes, "look", look)
     numbers = count()
 
     def plan(folder, device, most):
@@ -122,10 +123,32 @@ def test_a_run_that_its_process_has_lost_to_another_is_tried_again_and_no_failur
     assert waiting.next_for(Held(), []) == job
 
 
+@pytest.mark.parametrize(
+    ("kind", "opens"), [({}, True), ({"scratch": True}, False), ({"only_open": True}, False), (None, False)]
+)
+def test_a_process_opens_data_before_it_is_given_a_run_but_where_that_is_measured(monkeypatch, tmp_path, kind, opens):
+    """Any process may be given the run meanwhile."""
+    ray = pytest.importorskip("ray")
+    recipe = make_recipe(recipe_on("cpu"), "x.toml")
+    pool = ray_pool.RayPool(tmp_path, {}, [], None, print)
+    jobs = [] if kind is None else [Job(tmp_path / "runs/a", recipe, **kind)]
+    waiting, opened = Backlog(jobs), []
+    monkeypatch.setattr(ray, "get", lambda said: {"process": 1})
+    seat = SimpleNamespace(node=CPUS, ready=False, job=None, answer=1, held=Held(), open=opened.append)
+    pool._seats = [seat]
+    assert pool._came(seat, waiting) is None
+    assert seat.ready
+    assert opened == (jobs if opens else [])
+    monkeypatch.setattr(ray, "get", lambda said: {"error": "no disk", "code": 1})
+    assert pool._came(seat, waiting) is None
+    assert seat.answer is None
+    assert waiting.next_for(Held(), []) == (jobs[0] if jobs else None)
+
+
 def test_without_its_head_node_a_cluster_is_given_up_before_ray_ends_the_program(monkeypatch, tmp_path):
     """Nothing is asked of Ray meanwhile, which would wait for the head and end the program."""
-    monkeypatch.setattr(ray_pool, "nodes", lambda: [CPUS])
-    monkeypatch.setattr(ray_pool, "look", lambda found, asking: ([Sight(CPUS)], []))
+    monkeypatch.setattr(ray_nodes, "nodes", lambda: [CPUS])
+    monkeypatch.setattr(ray_nodes, "look", lambda found, asking: ([Sight(CPUS)], []))
     monkeypatch.setattr(ray_pool, "Seat", None)
     monkeypatch.setattr(ray_pool, "TICK", 0.0)
     monkeypatch.setattr(ray_pool, "HEADLESS", 0.01)

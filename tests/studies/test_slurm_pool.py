@@ -19,8 +19,8 @@ from affectspace.studies import slurm_pool, slurm_queue
 from affectspace.studies.board import Board
 from affectspace.studies.claims import digests
 from affectspace.studies.execute import run_study
+from affectspace.studies.job import Job
 from affectspace.studies.overview import overview
-from affectspace.studies.pool import Job
 from affectspace.studies.progress import Clock
 from affectspace.studies.slurm_pool import SlurmPool, refuse_no_slurm
 from affectspace.studies.slurm_task import Task, answer_file

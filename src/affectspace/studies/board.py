@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from affectspace.files import write_json
+from affectspace.studies.executor import Executor
 from affectspace.studies.outcome import Failure
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Executor
 from affectspace.studies.progress import Clock
 
 __all__ = ["PROGRESS", "Board"]

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from affectspace.studies.backlog import Backlog, Held
+from affectspace.studies.executor import Executor
+from affectspace.studies.job import Answer, Job
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Answer, Backlog, Executor, Held, Job
 
 __all__ = ["Cost", "Costs", "finished_costs", "measure", "opened", "worth_it"]
 

@@ -15,11 +15,13 @@ from affectspace.files import held, write_text
 from affectspace.studies.board import Board
 from affectspace.studies.claims import give_back
 from affectspace.studies.data import Question, StudyData, open_data
+from affectspace.studies.executor import Executor
 from affectspace.studies.forecast import Forecast
+from affectspace.studies.job import Answer, Job
 from affectspace.studies.on_cluster import cluster_pool, connected
 from affectspace.studies.outcome import Failure, FullDisk, Outcome
 from affectspace.studies.plan import Choice, Planned, PointNumbers, plan_final, plan_grid, plan_own
-from affectspace.studies.pool import Answer, Executor, Job, Pool
+from affectspace.studies.pool import Pool
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import Selection, outcomes, stand_in

@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from affectspace.studies.costs import Costs, finished_costs, measure, opened, worth_it
+from affectspace.studies.executor import Executor
 from affectspace.studies.plan import Planned
-from affectspace.studies.pool import Executor
 from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.words import counted, duration
 

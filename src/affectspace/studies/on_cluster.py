@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from affectspace.clusters import RayAt, Slurm, Where, connect
-from affectspace.studies.pool import Executor
+from affectspace.studies.executor import Executor
 from affectspace.studies.slurm_pool import AT_ONCE, SlurmPool, refuse_no_slurm
 from affectspace.training.recipe import Recipe
 

@@ -7,136 +7,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Self
 
 from affectspace.errors import AffectspaceError
-from affectspace.studies.plan import Planned
-from affectspace.training.keys import KEPT_ITEMS, KEPT_SPLITS, items_key, split_key
-from affectspace.training.recipe import Recipe
+from affectspace.studies.backlog import Backlog, Held
+from affectspace.studies.executor import LIVES, AtWork
+from affectspace.studies.job import Answer, Job
 
-__all__ = ["LIVES", "Answer", "AtWork", "Backlog", "Executor", "Held", "Job", "Pool"]
+__all__ = ["Pool"]
 
-LIVES = 3  # so many times a run may end its process
 TICK = 2.0  # seconds after which it is told that all are still at work
 START = [sys.executable, "-P", "-m", "affectspace.studies.worker"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training: what, and where to.
-
-    Args:
-        folder: of the run.
-        recipe: of the run.
-        scratch: the folder is only for measuring, and is removed after.
-        only_open: nothing is trained, its data are only opened.
-    """
-
-    folder: Path
-    recipe: Recipe
-    scratch: bool = False
-    only_open: bool = False
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What a process is told of it."""
-        recipe = self.recipe.model_dump(mode="json", exclude_none=True)
-        return {"folder": str(self.folder), "recipe": recipe, "scratch": self.scratch, "only_open": self.only_open}
-
-    @cached_property
-    def split_key(self) -> str:
-        """Jobs of one key read the same data, divided alike."""
-        return split_key(self.recipe)
-
-    @cached_property
-    def items_key(self) -> str:
-        """Jobs of one key use the same items."""
-        return items_key(self.recipe)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a job ended.
-
-    Args:
-        seconds: of training, None where it failed.
-        data_seconds: of opening its data, before that.
-        new_items: whether its process held none of them, not even in another split.
-        error: why it failed, in a sentence.
-        code: the exit code that stands for that fault.
-        full: the disk is full, so that nothing else can be done either.
-        trace: of a fault that is ours.
-    """
-
-    seconds: float | None = None
-    data_seconds: float = 0.0
-    new_items: bool = False
-    error: str = ""
-    code: int = 0
-    full: bool = False
-    trace: str = ""
-
-
-@dataclass(frozen=True)
-class AtWork:
-    """A process, and what it does.
-
-    Args:
-        node: the machine, by name.
-        folder: of the run that it trains; None where it does nothing.
-        seconds: that it has been at it.
-    """
-
-    node: str
-    folder: Path | None = None
-    seconds: float = 0.0
-
-
-class Executor(Protocol):
-    """What trains the runs of a study: :class:`Pool` here, :class:`affectspace.studies.ray_pool.RayPool` on a cluster.
-
-    Attributes:
-        processes: how many there are.
-        keeps_data: whether a process lives on from one call to the next, and keeps the data that it has opened.
-        taken_up: jobs whose process ended under them and that another went on with.
-        beat: called every couple of seconds while it works.
-    """
-
-    processes: int
-    keeps_data: bool
-    taken_up: list[Job]
-    beat: Callable[[], None]
-
-    @property
-    def held(self) -> "list[Held]":
-        """What data each process holds."""
-        ...
-
-    @property
-    def at_work(self) -> list[AtWork]:
-        """What each process does."""
-        ...
-
-    @property
-    def lost(self) -> Sequence[str]:
-        """Names of machines that were lost."""
-        ...
-
-    @property
-    def left_out(self) -> Mapping[str, str]:
-        """Machines that cannot do the work, and why."""
-        ...
-
-    def run(self, jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> None:
-        """Do all jobs; ``tell`` is called with each one's answer as it comes, and may raise to stop."""
-        ...
 
 
 class Pool:
@@ -174,7 +59,7 @@ class Pool:
         self._workers.clear()
 
     @property
-    def held(self) -> "list[Held]":
+    def held(self) -> list[Held]:
         """What data each process holds; nothing, where it is yet to be started."""
         held = [worker.held.copy() for worker in self._workers]
         return held + [Held() for _ in range(self.processes - len(held))]
@@ -249,7 +134,7 @@ class Pool:
                         tell(job, Answer(**json.loads(line), new_items=worker.opens))
                         worker.give(self._next(waiting, worker))
 
-    def _next(self, waiting: "Backlog[Job]", worker: "_Worker") -> Job | None:
+    def _next(self, waiting: Backlog[Job], worker: "_Worker") -> Job | None:
         return waiting.next_for(worker.held, [other.held for other in self._workers if other is not worker])
 
 
@@ -323,65 +208,3 @@ class _Worker:
 def _python_path() -> str:
     """Where this process finds modules, whoever has put what there."""
     return os.pathsep.join(str(place) or os.getcwd() for place in sys.path)
-
-
-Some = TypeVar("Some", Job, Planned)
-
-
-class Held:
-    """Keys of what a process keeps in memory, the latest last, as long as its :class:`DataCache` does."""
-
-    def __init__(self) -> None:
-        self.items: OrderedDict[str, None] = OrderedDict()
-        self.splits: OrderedDict[str, None] = OrderedDict()
-
-    def take(self, job: Job | Planned) -> tuple[bool, bool]:
-        """Keep what a job reads; whether its items, and its split of them, were not there."""
-        opens = job.split_key not in self.splits
-        new = opens and job.items_key not in self.items
-        if opens:  # a split holds its items itself
-            _keep(self.items, job.items_key, KEPT_ITEMS)
-        _keep(self.splits, job.split_key, KEPT_SPLITS)
-        return new, opens
-
-    def copy(self) -> "Held":
-        """Another of the same keys."""
-        other = Held()
-        other.items, other.splits = self.items.copy(), self.splits.copy()
-        return other
-
-
-def _keep(shelf: OrderedDict[str, None], key: str, most: int) -> None:
-    shelf[key] = None
-    shelf.move_to_end(key)
-    while len(shelf) > most:
-        shelf.popitem(last=False)
-
-
-class Backlog(Generic[Some]):
-    """Jobs that nobody does yet, by the data that they read, in the order in which they were given."""
-
-    def __init__(self, jobs: Sequence[Some]):
-        self._by_data: dict[str, deque[Some]] = {}
-        for job in jobs:
-            self._by_data.setdefault(job.split_key, deque()).append(job)
-        self._again: deque[Some] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._by_data or self._again)
-
-    def again(self, job: Some) -> None:
-        """Let it be done once more, when all others are."""
-        self._again.append(job)
-
-    def next_for(self, held: Held, others: Sequence[Held]) -> Some | None:
-        """What a process does next: on what it holds, else on what no other holds, else where most is left."""
-        if not self._by_data:
-            return self._again.popleft() if self._again else None
-        mine = next((key for key in reversed(held.splits) if key in self._by_data), None)
-        free = (key for key in self._by_data if not any(key in other.splits for other in others))
-        key = mine or next(free, None) or max(self._by_data, key=lambda key: len(self._by_data[key]))
-        job = self._by_data[key].popleft()
-        if not self._by_data[key]:
-            del self._by_data[key]
-        return job

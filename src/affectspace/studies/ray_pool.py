@@ -5,9 +5,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from affectspace.clusters import Asked, Sight, Unfit, head_answers, look, nodes, wanted
+from affectspace.clusters import Unfit, head_answers, nodes, wanted
 from affectspace.errors import AffectspaceError
-from affectspace.studies.pool import LIVES, Answer, AtWork, Backlog, Held, Job
+from affectspace.studies.backlog import Backlog, Held
+from affectspace.studies.executor import LIVES, AtWork
+from affectspace.studies.job import Answer, Job
+from affectspace.studies.ray_nodes import FitNodes
 from affectspace.studies.ray_room import Room, room_on
 from affectspace.studies.ray_seat import Seat
 from affectspace.studies.same_files import Arrivals
@@ -22,8 +25,8 @@ HINT = 30.0  # seconds without any process after which that is told
 class RayPool:
     """A process on each CPU, or each GPU, of every node that can do the work; for who is connected to the cluster.
 
-    Nodes are asked what they have and see, once (:func:`affectspace.clusters.look`): one that cannot do the work is
-    left out and told, one that joins is used, and the jobs of one that is lost are done by others.
+    A node that cannot do the work is left out, one that joins is used, and the jobs of one that is lost are done by
+    others; all that is told.
 
     Args:
         folder: the study's, which all nodes must see.
@@ -37,8 +40,6 @@ class RayPool:
     Attributes:
         processes: how many there are, or were to begin with.
         taken_up: jobs whose process ended under them and that another went on with.
-        lost: names of nodes that were lost.
-        unfit: nodes that are left out.
 
     Raises:
         InputError: on entering: no node can do the work; why, for each.
@@ -59,15 +60,11 @@ class RayPool:
         self.cache = [each.resolve() for each in cache]
         self.processes = 0
         self.taken_up: list[Job] = []
-        self.lost: list[str] = []
-        self.unfit: list[Unfit] = []
         self.beat: Callable[[], None] = lambda: None
         self._cuda = "cuda" in devices
         self._room = Room(gpus=self._cuda or "auto" in devices)
-        self._wanted = wanted(self.folder, needed, self.cache, self._cuda)
-        self._fit: dict[str, Sight] = {}
-        self._asked: dict[str, Asked] = {}
-        self._known: set[str] = set()
+        needs = wanted(self.folder, needed, self.cache, self._cuda)
+        self._nodes = FitNodes(needs, self._room.offers, tell)
         self._unborn: dict[str, int] = {}  # processes in a row that ended before they were ready, by node
         self._deaths: dict[Path, list[str]] = {}  # nodes on which a run has ended its process
         self._arrivals = Arrivals(self.folder)
@@ -75,24 +72,14 @@ class RayPool:
         self._listed = self._idle_since = self._answered = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._asking = self._wanted.__enter__()
-        try:
-            found = nodes()
-            self._known = {node.id for node in found}
-            for each in (seen := look(found, self._asking))[0]:
-                self._welcome(each, told=False)
-            for each in seen[1]:
-                self._leave_out(each)
-        except BaseException:
-            self.__exit__()
-            raise
-        self._room = room_on((sight.node for sight in self._fit.values()), self.most, self._room.gpus)
+        self._nodes.__enter__()
+        self._room = room_on((sight.node for sight in self._nodes.fit.values()), self.most, self._room.gpus)
         self.processes = self._wanted_seats()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end()
-        self._wanted.__exit__(None, None, None)
+        self._nodes.__exit__()
 
     def _end(self) -> None:
         for seat in self._seats:
@@ -106,9 +93,14 @@ class RayPool:
         return held + [Held() for _ in range(self.processes - len(held))]
 
     @property
+    def lost(self) -> list[str]:
+        """Names of nodes that were lost."""
+        return self._nodes.lost
+
+    @property
     def left_out(self) -> dict[str, str]:
         """Nodes that cannot do the work, and why."""
-        return {each.node.name: each.why for each in self.unfit}
+        return {each.node.name: each.why for each in self._nodes.unfit}
 
     @property
     def at_work(self) -> list[AtWork]:
@@ -130,7 +122,7 @@ class RayPool:
         from ray.exceptions import RayError
 
         try:
-            self._run([_absolute(job) for job in jobs], _in_given_words(jobs, tell))
+            self._run([job.anywhere for job in jobs], _in_given_words(jobs, tell))
         except (ConnectionError, RayError) as error:
             self._seats.clear()
             raise AffectspaceError(
@@ -154,12 +146,11 @@ class RayPool:
                 continue
             self._fill(left)
             for seat in self._seats:
-                if seat.ready and seat.job is None:
-                    others = [other.held for other in self._seats if other is not seat]
-                    if job := waiting.next_for(seat.held, others):
-                        seat.give(job, time.monotonic())
+                idle = seat.ready and seat.answer is None
+                if idle and (job := waiting.next_for(seat.held, self._others(seat))):
+                    seat.give(job, time.monotonic())
             self._hint()
-            asked = {each.answer: each for each in self._asked.values()}
+            asked = self._nodes.asked
             seats = {seat.answer: seat for seat in self._seats if seat.answer is not None}
             refs = [*asked, *seats]
             if refs:
@@ -169,7 +160,7 @@ class RayPool:
                 time.sleep(TICK)  # no node is left that could do the work, until one joins
             for ref in came:
                 if ref in asked:
-                    self._heard(asked[ref])
+                    self._nodes.heard(ref)
                 elif (done := self._came(seats[ref], waiting)) is not None:
                     left -= 1
                     tell(*done)
@@ -200,53 +191,23 @@ class RayPool:
         self._listed = time.monotonic()
         if not self._has_head():  # it may have gone a moment ago
             return
-        found = {node.id: node for node in nodes()}
-        for node in found.values():
-            if node.id not in self._known:
-                self._known.add(node.id)
-                self._asked[node.id] = Asked(node, self._asking)
-        for seat in [seat for seat in self._seats if seat.node.id not in found]:
+        there = self._nodes.look_again()
+        for seat in [seat for seat in self._seats if seat.node.id not in there]:
             self._lose(seat, waiting)
-        for gone in self._fit.keys() - found.keys():
-            self._gone(gone)
-
-    def _heard(self, asked: Asked) -> None:
-        del self._asked[asked.node.id]
-        match asked.heard():
-            case Sight() as sight:
-                self._welcome(sight)
-            case Unfit() as unfit:
-                self._leave_out(unfit)
-
-    def _welcome(self, sight: Sight, told: bool = True) -> None:
-        self._fit[sight.node.id] = sight
-        if told:
-            self.tell(f"node {sight.node.name} has joined, with {self._room.offers(sight.node)}")
-        if sight.note:
-            self.tell(sight.note)
-
-    def _leave_out(self, unfit: Unfit) -> None:
-        self.unfit.append(unfit)
-        self.tell(f"node {unfit.node.name} is left out: {unfit.why}")
-
-    def _gone(self, node_id: str) -> None:
-        node = self._fit.pop(node_id).node
-        self.lost.append(node.name)
-        for deaths in self._deaths.values():  # its processes may end before it is known that it is lost
-            deaths[:] = [each for each in deaths if each != node_id]
-        self.tell(f"node {node.name} is lost; what it was doing is done by others")
+        for deaths in self._deaths.values():  # its processes may end before it is known that a node is lost
+            deaths[:] = [node_id for node_id in deaths if node_id in there]
 
     def _wanted_seats(self) -> int:
-        seats = sum(self._room.seats(sight.node) for sight in self._fit.values())
+        seats = sum(self._room.seats(sight.node) for sight in self._nodes.fit.values())
         return seats if self.most is None else min(self.most, seats)
 
     def _fill(self, left: int) -> None:
         """All processes that have room, as far as there is something to do for them, on the emptiest nodes first."""
         for _ in range(min(self._wanted_seats(), left) - len(self._seats)):
-            taken = {key: sum(seat.node.id == key for seat in self._seats) for key in self._fit}
-            room = {key: self._room.seats(sight.node) for key, sight in self._fit.items()}
+            taken = {key: sum(seat.node.id == key for seat in self._seats) for key in self._nodes.fit}
+            room = {key: self._room.seats(sight.node) for key, sight in self._nodes.fit.items()}
             free = [key for key in room if taken[key] < room[key]]
-            best = self._fit[min(free, key=lambda key: taken[key] / room[key])]
+            best = self._nodes.fit[min(free, key=lambda key: taken[key] / room[key])]
             self._seats.append(Seat(best, self.cache, self._room.share(best.node), self._cuda))
         self.processes = max(self._wanted_seats(), 1)
 
@@ -258,10 +219,13 @@ class RayPool:
         elif now - self._idle_since > HINT:
             self._idle_since = float("inf")
             what = "CPUs or GPUs" if self._room.gpus else "CPUs"
-            why = f"its {what} are busy with other work" if self._fit else "no node that can do the work is left"
+            why = f"its {what} are busy with other work" if self._nodes.fit else "no node that can do the work is left"
             self.tell(f"waiting for the Ray cluster: {why}")
 
     # ---- processes
+
+    def _others(self, seat: Seat) -> list[Held]:
+        return [other.held for other in self._seats if other is not seat]
 
     def _came(self, seat: Seat, waiting: Backlog[Job]) -> tuple[Job, Answer] | None:
         """What a process has said: nothing to tell yet, or how its job ended."""
@@ -284,9 +248,13 @@ class RayPool:
                 return self._died(seat, RuntimeError(said["error"]), waiting)
             seat.ready, seat.answer = True, None
             self._unborn[seat.node.id] = 0
+            job = waiting.first_for(seat.held, self._others(seat))
+            if job is not None and not (job.scratch or job.only_open):  # there the opening of data is measured
+                seat.open(job)
             return None
         job, seat.job, seat.answer = seat.job, None, None
-        assert job is not None, "a process answers only what it was asked"
+        if job is None:
+            return None  # its data are open; why they are not, if so, is told of the run
         if said.pop("taken", False):  # by a process of which this one knows nothing; it may have ended by now
             return self._again(job, seat.node.id, said["error"], waiting)
         files = said.pop("files", None)
@@ -311,12 +279,11 @@ class RayPool:
         if job is None:
             key = seat.node.id
             self._unborn[key] = self._unborn.get(key, 0) + 1
-            if self._unborn[key] >= LIVES and key in self._fit:
-                del self._fit[key]
+            if self._unborn[key] >= LIVES and key in self._nodes.fit:
                 why = f"processes that train runs cannot start there: {_first_line(error)}"
-                self._leave_out(Unfit(seat.node, why))
-            if not self._fit:
-                raise AffectspaceError("; ".join(f"node {each.node.name}: {each.why}" for each in self.unfit))
+                self._nodes.leave_out(Unfit(seat.node, why))
+            if not self._nodes.fit:
+                raise AffectspaceError("; ".join(f"node {name}: {why}" for name, why in self.left_out.items()))
             return None
         why = f"its process was ended {LIVES} times, the last on node {seat.node.name}: {_cause(error)}"
         return self._again(job, seat.node.id, why, waiting)
@@ -330,11 +297,6 @@ class RayPool:
         waiting.again(job)
         self.taken_up.append(job)
         return None
-
-
-def _absolute(job: Job) -> Job:
-    """The same on any machine, whatever folder is the current one there."""
-    return Job(job.folder.absolute(), job.recipe.settled(), job.scratch, job.only_open)
 
 
 def _in_given_words(jobs: Sequence[Job], tell: Callable[[Job, Answer], None]) -> Callable[[Job, Answer], None]:

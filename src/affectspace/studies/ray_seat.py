@@ -3,13 +3,15 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from affectspace.clusters import Sight
 from affectspace.errors import InputError
-from affectspace.studies.pool import Held, Job
+from affectspace.studies.backlog import Held
+from affectspace.studies.job import Job
 
 __all__ = ["Seat", "Trainer"]
 
@@ -61,7 +63,8 @@ class Seat:
         cuda: its runs need a GPU.
 
     Attributes:
-        answer: Ray's reference to what it says next: that it is ready, or how its job ended; None while it is idle.
+        answer: Ray's reference to what it says next: that it is ready, that data are open, or how its job ended; None
+            while it is idle.
         job: that it does.
         began: when it was given that, by this machine's clock that never goes back.
     """
@@ -86,6 +89,11 @@ class Seat:
         self.held = Held()
         self.opens = False  # items that it did not hold
         self.answer: Any = self._trainer.ready.remote()
+
+    def open(self, job: Job) -> None:
+        """Let it open the data of a job that it is not given yet; meanwhile any process may have that job."""
+        self.held.take(job)
+        self.answer = self._trainer.perform.remote(replace(job, only_open=True).asked)
 
     def give(self, job: Job, now: float) -> None:
         """Let it do a job."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from affectspace.files import sha256
-from affectspace.studies.pool import Answer, Job
+from affectspace.studies.job import Answer, Job
 from affectspace.studies.status import next_replaced
 
 __all__ = ["Arrivals"]

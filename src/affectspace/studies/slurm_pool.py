@@ -14,8 +14,10 @@ from typing import Any, Self
 from affectspace.errors import AffectspaceError, InputError
 from affectspace.extras import refuse_missing
 from affectspace.files import write_json
+from affectspace.studies.backlog import Held
 from affectspace.studies.claims import claimed_of
-from affectspace.studies.pool import LIVES, Answer, AtWork, Held, Job
+from affectspace.studies.executor import LIVES, AtWork
+from affectspace.studies.job import Answer, Job
 from affectspace.studies.same_files import Arrivals
 from affectspace.studies.slurm_queue import ENDED, NOTE, PLACE, Noted, Silent, ask, last_line, named_by_us, task_states
 from affectspace.studies.slurm_task import Task, answer_file
@@ -134,7 +136,7 @@ class SlurmPool:
         paths = []
         for number, chunk in enumerate(chunks):
             paths.append(noted.folder / f"task-{number}.json")
-            write_json(paths[-1], [{"number": place, **_absolute(waiting[place]).asked} for place in chunk])
+            write_json(paths[-1], [{"number": place, **waiting[place].anywhere.asked} for place in chunk])
         executor = SlurmExecutor(noted.folder / "logs", max_num_timeout=1000)
         executor.update_parameters(job_name=noted.name, **_parameters(list(waiting.values()), self.processes))
         try:
@@ -255,11 +257,6 @@ def _chunks(jobs: dict[int, Job], processes: int) -> Iterator[list[int]]:
     for task in range(tasks):
         own = chunks[task * len(chunks) // tasks : (task + 1) * len(chunks) // tasks]
         yield [number for chunk in own for number in chunk]
-
-
-def _absolute(job: Job) -> Job:
-    """The same on any machine, whatever folder is the current one there."""
-    return Job(job.folder.resolve(), job.recipe.settled(), job.scratch, job.only_open)
 
 
 def _parameters(jobs: Sequence[Job], processes: int) -> dict[str, Any]:
