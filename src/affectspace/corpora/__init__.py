@@ -1,7 +1,6 @@
 """Media and ratings on disk as a :class:`Corpus`: a user's own table, or a corpus as it is published."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from affectspace.corpora.check import check
 from affectspace.corpora.corpus import ITEM_COLUMNS, MEDIA_COLUMNS, RATING_COLUMNS, Card, Corpus, Scale
@@ -10,6 +9,7 @@ from affectspace.corpora.ferplus_votes import ferplus_votes
 from affectspace.corpora.notes import notes
 from affectspace.corpora.registry import ADAPTERS, open_corpus
 from affectspace.corpora.utterances import odd_lengths
+from affectspace.on_demand import on_demand
 
 if TYPE_CHECKING:
     from affectspace.corpora.synthetic import Truth, make_synthetic, make_synthetic_world
@@ -36,16 +36,13 @@ __all__ = [
     "open_corpus",
 ]
 
-SYNTHETIC = {
-    "Truth": "synthetic",
-    "make_synthetic": "synthetic",
-    "make_synthetic_multimodal": "synthetic_multimodal",
-    "make_synthetic_world": "synthetic",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # Voices are made with scipy's filters, a fifth of the time that every other command would take to start.
-    if name in SYNTHETIC:
-        return getattr(importlib.import_module(f"affectspace.corpora.{SYNTHETIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Voices are made with scipy's filters, a fifth of the time that every other command would take to start.
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "Truth": ".synthetic",
+        "make_synthetic": ".synthetic",
+        "make_synthetic_multimodal": ".synthetic_multimodal",
+        "make_synthetic_world": ".synthetic",
+    },
+)

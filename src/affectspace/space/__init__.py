@@ -3,8 +3,9 @@
 Names are imported when they are asked for: what looks at spaces takes a worker, who only embeds, seconds to load.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affectspace.on_demand import on_demand
 
 if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
     from affectspace.neighbours.nearest import Neighbours
@@ -30,28 +31,20 @@ __all__ = [
     "tsne_maps",
 ]
 
-HOMES = {
-    "MapOfSpace": "space.map_of_space",
-    "Neighbours": "neighbours.nearest",
-    "Space": "space.space",
-    "SubClasses": "space.subclasses",
-    "Summary": "space.summary",
-    "bounded_perplexity": "space.maps",
-    "find_subclasses": "space.subclasses",
-    "same_start": "space.maps",
-    "stability": "space.subclasses",
-    "summarise": "space.summary",
-    "suspects": "space.label_errors",
-    "tsne_maps": "space.maps",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"affectspace.{HOMES[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "MapOfSpace": ".map_of_space",
+        "Neighbours": "affectspace.neighbours.nearest",
+        "Space": ".space",
+        "SubClasses": ".subclasses",
+        "Summary": ".summary",
+        "bounded_perplexity": ".maps",
+        "find_subclasses": ".subclasses",
+        "same_start": ".maps",
+        "stability": ".subclasses",
+        "summarise": ".summary",
+        "suspects": ".label_errors",
+        "tsne_maps": ".maps",
+    },
+)

@@ -3,8 +3,9 @@
 Names are imported when they are asked for, as reading a finished study has no use for what trains one.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affectspace.on_demand import on_demand
 
 if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
     from affectspace.studies.execute import run_study
@@ -20,18 +21,13 @@ __all__ = [
     "summarise",
 ]
 
-HOMES = {
-    "StudyResults": "results",
-    "load_study": "study",
-    "open_study": "results",
-    "run_study": "execute",
-    "summarise": "summary",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "StudyResults": ".results",
+        "load_study": ".study",
+        "open_study": ".results",
+        "run_study": ".execute",
+        "summarise": ".summary",
+    },
+)

@@ -3,8 +3,9 @@
 Names are imported when they are asked for, and the trackers themselves only when they are opened.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from affectspace.on_demand import on_demand
 
 if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
     from affectspace.trackers.choose import TRACKERS, open_tracker
@@ -13,17 +14,14 @@ if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
 
 __all__ = ["TRACKERS", "Record", "Tracked", "open_tracker", "read_record", "track"]
 
-HOMES = {
-    "TRACKERS": "choose",
-    "Record": "record",
-    "Tracked": "follow",
-    "open_tracker": "choose",
-    "read_record": "record",
-    "track": "follow",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "TRACKERS": ".choose",
+        "Record": ".record",
+        "Tracked": ".follow",
+        "open_tracker": ".choose",
+        "read_record": ".record",
+        "track": ".follow",
+    },
+)

@@ -4,10 +4,11 @@ Names are imported when they are asked for: reading a finished run takes a blink
 """
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from affectspace.on_demand import on_demand
 
 if TYPE_CHECKING:  # the same names, for readers, editors and type checkers
     from affectspace.training.folds import train_folds
@@ -30,17 +31,20 @@ __all__ = [
     "train_recipe",
 ]
 
-HOMES = {
-    "Model": "model",
-    "Recipe": "recipe",
-    "Run": "run",
-    "dump_recipe": "recipe_file",
-    "load_model": "model",
-    "load_recipe": "recipe_file",
-    "make_recipe": "recipe",
-    "train": "train",
-    "train_folds": "folds",
-}
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "Model": ".model",
+        "Recipe": ".recipe",
+        "Run": ".run",
+        "dump_recipe": ".recipe_file",
+        "load_model": ".model",
+        "load_recipe": ".recipe_file",
+        "make_recipe": ".recipe",
+        "train": ".train",
+        "train_folds": ".folds",
+    },
+)
 
 
 def train_recipe(recipe: "Recipe", folder: str | Path, *, resume: bool = False, quiet: bool = False) -> "Run":
@@ -60,16 +64,6 @@ class _Package(ModuleType):
         if name == "train" and isinstance(value, ModuleType):
             value = value.train
         super().__setattr__(name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
-        setattr(self, name, value)
-        return value
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
 
 
 sys.modules[__name__].__class__ = _Package

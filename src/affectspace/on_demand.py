@@ -1,0 +1,37 @@
+"""Names of a package that are imported once they are asked for, where what they need takes seconds to load."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+__all__ = ["on_demand"]
+
+
+def on_demand(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of a package (PEP 562), which keeps a name once it has been imported.
+
+    Args:
+        package: its name.
+        homes: modules by the names that are imported from them; one that begins with a dot is the package's own.
+
+    Example:
+        >>> find, _ = on_demand("affectspace.files", {"sha256": "hashlib"})
+        >>> find("sha256").__module__
+        '_hashlib'
+        >>> find("md4")
+        Traceback (most recent call last):
+        AttributeError: module 'affectspace.files' has no attribute 'md4'
+    """
+
+    def find(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(homes[name], package), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes})
+
+    return find, names
