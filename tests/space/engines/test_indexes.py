@@ -12,7 +12,7 @@ from affectspace.errors import InputError
 from affectspace.space import Space
 from affectspace.space.engines import create_index, is_index, open_index
 from affectspace.space.engines.columns import kinds_of
-from affectspace.space.engines.milvus_index import Place
+from affectspace.space.engines.milvus_place import Place
 
 N, D = 300, 6
 KINDS = ["faiss exact", "faiss ivf", "faiss ivf-pq", "milvus exact", "milvus ivf", "server exact"]

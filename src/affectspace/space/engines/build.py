@@ -10,7 +10,8 @@ from affectspace.errors import InputError
 from affectspace.neighbours.nearest import EXACT_UP_TO, SAMPLED
 from affectspace.space.engines.columns import VECTOR, vectors_of
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.milvus_index import ADDRESSES, MilvusIndex
+from affectspace.space.engines.milvus_index import MilvusIndex
+from affectspace.space.engines.milvus_place import ADDRESSES
 from affectspace.space.engines.open import create_index, is_index, open_index
 from affectspace.space.engines.protocol import Index
 from affectspace.space.engines.scan import best, exact, told

@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,66 +21,24 @@ from affectspace.neighbours.nearest import RECALL
 from affectspace.space.conditions import refuse_value
 from affectspace.space.engines.columns import KINDS, VECTOR, conform
 from affectspace.space.engines.manifest import Kind, Manifest
+from affectspace.space.engines.milvus_place import DATABASE, Place
+from affectspace.space.engines.milvus_schema import fields_of, refuse_long, schema_of
 from affectspace.space.engines.milvus_where import equal, expression
 from affectspace.space.engines.protocol import Found
 from affectspace.space.engines.queries import as_asked
 from affectspace.space.engines.segment import with_vectors
 from affectspace.space.engines.where import columns_named, refuse_nobody
 
-__all__ = ["ADDRESSES", "DATABASE", "MilvusIndex", "Place"]
+__all__ = ["MilvusIndex"]
 
-ADDRESSES = ("milvus://", "milvus+tls://")  # how those of servers begin
-DATABASE = "milvus.db"  # what Milvus Lite keeps in the folder of an index
 MANIFEST = "manifest.json"  # beside it: says that the collection is there, and of which engine
-COLLECTION = "items"
 PROPERTY = "affectspace"  # of the collection: the manifest
-PORT = 19530
 LISTS = 1024  # of each segment of Milvus
 BYTES = 2**24  # of a message, of which servers take four times as many
 LITTLE = 16  # queries at a time for Milvus Lite, which holds all differences to what has no lists yet
 MANY = 1024  # for a server
 ASKED = 16_384  # rows that a query may give
-LONGEST = {"id": 1024, "text": 65_535}  # bytes
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 WAIT = 10.0  # seconds for a server to answer at all
-RESERVED = {"id", VECTOR, "in", "not", "and", "or", "like", "is", "null", "true", "false", "exists", "contains"}
-
-
-class Place:
-    """Where a collection is: a folder for Milvus Lite, or an address of a server.
-
-    Args:
-        name: of the index.
-
-    Raises:
-        InputError: an address that is none, or ``MILVUS_TOKEN`` is set and would be sent to another machine in clear.
-
-    Example:
-        >>> Place("milvus://vectors.lab:19530/faces").uri, Place("milvus+tls://vectors.lab/faces").uri
-        ('http://vectors.lab:19530', 'https://vectors.lab:19530')
-    """
-
-    def __init__(self, name: str | Path):
-        self.name = str(name)
-        self.folder = None if self.name.startswith(ADDRESSES) else Path(name)
-        self.collection = COLLECTION
-        self.uri = str(Path(name, DATABASE))
-        if self.folder is None:
-            parts = re.fullmatch(
-                r"milvus(\+tls)?://([\w.-]+|\[[\da-fA-F:]+\])(?::(\d{1,5}))?/([A-Za-z_]\w{0,254})", self.name, re.ASCII
-            )
-            if not parts:
-                raise InputError(
-                    f"{self.name} is no address of an index; write milvus://HOST:PORT/NAME, where NAME is of letters, "
-                    "digits and _"
-                )
-            tls, host, port, self.collection = parts.groups()
-            if os.environ.get("MILVUS_TOKEN") and not tls and host not in LOOPBACK:
-                raise InputError(
-                    f"{self.name} would be sent MILVUS_TOKEN in clear, for everybody on the way to read; write "
-                    f"milvus+tls://{self.name.removeprefix('milvus://')}, which the server must know, or unset it"
-                )
-            self.uri = f"{'https' if tls else 'http'}://{host}:{port or PORT}"
 
 
 class MilvusIndex:
@@ -188,7 +145,7 @@ class MilvusIndex:
     def add(self, table: pa.Table) -> None:
         """Keep items; see :meth:`affectspace.space.engines.protocol.Index.add`."""
         given = conform(table, self._manifest.columns, self._manifest.dimensions)
-        self._refuse_long(given.table)
+        refuse_long(given.table, self._manifest.columns)
         columns = {name: given.table.column(name).to_pylist() for name in given.table.column_names}
         fields = {"id": "id", **self._fields}
         size = 4 * self._manifest.dimensions + given.table.nbytes // max(1, len(given.table))
@@ -309,37 +266,12 @@ class MilvusIndex:
     def _make(
         self, dimensions: int, columns: dict[str, str], classes: tuple[str, ...], about: dict[str, Any], kind: Kind
     ) -> None:
-        from pymilvus import DataType
-
         if self.place.folder is not None:
             self._client.drop_collection(self.place.collection)  # one that was begun by who was killed
         elif self._client.has_collection(self.place.collection):
             raise InputError(f"{self.place.name} is there already; choose another name, or drop that collection first")
-        fields = {
-            name: name
-            if re.fullmatch(r"[A-Za-z_]\w{0,99}", name, re.ASCII) and name.lower() not in RESERVED
-            else f"column_{place}"
-            for place, name in enumerate(columns)
-        }
-        schema = self._client.create_schema(enable_dynamic_field=False)
-        schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=LONGEST["id"])
-        schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=dimensions)
-        types = {
-            "text": (DataType.VARCHAR, {"max_length": LONGEST["text"]}),
-            "integer": (DataType.INT64, {}),
-            "number": (DataType.DOUBLE, {}),
-            "truth": (DataType.BOOL, {}),
-            "numbers": (DataType.ARRAY, {"element_type": DataType.FLOAT, "max_capacity": 4096}),
-        }
-        for name, each in columns.items():
-            schema.add_field(fields[name], types[each][0], nullable=True, **types[each][1])
-        index = self._client.prepare_index_params()
-        index.add_index(
-            VECTOR,
-            index_type="FLAT" if kind == "exact" else "IVF_FLAT",
-            metric_type="L2",
-            params={} if kind == "exact" else {"nlist": LISTS},
-        )
+        fields = fields_of(columns)
+        schema, index = schema_of(self._client, dimensions, columns, fields, None if kind == "exact" else LISTS)
         state = {"fields": fields, "probes": LISTS}
         told = Manifest("milvus", dimensions, kind, columns, classes, about, state=state).text()
         self._asked(
@@ -401,17 +333,6 @@ class MilvusIndex:
         cells = {row.get(field) for row in self._asked("query", filter=told, limit=ASKED, output_fields=[field])}
         numbers = self._manifest.columns.get(name) in ("integer", "number")
         return sorted({f"{cell:g}" if numbers else str(cell) for cell in cells if cell is not None} - {""})
-
-    def _refuse_long(self, table: pa.Table) -> None:
-        for name in table.column_names:
-            kind = "id" if name == "id" else self._manifest.columns[name]
-            if kind in LONGEST:
-                for cell in table.column(name).to_pylist():
-                    if cell is not None and len(cell.encode()) > LONGEST[kind]:
-                        raise InputError(
-                            f"the {name} {cell[:40]!r}... has {len(cell.encode()):,} bytes, and Milvus keeps "
-                            f"{LONGEST[kind]:,}; shorten it, or keep the index in a folder"
-                        )
 
 
 def _plain(cell: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 from affectspace.errors import InputError
 from affectspace.space.engines.faiss_index import MANIFEST, FaissIndex
 from affectspace.space.engines.manifest import Kind
-from affectspace.space.engines.milvus_index import ADDRESSES, MilvusIndex
+from affectspace.space.engines.milvus_index import MilvusIndex
+from affectspace.space.engines.milvus_place import ADDRESSES
 from affectspace.space.engines.protocol import Index
 
 __all__ = ["create_index", "is_index", "open_index"]
