@@ -12,8 +12,9 @@ busy; Ray as two nodes of one CPU, each with a core and a network namespace, whe
 first time all is in peace, the second time one node is killed once a third of the shards is there, and a new one joins
 after half.
 
-Counted are clips a second by the clock for each core, and for each second of a core that all processes have used, those
-of Ray too. The same of 1,000 clips tells what the start of all of them takes: further clips are without it.
+Counted are clips a second by the clock for each core that is there (the killed node's until then, the new one's from
+when it is started), and for each second of a core that all processes have used, those of Ray too. The same of 1,000
+clips tells what the start of all of them takes: further clips are without it.
 """
 
 import json
@@ -50,19 +51,19 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Clips, seconds by the clock, seconds of cores, and how many cores there were."""
+    """Clips, seconds by the clock, seconds of cores that were used, and those that were there to be used."""
 
     items: int
     seconds: float
     used: float
-    cores: int
+    there: float
 
     def rates(self, few: "Cost") -> dict[str, float]:
         """Clips a second of a core: by the clock and as used, with the start and without it."""
         more = self.items - few.items
         return {
-            "by the clock": self.items / self.seconds / self.cores,
-            "by the clock, further clips": more / (self.seconds - few.seconds) / self.cores,
+            "by the clock": self.items / self.there,
+            "by the clock, further clips": more / (self.there - few.there),
             "as used": self.items / self.used,
             "as used, further clips": more / (self.used - few.used),
         }
@@ -95,7 +96,7 @@ def by_two(run: str, corpus: Path, folder: Path) -> tuple[Cost, float]:
         raise SystemExit("the local command has failed")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(sum(json.loads(each)["items"] for each in told), spent, used, 2), after.ru_maxrss / 1024
+    return Cost(sum(json.loads(each)["items"] for each in told), spent, used, 2 * spent), after.ru_maxrss / 1024
 
 
 def by_cluster(run: str, corpus: Path, out: Path, shards: int, killed: bool) -> tuple[Cost, Watch, list[str]]:
@@ -111,27 +112,29 @@ def by_cluster(run: str, corpus: Path, out: Path, shards: int, killed: bool) -> 
         with Watch() as watch:
             began, events = time.perf_counter(), []
             asked = subprocess.Popen(asking, env=os.environ | {"RAY_ADDRESS": address}, stdout=subprocess.PIPE)
-            first = lost = joined = False
+            first, lost, joined = False, 0.0, 0.0
             while asked.poll() is None:
                 done = len([*(out / "plan").glob("part-*.json")]) if (out / "plan").is_dir() else 0
-                now = f"{time.perf_counter() - began:.1f} s, {done} of {shards} shards"
+                passed = time.perf_counter() - began
+                now = f"{passed:.1f} s, {done} of {shards} shards"
                 if done and not first:
                     first = True
                     events.append(f"{now}: the first is there")
                 if killed and not lost and done >= shards / 3:
                     network.kill(1)
-                    lost = True
+                    lost = passed
                     events.append(f"{now}: one node killed")
                 if lost and not joined and done >= shards / 2:
                     network.start(2, Path(home), core=1)
-                    joined = True
+                    joined = passed
                     events.append(f"{now}: another started")
                 time.sleep(0.1)
             told = asked.communicate()[0]
             spent = time.perf_counter() - began
         if asked.returncode:
             raise SystemExit(f"it ended with {asked.returncode}")
-        return Cost(json.loads(told)["items"], spent, watch.seconds(), 2), watch, events
+        there = 2 * spent - (joined - lost if joined else spent - lost if lost else 0.0)
+        return Cost(json.loads(told)["items"], spent, watch.seconds(), there), watch, events
 
 
 def judged(out: Path, corpus: Path, local: Space) -> str:
