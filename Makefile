@@ -2,7 +2,9 @@
 PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(CONSTRAINTS)
+# By all cores, where pip takes one; and of src too, as some environments forbid Python to keep what it compiles.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests/' .venv/lib src || true
 
 .PHONY: demo test check peers bench study format clean
 
@@ -39,13 +41,16 @@ clean:
 
 .venv/core: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[explore]"
+	$(COMPILE)
 	touch $@
 
 .venv/test: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[test]"
+	$(COMPILE)
 	touch $@ .venv/core
 
 .venv/peers: pyproject.toml constraints.txt | .venv/bin/python
 	$(PIP) -e ".[peers]"
 	$(PIP) --no-deps dlordinal
+	$(COMPILE)
 	touch $@ .venv/core .venv/test
