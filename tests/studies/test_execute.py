@@ -361,14 +361,16 @@ def test_one_study_at_a_time_in_a_folder(whole):
         run_study(*whole)
 
 
-def test_two_commands_at_once_do_not_get_into_each_others_way(whole, tmp_path):
+def test_two_commands_at_once_do_not_get_into_each_others_way(world, tmp_path, write_study):
+    path = write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}, "seeds": 1})
+    run_study(path, tmp_path / "alone")
     command = "import sys; from affectspace.cli.app import main; main()"
-    words = [sys.executable, "-c", command, "study", str(whole[0]), "--out", str(tmp_path / "out")]
+    words = [sys.executable, "-c", command, "study", str(path), "--out", str(tmp_path / "out"), "--processes", "1"]
     both = [subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) for _ in range(2)]
     told = [process.communicate(timeout=240)[1] for process in both]
     codes = sorted((process.returncode, "another process is at work" in text) for process, text in zip(both, told))
     assert codes in ([(0, False), (2, True)], [(0, False), (0, False)]), told
-    assert contents(tmp_path / "out") == contents(whole[1])
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
 
 
 def test_a_damaged_list_of_points_is_told(whole, again):
