@@ -10,6 +10,7 @@ its patience with silent nodes too.
 
 Told: whether every file of every run is the same to the bit, how often runs were trained, and what a run costs beyond
 its training, on the cluster and here: the time from giving it to a process to its answer, less the seconds of training.
+What a process does before it is given a run, such as to start and to open the data, is not in it.
 Each node's own: how many runs it trained, and how its first one went.
 """
 

@@ -16,12 +16,7 @@ def on_demand(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], A
         homes: modules by the names that are imported from them; one that begins with a dot is the package's own.
 
     Example:
-        >>> find, _ = on_demand("affectspace.files", {"sha256": "hashlib"})
-        >>> find("sha256").__module__
-        '_hashlib'
-        >>> find("md4")
-        Traceback (most recent call last):
-        AttributeError: module 'affectspace.files' has no attribute 'md4'
+        ``__getattr__, __dir__ = on_demand(__name__, {"Space": ".space"})``
     """
 
     def find(name: str) -> Any:

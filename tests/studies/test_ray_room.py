@@ -123,26 +123,78 @@ def test_a_run_that_its_process_has_lost_to_another_is_tried_again_and_no_failur
     assert waiting.next_for(Held(), []) == job
 
 
+class Opening(SimpleNamespace):
+    """A seat that has yet to be ready, and what it is asked."""
+
+    def __init__(self):
+        super().__init__(node=CPUS, ready=False, job=None, ahead=None, answer=1, held=Held(), opened=[])
+
+    def open(self, job):
+        self.opened.append(job)
+        self.ahead, self.answer = job, 2
+        self.held.take(job)
+
+    def end(self):
+        pass
+
+
 @pytest.mark.parametrize(
     ("kind", "opens"), [({}, True), ({"scratch": True}, False), ({"only_open": True}, False), (None, False)]
 )
 def test_a_process_opens_data_before_it_is_given_a_run_but_where_that_is_measured(monkeypatch, tmp_path, kind, opens):
-    """Any process may be given the run meanwhile."""
+    """Any process may be given the run meanwhile; what could not be opened is not held."""
     ray = pytest.importorskip("ray")
-    recipe = make_recipe(recipe_on("cpu"), "x.toml")
     pool = ray_pool.RayPool(tmp_path, {}, [], None, print)
+    recipe = make_recipe(recipe_on("cpu"), "x.toml")
     jobs = [] if kind is None else [Job(tmp_path / "runs/a", recipe, **kind)]
-    waiting, opened = Backlog(jobs), []
+    waiting, pool._seats = Backlog(jobs), [Opening()]
+    (seat,) = pool._seats
     monkeypatch.setattr(ray, "get", lambda said: {"process": 1})
-    seat = SimpleNamespace(node=CPUS, ready=False, job=None, answer=1, held=Held(), open=opened.append)
-    pool._seats = [seat]
     assert pool._came(seat, waiting) is None
     assert seat.ready
-    assert opened == (jobs if opens else [])
+    assert seat.opened == (jobs if opens else [])
+    assert [*seat.held.splits] == [job.split_key for job in seat.opened]
     monkeypatch.setattr(ray, "get", lambda said: {"error": "no disk", "code": 1})
-    assert pool._came(seat, waiting) is None
+    if opens:
+        assert pool._came(seat, waiting) is None
     assert seat.answer is None
+    assert not seat.held.splits
+    assert not seat.held.items
     assert waiting.next_for(Held(), []) == (jobs[0] if jobs else None)
+
+
+def test_data_that_end_who_opens_them_are_left_to_their_run_of_which_that_counts(monkeypatch, tmp_path):
+    """Else processes would open them for ever, or the node would be taken for one on which none can start."""
+    ray = pytest.importorskip("ray")
+
+    def ended(said):
+        raise ray.exceptions.RayActorError
+
+    monkeypatch.setattr(ray_pool, "head_answers", lambda: True)
+    monkeypatch.setattr(ray_pool, "nodes", lambda: [CPUS])
+    pool = ray_pool.RayPool(tmp_path, {}, [], None, print)
+    job = Job(tmp_path / "runs/a", make_recipe(recipe_on("cpu"), "x.toml"))
+    waiting, pool._seats = Backlog([job]), [Opening() for _ in range(4)]
+    first = pool._seats[:3]
+    for get in (lambda said: {"process": 1}, ended):
+        monkeypatch.setattr(ray, "get", get)
+        assert [pool._came(seat, waiting) for seat in first] == [None] * 3
+    assert [seat.opened for seat in first] == [[job]] * 3
+    (last,) = pool._seats
+    assert pool.left_out == {}
+    monkeypatch.setattr(ray, "get", lambda said: {"process": 1})
+    assert pool._came(last, waiting) is None
+    assert last.opened == []
+    answers = []
+    for _ in range(3):
+        seat = Opening()
+        pool._seats.append(seat)
+        seat.ready, seat.job = True, waiting.next_for(seat.held, [])
+        monkeypatch.setattr(ray, "get", ended)
+        answers.append(pool._came(seat, waiting))
+    assert answers[:2] == [None, None]
+    assert answers[2][0] == job
+    assert "its process was ended 3 times, the last on node bee" in answers[2][1].error
 
 
 def test_without_its_head_node_a_cluster_is_given_up_before_ray_ends_the_program(monkeypatch, tmp_path):

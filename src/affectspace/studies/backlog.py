@@ -29,6 +29,11 @@ class Held:
         _keep(self.splits, job.split_key, KEPT_SPLITS)
         return new, opens
 
+    def forget(self, job: Job) -> None:
+        """What a job reads is not there after all."""
+        self.splits.pop(job.split_key, None)
+        self.items.pop(job.items_key, None)
+
     def copy(self) -> "Held":
         """Another of the same keys."""
         other = Held()

@@ -19,7 +19,7 @@ class AtWork:
 
     Args:
         node: the machine, by name.
-        folder: of the run that it trains; None where it does nothing.
+        folder: of the run that it trains; None where it trains none.
         seconds: that it has been at it.
     """
 

@@ -48,13 +48,13 @@ class FitNodes:
             found = nodes()
             self._known = {node.id for node in found}
             fit, unfit = look(found, self._asking)
+            for each in fit:
+                self._welcome(each)
+            for each in unfit:
+                self.leave_out(each)
         except BaseException:
             self.__exit__()
             raise
-        for each in fit:
-            self._welcome(each)
-        for each in unfit:
-            self.leave_out(each)
         return self
 
     def __exit__(self, *_: object) -> None:

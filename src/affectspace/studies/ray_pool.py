@@ -64,9 +64,10 @@ class RayPool:
         self._cuda = "cuda" in devices
         self._room = Room(gpus=self._cuda or "auto" in devices)
         needs = wanted(self.folder, needed, self.cache, self._cuda)
-        self._nodes = FitNodes(needs, self._room.offers, tell)
+        self._nodes = FitNodes(needs, lambda node: self._room.offers(node), tell)
         self._unborn: dict[str, int] = {}  # processes in a row that ended before they were ready, by node
         self._deaths: dict[Path, list[str]] = {}  # nodes on which a run has ended its process
+        self._deadly: set[str] = set()  # data of which one has been ended that only opened them
         self._arrivals = Arrivals(self.folder)
         self._seats: list[Seat] = []
         self._listed = self._idle_since = self._answered = time.monotonic()
@@ -138,6 +139,7 @@ class RayPool:
 
         waiting, left = Backlog(jobs), len(jobs)
         self._deaths.clear()
+        self._deadly.clear()
         self._arrivals.clear()
         self._idle_since = self._answered = time.monotonic()
         while left:
@@ -249,12 +251,14 @@ class RayPool:
             seat.ready, seat.answer = True, None
             self._unborn[seat.node.id] = 0
             job = waiting.first_for(seat.held, self._others(seat))
-            if job is not None and not (job.scratch or job.only_open):  # there the opening of data is measured
+            if job is not None and self._opens_ahead(job):
                 seat.open(job)
             return None
         job, seat.job, seat.answer = seat.job, None, None
         if job is None:
-            return None  # its data are open; why they are not, if so, is told of the run
+            if "error" in said and seat.ahead is not None:
+                seat.held.forget(seat.ahead)  # the run will tell why
+            return None
         if said.pop("taken", False):  # by a process of which this one knows nothing; it may have ended by now
             return self._again(job, seat.node.id, said["error"], waiting)
         files = said.pop("files", None)
@@ -263,6 +267,13 @@ class RayPool:
             return job, answer
         self._arrivals.add(job, answer, files, seat.node.name)
         return None
+
+    def _opens_ahead(self, job: Job) -> bool:
+        """Whether a process opens the data of a job before it is given that: not where opening is what is measured.
+
+        Nor where that has ended a process: as part of the run it counts, and after three of them the run is given up.
+        """
+        return not (job.scratch or job.only_open or job.split_key in self._deadly)
 
     def _lose(self, seat: Seat, waiting: Backlog[Job]) -> None:
         """A process that is gone with its node, or out of reach, as far as can be told: it does not count."""
@@ -276,6 +287,9 @@ class RayPool:
         self._seats.remove(seat)
         seat.end()
         job = seat.job
+        if job is None and seat.ahead is not None:
+            self._deadly.add(seat.ahead.split_key)
+            return None
         if job is None:
             key = seat.node.id
             self._unborn[key] = self._unborn.get(key, 0) + 1

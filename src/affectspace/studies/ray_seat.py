@@ -66,6 +66,7 @@ class Seat:
         answer: Ray's reference to what it says next: that it is ready, that data are open, or how its job ended; None
             while it is idle.
         job: that it does.
+        ahead: a job whose data it opens, or opened last, before it is given any.
         began: when it was given that, by this machine's clock that never goes back.
     """
 
@@ -85,6 +86,7 @@ class Seat:
         ).remote(cuda)  # fmt: skip
         self.ready = False
         self.job: Job | None = None
+        self.ahead: Job | None = None
         self.began = 0.0
         self.held = Held()
         self.opens = False  # items that it did not hold
@@ -92,6 +94,7 @@ class Seat:
 
     def open(self, job: Job) -> None:
         """Let it open the data of a job that it is not given yet; meanwhile any process may have that job."""
+        self.ahead = job
         self.held.take(job)
         self.answer = self._trainer.perform.remote(replace(job, only_open=True).asked)
 

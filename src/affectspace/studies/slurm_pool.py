@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -136,7 +137,7 @@ class SlurmPool:
         paths = []
         for number, chunk in enumerate(chunks):
             paths.append(noted.folder / f"task-{number}.json")
-            write_json(paths[-1], [{"number": place, **waiting[place].anywhere.asked} for place in chunk])
+            write_json(paths[-1], [{"number": place, **_there(waiting[place]).asked} for place in chunk])
         executor = SlurmExecutor(noted.folder / "logs", max_num_timeout=1000)
         executor.update_parameters(job_name=noted.name, **_parameters(list(waiting.values()), self.processes))
         try:
@@ -257,6 +258,11 @@ def _chunks(jobs: dict[int, Job], processes: int) -> Iterator[list[int]]:
     for task in range(tasks):
         own = chunks[task * len(chunks) // tasks : (task + 1) * len(chunks) // tasks]
         yield [number for chunk in own for number in chunk]
+
+
+def _there(job: Job) -> Job:
+    """As a task does it: a link by which the study is reached here may be on no other machine."""
+    return replace(job.anywhere, folder=job.folder.resolve())
 
 
 def _parameters(jobs: Sequence[Job], processes: int) -> dict[str, Any]:
