@@ -3,7 +3,8 @@ PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(CONSTRAINTS)
-# By all cores, where pip takes one; and of src too, as some environments forbid Python to keep what it compiles.
+# By all cores, where pip takes one; and of src too, as some environments forbid Python to keep what it compiles. What it
+# cannot compile, such as a file of torch that is for later Pythons, is left to whoever imports it.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests/' .venv/lib src || true
 
 .PHONY: demo test check peers bench study format clean
