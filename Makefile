@@ -6,20 +6,26 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 # By all cores, where pip takes one; and of src too, as some environments forbid Python to keep what it compiles. What it
 # cannot compile, such as a file of torch that is for later Pythons, is left to whoever imports it.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests/' .venv/lib src || true
+TYPES := $(BIN)/pyright --pythonpath $(BIN)/python
 
-.PHONY: demo test check peers bench study format clean
+.PHONY: demo test check style peers bench study format clean
 
 demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings of your own
 	$(BIN)/affectspace demo $(if $(DATA),--data "$(DATA)" --out runs/demo-$(notdir $(DATA:/=)))
 
-test: check  ## everything that must hold, with the real data too where they are
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Types are checked beside the tests, as that takes one core for a minute; what is wrong with them is told at the end.
+test: style  ## everything that must hold, with the real data too where they are
+	$(TYPES) >.venv/types.log & types=$$!; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$types || { cat .venv/types.log; exit 1; }; exit $$tests
 
-check: .venv/test  ## style, types, and the direction of imports
+check: style  ## style, types, and the direction of imports
+	$(TYPES)
+
+style: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/pyright --pythonpath $(BIN)/python
 
 peers: .venv/peers  ## the losses beside those of other projects: values, gradients, and inside their loops
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/peers
