@@ -6,11 +6,11 @@ RUN is a finished run on log-Mel energies, SPEECH a folder of real corpora, FOLD
 1.3 GB) and all that is made of them; clips that lie there already are used again. They are real recordings at another
 speed and loudness, with noise; among them are files of which nothing can be read, six kinds of them.
 
-A round is ``affectspace embed``, ``affectspace embed --on ray`` twice, and again the first. All have two cores of this
-machine: the local command as two at once, each on one core with all clips, since a core is slower where the other is
-busy; Ray as two nodes of one CPU, each with a core and a network namespace, where the command runs on the head's. The
-first time all is in peace, the second time one node is killed once a third of the shards is there, and a new one joins
-after half.
+A round is ``affectspace embed``, ``affectspace embed --on ray`` three times, and again the first. All have two cores of
+this machine: the local command as two at once, each on one core with all clips, since a core is slower where the other
+is busy; Ray as two nodes of one CPU, each with a core and a network namespace, where the command runs on the head's.
+The first time all is in peace, the second time one node is killed once half of the shards are there, the third time
+another one is started in its place at once.
 
 Counted are clips a second by the clock for each core that is there (the killed node's until then, the new one's from
 when it is started), and for each second of a core that all processes have used, those of Ray too. The same of 1,000
@@ -43,6 +43,7 @@ from benchmarks.ray_network import PORT, Network, on_core
 from affectspace.space import Space
 
 FEW = 1000
+WAYS = (("two nodes", False, False), ("one killed", True, False), ("one replaced", True, True))  # lost, and joined
 COLUMNS = (
     "round, how", "load", "s", "clips / s", "of a core, by the clock", "further clips", "s of cores",
     "clips / s of cores", "further clips",
@@ -99,7 +100,9 @@ def by_two(run: str, corpus: Path, folder: Path) -> tuple[Cost, float]:
     return Cost(sum(json.loads(each)["items"] for each in told), spent, used, 2 * spent), after.ru_maxrss / 1024
 
 
-def by_cluster(run: str, corpus: Path, out: Path, shards: int, killed: bool) -> tuple[Cost, Watch, list[str]]:
+def by_cluster(
+    run: str, corpus: Path, out: Path, shards: int, lose: bool = False, join: bool = False
+) -> tuple[Cost, Watch, list[str]]:
     """What two nodes take, what their processes did, and what happened."""
     shutil.rmtree(out, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="r") as home, Network() as network:
@@ -120,14 +123,14 @@ def by_cluster(run: str, corpus: Path, out: Path, shards: int, killed: bool) -> 
                 if done and not first:
                     first = True
                     events.append(f"{now}: the first is there")
-                if killed and not lost and done >= shards / 3:
+                if lose and not lost and done >= shards / 2:
                     network.kill(1)
                     lost = passed
                     events.append(f"{now}: one node killed")
-                if lost and not joined and done >= shards / 2:
-                    network.start(2, Path(home), core=1)
-                    joined = passed
-                    events.append(f"{now}: another started")
+                    if join:
+                        network.start(2, Path(home), core=1)
+                        joined = time.perf_counter() - began
+                        events.append(f"{joined:.1f} s: another started")
                 time.sleep(0.1)
             told = asked.communicate()[0]
             spent = time.perf_counter() - began
@@ -180,13 +183,13 @@ def one_round(number: str, run: str, corpus: Path, few: Path, place: Path, shard
     before, most = by_two(run, corpus, place)
     print(before.row(f"{number}, here", few_here), flush=True)
     local, notes = Space.open(place / "local0.parquet"), [f"here: {most:.0f} MiB at most"]
-    few_there, watch, _ = by_cluster(run, few, place / "start", 2, False)
+    few_there, watch, _ = by_cluster(run, few, place / "start", 2)
     notes += [f"1,000 clips: here {few_here.seconds:.1f} s, {few_here.used:.1f} s of cores; two nodes "
               f"{few_there.seconds:.1f} s, {few_there.used:.1f} s of cores: {watch.shares()}"]  # fmt: skip
     there = {}
-    for name, killed in (("two nodes", False), ("one killed", True)):
-        out = place / ("killed" if killed else "peace")
-        there[name], watch, events = by_cluster(run, corpus, out, shards, killed)
+    for name, lose, join in WAYS:
+        out = place / name.replace(" ", "_")
+        there[name], watch, events = by_cluster(run, corpus, out, shards, lose, join)
         print(there[name].row(f"{number}, {name}", few_there), flush=True)
         worked = [json.loads(path.read_text()) for path in sorted((out / "plan").glob("part-*.json"))]
         within = sum(note["cpu_seconds"] for note in worked)
