@@ -1,6 +1,7 @@
 """Small nets and tests run with one thread: two on a busy machine can be many times slower."""
 
 import copy
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end: the collector of garbage need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
