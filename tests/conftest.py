@@ -9,12 +9,13 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+gc.disable()  # tests and what they import come, and none of it goes
 
 
 def pytest_collection_finish() -> None:
     """What is there by now stays to the end: the collector of garbage need not go through it again and again."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
