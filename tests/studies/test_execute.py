@@ -2,13 +2,15 @@
 
 import copy
 import errno
+import itertools
 import json
 import os
 import re
+import select
 import shutil
-import subprocess
+import signal
 import sys
-import time
+import traceback
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -63,10 +65,38 @@ def world(tmp_path_factory):
     return root
 
 
+DYING = """
+import os, signal
+from importlib import import_module
+from pathlib import Path
+from affectspace.studies.worker import main
+module = import_module("affectspace.training.train")
+save = module.save_checkpoint
+def dying(folder, *rest):
+    saved = save(folder, *rest)
+    if os.path.exists(MARKS):
+        with open(MARKS, "a") as marks:
+            marks.write(str(folder) + chr(10))
+        if "CE-0/inner-1" in str(folder) and Path(MARKS).read_text().split().count(str(folder)) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return saved
+module.save_checkpoint = dying
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def marks(tmp_path_factory):
+    """A file in which, once it is there, processes note the folder of each checkpoint; the one at an inner run dies."""
+    return tmp_path_factory.mktemp("marks") / "marks"
+
+
 @pytest.fixture(scope="module", autouse=True)
-def two():
+def two(marks):
     """Two processes that all studies of this file share: starting one takes seconds."""
+    code = f"MARKS = {str(marks)!r}\n{DYING}"
     with Pool(2) as processes, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_module, "START", [sys.executable, "-P", "-c", code])
         patch.setattr(execute, "Pool", lambda number: nullcontext(processes) if number == 2 else Pool(number))
         yield processes
 
@@ -90,6 +120,23 @@ def whole(world, two, write_study, tmp_path_factory):
     outcome = run_study(path, folder / "out")
     assert (outcome.planned, outcome.finished, outcome.ran, outcome.exit_code) == (RUNS, RUNS, RUNS, 0)
     return path, folder / "out"
+
+
+PLAIN = {"grid": None, "recipes.1.grid": {}}
+
+
+@pytest.fixture(scope="module")
+def trained_plain(world, two, write_study, tmp_path_factory):
+    """The folder of a study without any choice; not to be changed."""
+    folder = tmp_path_factory.mktemp("plain")
+    assert run_study(write_study(folder, world, PLAIN), folder / "out").ran == 4
+    return folder / "out"
+
+
+@pytest.fixture
+def plain(trained_plain, tmp_path):
+    """A copy of it that may be changed."""
+    return shutil.copytree(trained_plain, tmp_path / "out")
 
 
 @pytest.fixture
@@ -176,27 +223,47 @@ def test_every_fold_chooses_for_itself_and_their_answers_are_pooled(world, tmp_p
 # ---- cut off
 
 
-KILLED = """
-import os, signal, sys
-from affectspace.studies import execute
-told = 0
-class Clock(execute.Clock):
-    def due(self):
-        global told
-        told += 1
-        if told == int(sys.argv[3]):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().due()
-execute.Clock = Clock
-execute.run_study(sys.argv[1], sys.argv[2], processes=1)
-"""
+class Forked:
+    """Another process that does something; what this one has imported, which takes seconds, it has as well."""
+
+    def __init__(self, work):
+        self.stderr, theirs = os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            os.dup2(theirs, 2)  # so that its own processes hold it, too
+            try:
+                work()
+                os._exit(0)
+            except BaseException:
+                os.write(2, traceback.format_exc().encode())
+                os._exit(1)
+        os.close(theirs)
+
+    def ended(self) -> tuple[int, str]:
+        """How it has, and what was told on stderr, once the last of its own processes has ended, too."""
+        told = b""
+        while select.select([self.stderr], [], [], 120)[0]:
+            if not (some := os.read(self.stderr, 1 << 16)):
+                os.close(self.stderr)
+                return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1]), told.decode()
+            told += some
+        raise TimeoutError(told.decode())
 
 
 def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(whole, tmp_path):
-    # Its processes hold its stderr: this returns when the last of them has ended, too.
-    words = [sys.executable, "-c", KILLED, str(whole[0]), str(tmp_path / "out"), "5"]
-    killed = subprocess.run(words, capture_output=True, timeout=120, check=False)
-    assert killed.returncode == -9, killed.stderr.decode()
+    def work():
+        told, due = itertools.count(1), execute.Clock.due
+
+        def killing(clock):
+            if next(told) == 5:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return due(clock)
+
+        execute.Clock.due = killing
+        run_study(whole[0], tmp_path / "out", processes=1)
+
+    code, told = Forked(work).ended()
+    assert code == -signal.SIGKILL, told
     before = moments(tmp_path / "out")
     assert len(before) >= 5
     outcome = run_study(whole[0], tmp_path / "out")
@@ -205,35 +272,17 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(whole, tmp_path):
     assert contents(tmp_path / "out") == contents(whole[1])
 
 
-DYING = """
-import os, signal
-from importlib import import_module
-module = import_module("affectspace.training.train")
-save = module.save_checkpoint
-def dying(folder, *rest):
-    saved = save(folder, *rest)
-    if "inner-1" in str(folder):
-        with open(MARKS, "a") as marks:
-            marks.write(str(folder) + chr(10))
-        if len(open(MARKS).readlines()) == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return saved
-module.save_checkpoint = dying
-"""
-
-
-def test_the_run_of_a_killed_process_is_resumed_by_another(whole, monkeypatch, tmp_path):
-    """One process at a time, which makes no difference either."""
-    setting = f"MARKS = {str(tmp_path / 'marks')!r}"
-    code = f"{setting}\n{DYING}\nfrom affectspace.studies.worker import main\nmain()"
-    monkeypatch.setattr(pool_module, "START", [sys.executable, "-P", "-c", code])
-    outcome = run_study(whole[0], tmp_path / "out", processes=1)
+def test_the_run_of_a_killed_process_is_resumed_by_another(whole, marks, tmp_path):
+    marks.touch()
+    outcome = run_study(whole[0], tmp_path / "out")
+    saved = marks.read_text().split()
+    marks.unlink()
     assert (outcome.ran, outcome.failures) == (RUNS, [])
-    assert ["inner-1" in str(place) for place in outcome.taken_up] == [True]
+    assert outcome.taken_up == [tmp_path / "out/grid/there/CE-0/inner-1/seed-0"]
     assert contents(tmp_path / "out") == contents(whole[1])
-    saved = (tmp_path / "marks").read_text().split()
     epoch = json.loads((whole[1] / "selection.json").read_text())["there/all"]["shared"]["epoch"]
-    assert len(saved) == 2 * 3 + 2 * epoch, "no epoch is trained again once it is saved"
+    inner = [folder for folder in saved if "inner-1" in folder]
+    assert len(inner) == 2 * 3 + 2 * epoch, "no epoch is trained again once it is saved"
 
 
 # ---- faults
@@ -256,7 +305,7 @@ def test_a_run_that_another_has_finished_meanwhile_has_not_failed(world, tmp_pat
             super().run(jobs, lambda job, answer: job == jobs[0] or tell(job, answer))
 
     monkeypatch.setattr(execute, "Pool", Late)
-    outcome = run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out")
+    outcome = run_study(write_study(tmp_path, world, PLAIN), tmp_path / "out")
     assert (outcome.planned, outcome.finished, outcome.failures, outcome.exit_code) == (4, 4, [], 0)
 
 
@@ -323,12 +372,11 @@ def test_a_finished_study_whose_choice_is_open_again_is_not_finished(again, worl
     assert "open" not in results.selection["there/all"]
 
 
-def test_what_was_chosen_is_forgotten_with_the_grid(world, tmp_path, monkeypatch, write_study, here):
-    monkeypatch.setattr(execute, "Pool", here)
-    small = {"seeds": 1, "recipes.1.grid": {}, "grid": {"recipe": "CE", "epoch": True, "runs": 1}}
-    run_study(write_study(tmp_path, world, small), tmp_path / "out")
-    run_study(write_study(tmp_path, world, small | {"grid": None}), tmp_path / "out", replace=True)
-    assert not (tmp_path / "out/selection.json").exists()
+def test_what_was_chosen_is_forgotten_with_the_grid(again, world, write_study):
+    path, folder = again
+    outcome = run_study(write_study(path.parent, world, PLAIN | {"seeds": 1}), folder, replace=True)
+    assert (outcome.ran, outcome.replaced) == (2, 2)
+    assert not (folder / "selection.json").exists()
 
 
 def test_splits_that_the_data_cannot_fill_are_told_before_anything_is_trained(world, tmp_path, write_study):
@@ -362,19 +410,33 @@ def test_one_study_at_a_time_in_a_folder(whole):
         run_study(*whole)
 
 
-def test_two_commands_at_once_do_not_get_into_each_others_way(world, tmp_path, write_study):
-    path = write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}, "seeds": 1})
+def test_two_commands_at_once_do_not_get_into_each_others_way(world, tmp_path, write_study, here):
+    path, out = write_study(tmp_path, world, PLAIN | {"seeds": 1}), tmp_path / "out"
     run_study(path, tmp_path / "alone")
-    command = "import sys; from affectspace.cli.app import main; main()"
-    words = [sys.executable, "-c", command, "study", str(path), "--out", str(tmp_path / "out"), "--processes", "1"]
-    first = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    while not (tmp_path / "out/study.toml").is_file() and first.poll() is None:
-        time.sleep(0.01)  # until it is at work, which it is for seconds: a process is started, and trains two runs
+    (begun, begins), (refused, refuses) = os.pipe(), os.pipe()
+
+    class Waiting(here):
+        def run(self, jobs, tell):
+            os.write(begins, b".")
+            os.read(refused, 1)  # it is at work until the other has been refused
+            super().run(jobs, tell)
+
+    def work():
+        execute.Pool = Waiting
+        run_study(path, out)
+
+    first = Forked(work)
+    os.read(begun, 1)
+    (out / ".half.partial").touch()
     with pytest.raises(InputError, match=r"another process is at work on the study in .*/out; wait for it, or choose"):
-        run_study(path, tmp_path / "out")
-    told = first.communicate(timeout=240)[1]
-    assert first.returncode == 0, told
-    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+        run_study(path, out)
+    assert (out / ".half.partial").is_file(), "what the first may be writing is not swept"
+    os.write(refuses, b".")
+    code, told = first.ended()
+    for end in (begun, begins, refused, refuses):
+        os.close(end)
+    assert code == 0, told
+    assert contents(out) == contents(tmp_path / "alone")
 
 
 def test_a_damaged_list_of_points_is_told(whole, again):
@@ -406,7 +468,7 @@ def test_what_another_call_does_while_the_data_are_opened_is_seen(
     real = execute.open_data
     monkeypatch.setattr(execute, "open_data", open_data)
     monkeypatch.setattr(execute, "Pool", here)
-    path = write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}, "seeds": 1})
+    path = write_study(tmp_path, world, PLAIN | {"seeds": 1})
     if name == "theirs":
         with pytest.raises(InputError, match="holds the study 'theirs', not 'tiny'; choose another folder"):
             run_study(path, tmp_path / "out")
@@ -454,7 +516,7 @@ def test_what_a_small_study_takes_is_told_by_its_first_runs(world, tmp_path, mon
     monkeypatch.setattr(execute, "Pool", Slow)
     monkeypatch.setattr(execute.Clock, "due", lambda clock: False)
     with pytest.raises(KeyboardInterrupt):
-        run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
+        run_study(write_study(tmp_path, world, PLAIN), tmp_path / "out", quiet=False)
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "4 runs on 2 processes; how long they take is told after the first of them",
         "judging by the first, about 3 s are left",
@@ -465,7 +527,7 @@ def test_where_there_is_no_terminal_a_line_tells_now_and_then(world, tmp_path, m
     monkeypatch.setattr(execute, "Pool", here)
     monkeypatch.setattr("affectspace.features.lines.FIRST", 0.0)
     monkeypatch.setattr("affectspace.features.lines.EVERY", 0.0)
-    run_study(write_study(tmp_path, world, {"grid": None, "recipes.1.grid": {}}), tmp_path / "out", quiet=False)
+    run_study(write_study(tmp_path, world, PLAIN), tmp_path / "out", quiet=False)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in lines if " done" in line] == [f"{n} of 4 runs done" for n in (1, 2, 3, 4)]
     assert re.search(", about [0-9]+ s left$", lines[-1])
@@ -473,25 +535,20 @@ def test_where_there_is_no_terminal_a_line_tells_now_and_then(world, tmp_path, m
     assert capsys.readouterr().err.splitlines() == ["opening the data ..."]
 
 
-def test_what_is_told_and_what_is_kept_are_of_the_whole_call(world, tmp_path, monkeypatch, capsys, write_study, here):
+def test_what_is_told_and_what_is_kept_are_of_the_whole_call(world, plain, tmp_path, monkeypatch, capsys, write_study):
     """Finished runs tell what others cost; opening is measured on the way, and what has gone by belongs to it."""
 
-    class Slow(here):
+    class Slow(Pool):
         def run(self, jobs, tell):
-            if all(job.only_open for job in jobs):
-                for job in jobs:
-                    tell(job, Answer(seconds=0.0, data_seconds=20.0, new_items=True))
-            elif self.processes == 1:
+            if not all(job.only_open for job in jobs):
                 raise KeyboardInterrupt
-            else:
-                super().run(jobs, tell)
+            for job in jobs:
+                tell(job, Answer(seconds=0.0, data_seconds=20.0, new_items=True))
 
     monkeypatch.setattr(execute, "Pool", Slow)
-    small = {"grid": None, "recipes.1.grid": {}}
-    run_study(write_study(tmp_path, world, small), tmp_path / "out")
-    for timing in (tmp_path / "out/runs").rglob("timing.json"):
+    for timing in (plain / "runs").rglob("timing.json"):
         timing.write_text('{"seconds": 9.0}')
-    write_study(tmp_path, world, small | {"seeds": 4})
+    write_study(tmp_path, world, PLAIN | {"seeds": 4})
     before = json.loads((tmp_path / "out/timing.json").read_text())["seconds"]
     monkeypatch.setattr(execute.Clock, "seconds", property(lambda clock: 200.0))
     with pytest.raises(KeyboardInterrupt):
@@ -506,60 +563,52 @@ def test_what_is_told_and_what_is_kept_are_of_the_whole_call(world, tmp_path, mo
 # ---- a choice that is added
 
 
-def test_final_runs_that_no_choice_can_save_are_refused_before_a_grid_is_trained(
-    world, tmp_path, monkeypatch, write_study, here
-):
-    monkeypatch.setattr(execute, "Pool", here)
-    plain = {"grid": None, "recipes.1.grid": {}}
-    run_study(write_study(tmp_path, world, plain), tmp_path / "out")
-    before = contents(tmp_path / "out")
+def test_final_runs_that_no_choice_can_save_are_refused_before_a_grid_is_trained(world, plain, tmp_path, write_study):
+    before = contents(plain)
     # None of these has a choice by which the runs would be those that are there.
     for grid, told in (
         ({"recipe": "CE", "epoch": True, "runs": 1}, "protocol.validate_share was 0.2, is 0.0"),
         ({"recipe": "CE", "values": {"training.weight_decay": [0.1]}}, "training.weight_decay was 0.0, is 0.1"),
         ({"recipe": "CE", "values": {"training.batch_size": [4, 5]}}, "training.batch_size was 8, is 4"),
     ):
-        path = write_study(tmp_path, world, plain | {"grid": grid})
+        path = write_study(tmp_path, world, PLAIN | {"grid": grid})
         with pytest.raises(InputError, match=rf"0 still hold, and 4 do not; in runs/CE/there/seed-0: {told}"):
-            run_study(path, tmp_path / "out")
-        assert contents(tmp_path / "out") == before, "nothing is trained"
+            run_study(path, plain)
+        assert contents(plain) == before, "nothing is trained"
     # And where other things have changed beside, these count.
     grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 0.1]}, "runs": 1}
-    path = write_study(tmp_path, world, plain | {"grid": grid}, {"training.learning_rate": 0.03})
+    path = write_study(tmp_path, world, PLAIN | {"grid": grid}, {"training.learning_rate": 0.03})
     with pytest.raises(InputError, match=r"0 still hold, and 4 do not; .*: training.learning_rate was 0.02, is 0.03"):
-        run_study(path, tmp_path / "out")
-    assert not (tmp_path / "out/grid").exists()
+        run_study(path, plain)
+    assert not (plain / "grid").exists()
 
 
-def test_final_runs_that_may_hold_are_told_apart_from_those_that_do(
-    world, tmp_path, monkeypatch, capsys, write_study, here
-):
-    monkeypatch.setattr(execute, "Pool", here)
-    plain = {"grid": None, "recipes.1.grid": {}}
-    run_study(write_study(tmp_path, world, plain), tmp_path / "out")
-    before = moments(tmp_path / "out")
+def test_final_runs_that_may_hold_are_told_apart_from_those_that_do(world, plain, tmp_path, capsys, write_study):
+    before = moments(plain)
     grid = {"recipe": "CE", "values": {"training.weight_decay": [0.0, 1e-9]}, "runs": 1}
-    outcome = run_study(write_study(tmp_path, world, plain | {"grid": grid}), tmp_path / "out", quiet=False)
+    outcome = run_study(write_study(tmp_path, world, PLAIN | {"grid": grid}), plain, quiet=False)
     assert (outcome.planned, outcome.ran) == (8, 4), "of equals the first is chosen, by which they were trained"
-    assert {place: moments(tmp_path / "out")[place] for place in before} == before
+    assert {place: moments(plain)[place] for place in before} == before
     told = capsys.readouterr().err
     assert "\n8 runs (4 grid, 4 final; 4 finished that may not hold once settings are chosen)" in told
     assert "\nwhere the choice does not suit them --replace will be asked for; runs of the grid stay\n" in told
 
 
-def test_a_choice_of_the_epoch_that_is_there_is_one_that_may_hold(world, tmp_path, monkeypatch, write_study, here):
+def test_a_choice_of_the_epoch_that_is_there_is_one_that_may_hold(again, whole, world, monkeypatch, write_study, here):
     """The choice is to be made anew, and the final runs keep an epoch that may be chosen again."""
+    path, folder = again
+    path = write_study(path.parent, world)
+    shutil.rmtree(folder / "grid/there")
+    before = moments(folder)
     monkeypatch.setattr(execute, "Pool", here)
-    run_study(write_study(tmp_path, world), tmp_path / "out")
-    shutil.rmtree(tmp_path / "out/grid/there")
-    before = moments(tmp_path / "out")
-    outcome = run_study(tmp_path / "study.toml", tmp_path / "out")
+    outcome = run_study(path, folder)
     assert (outcome.finished, outcome.ran) == (RUNS, 8)
-    assert {place: moments(tmp_path / "out")[place] for place in before} == before
-    shutil.rmtree(tmp_path / "out/grid/there")
-    path = write_study(tmp_path, world, recipe={"training.batch_size": 7})
+    assert {place: moments(folder)[place] for place in before} == before
+    assert contents(folder) == contents(whole[1]), "one after another, which makes no difference either"
+    shutil.rmtree(folder / "grid/there")
+    path = write_study(path.parent, world, recipe={"training.batch_size": 7})
     with pytest.raises(InputError, match=r"0 still hold, and 4 do not; .*: training.batch_size was 8, is 7"):
-        run_study(path, tmp_path / "out")
+        run_study(path, folder)
 
 
 def test_an_epoch_that_only_inner_runs_of_own_grids_keep_may_be_chosen_again(

@@ -4,7 +4,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import quad
 
 from affectspace.metrics._inputs import class_count, leading_classes
 
@@ -65,6 +64,8 @@ def _expected_recall(own: int, tied: tuple[tuple[int, int], ...], classes: int) 
     """Of a class with ``own`` items and, for each ``(m, items)``, those that it shares with ``m - 1`` others."""
     if not tied:
         return 1 / classes
+    from scipy.integrate import quad  # which takes half a second to load, and most truths tie nothing
+
     m, items = np.array(tied).T
     hit, miss, elsewhere = np.full(len(m), 1 / classes), (classes - m) / classes, (m - 1) / classes
     scale = own + float((items * (hit + miss / m)).sum())  # expected weight: the integrand falls off as exp(-y)

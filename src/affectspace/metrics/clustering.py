@@ -10,8 +10,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
-from sklearn import config_context
-from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 __all__ = [
     "MAX_SILHOUETTE",
@@ -89,6 +87,8 @@ def adjusted_rand(truth: ArrayLike, clusters: ArrayLike) -> float:
         >>> adjusted_rand([0, 0, 1, 1], [1, 1, 0, 0])
         1.0
     """
+    from sklearn.metrics import adjusted_rand_score  # takes a second to load, which no training has use for
+
     return float(adjusted_rand_score(*_labels(truth, clusters)))
 
 
@@ -132,6 +132,9 @@ def silhouette(
         raise ValueError(f"embeddings are not finite in row {row}; leave out items that have no embedding")
     if not 2 <= len(np.unique(names)) < len(names):
         return float("nan")
+    from sklearn import config_context
+    from sklearn.metrics import silhouette_score
+
     with config_context(working_memory=64):  # MiB of distances at a time
         return float(silhouette_score(points, names, metric=metric))
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial.distance import cdist
 
 __all__ = ["chance_linear_cka", "cross_modal_retrieval", "linear_cka"]
 
@@ -144,6 +143,8 @@ def chance_linear_cka(x: ArrayLike, y: ArrayLike) -> float:
 
 def _places(queries: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of each query, how many candidates are nearer than its own, and how many as near, its own among them."""
+    from scipy.spatial.distance import cdist  # takes a while to load, and nets of one modality have no use for it
+
     own = np.square(queries - candidates).sum(1)
     nearer, tied = np.empty((2, len(queries)), dtype=np.int64)
     step = max(1, PAIRS_PER_BLOCK // len(queries))

@@ -18,10 +18,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from affectspace.labels.bins import expected_value
 from affectspace.metrics._inputs import class_count, distributions, leading_classes, predicted_classes
+from affectspace.metrics._ranks import mean_ranks
 from affectspace.metrics.classification import accuracy
 
 __all__ = ["exact_match", "expected_level", "mean_absolute_error", "r_squared", "spearman", "within_one"]
@@ -130,7 +130,7 @@ def spearman(truth: ArrayLike, predicted: ArrayLike, centres: ArrayLike | None =
     # Expected levels carry the rounding of their sums, which is not an order; values are as they are.
     span = np.ptp(_centres(centres, count)) or 1.0
     given = zip((truth, predicted), sides)
-    x, y = (rankdata(side if _is_values(array) else np.round(side / span, DIGITS)) for array, side in given)
+    x, y = (mean_ranks(side if _is_values(array) else np.round(side / span, DIGITS)) for array, side in given)
     x -= x.mean()
     y -= y.mean()
     spread = np.sqrt(x @ x) * np.sqrt(y @ y)

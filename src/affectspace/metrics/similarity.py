@@ -7,7 +7,8 @@ symmetric).
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
+
+from affectspace.metrics._ranks import mean_ranks
 
 __all__ = ["MAX_ITEMS", "mean_similarity_error", "similarity_preservation"]
 
@@ -53,8 +54,8 @@ def similarity_preservation(label_similarity: ArrayLike, embedding_similarity: A
         rows, columns = np.minimum(rows, columns), np.maximum(rows, columns)
     if len(rows) == 0:
         return float("nan")
-    x = rankdata(labels[rows, columns])
-    y = rankdata(embeddings[rows, columns])
+    x = mean_ranks(labels[rows, columns])
+    y = mean_ranks(embeddings[rows, columns])
     x -= x.mean()
     y -= y.mean()
     spread = np.sqrt(x @ x) * np.sqrt(y @ y)

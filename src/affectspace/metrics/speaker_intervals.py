@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from affectspace.metrics.classification import confusion_matrix
 
@@ -412,7 +412,7 @@ def _half_width(parts: Sequence[tuple[float, float]], confidence: float) -> floa
     if total <= 0:
         return 0.0
     freedom = total**2 / sum(part**2 / each for part, each in parts)
-    return float(stats.t.ppf((1 + confidence) / 2, freedom)) * total**0.5
+    return float(stdtrit(freedom, (1 + confidence) / 2)) * total**0.5
 
 
 def _freedom(items: np.ndarray) -> float:

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
 from affectspace.metrics import (
     accuracy,
@@ -176,6 +174,9 @@ def _known(
 
 def _clusters(points: np.ndarray, classes: int, seed: int) -> np.ndarray:
     k = min(classes, len(points))
+    from sklearn.cluster import KMeans  # takes a second to load, which the figures of most runs have no use for
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters: fewer are made
         return KMeans(k, n_init=STARTS, random_state=seed).fit_predict(points)  # pyright: ignore[reportArgumentType]

@@ -63,6 +63,7 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
     from affectspace.training.objective import triplet_geometry
 
     cache = DataCache()
+    devices: set[tuple[str, str]] = set()
     looked_at: set[str] = set()
     prepared: set[str] = set()
     folds: dict[str, tuple[Fold, ...]] = {}
@@ -79,7 +80,9 @@ def open_data(recipes: StudyRecipes, *, quiet: bool = True) -> StudyData:
 
     def look_at_tables(recipe: Recipe, name: str, split: str) -> None:
         triplet_geometry(recipe)  # refuses terms that no run could have
-        make_fabric(recipe.training.device, recipe.training.precision)  # and a device that is not there
+        if (device := (recipe.training.device, recipe.training.precision)) not in devices:
+            make_fabric(*device)  # refuses a device that is not there
+            devices.add(device)
         tables = cache.by_tables(recipe)
         for fold in folds_of(recipe, tables):
             one = recipe if fold is None else one_fold(recipe, fold)
