@@ -135,7 +135,7 @@ def audit(items: pd.DataFrame, split: Split, allow: Iterable[str] = ()) -> list[
     leaks = []
     for kind in GROUPS:
         if kind not in allowed:
-            leaks += _leaks(items, split, kind)
+            leaks += _leaks(items, split, kind, groups_of(items, kind))
     return leaks
 
 
@@ -197,13 +197,16 @@ def kept_apart(items: pd.DataFrame, split: Split) -> tuple[str, ...]:
         ('speaker',)
     """
     rows = np.concatenate([getattr(split, part) for part in PARTS])
+    groups = {kind: groups_of(items, kind) for kind in GROUPS}
     return tuple(
-        kind for kind in GROUPS if not groups_of(items, kind).iloc[rows].isna().any() and not _leaks(items, split, kind)
+        kind
+        for kind in GROUPS
+        if not groups[kind].iloc[rows].isna().any() and not _leaks(items, split, kind, groups[kind])
     )
 
 
-def _leaks(items: pd.DataFrame, split: Split, kind: str) -> list[Leak]:
-    codes, names = pd.factorize(groups_of(items, kind))
+def _leaks(items: pd.DataFrame, split: Split, kind: str, groups: pd.Series) -> list[Leak]:
+    codes, names = pd.factorize(groups)
     copies = _copies(items) if kind == "near_audio" else np.arange(len(items))
     nameless = int((codes[np.concatenate([getattr(split, part) for part in PARTS])] < 0).sum())
     found = []
