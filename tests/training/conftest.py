@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from affectspace.corpora import make_synthetic_world
-from affectspace.training import make_recipe, train
+from affectspace.training import Run, make_recipe, train
+from affectspace.training.cache import DataCache
 from affectspace.training.data import Data
 
 TINY = {
@@ -41,7 +42,7 @@ def world(tmp_path_factory):
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny(world):
     """``tiny(terms="ce", training={...})``: the tiny recipe, its sections changed; terms by name or as a list."""
 
@@ -55,6 +56,18 @@ def tiny(world):
         return make_recipe(values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def opened():
+    """``opened(recipe)``: its data, the same for all tests that ask for them, so that none may change them."""
+    return DataCache()
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny, tmp_path_factory) -> Run:
+    """The tiny recipe's run, the same for all tests: one that changes its folder copies it first."""
+    return train(tiny(), tmp_path_factory.mktemp("tiny") / "run", quiet=True)
 
 
 @pytest.fixture
@@ -93,13 +106,21 @@ def goes_on(broken_off):
     return compare
 
 
+@pytest.fixture(scope="session")
+def few_voices(tmp_path_factory):
+    """Two corpora of 18 items each, for nets that take long for an item."""
+    root = tmp_path_factory.mktemp("few")
+    make_synthetic_world(root, ("alva", "boro"), speakers=3, items_per_speaker=6)
+    return root
+
+
 @pytest.fixture
-def beside_model(world, lay_speech_model, tmp_path):
+def beside_model(few_voices, lay_speech_model, tmp_path):
     """``beside_model("wavlm layer")``: data of one's own, two tiny corpora, and a speech model of a kind below them."""
 
     def lay(kind):
         for name in ("alva", "boro"):
-            (tmp_path / name).symlink_to(world / name)
+            (tmp_path / name).symlink_to(few_voices / name)
         shutil.copytree(lay_speech_model(kind), tmp_path / "models/wavlm")
         return tmp_path
 

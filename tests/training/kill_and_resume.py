@@ -1,21 +1,17 @@
 """Train once undisturbed; then again and again, each time killed at a random call and resumed.
 
-Usage: python kill_and_resume.py WORLD OUT KILLS
-
 A profile hook counts the calls of functions, Python's and C's, and sends SIGKILL to its own process at a
 number drawn at random, so that the moments cover all that a run does without looking at a clock. Every
-fourth kill is drawn within the writing of a checkpoint. Prints JSON: how many kills there were, and how many
-struck while a checkpoint was being written.
+fourth kill is drawn within the writing of a checkpoint. What is killed is a fork of the process that asks, which has
+imported all that training needs.
 """
 
-import json
 import os
 import random
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-
-import torch
 
 from affectspace.training import Recipe, make_recipe, train
 
@@ -36,7 +32,7 @@ def recipe_for(world: str) -> Recipe:
             "encoder": {"kind": "mlp", "hidden": 8, "dropout": 0.3},
             "terms": [{"kind": "cross_entropy"}, {"kind": "f_similarity", "pairs": "triplets"}],
             "training": {
-                "epochs": 3, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2, "checkpoint_seconds": 0,
+                "epochs": 2, "batch_size": 4, "learning_rate": 1e-3, "checkpoint_steps": 2, "checkpoint_seconds": 0,
             },
             "augment": {"speed": [0.9, 1.1], "noise": [10, 30], "time_masks": 1, "time_width": 5},
             "monitor": {"snapshots": [2]},
@@ -44,46 +40,58 @@ def recipe_for(world: str) -> Recipe:
     )  # fmt: skip
 
 
-def attempt(recipe: Recipe, folder: Path, kill: tuple[int, int] | None) -> tuple[bool, int, bool]:
+def count_calls(recipe: Recipe, folder: Path, strike: Callable[[int, int, int, bool], None]) -> int:
+    """Train, and tell ``strike`` at each call how many there were, in how many checkpoints and since the last one
+    began, and whether that is still being written; returns how many there were."""
+    seen = checkpoints = 0
+    writing, within = None, 0  # the frame of the checkpoint being written, and the calls since it began
+
+    def count(frame, event, argument):
+        nonlocal seen, checkpoints, writing, within
+        if event == "return" and frame is writing:
+            writing = None
+        if event not in ("call", "c_call"):
+            return
+        seen += 1
+        within += 1
+        if event == "call" and frame.f_code.co_name == "save_checkpoint":
+            writing, within = frame, 0
+            checkpoints += 1
+        strike(seen, checkpoints, within, writing is not None)
+
+    sys.setprofile(count)
+    try:
+        train(recipe, folder, resume=True, quiet=True)
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+def killed(recipe: Recipe, folder: Path, kill: tuple[int, int]) -> tuple[bool, bool]:
     """Train in a child, killed at call ``kill[1]`` of the whole run (``kill[0]`` 0) or of its n-th checkpoint.
 
     Returns:
-        whether it finished, how many calls it made, and whether it was killed while writing a checkpoint.
+        whether it was, and whether that was while it wrote a checkpoint.
     """
     reader, writer = os.pipe()
     child = os.fork()
     if child:
         os.close(writer)
-        told = os.read(reader, 100).decode().split()
+        told = os.read(reader, 100).decode()
         os.close(reader)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status):
             sys.exit(f"training failed with exit code {os.WEXITSTATUS(status)}")
-        return not os.WIFSIGNALED(status), int(told[0]), told[1] == "True"
+        return os.WIFSIGNALED(status), told == "True"
+
+    def strike(seen: int, checkpoints: int, within: int, writing: bool) -> None:
+        if kill in ((0, seen), (checkpoints if writing else -1, within)):
+            sys.setprofile(None)
+            os.write(writer, str(writing).encode())
+            os.kill(os.getpid(), signal.SIGKILL)
+
     try:
-        seen = checkpoints = 0
-        writing, within = None, 0  # the frame of the checkpoint being written, and the calls since it began
-
-        def count(frame, event, argument):
-            nonlocal seen, checkpoints, writing, within
-            if event == "return" and frame is writing:
-                writing = None
-            if event not in ("call", "c_call"):
-                return
-            seen += 1
-            within += 1
-            if event == "call" and frame.f_code.co_name == "save_checkpoint":
-                writing, within = frame, 0
-                checkpoints += 1
-            if kill in ((0, seen), (checkpoints if writing else -1, within)):
-                sys.setprofile(None)
-                os.write(writer, f"{seen} {writing is not None}".encode())
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.setprofile(count)
-        train(recipe, folder, resume=True, quiet=True)
-        sys.setprofile(None)
-        os.write(writer, f"{seen} False".encode())
+        count_calls(recipe, folder, strike)
         os._exit(0)
     except BaseException:
         import traceback
@@ -92,11 +100,14 @@ def attempt(recipe: Recipe, folder: Path, kill: tuple[int, int] | None) -> tuple
         os._exit(1)
 
 
-def main(world: str, out: Path, kills: int) -> None:
-    torch.set_num_threads(1)
-    os.environ["AFFECTSPACE_CACHE"] = str(out / "cache")
+def kill_and_resume(world: str, out: Path, kills: int) -> int:
+    """Runs in ``out``: ``undisturbed`` and ``killed-00``, ``killed-01`` ... until so many kills have struck.
+
+    Returns:
+        how many struck while a checkpoint was being written.
+    """
     recipe = recipe_for(world)
-    _, total, _ = attempt(recipe, out / "undisturbed", None)
+    total = count_calls(recipe, out / "undisturbed", lambda *told: None)
     generator = random.Random(0)
 
     def draw(struck: int) -> tuple[int, int]:
@@ -112,14 +123,10 @@ def main(world: str, out: Path, kills: int) -> None:
         for _ in range(4):  # up to four kills in one run's life, then it may finish
             if struck == kills:
                 break
-            finished, _, in_checkpoint = attempt(recipe, folder, draw(struck))
-            if finished:
+            was_killed, in_checkpoint = killed(recipe, folder, draw(struck))
+            if not was_killed:
                 break
             struck += 1
             inside += in_checkpoint
-        attempt(recipe, folder, None)
-    print(json.dumps({"kills": struck, "inside_checkpoint": inside, "calls": total}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+        train(recipe, folder, resume=True, quiet=True)
+    return inside

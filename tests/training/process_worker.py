@@ -6,9 +6,10 @@ CASES.json holds ``{name: {"recipe": values, ...}}``, and for some cases more: `
 ``breaks``, the batch before which all are interrupted; ``goes_on``, ``[processes, rank, name]`` of a folder that was,
 and is copied first, to the process ``at`` (else 0); ``other``, ``[rank, recipe]`` of the process that has another
 recipe; ``version``, ``[rank, text]`` of the one that has another affectspace; ``drops``, whether dropout leaves out
-frames before the net; ``double``, whether numbers are of double precision. Every process has a run folder of its own,
-FOLDER/PROCESSES.RANK/NAME, as if no storage were shared, and tells in FOLDER/PROCESSES.RANK.json what became of each
-run. test_processes.py starts this and asserts.
+frames before the net; ``double``, whether numbers are of double precision; ``shares``, whether a process opens the
+corpora once for this and others that say so. Every process has a run folder of its own, FOLDER/PROCESSES.RANK/NAME, as
+if no storage were shared, and tells in FOLDER/PROCESSES.RANK.json what became of each run. test_processes.py starts
+this and asserts.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ import affectspace
 from affectspace.encoders import Batch
 from affectspace.errors import AffectspaceError
 from affectspace.training import evaluate, make_recipe, train
+from affectspace.training.cache import DataCache
 from affectspace.training.checkpoint import random_state
 from affectspace.training.data import Data
 from affectspace.training.processes import joined
@@ -92,7 +94,9 @@ def without_some(net: torch.nn.Module, given: tuple[Batch]) -> tuple[Batch]:
     return (replace(batch, values=torch.nn.functional.dropout(batch.values, 0.3, net.training)),)
 
 
-def one(case: dict[str, Any], folder: Path) -> dict[str, Any]:
+def one(case: dict[str, Any], folder: Path, cache: DataCache) -> dict[str, Any]:
+    recipe = make_recipe(case["recipe"])
+    data = cache(recipe) if case.get("shares") else None
     steps: list[Step] = []
 
     def begin(self: Step, *given: Any) -> None:
@@ -106,7 +110,7 @@ def one(case: dict[str, Any], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         with in_double("double" in case):
-            train(make_recipe(case["recipe"]), folder, resume="goes_on" in case, quiet=True)
+            train(recipe, folder, resume="goes_on" in case, data=data, quiet=True)
     except KeyboardInterrupt:
         found["interrupted"] = True
     except AffectspaceError as error:
@@ -124,7 +128,7 @@ def find(rank: int, count: int, port: int, cases: dict[str, Any], folder: Path) 
             "SLURM_STEP_NUM_TASKS": str(count), "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank),
             "SLURM_STEP_NODELIST": "localhost", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
         }  # fmt: skip
-    found = {}
+    found, cache = {}, DataCache()
     with joined() as processes:
         for name, case in cases.items():
             if count not in case.get("counts", COUNTS):
@@ -137,7 +141,7 @@ def find(rank: int, count: int, port: int, cases: dict[str, Any], folder: Path) 
                 case = case | {"recipe": case["other"][1]}
             of, version = case.get("version", [None, None])
             with patch.object(affectspace, "__version__", version if rank == of else affectspace.__version__):
-                found[name] = one(case, own)
+                found[name] = one(case, own, cache)
             processes.agree()  # nobody begins the next run before all are done with this one
     (folder / f"{count}.{rank}.json").write_text(json.dumps(found), encoding="utf-8")
 
@@ -145,12 +149,13 @@ def find(rank: int, count: int, port: int, cases: dict[str, Any], folder: Path) 
 def main(cases: Path, folder: Path) -> None:
     torch.set_num_threads(1)
     evaluate.SEQUENCES = evaluate.VECTORS = 5  # so that even few items are answered for by several processes
-    context = multiprocessing.get_context("fork")  # what is imported is imported once
-    for count in COUNTS:
+    asked = json.loads(cases.read_text(encoding="utf-8"))
+    find(0, 1, 0, asked, folder)  # here, so that what training imports is imported once for all that are forked
+    context = multiprocessing.get_context("fork")
+    for count in COUNTS[1:]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        asked = json.loads(cases.read_text(encoding="utf-8"))
         running = [context.Process(target=find, args=(rank, count, port, asked, folder)) for rank in range(count)]
         for process in running:
             process.start()

@@ -128,8 +128,10 @@ def test_one_of_the_hub_is_opened_at_the_commit_of_training(place, recipe, lay_s
         load_model(run.path)
 
 
-def test_the_card_names_whose_weights_they_are(place, recipe):
-    run = train(recipe(source=str(place / "models/wavlm"), lora={"rank": 3}), place / "run", quiet=True)
+def test_in_low_precision_the_card_names_whose_weights_they_are_too(place, recipe):
+    low = recipe({"precision": "bf16-mixed"}, source=str(place / "models/wavlm"), lora={"rank": 3})
+    run = train(low, place / "run", quiet=True)
+    assert all(value.dtype == torch.float32 for value in load_file(run.path / "model/model.safetensors").values())
     card = (run.path / "model/README.md").read_text()
     assert (
         "Weights of others: wavlm, kept as they were, with adapters (LoRA) of rank 3 beside them; its licence" in card
@@ -156,11 +158,6 @@ def test_who_hears_decides_which_items_there_are(recipe, place):
     shutil.copytree(place / "models/wavlm", place / "models/other")
     assert items_key(recipe()) != items_key(recipe(source="models/other"))
     assert items_key(recipe()) == items_key(recipe(lora={"rank": 3}))
-
-
-def test_low_precision_can_be_asked_for(place, recipe):
-    run = train(recipe({"precision": "bf16-mixed"}), place / "run", quiet=True)
-    assert all(value.dtype == torch.float32 for value in load_file(run.path / "model/model.safetensors").values())
 
 
 HEARS = {"kind": "pretrained_speech", "source": "models/wavlm"}

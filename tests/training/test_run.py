@@ -1,6 +1,7 @@
 """A run folder is read as it was written; what is missing or damaged is said by name."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -253,23 +254,20 @@ def test_reading_a_run_does_not_load_torch():
     assert "import of torch halted" in done.stderr, done.stderr
 
 
-FIRST = """
-import os
-import lightning_fabric, pandas, sklearn.metrics, torch  # of others, once for all
-
-for first in ("", "import affectspace.training.train", "import affectspace.training.folds"):
+@pytest.mark.parametrize("first", ["", "import affectspace.training.train", "import affectspace.training.folds"])
+def test_train_is_the_function_whoever_imported_the_module_of_that_name(first):
+    """In a process that has loaded nothing of ours: a fork that forgets it, and keeps what others have made."""
     if not (child := os.fork()):
-        exec(first)
-        from affectspace.training import train
+        try:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "affectspace"]:
+                del sys.modules[name]
+            exec(first)
+            from affectspace.training import train
 
-        os._exit(not callable(train))
-    assert not os.waitpid(child, 0)[1], first
-"""
-
-
-def test_train_is_the_function_whoever_imported_the_module_of_that_name():
-    """Each time in a process that has loaded nothing of ours."""
-    subprocess.run([sys.executable, "-c", FIRST], check=True)
+            os._exit(not callable(train))
+        finally:
+            os._exit(2)
+    assert not os.waitpid(child, 0)[1]
 
 
 def test_every_name_of_training_is_there_and_no_other():
