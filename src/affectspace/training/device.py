@@ -1,9 +1,6 @@
 """Where, and how precisely, a net is trained."""
 
 import logging
-from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -44,17 +41,4 @@ def make_fabric(device: str, precision: str) -> Fabric:
     # Processes meet in affectspace.training.processes, and Fabric is told of none: it would guess at them by variables
     # that SLURM sets for scripts, too, which no other process runs.
     alone = [LightningEnvironment()]
-    return _Fabric(accelerator=device, devices=devices, precision=precision, plugins=alone)  # pyright: ignore[reportArgumentType]
-
-
-class _Fabric(Fabric):
-    """Fabric that looks up once, and not for each run, whether other packages bring callbacks: it takes 10 ms."""
-
-    @staticmethod
-    def _configure_callbacks(callbacks: Any) -> list[Any]:
-        return Fabric._configure_callbacks(callbacks) if _others_call_back() or callbacks else []
-
-
-@cache
-def _others_call_back() -> bool:
-    return bool(entry_points(group="lightning_fabric.callbacks_factory"))
+    return Fabric(accelerator=device, devices=devices, precision=precision, plugins=alone)  # pyright: ignore[reportArgumentType]
