@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import shutil
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +36,51 @@ def world(untouched, tmp_path):
     return Path(shutil.copytree(untouched, tmp_path / "world"))
 
 
-@pytest.fixture
-def study(world, tmp_path, monkeypatch, lay_tiny, here):
-    """``study({"seeds": 3}, {"training.epochs": 2}, replace=True)``: run with changes to file and recipe."""
-    monkeypatch.setattr(execute, "Pool", here)
+@pytest.fixture(scope="module")
+def run(lay_tiny, here):
+    """``run(folder, world, changes, recipe)``: a study with changes to its file and recipe, trained in this process."""
 
-    def run(changes=None, recipe=None, **how):
+    def train(folder, world, changes=None, recipe=None, **how):
         values = copy.deepcopy(STUDY)
         for key, value in (changes or {}).items():
             put(values, key, value)
-        path = lay_tiny(tmp_path, values, world, {"training.selection": "last"} | (recipe or {}))
-        return execute.run_study(path, tmp_path / "out", **how)
+        path = lay_tiny(folder, values, world, {"training.selection": "last"} | (recipe or {}))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(execute, "Pool", here)
+            return execute.run_study(path, folder / "out", **how)
 
-    return run
+    return train
+
+
+@pytest.fixture
+def study(run, world, tmp_path):
+    """``study({"seeds": 3}, {"training.epochs": 2}, replace=True)``: run with changes to file and recipe."""
+    return partial(run, tmp_path, world)
+
+
+@pytest.fixture(scope="module")
+def trained(run, untouched, tmp_path_factory):
+    """``trained(seeds)``: the folder of a study that is finished; not to be changed."""
+
+    @cache
+    def train(seeds):
+        folder = tmp_path_factory.mktemp("trained")
+        assert run(folder, untouched, {"seeds": seeds}).ran == seeds
+        return folder / "out"
+
+    return train
+
+
+@pytest.fixture
+def finished(trained, untouched, world, tmp_path):
+    """``finished(seeds)``: a copy of it as if it had been trained on this test's own corpora."""
+
+    def lay(seeds=1):
+        shutil.copytree(trained(seeds), tmp_path / "out")
+        for recipe in (tmp_path / "out/runs").rglob("recipe.toml"):
+            recipe.write_text(recipe.read_text().replace(str(untouched), str(world)))
+
+    return lay
 
 
 # ---- one fold or all of them
@@ -108,10 +141,10 @@ def recording(world: Path) -> None:
     first.write_bytes(second.read_bytes())
 
 
-@pytest.mark.parametrize("finished", [True, False])
-def test_runs_on_other_recordings_do_not_hold(study, world, tmp_path, finished):
-    study({"seeds": 2})
-    if not finished:
+@pytest.mark.parametrize("whole", [True, False])
+def test_runs_on_other_recordings_do_not_hold(study, finished, world, tmp_path, whole):
+    finished(2)
+    if not whole:
         (tmp_path / "out" / RUN / "metrics.json").unlink()
     recording(world)
     holds = rf"0 still hold, and 2 do not; in {RUN}: recordings of corpus alva, or the features made of them, have"
@@ -121,8 +154,8 @@ def test_runs_on_other_recordings_do_not_hold(study, world, tmp_path, finished):
     assert (outcome.ran, outcome.finished, outcome.replaced, outcome.failures) == (2, 2, 2, [])
 
 
-def test_features_of_another_front_end_do_not_hold(study, monkeypatch):
-    study()
+def test_features_of_another_front_end_do_not_hold(study, finished, monkeypatch):
+    finished()
     monkeypatch.setattr(LogMel, "fingerprint", "log_mel/999")
     with pytest.raises(InputError, match="recordings of corpus alva, boro, or the features made of them, have changed"):
         study()
@@ -144,8 +177,8 @@ def test_runs_on_other_vectors_do_not_hold(study, world):
         study(recipe=recipe)
 
 
-def test_runs_on_a_corpus_that_has_changed_do_not_hold(study, world):
-    study({"seeds": 2})
+def test_runs_on_a_corpus_that_has_changed_do_not_hold(study, finished, world):
+    finished(2)
     table = world / "alva/ratings.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(InputError, match=r"0 still hold, and 2 do not; .*: the tables of corpus alva have changed"):
@@ -164,8 +197,8 @@ def test_the_same_data_elsewhere_are_the_same(study, world, tmp_path):
     assert (outcome.ran, outcome.finished, outcome.failures) == (1, 2, []), "one goes on, one is finished"
 
 
-def test_other_data_elsewhere_under_another_name_do_not_hold(study, world, tmp_path):
-    study()
+def test_other_data_elsewhere_under_another_name_do_not_hold(study, finished, world, tmp_path):
+    finished()
     shutil.copytree(world, tmp_path / "elsewhere")
     card = tmp_path / "elsewhere/alva/corpus.toml"
     card.write_text(card.read_text().replace('"alva"', '"other"'))
@@ -173,8 +206,8 @@ def test_other_data_elsewhere_under_another_name_do_not_hold(study, world, tmp_p
         study(recipe={"data": str(tmp_path / "elsewhere"), "protocol.train": ["other"]})
 
 
-def test_a_setting_that_the_run_did_not_know_has_its_default(study, tmp_path):
-    study()
+def test_a_setting_that_the_run_did_not_know_has_its_default(study, finished, tmp_path):
+    finished()
     path = tmp_path / "out" / RUN / "recipe.toml"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if not line.startswith(("length_pool", "checkpoint_seconds"))))
@@ -184,8 +217,8 @@ def test_a_setting_that_the_run_did_not_know_has_its_default(study, tmp_path):
     assert study().ran == 0
 
 
-def test_runs_of_before_hashes_were_kept_hold(study, tmp_path):
-    study()
+def test_runs_of_before_hashes_were_kept_hold(study, finished, tmp_path):
+    finished()
     path = tmp_path / "out" / RUN / "data.json"
     about = json.loads(path.read_text())
     for corpus in about["corpora"]:
@@ -194,8 +227,8 @@ def test_runs_of_before_hashes_were_kept_hold(study, tmp_path):
     assert study().ran == 0
 
 
-def test_other_versions_are_told(study, tmp_path):
-    study()
+def test_other_versions_are_told(study, finished, tmp_path):
+    finished()
     path = tmp_path / "out" / RUN / "environment.txt"
     text = path.read_text()
     (name,) = (line for line in text.splitlines() if line.startswith("torch "))

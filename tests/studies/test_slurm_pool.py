@@ -120,12 +120,16 @@ def test_a_job_whose_tasks_always_end_is_given_up_and_its_log_named(slurm, study
 
 
 def test_an_interruption_takes_the_array_out_of_the_queue(slurm, study, tmp_path):
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
+    def stop() -> None:
+        if (slurm / "array-1/name").exists():
+            raise KeyboardInterrupt
 
-    with SlurmPool(1, tmp_path, print) as pool, pytest.raises(KeyboardInterrupt):
-        pool.run(jobs(study, tmp_path, 3), stop)
+    pool = SlurmPool(1, tmp_path, print)
+    pool.beat = stop
+    with pool, pytest.raises(KeyboardInterrupt):
+        pool.run(jobs(study, tmp_path, 3), print)
     assert f"scancel --name {name(slurm, 1)}" in calls(slurm)
+    assert {path.read_text() for path in (slurm / "array-1").glob("state*")} == {"CANCELLED"}
     assert not (tmp_path / ".slurm").exists()
 
 
