@@ -178,6 +178,8 @@ def spoken_words(text: pd.Series) -> pd.Series:
 
 def _seconds(cells: pd.Series, card: Card) -> pd.Series:
     seconds = pd.to_numeric(cells, errors="coerce").astype("Float64")
+    if not (seconds.isna() & cells.notna()).any():
+        return seconds
     clock = cells.str.replace(",", ".").str.extract(_CLOCK).astype("Float64")
     seconds = seconds.fillna(clock["hours"].fillna(0) * 3600 + clock["minutes"] * 60 + clock["seconds"])
     wrong = seconds.isna() & cells.notna() & cells.str.lower().ne("nan")
