@@ -86,6 +86,7 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
     busy: set[int] = set()
     down: set[int] = set()  # nodes
     number = iter(range(1 << 62))
+    fastest, shard_bytes, shard_seconds = world.fastest, world.shard_bytes, world.shard_seconds
 
     def put(after: float, what: str, worker: int) -> None:
         heapq.heappush(events, (now + after, next(number), what, worker, lives[worker // world.node_cores]))
@@ -96,12 +97,12 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
             left -= 1
             asked.add(worker)
             life = lives[worker // world.node_cores]
-            heapq.heappush(wanting, (came + world.shard_bytes, next(number), worker, life))
+            heapq.heappush(wanting, (came + shard_bytes, next(number), worker, life))
 
     def work(worker: int) -> None:
         ready.discard(worker)
         busy.add(worker)
-        put(world.shard_seconds, "worked", worker)
+        put(shard_seconds, "worked", worker)
         if world.overlap:
             ask(worker)
 
@@ -111,7 +112,7 @@ def simulate(world: World, seed: int = 0) -> tuple[float, float, int]:
         for node in range(len(lives)):
             put(random.exponential(world.fails_every), "fails", node * world.node_cores)
     while done < world.shards:
-        speed = min(world.line / len(wanting), world.fastest) if wanting else 0.0
+        speed = min(world.line / len(wanting), fastest) if wanting else 0.0
         through = now + (wanting[0][0] - came) / speed if wanting else float("inf")
         until = min(through, events[0][0]) if events else through
         came += (until - now) * speed

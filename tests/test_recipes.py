@@ -15,6 +15,7 @@ from affectspace.encoders import SequenceAutoencoder
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.study import load_study
 from affectspace.training import load_recipe, make_recipe, train, train_recipe
+from affectspace.training.cache import DataCache
 from affectspace.training.dotted import put
 from affectspace.training.recipe_features import VectorFeatures
 from affectspace.training.recipe_protocol import all_folds
@@ -23,40 +24,69 @@ FILES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 STUDIES = [path for path in FILES if "recipes" in tomllib.loads(path.read_text())]
 SEVERAL = [path for path in FILES if "modalities" in tomllib.loads(path.read_text())]
 RECIPES = [path for path in FILES if path not in STUDIES + SEVERAL]
-LANGUAGES = ("alva", "boro", "cirin")
-SPOKEN = {"emodb": "de", "ravdess": "en", "urdu": "ur", "ased": "am"}  # by the corpora that recipes name
+VOICES = ("alva", "boro", "cirin", "alva")  # languages of the made-up voices, by the place of a corpus in a recipe
+PLACES = {"emodb": 0, "urdu": 1, "ravdess": 2, "ased": 3}  # of corpora that several recipes name, the same in all
+SPOKEN = {"emodb": "de", "ravdess": "en", "urdu": "ur", "ased": "am"}
 
 
-def corpora_for(recipe, root: Path, speakers: int = 6, items_per_speaker: int = 8) -> None:
-    for number, entry in enumerate(recipe.corpora):
-        name = Path(entry.path).stem
-        folder = root / name if Path(entry.path).suffix else root / entry.path
-        voices = {"speakers": speakers, "items_per_speaker": items_per_speaker}
-        made = make_synthetic(folder, LANGUAGES[number % 3], name=name, **voices)
-        items = pd.read_csv(folder / "items.csv")
-        if recipe.protocol.kind == "cross_language":
-            items.assign(language=SPOKEN[name]).to_csv(folder / "items.csv", index=False)
-            items = pd.read_csv(folder / "items.csv")
-        groups = {getattr(recipe.protocol, name, None) for name in ("by", "validate_by")}
-        if "session" not in groups:
-            items = items.drop(columns="session")  # such corpora know none
-            items.to_csv(folder / "items.csv", index=False)
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory):
+    """``voices(place)``: the folder of a corpus of made-up voices, of other people in each of four places."""
+    folder = tmp_path_factory.mktemp("voices")
+
+    def lay(place: int) -> Path:
+        name = f"voices{place}"
+        if not (folder / name).exists():
+            make_synthetic(folder / name, VOICES[place], name=name, speakers=5, items_per_speaker=4)
+        return folder / name
+
+    return lay
+
+
+@pytest.fixture(scope="module")
+def corpora_of(voices, tmp_path_factory):
+    """``corpora_of(recipe)``: the folder with its corpora; who asks for the same finds the same, and features of it."""
+    folders: dict[tuple, Path] = {}
+
+    def lay(recipe) -> Path:
+        sessions = "session" in {getattr(recipe.protocol, name, None) for name in ("by", "validate_by")}
         # Labels that this recipe names beyond the four of the synthetic voices are given to some items.
         others = [c for c in recipe.labels.names if c not in {"angry", "happy", "neutral", "sad"}]
-        if recipe.labels.kind == "classes" and others:
-            items.loc[items.index % 8 < len(others), "label"] = [
-                others[i % 8] for i in items.index if i % 8 < len(others)
-            ]
-            items.to_csv(folder / "items.csv", index=False)
-        if isinstance(recipe.features, VectorFeatures):
-            rng = np.random.default_rng(0)
-            vectors = {f"{kind}_{i}": rng.normal(size=len(made.items)) for kind in "apd" for i in range(2)}
-            table = pd.DataFrame({recipe.features.id_column: items["id"], **vectors})
-            table.to_parquet(root / str(recipe.features.path).replace("*", "1"))
-            (root / entry.path).write_text(
-                f'name = "{name}"\nroot = "{name}"\nitems = "items.csv"\nratings = "ratings.csv"\n'
-                "[scales.activation]\nlow = 1\nhigh = 5\n[scales.valence]\nlow = 1\nhigh = 5\n"
-            )
+        others = others if recipe.labels.kind == "classes" else []
+        key = sessions, *others, *(entry.path for entry in recipe.corpora if Path(entry.path).suffix)
+        root = folders.get(key) or folders.setdefault(key, tmp_path_factory.mktemp("corpora"))
+        for number, entry in enumerate(recipe.corpora):
+            name = Path(entry.path).stem
+            if not (root / name).exists():
+                corpus_of(recipe, root, entry.path, voices(PLACES.get(name, number)), sessions, others)
+        return root
+
+    return lay
+
+
+def corpus_of(recipe, root: Path, path: str, made: Path, sessions: bool, others: list[str]) -> None:
+    """Made-up voices under the name that a recipe has for them, with what it asks of their table."""
+    name = Path(path).stem
+    folder = shutil.copytree(made, root / name)
+    card = folder / "corpus.toml"
+    card.write_text(card.read_text().replace(made.name, name))
+    items = pd.read_csv(folder / "items.csv")
+    if name in SPOKEN:
+        items["language"] = SPOKEN[name]
+    if not sessions:
+        items = items.drop(columns="session")  # such corpora know none
+    for row in items.index[items.index % 8 < len(others)]:
+        items.loc[row, "label"] = others[row % 8]
+    items.to_csv(folder / "items.csv", index=False)
+    if isinstance(recipe.features, VectorFeatures):
+        rng = np.random.default_rng(0)
+        vectors = {f"{kind}_{i}": rng.normal(size=len(items)) for kind in "apd" for i in range(2)}
+        table = pd.DataFrame({recipe.features.id_column: items["id"], **vectors})
+        table.to_parquet(root / str(recipe.features.path).replace("*", "1"))
+        (root / path).write_text(
+            f'name = "{name}"\nroot = "{name}"\nitems = "items.csv"\nratings = "ratings.csv"\n'
+            "[scales.activation]\nlow = 1\nhigh = 5\n[scales.valence]\nlow = 1\nhigh = 5\n"
+        )
 
 
 def pictures_for(recipe, folder: Path, seed: int = 0) -> None:
@@ -82,22 +112,21 @@ SHORT = {"training.epochs": 2, "monitor.snapshots": [1], "training.batch_size": 
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_recipe_runs(path, tmp_path, lay_speech_model):
-    short = [f"data={tmp_path}", *(f"{key}={value}" for key, value in SHORT.items())]
+def test_recipe_runs(path, corpora_of, tmp_path, lay_speech_model):
+    short = [f"{key}={value}" for key, value in SHORT.items()]
     if "items_per_class" in tomllib.loads(path.read_text())["training"]:
         short.append("training.items_per_class=4")
     recipe = load_recipe(path, short)
     if recipe.features.kind.endswith("functionals"):
         pytest.importorskip("opensmile")
-    for section in (recipe.features, recipe.encoder):
-        if section.kind == "pretrained_speech":  # in place of the model of others, which is not here
-            shutil.copytree(lay_speech_model("wavlm group"), tmp_path / section.source)
     if recipe.features.kind == "faces":
         pictures_for(recipe, tmp_path / recipe.corpora[0].path)
-    else:
-        corpora_for(recipe, tmp_path, *((5, 4) if len(recipe.corpora) > 2 else ()))
-    if all_folds(recipe.protocol):
-        recipe = load_recipe(path, [*short, "protocol.fold=0"])
+    root = tmp_path if recipe.features.kind == "faces" else corpora_of(recipe)
+    for section in (recipe.features, recipe.encoder):
+        if section.kind == "pretrained_speech":  # in place of the model of others, which is not here
+            shutil.copytree(lay_speech_model("wavlm group"), root / section.source, dirs_exist_ok=True)
+    fold = ["protocol.fold=0"] if all_folds(recipe.protocol) else []
+    recipe = load_recipe(path, [*short, *fold, f"data={root}"])
     run = train_recipe(recipe, tmp_path / "run", quiet=True)
     assert run.metrics["name"] == path.stem
     assert 0 <= run.metrics["test"]["uar"] <= 1
@@ -198,12 +227,11 @@ def test_the_system_of_the_paper_has_its_sizes():
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_every_recipe_of_a_study_runs(path, tmp_path):
+def test_every_recipe_of_a_study_runs(path, corpora_of, tmp_path):
     study = load_study(path)
-    recipes = StudyRecipes(study, str(path))
+    recipes, data = StudyRecipes(study, str(path)), DataCache()  # opened once, as a study does it
     for entry in study.trained:
         values = recipes.of(entry.name, study.splits[0].name).model_dump()
-        values["data"] = str(tmp_path)
         warm = [term.get("warm_up", 0) for term in values["terms"]]
         for key, value in {**SHORT, "training.epochs": 1 + max(warm, default=0)}.items():
             put(values, key, value)
@@ -212,11 +240,11 @@ def test_every_recipe_of_a_study_runs(path, tmp_path):
         if all_folds(make_recipe(values).protocol):
             put(values, "protocol.fold", 0)
         short = make_recipe(values)
-        if short.features.kind != "faces" and not (tmp_path / short.corpora[0].path).exists():
-            corpora_for(short, tmp_path, speakers=5, items_per_speaker=4)
+        root = tmp_path if short.features.kind == "faces" else corpora_of(short)
         for number, corpus in enumerate(short.corpora):
-            if not (folder := tmp_path / corpus.path).exists():
+            if not (folder := root / corpus.path).exists():
                 pictures_for(short, folder, number)
-        run = train(short, tmp_path / "runs" / entry.name, quiet=True)
+        short = make_recipe({**values, "data": str(root)})
+        run = train(short, tmp_path / "runs" / entry.name, data=data(short), quiet=True)
         assert 0 <= run.metrics["test"]["uar"] <= 1
         assert set(run.unseen) == set(getattr(short.protocol, "unseen", ()))
