@@ -70,14 +70,17 @@ def test_it_starts_answers_and_ends(space, start, tmp_path):
     assert "Traceback" not in err
 
 
-def test_machines_are_told_the_address_as_json(space, start):
-    process = start(space, "--json", "--port", "0")
-    told = json.loads(process.stdout.readline())
-    assert told["items"] == 30
+def test_machines_are_told_the_address_as_json_and_may_end_it_by_sigterm(space, run, monkeypatch):
+    from affectspace.app.listen import serve_on
+
+    def end_once_ready(taken, app, stopping, ready):
+        serve_on(taken, app, stopping, lambda: (ready(), signal.raise_signal(signal.SIGTERM)))
+
+    monkeypatch.setattr("affectspace.app.listen.serve_on", end_once_ready)
+    code, out, _ = run("explore", space, "--json", "--port", "0")
+    told = json.loads(out)
+    assert (code, told["items"]) == (0, 30)
     assert told["url"].startswith("http://127.0.0.1:")
-    with socket.create_server(("127.0.0.1", 0)):
-        process.send_signal(signal.SIGTERM)
-        assert process.wait() in (0, -signal.SIGTERM)
 
 
 def test_a_port_in_use_is_told(space, run):

@@ -29,6 +29,17 @@ def finished(tmp_path_factory) -> Path:
     return train(make_recipe(values), root / "own", quiet=True).path
 
 
+@pytest.fixture(scope="module")
+def brief(lay_duo, tmp_path_factory) -> Path:
+    """A run on vectors, whose graph is exported in a moment."""
+    root = tmp_path_factory.mktemp("brief")
+    values = lay_duo(root, terms=[{"kind": "cross_entropy"}])
+    values["features"] = values.pop("modalities")["acoustic"]["features"]
+    del values["unlabelled"]
+    values["encoder"] = {"kind": "mlp", "hidden": 8}
+    return train(make_recipe(values), root / "own", quiet=True).path
+
+
 @pytest.fixture
 def clip(finished) -> Path:
     return finished.parent / "alva" / pd.read_csv(finished.parent / "alva/items.csv")["audio"][0]
@@ -59,7 +70,7 @@ def test_json_tells_machines_what_was_written_and_how_well_it_agrees(run, finish
     assert open_torch_export(Path("own.pt2"))[1]["classes"] == told["classes"]
 
 
-def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch):
+def test_a_file_that_answers_otherwise_is_warned_of(run, brief, monkeypatch):
     """By 0.001, or by NaN, which is never more than a bound, and is no answer either."""
     wrong = [1e-3, np.nan]
 
@@ -73,14 +84,14 @@ def test_a_file_that_answers_otherwise_is_warned_of(run, finished, monkeypatch):
         return answer, about
 
     monkeypatch.setattr("affectspace.export.open_onnx", open_wrong)
-    code, out, err = run("export", finished, "--to", "onnx", "--out", "own.onnx")
+    code, out, err = run("export", brief, "--to", "onnx", "--out", "own.onnx")
     assert (code, err) == (0, "")
     assert (
         "warning: that is more than 0.0001 of the largest number, so check this file before you rely on it: ask" in out
     )
-    assert f"compare with what affectspace predict {finished} FILE --json answers (docs/export.md)\n" in out
+    assert f"compare with what affectspace predict {brief} FILE --json answers (docs/export.md)\n" in out
     wrong.pop(0)
-    told = json.loads(run("export", finished, "--to", "onnx", "--out", "again.onnx", "--json")[1])
+    told = json.loads(run("export", brief, "--to", "onnx", "--out", "again.onnx", "--json")[1])
     assert told["parity"]["within"] is False
 
 

@@ -1,9 +1,14 @@
 """Models of every kind of net and features with weights at random, so that nothing need be trained."""
 
+import functools
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
+from affectspace.export import Graph, graph_of, write_onnx
 from affectspace.features import Normaliser
 from affectspace.training import make_recipe
 from affectspace.training.model import Model, make_encoder
@@ -74,6 +79,19 @@ def lay_model():
                 torch.nn.init.uniform_(each.running_mean, -0.1, 0.1)
                 torch.nn.init.uniform_(each.running_var, 0.5, 1.5)
         return Model(net.eval(), CLASSES, recipe, {"features": normaliser}, parents)
+
+    return lay
+
+
+@pytest.fixture(scope="session")
+def lay_onnx(lay_model, tmp_path_factory):
+    """``lay_onnx("speech")``: such a model, its graph, its file and the metadata that came back; each written once."""
+
+    @functools.cache
+    def lay(kind: str) -> tuple[Model, Graph, Path, dict[str, Any]]:
+        model, path = lay_model(kind), tmp_path_factory.mktemp("onnx") / "model.onnx"
+        graph = graph_of(model)
+        return model, graph, path, write_onnx(path, model, graph)
 
     return lay
 

@@ -12,17 +12,15 @@ from affectspace.export.onnx_file import MOST
 
 
 @pytest.mark.parametrize("kind", ["conv_pool item", "speech", "image", "mlp"])
-def test_a_file_answers_as_the_model_at_every_length(lay_model, kind, tmp_path):
-    model = lay_model(kind)
-    graph, path = graph_of(model), tmp_path / "model.onnx"
-    about = write_onnx(path, model, graph)
+def test_a_file_answers_as_the_model_at_every_length(lay_onnx, kind):
+    model, graph, path, about = lay_onnx(kind)
     ask, told = open_onnx(path)
     assert told == about
     assert (told["classes"], told["format"]) == (["angry", "happy", "sad"], 1)
     found = parity(model, graph, ask, made_up(model, graph))
     assert found.items == 10
     assert max(found.embedding, found.probabilities) < 1e-4
-    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]  # no weights beside it
+    assert [each.name for each in path.parent.iterdir()] == ["model.onnx"]  # no weights beside it
     whole = path.read_bytes()
     assert b"/export/" not in whole
     assert b"site-packages" not in whole

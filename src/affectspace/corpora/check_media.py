@@ -45,7 +45,8 @@ def media_faults(corpus: Corpus, read_media: bool) -> Iterator[Fault]:
     ears, eyes = _Ears(label_map), Eyes(corpus.root, read_media, label_map)
     films, below = Films(corpus.root, read_media), Below(corpus.root)
     items = corpus.items
-    rated = items["id"].isin(corpus.ratings["item"].dropna())  # whose label is what most say: copies may differ in it
+    # Their label is what most say: copies may differ in it. pandas looks among texts that occur once ten times as fast.
+    rated = items["id"].isin(corpus.ratings["item"].dropna().unique())
     labels = items["label"].mask(rated)
     columns = ("id", "audio", "image", "video", "start", "end", "session")
     boxes = items["box"] if "box" in items else pd.Series(pd.NA, index=items.index)

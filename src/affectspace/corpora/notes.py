@@ -162,7 +162,7 @@ def _without_rating(corpus: Corpus) -> list[str]:
     ratings, labels = corpus.ratings, corpus.items["label"].notna()
     told = []
     for dimension in sorted({*ratings["dimension"].dropna()} - {*corpus.card.scales}):
-        rated = corpus.items["id"].isin(ratings["item"][ratings["dimension"] == dimension])
+        rated = corpus.items["id"].isin(ratings["item"][ratings["dimension"] == dimension].unique())
         if rated.any() and (bare := labels & ~rated).any():
             told.append(
                 f"{bare.sum()} items have a label and no rating of {dimension!r}, such as "
