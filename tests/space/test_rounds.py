@@ -79,17 +79,26 @@ def recipe(pictures):
     )  # fmt: skip
 
 
-def test_each_round_trains_on_one_more_sub_class_and_ends_where_it_would_have_ended(recipe, tmp_path, monkeypatch):
-    whole = train_rounds(recipe, tmp_path / "whole", 2, quiet=True)
-    assert [each.trained_on for each in whole] == [2, 4]
-    assert whole[-1].figures["knn_accuracy"] > 0.9
-    space = Space.open(tmp_path / "whole" / "round-02" / "space.parquet")
+@pytest.fixture(scope="module")
+def whole(recipe, tmp_path_factory):
+    """Two rounds of it, which all tests only read, and their folder."""
+    folder = tmp_path_factory.mktemp("whole") / "rounds"
+    return train_rounds(recipe, folder, 2, quiet=True), folder
+
+
+def test_each_round_trains_on_one_more_sub_class_and_ends_where_it_would_have_ended(
+    recipe, whole, tmp_path, monkeypatch
+):
+    found, folder = whole
+    assert [each.trained_on for each in found] == [2, 4]
+    assert found[-1].figures["knn_accuracy"] > 0.9
+    space = Space.open(folder / "round-02" / "space.parquet")
     assert space.classes == ("up-down", "across")
     assert len(space) == 128
-    parts = pd.read_parquet(tmp_path / "whole" / "round-01" / "subclasses.parquet")
+    parts = pd.read_parquet(folder / "round-01" / "subclasses.parquet")
     assert (parts.groupby("subclass")["class"].nunique() == 1).all()
     assert len(parts) == 104  # training items alone
-    told = json.loads((tmp_path / "whole" / "rounds.json").read_text())
+    told = json.loads((folder / "rounds.json").read_text())
     assert [row["round"] for row in told] == [1, 2]
 
     calls = []
@@ -106,11 +115,11 @@ def test_each_round_trains_on_one_more_sub_class_and_ends_where_it_would_have_en
     monkeypatch.undo()
     train_rounds(recipe, tmp_path / "ended", 2, resume=True, quiet=True)
     weights = "round-02/model/model.safetensors"
-    assert (tmp_path / "ended" / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
-    assert (tmp_path / "ended" / "rounds.json").read_bytes() == (tmp_path / "whole" / "rounds.json").read_bytes()
+    assert (tmp_path / "ended" / weights).read_bytes() == (folder / weights).read_bytes()
+    assert (tmp_path / "ended" / "rounds.json").read_bytes() == (folder / "rounds.json").read_bytes()
 
     with pytest.raises(InputError, match="already holds a run, or rounds; go on with rounds by --resume"):
-        train_rounds(recipe, tmp_path / "whole", 2, quiet=True)
+        train_rounds(recipe, folder, 2, quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -158,9 +167,8 @@ def test_validation_items_choose_how_many_vote_though_the_run_has_not_measured_i
     assert here.figures["knn_macro_f1"] == pytest.approx(run.metrics["test"]["knn_macro_f1"])
 
 
-def test_eleven_vote_where_nothing_validates(recipe, tmp_path):
-    (only,) = train_rounds(recipe, tmp_path / "rounds", 1, quiet=True)
-    assert only.figures["knn_k"] == 11
+def test_eleven_vote_where_nothing_validates(whole):
+    assert [each.figures["knn_k"] for each in whole[0]] == [11, 11]
 
 
 def test_an_item_of_votes_is_measured_by_them_though_its_class_has_more_parts(recipe, tmp_path):
@@ -270,18 +278,18 @@ def test_the_model_of_a_round_answers_for_the_classes_of_the_recipe(voted, pictu
     assert Space.open(place).classes == space.classes  # the run itself, as a space
 
 
-def test_a_finished_round_is_read_and_others_are_left_as_they_are(recipe, tmp_path, monkeypatch):
-    first = train_rounds(recipe, tmp_path / "rounds", 2, quiet=True)
-    kept = {path: path.read_bytes() for path in (tmp_path / "rounds").rglob("*") if path.is_file()}
+def test_a_finished_round_is_read_and_others_are_left_as_they_are(recipe, whole, monkeypatch):
+    first, folder = whole
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     def no(*given, **named):
         raise AssertionError("a finished round was embedded anew")
 
     monkeypatch.setattr("affectspace.space.rounds.predict", no)
-    assert train_rounds(recipe, tmp_path / "rounds", 1, resume=True, quiet=True) == first[:1]
-    assert train_rounds(recipe, tmp_path / "rounds", 2, resume=True, quiet=True) == first
+    assert train_rounds(recipe, folder, 1, resume=True, quiet=True) == first[:1]
+    assert train_rounds(recipe, folder, 2, resume=True, quiet=True) == first
     assert {path: path.read_bytes() for path in kept} == kept
-    assert [row["round"] for row in json.loads((tmp_path / "rounds" / "rounds.json").read_text())] == [1, 2]
+    assert [row["round"] for row in json.loads((folder / "rounds.json").read_text())] == [1, 2]
 
 
 def test_what_the_rounds_have_learned_and_found_is_told(recipe, tmp_path, capsys):

@@ -23,7 +23,7 @@ def planted(seed=0, items=600, subclasses=3, dimensions=24, apart=9.0):
     return Space(table, rng.normal(size=(items, dimensions)) + means[truth], CLASSES), truth
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("subclasses", [2, 3])
 def test_planted_subclasses_are_found_in_each_class(seed, subclasses):
     space, truth = planted(seed, subclasses=subclasses)
@@ -90,12 +90,12 @@ def test_subclasses_become_the_classes_of_the_next_round():
 
 def test_seeds_agree_on_what_is_planted_and_not_on_noise():
     space, _ = planted(0)
-    told = stability(space, 3)
+    told = stability(space, 3, range(3))
     assert told["class"].tolist() == list(CLASSES)
     assert (told["lowest"] > 0.9).all()
     assert told["items"].tolist() == np.bincount(space.labels).tolist()
     noise = Space(space.items, np.random.default_rng(0).normal(size=(600, 24)), CLASSES)
-    assert (stability(noise, 3)["mean"] < 0.5).all()
+    assert (stability(noise, 3, range(3))["mean"] < 0.5).all()
     assert stability(space, 1)["mean"].isna().all()
 
 

@@ -1,12 +1,12 @@
 """A recipe that asks for corrections trains on them, says so, and trains on the tables where it does not ask."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from affectspace.corpora import make_synthetic_world
 from affectspace.corpora.corrections import FILE, Correction, append_correction
 from affectspace.errors import InputError
 from affectspace.training import train
@@ -17,9 +17,9 @@ CLASSES = ["angry", "happy", "neutral", "sad"]
 
 
 @pytest.fixture
-def own(tmp_path, tiny):
+def own(tmp_path, world, tiny):
     """``own(corrections=True, **changes)``: the tiny recipe on corpora of its own, which may be corrected."""
-    make_synthetic_world(tmp_path / "world", ("alva", "boro"), speakers=3, items_per_speaker=8)
+    shutil.copytree(world, tmp_path / "world")
 
     def make(corrections=True, **changes):
         return tiny(data=str(tmp_path / "world"), corrections=corrections, **changes)

@@ -55,7 +55,7 @@ def pictures(tmp_path_factory):
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def faces(pictures):
     def make(**changes):
         values = copy.deepcopy(RECIPE) | {"data": str(pictures), "corpora": [{"path": "known"}]}
@@ -66,10 +66,22 @@ def faces(pictures):
     return make
 
 
-def test_a_space_of_pictures_is_learned(faces, tmp_path):
-    run = train(faces(training=LONGER), tmp_path / "run", quiet=True)
-    assert run.metrics["test"]["uar"] > 0.9
-    assert run.metrics["counts"] == {"train": 18, "validate": 6, "test": 12}
+@pytest.fixture(scope="module")
+def run(faces, opened, tmp_path_factory):
+    """A run of it, which all tests only read."""
+    return train(faces(), tmp_path_factory.mktemp("faces") / "run", data=opened(faces()), quiet=True)
+
+
+@pytest.fixture(scope="module")
+def longer(faces, opened, tmp_path_factory):
+    """One that has learned, and measures its space; all tests only read it."""
+    recipe = faces(training=LONGER, monitor={"space": True})
+    return train(recipe, tmp_path_factory.mktemp("longer") / "run", data=opened(recipe), quiet=True)
+
+
+def test_a_space_of_pictures_is_learned(longer):
+    assert longer.metrics["test"]["uar"] > 0.9
+    assert longer.metrics["counts"] == {"train": 18, "validate": 6, "test": 12}
 
 
 def test_published_pictures_that_are_identical_are_not_tested_on_what_was_trained(faces, tmp_path):
@@ -125,17 +137,16 @@ def test_a_run_that_broke_off_goes_on_seeing_what_it_would_have_seen(faces, tmp_
 
 
 @pytest.mark.parametrize("optimiser", [{"optimiser": "sgd"}, {"optimiser": "sgd", "momentum": 0.9}])
-def test_sgd_goes_on_too(faces, tmp_path, broken_off, optimiser):
-    recipe = faces(training={**optimiser, "learning_rate": 0.05})
-    train(recipe, tmp_path / "undisturbed", quiet=True)
+def test_sgd_goes_on_too(faces, opened, tmp_path, broken_off, optimiser):
+    recipe = faces(training={**optimiser, "learning_rate": 0.05, "epochs": 3})
+    train(recipe, tmp_path / "undisturbed", data=opened(recipe), quiet=True)
     broken_off(recipe, tmp_path / "run", batches=8)
     train(recipe, tmp_path / "run", resume=True, quiet=True)
     weights = [tmp_path / name / "model" / "model.safetensors" for name in ("run", "undisturbed")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_a_model_of_pictures_answers_for_files_as_in_training(faces, pictures, tmp_path):
-    run = train(faces(), tmp_path / "run", quiet=True)
+def test_a_model_of_pictures_answers_for_files_as_in_training(run, pictures):
     model = load_model(run.path)
     assert model.medium == "image"
     table = run.predictions.query("split == 'test'").set_index("item")
@@ -145,9 +156,8 @@ def test_a_model_of_pictures_answers_for_files_as_in_training(faces, pictures, t
     assert np.allclose(chances[0], table.loc["known/30", "probabilities"], atol=1e-6)
 
 
-def test_a_model_of_pictures_is_measured_on_another_corpus(faces, pictures, tmp_path):
-    run = train(faces(training=LONGER, monitor={"space": True}), tmp_path / "run", quiet=True)
-    found = evaluate_on(run, pictures / "other")["scores"]
+def test_a_model_of_pictures_is_measured_on_another_corpus(longer, pictures):
+    found = evaluate_on(longer, pictures / "other")["scores"]
     assert found["uar"] > 0.9
     assert found["knn_accuracy"] > 0.9  # whose neighbours are the run's own training items
 
@@ -168,8 +178,8 @@ def test_a_corpus_of_which_training_sees_nothing_has_figures_of_its_own(faces, p
     assert run.predictions["split"].value_counts()["unseen"] == 36
 
 
-def test_a_run_measures_its_space_when_asked(faces, tmp_path):
-    run = train(faces(training=LONGER, monitor={"space": True}), tmp_path / "run", quiet=True)
+def test_a_run_measures_its_space_when_asked(longer):
+    run = longer
     assert run.metrics["test"]["knn_accuracy"] > 0.9
     assert {"nmi", "recall_at_1", "accuracy_at_8", "rater_agreement", "map_accuracy"} <= set(run.metrics["test"])
     assert set(run.metrics["validate"]) == set(run.metrics["test"])
@@ -199,11 +209,12 @@ def test_systems_with_one_seed_begin_with_one_space(faces, tmp_path):
     assert all(torch.equal(states[0][name], states[1][name]) for name in shared)
 
 
-def test_training_may_begin_with_weights_that_fit(faces, tmp_path):
-    first = train(faces(), tmp_path / "first", quiet=True)
-    start = load_model(first.path).encoder.state_dict()
+def test_training_may_begin_with_weights_that_fit(faces, run, opened, tmp_path):
+    start = load_model(run.path).encoder.state_dict()
     still = faces(name="still", training={"learning_rate": 1e-12, "epochs": 1})
-    kept = load_model(train(still, tmp_path / "second", start=start, quiet=True).path).encoder.state_dict()
+    kept = load_model(
+        train(still, tmp_path / "second", start=start, data=opened(still), quiet=True).path
+    ).encoder.state_dict()
     weights = [name for name in start if "running" not in name and "batches" not in name]
     assert all(torch.allclose(kept[name], start[name], atol=1e-9) for name in weights)
     three = faces(

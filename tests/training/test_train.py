@@ -36,18 +36,18 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("terms", ["ce", "triplets", "batch"])
-def test_a_seed_repeats_to_the_bit_and_another_does_not(tiny, tmp_path, terms):
+def test_a_seed_repeats_to_the_bit_and_another_does_not(tiny, opened, tmp_path, terms):
     train(tiny(terms), tmp_path / "a")
     train(tiny(terms), tmp_path / "b")
     assert bits(tmp_path / "a") == bits(tmp_path / "b")
-    train(tiny(terms, seed=1), tmp_path / "c")
+    train(tiny(terms, seed=1), tmp_path / "c", data=opened(tiny(terms)))
     assert bits(tmp_path / "a")["model/model.safetensors"] != bits(tmp_path / "c")["model/model.safetensors"]
 
 
-def test_in_a_pipe_lines_tell_how_far_it_is_and_nothing_where_quiet(tiny, tmp_path, monkeypatch, capsys):
+def test_in_a_pipe_lines_tell_how_far_it_is_and_nothing_where_quiet(tiny, opened, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("affectspace.features.lines.FIRST", 0.0)
     monkeypatch.setattr("affectspace.features.lines.EVERY", 0.0)
-    train(tiny("ce"), tmp_path / "told")
+    train(tiny("ce"), tmp_path / "told", data=opened(tiny("ce")))
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.partition(": ")[2] for line in err.splitlines() if "epochs" in line] == [
@@ -57,8 +57,8 @@ def test_in_a_pipe_lines_tell_how_far_it_is_and_nothing_where_quiet(tiny, tmp_pa
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_run_folder_tells_all(tiny, tmp_path):
-    run = train(tiny("triplets"), tmp_path / "run")
+def test_the_run_folder_tells_all(tiny, opened, tmp_path):
+    run = train(tiny("triplets"), tmp_path / "run", data=opened(tiny("triplets")))
     epochs = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in epochs] == [1, 2, 3]
     assert set(epochs[0]["terms"]) == {"cross_entropy", "f_similarity"}
@@ -78,10 +78,10 @@ def test_the_run_folder_tells_all(tiny, tmp_path):
     assert "torch" in (tmp_path / "run/environment.txt").read_text()
 
 
-def test_the_saved_model_gives_the_saved_predictions(tiny, tmp_path):
-    recipe = tiny("batch")
-    run = train(recipe, tmp_path / "run")
-    data, model = prepare(recipe), load_model(tmp_path / "run")
+def test_the_saved_model_gives_the_saved_predictions(tiny, opened, tmp_path):
+    data = opened(recipe := tiny("batch"))
+    run = train(recipe, tmp_path / "run", data=data)
+    model = load_model(tmp_path / "run")
     rows = data.split.test
     embeddings, probabilities = model([data.clips[row] for row in rows])
     saved = run.predictions.query("split == 'test'")
@@ -89,21 +89,21 @@ def test_the_saved_model_gives_the_saved_predictions(tiny, tmp_path):
     np.testing.assert_allclose(embeddings, np.stack(list(saved["embedding"])), atol=1e-5)
 
 
-def test_selection_never_sees_the_test_items(tiny, tmp_path):
+def test_selection_never_sees_the_test_items(tiny, tiny_run, tmp_path):
     """Other test labels change neither the weights nor the epoch that is kept."""
     recipe = tiny()
-    train(recipe, tmp_path / "a")
     data = prepare(recipe)
     data.targets[data.split.test] = data.targets[data.split.test].roll(1, 1)
     train(recipe, tmp_path / "b", data=data)
-    a, b = bits(tmp_path / "a"), bits(tmp_path / "b")
+    a, b = bits(tiny_run.path), bits(tmp_path / "b")
     assert a["model/model.safetensors"] == b["model/model.safetensors"]
     assert json.loads(a["metrics.json"])["selected_epoch"] == json.loads(b["metrics.json"])["selected_epoch"]
     assert a["metrics.json"] != b["metrics.json"]
 
 
-def test_last_keeps_the_last_epoch(tiny, tmp_path):
-    assert train(tiny(training={"selection": "last"}), tmp_path / "run").metrics["selected_epoch"] == 3
+def test_last_keeps_the_last_epoch(tiny, opened, tmp_path):
+    run = train(tiny(training={"selection": "last"}), tmp_path / "run", data=opened(tiny()))
+    assert run.metrics["selected_epoch"] == 3
 
 
 def test_killed_anywhere_it_ends_with_the_same_bits(world, tmp_path, monkeypatch):
@@ -140,15 +140,15 @@ def test_an_item_that_is_not_finite_stops_the_run_and_is_named(tiny, tmp_path, m
     assert load_file(tmp_path / "run/diverged/batch.safetensors")["values"].isnan().any()
 
 
-def test_a_loss_that_explodes_is_told_with_a_remedy(tiny, tmp_path):
+def test_a_loss_that_explodes_is_told_with_a_remedy(tiny, opened, tmp_path):
     recipe = tiny()
     heavy = tuple(term.model_copy(update={"weight": 3e38}) for term in recipe.terms)
     with pytest.raises(DivergedError, match=r"lower training\.learning_rate or set training\.clip_gradient") as caught:
-        train(recipe.model_copy(update={"terms": heavy}), tmp_path / "run")
+        train(recipe.model_copy(update={"terms": heavy}), tmp_path / "run", data=opened(recipe))
     assert caught.value.exit_code == 3
 
 
-def test_a_weight_that_is_lost_in_the_very_last_step_is_told(tiny, tmp_path, monkeypatch):
+def test_a_weight_that_is_lost_in_the_very_last_step_is_told(tiny, opened, tmp_path, monkeypatch):
     steps = 0
     whole = torch.optim.Adam.step
 
@@ -162,7 +162,7 @@ def test_a_weight_that_is_lost_in_the_very_last_step_is_told(tiny, tmp_path, mon
     monkeypatch.setattr(torch.optim.Adam, "step", poisoned)
     recipe = tiny(training={"batch_size": 4})
     with pytest.raises(DivergedError, match="a weight or gradient is not finite in epoch 3, step 12"):
-        train(recipe, tmp_path / "run")
+        train(recipe, tmp_path / "run", data=opened(recipe))
 
 
 def test_data_that_changed_are_refused_on_going_on(tiny, world, tmp_path, monkeypatch):
@@ -211,10 +211,10 @@ def test_a_run_goes_on_with_data_that_were_moved_and_not_with_other_vectors(tiny
         train(elsewhere, tmp_path / "run", resume=True)
 
 
-def test_a_start_that_failed_does_not_hold_the_folder(tiny, tmp_path):
+def test_a_start_that_failed_does_not_hold_the_folder(tiny, opened, tmp_path):
     with pytest.raises(InputError, match=r"training\.device is 'cuda', and this machine has none"):
         train(tiny(training={"device": "cuda"}), tmp_path / "run")
-    train(tiny(), tmp_path / "run")
+    train(tiny(training={"epochs": 1}), tmp_path / "run", data=opened(tiny()))
 
 
 @pytest.mark.parametrize("scope", ["corpus", "speaker"])
@@ -236,15 +236,14 @@ def test_transductive_is_told_only_where_something_was_seen(tiny, tmp_path):
     assert not world_of_six.protocol["transductive"]
 
 
-def test_a_run_knows_the_scripts_that_it_was_trained_on(tiny, world, tmp_path):
-    run = train(tiny(), tmp_path / "run")
+def test_a_run_knows_the_scripts_that_it_was_trained_on(tiny_run, world, tmp_path):
     shutil.copytree(world / "alva", tmp_path / "copy")
     (tmp_path / "copy/corpus.toml").write_text((world / "alva/corpus.toml").read_text().replace('"alva"', '"copy"'))
     with pytest.raises(LeakError, match=r"(?s)is no test of .*--allow script --allow audio$") as told:
-        evaluate_on(run, tmp_path / "copy")
+        evaluate_on(tiny_run, tmp_path / "copy")
     first, *facts, last = str(told.value).splitlines()
     assert first == (
-        f"this corpus is no test of {tmp_path / 'run'}: it shares with alva, of which training knows, what is told "
+        f"this corpus is no test of {tiny_run.path}: it shares with alva, of which training knows, what is told "
         "here; choose another corpus"
     )
     assert last.startswith("a score on it is none of a test, and for other ends is shown by: --allow ")
@@ -253,9 +252,9 @@ def test_a_run_knows_the_scripts_that_it_was_trained_on(tiny, world, tmp_path):
     with pytest.raises(
         LeakError, match=r"is no test of .*: training knows alva itself; choose a corpus that is none of"
     ):
-        evaluate_on(run, world / "alva")
+        evaluate_on(tiny_run, world / "alva")
     with pytest.raises(InputError, match="did you mean 'speaker'"):
-        evaluate_on(run, world / "boro", allow=("speeker",))
+        evaluate_on(tiny_run, world / "boro", allow=("speeker",))
 
 
 def test_vectors_of_two_corpora_are_kept_apart(tiny, world, tmp_path):
@@ -279,15 +278,15 @@ def test_vectors_of_two_corpora_are_kept_apart(tiny, world, tmp_path):
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"{}"])
-def test_a_damaged_model_is_told(tiny, tmp_path, name, content):
-    train(tiny(), tmp_path / "run")
+def test_a_damaged_model_is_told(tiny_run, tmp_path, name, content):
+    shutil.copytree(tiny_run.path, tmp_path / "run")
     (tmp_path / "run/model" / name).write_bytes(content)
     with pytest.raises(InputError, match=r"the model in .* is damaged"):
         load_model(tmp_path / "run")
 
 
-def test_a_folder_in_use_is_left_alone(tiny, tmp_path):
-    train(tiny(), tmp_path / "run")
+def test_a_folder_in_use_is_left_alone(tiny, tiny_run, tmp_path):
+    shutil.copytree(tiny_run.path, tmp_path / "run")
     before = bits(tmp_path / "run")
     with pytest.raises(InputError, match="already holds a run; go on with it by: affectspace train --resume"):
         train(tiny(), tmp_path / "run")
@@ -307,7 +306,7 @@ def test_a_class_without_training_items(tiny, tmp_path):
         train(recipe, tmp_path / "run")
 
 
-def test_a_disk_that_fills_up_leaves_nothing_half_written(tiny, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_leaves_nothing_half_written(tiny, tiny_run, opened, tmp_path, monkeypatch):
     module = importlib.import_module("affectspace.training.checkpoint")
     whole, written = Path.write_bytes, []
 
@@ -318,31 +317,30 @@ def test_a_disk_that_fills_up_leaves_nothing_half_written(tiny, tmp_path, monkey
 
     monkeypatch.setattr(module.Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
-        train(tiny(), tmp_path / "run")
+        train(tiny(), tmp_path / "run", data=opened(tiny()))
     assert written
     assert not list((tmp_path / "run/checkpoints").iterdir())
     monkeypatch.undo()
-    train(tiny(), tmp_path / "run", resume=True)
-    train(tiny(), tmp_path / "fresh")
-    assert bits(tmp_path / "run") == bits(tmp_path / "fresh")
+    train(tiny(), tmp_path / "run", resume=True, data=opened(tiny()))
+    assert bits(tmp_path / "run") == bits(tiny_run.path)
 
 
-def test_bfloat16_trains(tiny, tmp_path):
+def test_bfloat16_trains(tiny, opened, tmp_path):
     recipe = tiny("batch", training={"precision": "bf16-mixed"})
-    run = train(recipe, tmp_path / "run")
-    train(recipe, tmp_path / "again")
+    run = train(recipe, tmp_path / "run", data=opened(recipe))
+    train(recipe, tmp_path / "again", data=opened(recipe))
     assert bits(tmp_path / "run") == bits(tmp_path / "again")
     weights = load_file(tmp_path / "run/model/model.safetensors")
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in weights.values())
-    plain = train(tiny("batch"), tmp_path / "plain")
+    plain = train(tiny("batch"), tmp_path / "plain", data=opened(recipe))
     assert run.metrics["test"]["jensen_shannon"] == pytest.approx(plain.metrics["test"]["jensen_shannon"], abs=0.02)
 
 
-def test_more_items_than_pairs_can_be_looked_at(tiny, tmp_path, monkeypatch):
+def test_more_items_than_pairs_can_be_looked_at(tiny, opened, tmp_path, monkeypatch):
     import affectspace.training.evaluate as evaluate
 
     monkeypatch.setattr(evaluate, "PAIRED_ITEMS", 10)
-    run = train(tiny(), tmp_path / "run")
+    run = train(tiny(), tmp_path / "run", data=opened(tiny()))
     assert -1 <= run.metrics["test"]["similarity_rho"] <= 1
     assert run.metrics["counts"]["test"] == 24
 
@@ -376,10 +374,10 @@ def test_poles_lie_where_the_corpus_says_that_its_scale_ends(tiny, world, tmp_pa
     torch.testing.assert_close(prepare(tiny(labels=ends).model_copy(update={"data": str(copy)})).targets, whole)
 
 
-def test_a_run_that_diverged_does_not_send_its_user_in_a_circle(tiny, tmp_path):
+def test_a_run_that_diverged_does_not_send_its_user_in_a_circle(tiny, opened, tmp_path):
     recipe = tiny()
     heavy = tuple(term.model_copy(update={"weight": 3e38}) for term in recipe.terms)
     with pytest.raises(DivergedError):
-        train(recipe.model_copy(update={"terms": heavy}), tmp_path / "run")
+        train(recipe.model_copy(update={"terms": heavy}), tmp_path / "run", data=opened(recipe))
     with pytest.raises(InputError, match="holds a run that diverged; mend its recipe, then remove the folder"):
         train(recipe, tmp_path / "run")
