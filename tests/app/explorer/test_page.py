@@ -1011,13 +1011,25 @@ def test_no_serious_fault_for_those_who_see_or_move_otherwise(open_page, home, s
         assert not grave, json.dumps(grave, indent=1)[:2000]
 
 
+# A busy machine takes a moment. Playwright's own waiting asks by eval, which the page forbids.
+LAID_OUT = """([width, height]) => new Promise((laid, failed) => {
+  let frames = 0;
+  const look = () => {
+    const {scrollWidth, scrollHeight} = document.documentElement;
+    if (scrollWidth === width && scrollHeight === height) laid();
+    else if (++frames > 3000) failed(new Error(`${scrollWidth} x ${scrollHeight} in a window of ${width} x ${height}`));
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
 def test_nothing_runs_out_of_the_window(open_page):
     page, _ = open_page("#i=3&t=doubts")
     page.locator(".item-label").wait_for()
     for width, height in ((1280, 800), (1024, 768), (768, 1024)):
         page.set_viewport_size({"width": width, "height": height})
-        whole = f"e => e.scrollWidth === {width} && e.scrollHeight === {height}"
-        page.wait_for_function(f"({whole})(document.documentElement)")  # a busy machine takes a moment to lay it out
+        page.evaluate(LAID_OUT, [width, height])
         for place in (".stage", "#tray", "#item"):
             box = page.locator(place).bounding_box()
             assert min(box["width"], box["height"]) > 200
