@@ -1,6 +1,7 @@
 """How a page is made of a template and written: self-contained, escaping whatever the data hold."""
 
 import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,18 @@ def write_page(template: str, path: str | Path, date: datetime.date | None, valu
     path = Path(path)
     if path.is_dir():
         path = path / "report.html"
-    environment = Environment(
+    day = (date or datetime.date.today()).isoformat()
+    write_text(path, _environment().get_template(template).render(**values, version=affectspace.__version__, date=day))
+    return path
+
+
+@cache
+def _environment() -> Environment:
+    """What reads templates, and compiles each of them once."""
+    return Environment(
         loader=PackageLoader("affectspace.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    day = (date or datetime.date.today()).isoformat()
-    write_text(path, environment.get_template(template).render(**values, version=affectspace.__version__, date=day))
-    return path

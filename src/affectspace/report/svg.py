@@ -5,6 +5,7 @@ import io
 import re
 
 from markupsafe import Markup, escape
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -21,6 +22,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     """
     import matplotlib as mpl
 
+    _lay_out(figure)
     buffer = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     with mpl.rc_context({"svg.hashsalt": name}):
@@ -40,6 +42,16 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
         f'{view[0]} role="img" aria-label="{escape(description)}">'
     )
     return Markup(opening + svg[svg.index(">") + 1 :].rstrip())
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place what the figure holds, as savefig does by drawing it a first time for nothing."""
+    if engine := figure.get_layout_engine():
+        FigureCanvasSVG(figure)  # in whose measures of words, and at whose 72 dots an inch, it is placed
+        dots, figure.dpi = figure.dpi, 72
+        engine.execute(figure)
+        figure.dpi = dots
+        figure.set_layout_engine("none")
 
 
 def _lean(tag: re.Match[str]) -> str:
