@@ -84,7 +84,7 @@ def test_an_upper_bound_tests_every_item_of_the_target_once_and_says_what_it_is(
 @pytest.mark.parametrize(
     "language", ['language = "de"', 'language = "DE"', 'language = "German"', 'language = "fr"', ""]
 )
-def test_unlabelled_items_of_the_target_never_train_by_whatever_name(folder, tmp_path, language):
+def test_unlabelled_items_of_the_target_never_train_by_whatever_name(folder, language):
     given = values(folder) | {"unlabelled": {"batch_size": 8}}
     given["terms"] = [{"kind": "cross_entropy"}, {"kind": "consistency"}]
     given["training"] = {"epochs": 1, "batch_size": 18, "labelled_share": 0.5}
@@ -100,17 +100,17 @@ def test_unlabelled_items_of_the_target_never_train_by_whatever_name(folder, tmp
     (silent / "corpus.toml").write_text(f'name = "silent"\n{language}\n')
     given["features"] = {**given["features"], "path": "w.parquet"}
     given["corpora"] = [*given["corpora"], {"path": "silent"}]
-    run = train(make_recipe(given), tmp_path / "run", quiet=True)
-    assert {*run.split.query("part == 'unlabelled'")["language"]} == {"en", "ur"}
-    assert run.data["unlabelled"]["left_out"] == {"language": 48}
+    data = prepare(make_recipe(given), quiet=True)
+    assert {*data.split_table.query("part == 'unlabelled'")["language"]} == {"en", "ur"}
+    assert data.about["unlabelled"]["left_out"] == {"language": 48}
 
 
-def test_a_language_left_out_to_choose_settings_trains_without_a_label_neither(folder, tmp_path):
+def test_a_language_left_out_to_choose_settings_trains_without_a_label_neither(folder):
     given = values(folder, inner={"by": "language", "fold": 0}) | {"unlabelled": {"batch_size": 8}}
     given["terms"] = [{"kind": "cross_entropy"}, {"kind": "consistency"}]
     given["training"] = {"epochs": 1, "batch_size": 18, "labelled_share": 0.5}
-    run = train(make_recipe(given), tmp_path / "run", quiet=True)
-    parts = {part: {*table["language"]} for part, table in run.split.groupby("part")}
+    data = prepare(make_recipe(given), quiet=True)
+    parts = {part: {*table["language"]} for part, table in data.split_table.groupby("part")}
     assert parts["unlabelled"] == parts["train"]
     assert len(parts["validate"]) == 1
     assert not parts["validate"] & parts["unlabelled"]

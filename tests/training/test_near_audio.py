@@ -9,10 +9,10 @@ from affectspace.corpora import open_corpus
 from affectspace.errors import LeakError
 from affectspace.features import AudioFingerprint
 from affectspace.training import make_recipe, train
+from affectspace.training.cache import DataCache
 from affectspace.training.gather import gather
 from affectspace.training.heard import hear, own_items
 from affectspace.training.near_audio import near_audio
-from affectspace.training.prepare import prepare
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def folds(corpus, by, allow=()):
 
 
 def test_a_copy_on_both_sides_is_refused_and_may_be_allowed_by_name(corpus):
-    refused = []
+    opened, refused = DataCache(), []
     for each in folds(corpus, "speaker"):
         try:
-            data = prepare(each, quiet=True)
+            data = opened(each)
             assert "near_audio" in data.protocol["keeps_apart"]
         except LeakError as error:
             refused.append(str(error))
@@ -61,12 +61,13 @@ def test_a_copy_on_both_sides_is_refused_and_may_be_allowed_by_name(corpus):
         assert "b0'" in told
         assert 'allow = ["near_audio"] in [protocol]' in told
     for each in folds(corpus, "speaker", ["near_audio"]):
-        assert "near_audio" in prepare(each, quiet=True).protocol["allowed"]
+        assert "near_audio" in opened(each).protocol["allowed"]
 
 
 def test_a_split_by_item_keeps_copies_together(corpus):
+    opened = DataCache()
     for each in folds(corpus, "item", ["speaker"]):
-        part = prepare(each, quiet=True).split_table.set_index("id")["part"]
+        part = opened(each).split_table.set_index("id")["part"]
         assert part["a0"] == part["b0"]
 
 
@@ -74,13 +75,14 @@ def test_unlabelled_copies_of_tested_items_are_left_out(corpus):
     table = pd.read_csv(corpus / "items.csv")
     table.loc[table["id"] == "b0", ["label", "speaker"]] = [None, "s9"]
     table.to_csv(corpus / "items.csv", index=False)
+    opened = DataCache()
     for each in folds(corpus, "speaker"):
         taught = each.model_dump(mode="json", exclude_none=True) | {
             "unlabelled": {"batch_size": 2},
             "terms": [{"kind": "cross_entropy"}, {"kind": "pseudo_labels"}],
             "training": {"epochs": 1, "selection": "last", "labelled_share": 0.5},
         }
-        data = prepare(make_recipe(taught), quiet=True)
+        data = opened(make_recipe(taught))
         part = data.split_table.set_index("id")["part"]
         assert ("b0" in part) == (part["a0"] != "test")
         assert data.about["unlabelled"]["left_out"].get("near_audio", 0) == (part["a0"] == "test")

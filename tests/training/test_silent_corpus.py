@@ -133,17 +133,26 @@ def test_a_name_that_is_nearly_the_one_asked_for_is_told(folder, tmp_path):
 # ---- the baseline
 
 
+def normalised(folder):
+    return {"features": {**recipe(folder).features.model_dump(), "normalise": {"scope": "corpus"}}}
+
+
+@pytest.fixture(scope="module")
+def baselines(folder, tmp_path_factory):
+    """Folders of the runs without the silent corpus, by the kind of labels."""
+    root, labelled = tmp_path_factory.mktemp("baselines"), {"unlabelled": None, "terms": [{"kind": "cross_entropy"}]}
+    for kind in ("bins", "poles", "classes"):
+        train(recipe(folder, kind, ("judged",), **labelled, **normalised(folder)), root / kind, quiet=True)
+    return root
+
+
 @pytest.mark.parametrize("kind", ["bins", "poles", "classes"])
 @pytest.mark.parametrize("order", [("judged", "silent"), ("silent", "judged")])
-def test_weight_0_is_the_baseline_to_the_bit(folder, tmp_path, kind, order):
-    normalised = {"features": {**recipe(folder).features.model_dump(), "normalise": {"scope": "corpus"}}}
-    labelled = {"unlabelled": None, "terms": [{"kind": "cross_entropy"}]}
-    baseline = recipe(folder, kind, ("judged",), **labelled, **normalised)
-    none = recipe(folder, kind, order, unlabelled={"weight": 0, "transductive": True}, **normalised)
+def test_weight_0_is_the_baseline_to_the_bit(folder, baselines, tmp_path, kind, order):
+    none = recipe(folder, kind, order, unlabelled={"weight": 0, "transductive": True}, **normalised(folder))
     found = train(none, tmp_path / "none", quiet=True)
-    train(baseline, tmp_path / "baseline", quiet=True)
     for name in LEARNED:
-        assert (tmp_path / "none" / name).read_bytes() == (tmp_path / "baseline" / name).read_bytes(), name
+        assert (tmp_path / "none" / name).read_bytes() == (baselines / kind / name).read_bytes(), name
     assert "unlabelled" not in found.data
     assert set(found.split["corpus"]) == {"judged"}
     silent = next(about for about in found.data["corpora"] if about["name"] == "silent")
