@@ -9,8 +9,9 @@ speed and loudness, with noise; among them are files of which nothing can be rea
 A round is ``affectspace embed``, ``affectspace embed --on ray`` three times, and again the first. All have two cores of
 this machine: the local command as two at once, each on one core with all clips, since a core is slower where the other
 is busy; Ray as two nodes of one CPU, each with a core and a network namespace, where the command runs on the head's.
-The first time all is in peace, the second time one node is killed once half of the shards are there, the third time
-another one is started in its place at once.
+The first time all is in peace, the second time one node is killed once half of the shards are there, and its core has
+the local command to do from then on, which is not counted: alone, the other core would be faster. The third time
+another node is started in its place at once.
 
 Counted are clips a second by the clock for each core that is there (the killed node's until then, the new one's from
 when it is started), and for each second of a core that all processes have used, those of Ray too. The same of 1,000
@@ -80,17 +81,18 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "affectspace", "embed", *words, "--json"]
 
 
+def begun(core: int, run: str, corpus: Path, folder: Path, **pipes) -> subprocess.Popen:
+    """The local command, begun on a core, with nothing that it could find in its cache."""
+    cache, out = folder / f"cache{core}", folder / f"local{core}.parquet"
+    shutil.rmtree(cache, ignore_errors=True)
+    asked = [*on_core(core), *command(run, str(corpus), "--out", str(out))]
+    return subprocess.Popen(asked, env=os.environ | {"AFFECTSPACE_CACHE": str(cache)}, **pipes)
+
+
 def by_two(run: str, corpus: Path, folder: Path) -> tuple[Cost, float]:
     """What the local command takes on each of two cores, as two at once, each with all clips; and MiB of one."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    asked = []
-    for core in range(2):
-        cache, out = folder / f"cache{core}", folder / f"local{core}.parquet"
-        shutil.rmtree(cache, ignore_errors=True)
-        asked.append(subprocess.Popen(
-            [*on_core(core), *command(run, str(corpus), "--out", str(out))],
-            env=os.environ | {"AFFECTSPACE_CACHE": str(cache)}, stdout=subprocess.PIPE,
-        ))  # fmt: skip
+    asked = [begun(core, run, corpus, folder, stdout=subprocess.PIPE) for core in range(2)]
     told = [each.communicate()[0] for each in asked]
     spent = time.perf_counter() - began
     if any(each.returncode for each in asked):
@@ -115,7 +117,7 @@ def by_cluster(
         with Watch() as watch:
             began, events = time.perf_counter(), []
             asked = subprocess.Popen(asking, env=os.environ | {"RAY_ADDRESS": address}, stdout=subprocess.PIPE)
-            first, lost, joined = False, 0.0, 0.0
+            first, lost, joined, busy = False, 0.0, 0.0, None
             while asked.poll() is None:
                 done = len([*(out / "plan").glob("part-*.json")]) if (out / "plan").is_dir() else 0
                 passed = time.perf_counter() - began
@@ -131,9 +133,17 @@ def by_cluster(
                         network.start(2, Path(home), core=1)
                         joined = time.perf_counter() - began
                         events.append(f"{joined:.1f} s: another started")
+                    else:
+                        busy = begun(1, run, corpus, out.parent / "busy", stdout=subprocess.DEVNULL)
+                        watch.others.add(busy.pid)
                 time.sleep(0.1)
             told = asked.communicate()[0]
             spent = time.perf_counter() - began
+        if busy:
+            if busy.poll() is not None:
+                raise SystemExit("the other core was not busy until the end")
+            busy.kill()
+            busy.wait()
         if asked.returncode:
             raise SystemExit(f"it ended with {asked.returncode}")
         there = 2 * spent - (joined - lost if joined else spent - lost if lost else 0.0)

@@ -39,6 +39,7 @@ class Watch:
     cpu: dict[int, float] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    others: set[int] = field(default_factory=set)  # processes below this one that are not counted
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "Watch":
@@ -55,7 +56,7 @@ class Watch:
 
     def _look(self) -> dict[int, float]:
         found = {}
-        for pid in below(os.getpid())[1:]:
+        for pid in set(below(os.getpid())[1:]) - self.others:
             with suppress(OSError, ValueError):
                 name, seconds, memory = _own(pid)
                 found[pid] = seconds
