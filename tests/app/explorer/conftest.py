@@ -1,6 +1,7 @@
 """A small space with sound, pictures and words, and a client that has the explorer's token."""
 
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable
@@ -33,9 +34,9 @@ def corpus(tmp_path):
     """A folder with media; rows 0 to 19 of the space are recordings, 20 to 23 pictures."""
     folder = tmp_path / "mine"
     folder.mkdir()
-    tone = np.sin(np.arange(16_000) / 10) / 2
-    for row in range(20):
-        soundfile.write(folder / f"{row}.wav", tone, 16_000)
+    soundfile.write(folder / "0.wav", np.sin(np.arange(16_000) / 10) / 2, 16_000)
+    for row in range(1, 20):
+        shutil.copyfile(folder / "0.wav", folder / f"{row}.wav")
     for row in range(20, 24):
         Image.new("RGB", (30, 20), (row, 0, 255)).save(folder / f"{row}.png")
     return folder
@@ -154,9 +155,28 @@ def scripts(browser):
     page.close()
 
 
+@pytest.fixture(scope="module")
+def listening():
+    """A server that listens on a port of its own: the port, and what is served, of which the last answers."""
+    uvicorn = pytest.importorskip("uvicorn")
+    served = []
+
+    async def answer(scope, receive, send):
+        await served[-1](scope, receive, send)
+
+    place = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(answer, lifespan="off", log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=lambda: server.run(sockets=[place]), daemon=True)
+    thread.start()
+    yield place.getsockname()[1], served
+    server.should_exit = True
+    thread.join(timeout=10)
+    place.close()
+
+
 @dataclass(frozen=True)
 class Home:
-    """A server that will listen: its port, where the items lie on its map, and what starts it for one space or two."""
+    """Where the explorer is served: its port, where the items lie on its map, and what serves one space or two."""
 
     port: int
     points: np.ndarray
@@ -168,44 +188,64 @@ class Home:
 
 
 @pytest.fixture
-def home(space, explored, tmp_path):
-    """The explorer on a port of its own; its maps are given, and need not be computed."""
-    uvicorn = pytest.importorskip("uvicorn")
+def home(listening, space, explored, tmp_path):
+    """The explorer of this test's space; its maps are given, and need not be computed."""
     scatter_library = pytest.importorskip("affectspace.app.explorer.scatter_library").scatter_library
     pytest.importorskip("pydeck")
     points = space.vectors[:, :2] - space.vectors[:, :2].mean(0)
     points = (points / np.abs(points).max()).astype(np.float32)
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    running = []
+    port, served = listening
 
     def start(spaces: int) -> None:
         two = explore_spaces([space, space], ["mine", "theirs"], None, "ann", tmp_path) if spaces == 2 else explored
         two.maps = Later(lambda: [points, -points], "drawing the map")
-        app = make_explorer(two, TOKEN, port, scatter_library())
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)
-        thread.start()
-        running.append((server, thread))
+        served.append(make_explorer(two, TOKEN, port, scatter_library()))
 
-    yield Home(port, points, start)
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(timeout=10)
-    listening.close()
+    return Home(port, points, start)
+
+
+@pytest.fixture(scope="module")
+def new_page(browser, listening):
+    """``new_page(own=False, color_scheme="dark")``: an empty page that has the explorer's cookie and nothing kept.
+
+    Pages with the same options are opened by one that stays, whose process they share: another takes as long to start
+    as the explorer to load. They also share what the browser keeps of answers; a page of its own finds nothing.
+    """
+    address = f"http://127.0.0.1:{listening[0]}"
+    contexts, openers = [], {}
+
+    def begin(options):
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 800}, **options))
+        contexts[-1].add_cookies([{"name": f"affectspace-{listening[0]}", "value": TOKEN, "url": address}])
+        return contexts[-1].new_page()
+
+    def new_page(own, **options):
+        if own:
+            return begin(options)
+        if (key := str(options)) not in openers:
+            openers[key] = begin(options)
+            openers[key].goto(f"{address}/page/icon.svg")
+        opener = openers[key]
+        opener.context.set_offline(False)
+        opener.evaluate("localStorage.clear()")
+        with opener.expect_popup() as opened:
+            opener.evaluate("void open('about:blank')")
+        return opened.value
+
+    yield new_page
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture
-def open_page(browser, home):
+def open_page(new_page, home):
     """Open the page at a part of its address: the page, its map drawn, and a list of what goes wrong in it."""
-    contexts = []
+    pages = []
 
-    def opened(hash="", before=lambda page: None, spaces=1, **options):
+    def opened(hash="", before=lambda page: None, spaces=1, own=False, **options):
         home.start(spaces)
-        context = browser.new_context(viewport=options.pop("viewport", {"width": 1280, "height": 800}), **options)
-        context.add_cookies([{"name": f"affectspace-{home.port}", "value": TOKEN, "url": home.address}])
-        contexts.append(context)
-        page = context.new_page()
+        page = new_page(own, **options)
+        pages.append(page)
         page.set_default_timeout(60_000)
         faults = []
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -218,5 +258,5 @@ def open_page(browser, home):
         return page, faults
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
