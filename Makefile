@@ -16,7 +16,7 @@ demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings
 # Types are checked beside the tests, as that takes one core for a minute; what is wrong with them is told at the end.
 test: style  ## everything that must hold, with the real data too where they are
 	$(TYPES) >.venv/types.log & types=$$!; \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types || { cat .venv/types.log; exit 1; }; exit $$tests
 
 check: style  ## style, types, and the direction of imports
