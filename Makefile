@@ -14,8 +14,9 @@ demo: .venv/core  ## train and compare three spaces; DATA=folder uses recordings
 	$(BIN)/affectspace demo $(if $(DATA),--data "$(DATA)" --out runs/demo-$(notdir $(DATA:/=)))
 
 # Types are checked beside the tests, as that takes one core for a minute; what is wrong with them is told at the end.
+# Three processes keep two cores at work: one of them mostly waits, for a browser, a cluster or a process of its own.
 test: style  ## everything that must hold, with the real data too where they are
-	$(TYPES) >.venv/types.log & types=$$!; \
+	$(TYPES) >.venv/types.log & types=$$!; trap 'kill $$types' INT TERM; \
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types || { cat .venv/types.log; exit 1; }; exit $$tests
 

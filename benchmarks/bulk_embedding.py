@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -107,7 +108,8 @@ def by_cluster(
 ) -> tuple[Cost, Watch, list[str]]:
     """What two nodes take, what their processes did, and what happened."""
     shutil.rmtree(out, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="r") as home, Network() as network:
+    place = out.parent / "busy"
+    with tempfile.TemporaryDirectory(prefix="r") as home, Network() as network, ExitStack() as ending:
         for node in range(2):
             network.start(node, Path(home), core=node)
             network.await_node(node, Path(home))
@@ -134,16 +136,14 @@ def by_cluster(
                         joined = time.perf_counter() - began
                         events.append(f"{joined:.1f} s: another started")
                     else:
-                        busy = begun(1, run, corpus, out.parent / "busy", stdout=subprocess.DEVNULL)
+                        busy = ending.enter_context(begun(1, run, corpus, place, stdout=subprocess.DEVNULL))
+                        ending.callback(busy.kill)
                         watch.others.add(busy.pid)
                 time.sleep(0.1)
             told = asked.communicate()[0]
             spent = time.perf_counter() - began
-        if busy:
-            if busy.poll() is not None:
-                raise SystemExit("the other core was not busy until the end")
-            busy.kill()
-            busy.wait()
+        if busy and busy.poll() is not None:
+            raise SystemExit("the other core was not busy until the end")
         if asked.returncode:
             raise SystemExit(f"it ended with {asked.returncode}")
         there = 2 * spent - (joined - lost if joined else spent - lost if lost else 0.0)

@@ -12,13 +12,17 @@ from hypothesis import HealthCheck, settings
 torch.set_num_threads(1)
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
-gc.disable()  # tests and what they import come, and none of it goes
 
 
-def pytest_collection_finish() -> None:
-    """What is there by now stays to the end: the collector of garbage need not go through it again and again."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What tests import stays to the end: the collector of garbage need not go through it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,3 +20,9 @@ def test_a_name_is_imported_when_it_is_asked_for_and_kept(monkeypatch):
         find("sqr")
     with pytest.raises(AttributeError, match="'math' has no attribute 'gone'"):
         find("gone")
+
+
+def test_modules_that_names_come_from_can_be_asked_for():
+    import affectspace.labels
+
+    assert affectspace.labels.geometry.__name__ == "affectspace.labels.geometry"

@@ -73,11 +73,19 @@ def test_it_starts_answers_and_ends(space, start, tmp_path):
 def test_machines_are_told_the_address_as_json_and_may_end_it_by_sigterm(space, run, monkeypatch):
     from affectspace.app.listen import serve_on
 
-    def end_once_ready(taken, app, stopping, ready):
-        serve_on(taken, app, stopping, lambda: (ready(), signal.raise_signal(signal.SIGTERM)))
+    def told_at_once(ready):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stdout, "flush", lambda: flushed.append(True))
+            ready()
+        signal.raise_signal(signal.SIGTERM)
 
+    def end_once_ready(taken, app, stopping, ready):
+        serve_on(taken, app, stopping, lambda: told_at_once(ready))
+
+    flushed = []
     monkeypatch.setattr("affectspace.app.listen.serve_on", end_once_ready)
     code, out, _ = run("explore", space, "--json", "--port", "0")
+    assert flushed, "who waits for the address at a pipe hears it"
     told = json.loads(out)
     assert (code, told["items"]) == (0, 30)
     assert told["url"].startswith("http://127.0.0.1:")

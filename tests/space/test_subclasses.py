@@ -23,7 +23,7 @@ def planted(seed=0, items=600, subclasses=3, dimensions=24, apart=9.0):
     return Space(table, rng.normal(size=(items, dimensions)) + means[truth], CLASSES), truth
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("subclasses", [2, 3])
 def test_planted_subclasses_are_found_in_each_class(seed, subclasses):
     space, truth = planted(seed, subclasses=subclasses)

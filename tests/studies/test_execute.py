@@ -274,9 +274,11 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_bytes(whole, tmp_path):
 
 def test_the_run_of_a_killed_process_is_resumed_by_another(whole, marks, tmp_path):
     marks.touch()
-    outcome = run_study(whole[0], tmp_path / "out")
-    saved = marks.read_text().split()
-    marks.unlink()
+    try:
+        outcome = run_study(whole[0], tmp_path / "out")
+        saved = marks.read_text().split()
+    finally:
+        marks.unlink()
     assert (outcome.ran, outcome.failures) == (RUNS, [])
     assert outcome.taken_up == [tmp_path / "out/grid/there/CE-0/inner-1/seed-0"]
     assert contents(tmp_path / "out") == contents(whole[1])
@@ -422,19 +424,23 @@ def test_two_commands_at_once_do_not_get_into_each_others_way(world, tmp_path, w
             super().run(jobs, tell)
 
     def work():
+        os.close(refuses)
         execute.Pool = Waiting
         run_study(path, out)
 
     first = Forked(work)
-    os.read(begun, 1)
-    (out / ".half.partial").touch()
-    with pytest.raises(InputError, match=r"another process is at work on the study in .*/out; wait for it, or choose"):
-        run_study(path, out)
-    assert (out / ".half.partial").is_file(), "what the first may be writing is not swept"
-    os.write(refuses, b".")
+    os.close(begins)  # so that reading ends where the first does
+    os.close(refused)
+    try:
+        assert os.read(begun, 1) == b".", first.ended()
+        (out / ".half.partial").touch()
+        with pytest.raises(InputError, match=r"another process is at work on the study in .*/out; wait for it, or cho"):
+            run_study(path, out)
+        assert (out / ".half.partial").is_file(), "what the first may be writing is not swept"
+    finally:
+        os.close(begun)
+        os.close(refuses)  # the first goes on
     code, told = first.ended()
-    for end in (begun, begins, refused, refuses):
-        os.close(end)
     assert code == 0, told
     assert contents(out) == contents(tmp_path / "alone")
 

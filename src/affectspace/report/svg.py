@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from contextlib import suppress
 
 from markupsafe import Markup, escape
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -46,12 +47,16 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
 
 def _lay_out(figure: Figure) -> None:
     """Place what the figure holds, as savefig does by drawing it a first time for nothing."""
+    import matplotlib as mpl
+
     if engine := figure.get_layout_engine():
         FigureCanvasSVG(figure)  # in whose measures of words, and at whose 72 dots an inch, it is placed
         dots, figure.dpi = figure.dpi, 72
-        engine.execute(figure)
+        with suppress(ValueError):  # as drawing does
+            engine.execute(figure)
         figure.dpi = dots
-        figure.set_layout_engine("none")
+        with mpl.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+            figure.set_layout_engine(None)  # by "none" it keeps a stand-in, for which savefig draws twice, too
 
 
 def _lean(tag: re.Match[str]) -> str:
