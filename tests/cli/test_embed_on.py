@@ -92,3 +92,18 @@ def test_one_shard_is_one_shard(run, laid, monkeypatch):
     monkeypatch.setattr(bulk_plan, "SHARD", 512)
     code, out, _ = run("embed", laid / "run", laid / "world/boro", "--on", "local")
     assert (code, out.partition(" ->")[0]) == (0, "24 items in 1 shard")
+
+
+def test_a_file_that_embed_did_not_write_is_left_as_it_is(run, laid):
+    """Such as the table of the corpus that is read."""
+    model, corpus = laid / "run", laid / "world/boro"
+    assert run("embed", model, corpus, "--out", "mine.parquet")[0] == 0
+    assert run("embed", model, corpus, "--out", "mine.parquet")[0] == 0
+    pd.DataFrame({"id": ["a"], "note": ["precious"]}).to_parquet("mine.parquet")
+    code, out, err = run("embed", model, corpus, "--out", "mine.parquet")
+    assert (code, out) == (2, "")
+    assert err == (
+        "error: mine.parquet is there already, and is no file that affectspace embed wrote; choose another --out, or "
+        "remove it"
+    )
+    assert pd.read_parquet("mine.parquet")["note"].tolist() == ["precious"]

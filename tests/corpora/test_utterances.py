@@ -24,7 +24,9 @@ def lay(tmp_path):
 def test_items_of_no_utterance_are_named_with_what_becomes_of_them(lay):
     sounds = {"short.wav": 0.1, "fits.wav": 0.3, "long.wav": 61, "whole.wav": 60}
     rows = [f"{name[0]},{name},," for name in sounds]
-    corpus = lay(sounds, *rows, "part,long.wav,1,61", "cut,long.wav,1,1.2", "end,long.wav,60.9,", "none,,,")
+    corpus = lay(
+        sounds, *rows, "part,long.wav,1,61", "cut,long.wav,1,1.2", "end,long.wav,60.9,", "none,,,", "back,long.wav,2,1"
+    )
     short, long = odd_lengths(corpus)
     assert short == (
         "3 items have less than 0.3 s of sound, such as s (0.1 s), which holds hardly a syllable: training uses such a "

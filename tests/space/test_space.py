@@ -154,6 +154,9 @@ def test_conditions_agree_with_a_plain_loop():
         (["speaker=anna"], r"no item has speaker 'anna'; it is unknown for all"),
         (["split"], r"'split' is no condition; write column=value"),
         (["label!=hapy|sad"], r"no item has label 'hapy'; did you mean 'happy'\?"),
+        (["split="], r"no item has split=: split is known for all$"),
+        (["speaker!="], r"no item has speaker!=: speaker is missing for all$"),
+        (["split!=train|test"], r"no item has split!=train\|test$"),
         (["corpus=ckplus", "take=1"], r"no item has corpus=ckplus and take=1; each occurs, but not together"),
     ],
 )

@@ -739,3 +739,22 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_trained(world,
     with pytest.raises(InputError, match=r"training\.device is 'cuda', and this machine has none; legal"):
         run_study(study, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["report.html", "study.toml", "runs", "manifest.json"])
+def test_a_folder_with_files_of_something_else_is_left_as_it_is(whole, tmp_path, name):
+    (tmp_path / "out").mkdir()
+    if name == "runs":
+        (tmp_path / "out/runs/mine").mkdir(parents=True)
+    else:
+        (tmp_path / "out" / name).write_text('name = "tiny"  # mine')
+    before = {path: path.is_file() and path.read_bytes() for path in (tmp_path / "out").rglob("*")}
+    with pytest.raises(InputError, match=rf"/out is there already, and holds {name}, which is of no study"):
+        run_study(whole[0], tmp_path / "out")
+    assert {path: path.is_file() and path.read_bytes() for path in (tmp_path / "out").rglob("*")} == before
+
+
+def test_a_study_that_was_killed_as_it_began_goes_on(whole, tmp_path):
+    (tmp_path / "out").mkdir()
+    shutil.copy(whole[1] / "study.toml", tmp_path / "out")
+    assert run_study(whole[0], tmp_path / "out").finished == RUNS

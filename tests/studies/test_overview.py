@@ -97,7 +97,8 @@ def test_a_study_file_whose_study_has_not_begun_is_told_with_how_to_begin(tmp_pa
     monkeypatch.chdir(tmp_path)
     values = {"name": "tiny", "seeds": 2, "recipes": [{"name": "CE", "path": "recipe.toml"}], "splits": [{"name": "x"}]}
     path = lay_tiny(tmp_path, values, tmp_path)
-    for out, words in ((None, ""), (tmp_path / "mine", f" --out {tmp_path / 'mine'}")):
+    elsewhere = "; where its folder is another, name that by --out"
+    for out, words in ((None, elsewhere), (tmp_path / "mine", f" --out {tmp_path / 'mine'}")):
         folder = out or Path("studies/tiny")
         with pytest.raises(InputError) as caught:
             print_status(path, out, as_json=True)

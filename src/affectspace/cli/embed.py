@@ -68,11 +68,13 @@ def embed(
         raise InputError(f"--out {out} ends in {file.suffix!r}; vectors are written as Parquet, so end it in .parquet")
 
     from affectspace.space.embed import embed as embed_sources
+    from affectspace.space.space_file import refuse_other_file
     from affectspace.training import load_model
     from affectspace.training.study_folder import refuse_study
     from affectspace.training.who_has import nobody_has_told
 
     refuse_study(run)
+    refuse_other_file(file)
     model = load_model(run)
     found = embed_sources(model, sources, quiet=as_json)
     found.space(run).save(file)

@@ -26,7 +26,7 @@ def print_status(path: Path, out: Path | None, as_json: bool) -> None:
     from affectspace.studies.overview import folder_of, overview
 
     folder = folder_of(path, out)
-    if not path.is_dir() and not (folder / "study.toml").is_file():
+    if not path.is_dir() and not (folder / "study.toml").is_file() and not in_use(folder):
         raise InputError(_not_begun(path, out, folder))
     found = overview(folder)
     if as_json:
@@ -36,10 +36,9 @@ def print_status(path: Path, out: Path | None, as_json: bool) -> None:
 
 
 def _not_begun(path: Path, out: Path | None, folder: Path) -> str:
-    if in_use(folder):
-        return f"{folder}: a process is opening the data of the study, and has begun no run yet; ask again"
     command = quoted("affectspace", "study", path, *(["--out", out] if out else []))
-    return f"{folder}: the study has not begun yet; start it by: {command}"
+    elsewhere = "" if out else "; where its folder is another, name that by --out"
+    return f"{folder}: the study has not begun yet; start it by: {command}{elsewhere}"
 
 
 def _print(found: "Overview") -> None:

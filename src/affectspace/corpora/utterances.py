@@ -49,4 +49,4 @@ def _seconds(corpus: Corpus) -> np.ndarray:
                     known[audio] = np.nan
             end = known[audio]
         found[row] = end - (0.0 if pd.isna(start) else start)
-    return found
+    return np.where(found > 0, found, np.nan)  # one that ends before it begins is a fault, of which check tells

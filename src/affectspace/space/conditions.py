@@ -10,7 +10,7 @@ import pandas as pd
 
 from affectspace.errors import InputError
 
-__all__ = ["as_number", "matching", "parsed", "refuse_column", "refuse_value"]
+__all__ = ["as_number", "matching", "parsed", "refuse_column", "refuse_nobody", "refuse_value"]
 
 SHOWN = 8
 
@@ -87,6 +87,20 @@ def refuse_value(name: str, value: str, legal: Sequence[str]) -> NoReturn:
         + (f"did you mean {near[0]!r}? " if near else "")
         + (f"There are {told}" if legal else "it is unknown for all")
     )
+
+
+def refuse_nobody(conditions: Sequence[str]) -> NoReturn:
+    """Say that nobody meets all conditions, though each could be met.
+
+    Raises:
+        InputError: always.
+    """
+    if len(conditions) > 1:
+        raise InputError(f"no item has {' and '.join(conditions)}; each occurs, but not together")
+    name, differ, values = parsed(conditions[0])
+    if values == [""]:
+        raise InputError(f"no item has {conditions[0]}: {name} is {'missing' if differ else 'known'} for all")
+    raise InputError(f"no item has {conditions[0]}")
 
 
 def refuse_column(legal: Sequence[str], name: str) -> None:

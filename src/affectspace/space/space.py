@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from affectspace.errors import InputError
-from affectspace.space.conditions import matching
+from affectspace.space.conditions import matching, refuse_nobody
 from affectspace.space.of_run import read_run
 from affectspace.space.sharded import holds_shards, read_folder
 from affectspace.space.space_columns import as_matrix, make_items
@@ -103,7 +103,7 @@ class Space:
         """The same as a mask ``(n,)`` of bool, for which no vector is copied."""
         held = matching(self.items, conditions)
         if not held.any():
-            raise InputError(f"no item has {' and '.join(conditions)}; each occurs, but not together")
+            refuse_nobody(conditions)
         return held
 
     def take(self, rows: np.ndarray) -> Self:

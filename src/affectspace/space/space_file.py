@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from affectspace.errors import InputError
 from affectspace.files import atomic_path, json_text
 
-__all__ = ["known_columns", "read_file", "read_files", "write_file", "write_table"]
+__all__ = ["known_columns", "read_file", "read_files", "refuse_other_file", "write_file", "write_table"]
 
 KEY = b"affectspace"
 VECTOR = "vector"
@@ -27,6 +27,24 @@ def write_file(
     """Write a space aside and rename it; columns without any value are left out."""
     with atomic_path(path) as aside:
         write_table(aside, known_columns(items), vectors, classes, about)
+
+
+def refuse_other_file(path: Path) -> None:
+    """Stop where a file is there that is no space of ours, such as the table of a corpus, which must not be replaced.
+
+    Raises:
+        InputError: it is.
+    """
+    if not path.exists():
+        return
+    try:
+        ours = KEY in (pq.read_schema(path).metadata or {})
+    except (OSError, ValueError, pa.ArrowException):
+        ours = False
+    if not ours:
+        raise InputError(
+            f"{path} is there already, and is no file that affectspace embed wrote; choose another --out, or remove it"
+        )
 
 
 def known_columns(items: pd.DataFrame) -> pa.Table:

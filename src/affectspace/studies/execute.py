@@ -44,6 +44,7 @@ from affectspace.studies.study import Study, dump_study, load_study, slug
 __all__ = ["run_study"]
 
 HERE = Local()
+BEGUN = ("progress.json", "timing.json", "grid/*", "runs/*/*/seed-*")  # what only a study writes
 PROCESSES = 2  # here, where their number is not given
 
 
@@ -128,9 +129,23 @@ def _refuse_other(folder: Path, study: Study) -> None:
     try:
         other = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8")).get("name")
     except (OSError, ValueError):
-        return  # none, or one that is written anew
+        other = study.name  # none, or one that is written anew
     if other != study.name:
         raise InputError(f"{folder} holds the study {other!r}, not {study.name!r}; choose another folder with --out")
+    _refuse_taken(folder, study)
+
+
+def _refuse_taken(folder: Path, study: Study) -> None:
+    """Stop where a folder holds what no study has put there, which reports and tables would replace."""
+    if not folder.is_dir() or any(next(folder.glob(mark), None) for mark in BEGUN):
+        return
+    for path in sorted(folder.iterdir()):
+        own = path.name == "study.toml" and path.read_bytes() == dump_study(study).encode()  # all that it came to
+        if not (own or path.name.startswith(".")):
+            raise InputError(
+                f"{folder} is there already, and holds {path.name}, which is of no study that was begun there; choose "
+                "another folder with --out, or remove it first"
+            )
 
 
 class _Call:

@@ -143,6 +143,10 @@ def _ended(state: str, at_work: bool) -> str:
 
 def _progress(folder: Path) -> dict[str, Any]:
     if not (folder / "study.toml").is_file():
+        if in_use(folder):
+            raise InputError(
+                f"{folder}: a process is opening the data of the study, and has begun no run yet; ask again"
+            )
         raise InputError(f"{folder} holds no study; name a study file or the folder of a study that was begun")
     try:
         told = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))

@@ -17,13 +17,14 @@ from affectspace.errors import InputError
 from affectspace.files import atomic_directory, atomic_path, held, sweep, write_text
 from affectspace.neighbours.indexes import as_queries, threads_of_torch
 from affectspace.neighbours.nearest import EXACT_UP_TO, QUERIES
+from affectspace.space.conditions import refuse_nobody
 from affectspace.space.engines.columns import KINDS, conform
 from affectspace.space.engines.manifest import Kind, Manifest
 from affectspace.space.engines.protocol import Found
 from affectspace.space.engines.queries import as_asked
 from affectspace.space.engines.scan import Among, best, told
 from affectspace.space.engines.segment import Segment, hashes_of, with_vectors, write_segment
-from affectspace.space.engines.where import matching_parts, refuse_nobody
+from affectspace.space.engines.where import matching_parts
 
 __all__ = ["IVF_UP_TO", "MANIFEST", "MOST_SEGMENTS", "FaissIndex"]
 

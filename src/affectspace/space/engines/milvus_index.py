@@ -18,7 +18,7 @@ from affectspace.extras import refuse_missing
 from affectspace.files import held, write_json
 from affectspace.neighbours.indexes import as_queries
 from affectspace.neighbours.nearest import RECALL
-from affectspace.space.conditions import refuse_value
+from affectspace.space.conditions import refuse_nobody, refuse_value
 from affectspace.space.engines.columns import KINDS, VECTOR, conform
 from affectspace.space.engines.manifest import Kind, Manifest
 from affectspace.space.engines.milvus_place import DATABASE, Place
@@ -27,7 +27,7 @@ from affectspace.space.engines.milvus_where import equal, expression
 from affectspace.space.engines.protocol import Found
 from affectspace.space.engines.queries import as_asked
 from affectspace.space.engines.segment import with_vectors
-from affectspace.space.engines.where import columns_named, refuse_nobody
+from affectspace.space.engines.where import columns_named
 
 __all__ = ["MilvusIndex"]
 

@@ -11,7 +11,7 @@ from affectspace.errors import InputError
 from affectspace.space.conditions import as_number, parsed, refuse_column, refuse_value
 from affectspace.space.space_columns import TEXTS
 
-__all__ = ["columns_named", "legal_columns", "matching_parts", "refuse_lists", "refuse_nobody"]
+__all__ = ["columns_named", "legal_columns", "matching_parts", "refuse_lists"]
 
 pc: Any = pyarrow.compute  # its functions are made at import, where type checkers do not see them
 NEAR = 1e-5  # two numbers that are written alike with six digits lie nearer than this share
@@ -39,15 +39,6 @@ def refuse_lists(name: str, kinds: Mapping[str, str]) -> None:
     """Refuse a condition on a column of lists."""
     if kinds.get(name) == "numbers":
         raise InputError(f"the column {name!r} holds lists of numbers; a condition asks for single values")
-
-
-def refuse_nobody(conditions: Sequence[str]) -> None:
-    """Say that nobody meets the conditions, in the words of a space.
-
-    Raises:
-        InputError: always.
-    """
-    raise InputError(f"no item has {' and '.join(conditions)}; each occurs, but not together")
 
 
 def matching_parts(
