@@ -1,6 +1,8 @@
 """Files and folders of shards to an index, batch by batch; where it was cut off it goes on."""
 
+import contextlib
 import json
+import socket
 
 import numpy as np
 import pandas as pd
@@ -217,3 +219,21 @@ def test_the_truth_that_recall_is_measured_by_is_that_of_all_items(tmp_path, sha
     gaps = np.sort(np.sqrt(((asked[:, None].astype(float) - vectors) ** 2).sum(-1)), axis=1)
     assert k == 10
     np.testing.assert_allclose(farthest[:, 0], gaps[:, 10], rtol=1e-6)
+
+
+def test_an_index_whose_server_gets_the_port_of_an_earlier_one_has_its_own_columns(tmp_path, monkeypatch):
+    pytest.importorskip("milvus_lite", reason="Milvus Lite is not installed")
+    from milvus_lite.adapter.grpc import server
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start = server.start_server_in_thread
+    monkeypatch.setattr(
+        server, "start_server_in_thread", lambda *given, **named: start(*given, **named | {"port": port})
+    )
+    for name, kind in (("fractions", float), ("integers", int)):
+        made = space()
+        made.items["size"] = made.items["size"].astype(kind)
+        made.save(tmp_path / f"{name}.parquet")
+        with contextlib.closing(build_index(Source(tmp_path / f"{name}.parquet"), tmp_path / name, "milvus")) as index:
+            assert index.search(made.vectors[2:3], 1, ["size=2"]).ids.tolist() == [["a/2"]]

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,7 +22,7 @@ from affectspace.neighbours.nearest import RECALL
 from affectspace.space.conditions import refuse_nobody, refuse_value
 from affectspace.space.engines.columns import KINDS, VECTOR, conform
 from affectspace.space.engines.manifest import Kind, Manifest
-from affectspace.space.engines.milvus_place import DATABASE, Place
+from affectspace.space.engines.milvus_place import DATABASE, MANIFEST, Place
 from affectspace.space.engines.milvus_schema import fields_of, refuse_long, schema_of
 from affectspace.space.engines.milvus_where import equal, expression
 from affectspace.space.engines.protocol import Found
@@ -31,7 +32,6 @@ from affectspace.space.engines.where import columns_named
 
 __all__ = ["MilvusIndex"]
 
-MANIFEST = "manifest.json"  # beside it: says that the collection is there, and of which engine
 PROPERTY = "affectspace"  # of the collection: the manifest
 LISTS = 1024  # of each segment of Milvus
 BYTES = 2**24  # of a message, of which servers take four times as many
@@ -110,6 +110,9 @@ class MilvusIndex:
             raise InputError(f"{folder} is there already; choose another path, or remove it first")
         if kind == "ivf-pq":
             raise InputError("Milvus keeps an index as 'exact' or 'ivf'; 'ivf-pq' is of indexes in a folder")
+        if folder is not None:
+            # Clients keep what they know of a collection by address and name, and another may get this server's port.
+            made.place.collection = f"items_{uuid.uuid4().hex}"
         made._open()
         try:
             made._make(dimensions, dict(columns), tuple(classes), dict(about or {}), kind or "ivf")
@@ -267,7 +270,8 @@ class MilvusIndex:
         self, dimensions: int, columns: dict[str, str], classes: tuple[str, ...], about: dict[str, Any], kind: Kind
     ) -> None:
         if self.place.folder is not None:
-            self._client.drop_collection(self.place.collection)  # one that was begun by who was killed
+            for begun in self._client.list_collections():
+                self._client.drop_collection(begun)  # by who was killed
         elif self._client.has_collection(self.place.collection):
             raise InputError(f"{self.place.name} is there already; choose another name, or drop that collection first")
         fields = fields_of(columns)

@@ -1,16 +1,18 @@
 """Where a collection of Milvus is, as it is written on a command line."""
 
+import json
 import os
 import re
 from pathlib import Path
 
 from affectspace.errors import InputError
 
-__all__ = ["ADDRESSES", "DATABASE", "Place"]
+__all__ = ["ADDRESSES", "DATABASE", "MANIFEST", "Place"]
 
 ADDRESSES = ("milvus://", "milvus+tls://")  # how those of servers begin
 DATABASE = "milvus.db"  # what Milvus Lite keeps in the folder of an index
-COLLECTION = "items"
+MANIFEST = "manifest.json"  # beside it: says that the collection is there, which, and of which engine
+COLLECTION = "items"  # of a folder whose manifest names none
 PORT = 19530
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -32,7 +34,7 @@ class Place:
     def __init__(self, name: str | Path):
         self.name = str(name)
         self.folder = None if self.name.startswith(ADDRESSES) else Path(name)
-        self.collection = COLLECTION
+        self.collection = COLLECTION if self.folder is None else _named(self.folder)
         self.uri = str(Path(name, DATABASE))
         if self.folder is None:
             parts = re.fullmatch(
@@ -50,3 +52,10 @@ class Place:
                     f"milvus+tls://{self.name.removeprefix('milvus://')}, which the server must know, or unset it"
                 )
             self.uri = f"{'https' if tls else 'http'}://{host}:{port or PORT}"
+
+
+def _named(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["collection"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return COLLECTION
