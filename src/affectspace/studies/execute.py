@@ -1,7 +1,6 @@
 """A study from its file to its finished runs; what is finished is never run again."""
 
 import shutil
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from itertools import chain
@@ -16,6 +15,7 @@ from affectspace.studies.board import Board
 from affectspace.studies.claims import give_back
 from affectspace.studies.data import Question, StudyData, open_data
 from affectspace.studies.executor import Executor
+from affectspace.studies.folder import as_begun, refuse_other
 from affectspace.studies.forecast import Forecast
 from affectspace.studies.job import Answer, Job
 from affectspace.studies.on_cluster import cluster_pool, connected
@@ -26,7 +26,6 @@ from affectspace.studies.progress import Bar, Clock
 from affectspace.studies.recipes import StudyRecipes
 from affectspace.studies.selection import Selection, outcomes, stand_in
 from affectspace.studies.slurm_queue import end_left
-from affectspace.studies.split_name import former_name
 from affectspace.studies.status import (
     Status,
     epochs_kept,
@@ -39,12 +38,11 @@ from affectspace.studies.status import (
     status_of,
     versions,
 )
-from affectspace.studies.study import Study, dump_study, load_study, slug
+from affectspace.studies.study import dump_study, load_study, slug
 
 __all__ = ["run_study"]
 
 HERE = Local()
-BEGUN = ("progress.json", "timing.json", "grid/*", "runs/*/*/seed-*")  # what only a study writes
 PROCESSES = 2  # here, where their number is not given
 
 
@@ -78,9 +76,9 @@ def run_study(
     if processes is not None and processes < 1:
         raise InputError(f"--processes is {processes}; at least 1 is needed")
     folder = Path(folder) if folder is not None else Path("studies") / slug(given.name)
-    study = _as_begun(given, folder)
+    study = as_begun(given, folder)
     recipes = StudyRecipes(study, str(path))
-    _refuse_other(folder, study)
+    refuse_other(folder, study)
     clock = Clock(folder)
     console = Console(stderr=True, quiet=quiet, highlight=False, markup=False, soft_wrap=True)
     if study != given:
@@ -93,7 +91,7 @@ def run_study(
         data = open_data(recipes, quiet=quiet)
         busy = f"another process is at work on the study in {folder}; wait for it, or choose another --out"
         with held(folder, busy):
-            _refuse_other(folder, study)  # another call may have begun, and ended, since
+            refuse_other(folder, study)  # another call may have begun, and ended, since
             clock.read()
             _sweep(folder)
             end_left(folder, console.print)
@@ -110,42 +108,6 @@ def _executor(
     study = recipes.study
     trained = (recipes.variants(entry.name, split.name) for entry in study.trained for split in study.splits)
     return cluster_pool(on, folder, chain.from_iterable(trained), processes, tell)
-
-
-def _as_begun(study: Study, folder: Path) -> Study:
-    """The study with the split's name of before, where it has one and was begun when a fold was called as all folds."""
-    try:
-        before = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8")).get("splits")
-    except (OSError, ValueError):
-        return study
-    former = tuple(entry.model_copy(update={"name": former_name(entry.name)}) for entry in study.splits)
-    known = len(former) == 1 and not former[0].set and before == [{"name": former[0].name}]
-    return study.model_copy(update={"splits": former}) if known else study
-
-
-def _refuse_other(folder: Path, study: Study) -> None:
-    if (folder / "recipe.toml").is_file():
-        raise InputError(f"{folder} holds a run; choose another folder with --out")
-    try:
-        other = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8")).get("name")
-    except (OSError, ValueError):
-        other = study.name  # none, or one that is written anew
-    if other != study.name:
-        raise InputError(f"{folder} holds the study {other!r}, not {study.name!r}; choose another folder with --out")
-    _refuse_taken(folder, study)
-
-
-def _refuse_taken(folder: Path, study: Study) -> None:
-    """Stop where a folder holds what no study has put there, which reports and tables would replace."""
-    if not folder.is_dir() or any(next(folder.glob(mark), None) for mark in BEGUN):
-        return
-    for path in sorted(folder.iterdir()):
-        own = path.name == "study.toml" and path.read_bytes() == dump_study(study).encode()  # all that it came to
-        if not (own or path.name.startswith(".")):
-            raise InputError(
-                f"{folder} is there already, and holds {path.name}, which is of no study that was begun there; choose "
-                "another folder with --out, or remove it first"
-            )
 
 
 class _Call:
