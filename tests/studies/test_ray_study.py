@@ -4,6 +4,7 @@ import copy
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -131,8 +132,11 @@ def test_a_node_that_is_lost_and_one_that_joins_cost_only_time(whole, ray_nodes,
             super().give(job, now)
             if not marks and self.node.address != "127.0.0.2":
                 marks.append(self.node.name)
+                known = {each.address for each in nodes()}
                 ray_nodes.kill(lost)
                 ray_nodes.add(cpus=1)
+                while known >= {each.address for each in nodes()}:  # or all may be done before it has joined
+                    time.sleep(0.05)
 
     monkeypatch.setattr(ray_pool, "Seat", Seat)
     with connect(RayAt(ray_nodes.address)):
@@ -178,8 +182,6 @@ def test_a_process_sees_the_gpus_of_which_it_reserves_a_share_and_no_others(conn
 
 
 def _await_nodes(count: int) -> None:
-    import time
-
     until = time.monotonic() + 30
     while len(nodes()) != count and time.monotonic() < until:
         time.sleep(0.05)
